@@ -1,0 +1,6 @@
+package assess
+
+// orchestratorChecks answer for clause 8.5.
+func orchestratorChecks() []Check {
+	return nil
+}

@@ -1,0 +1,144 @@
+package model
+
+// Workload is what is asked to run, in one form for a Docker container, a Swarm service and a Kubernetes pod's
+// container, so that checks and policies are written once.
+type Workload struct {
+	Image ImageRef `json:"image"`
+	// Entrypoint and Args are as configured, with secrets replaced by "[secret]".
+	Entrypoint []string `json:"entrypoint,omitempty"`
+	Args       []string `json:"args,omitempty"`
+	// EntrypointOverridden is true when the entry point is not the image's own.
+	EntrypointOverridden bool `json:"entrypoint_overridden,omitempty"`
+	// User is as configured ("", "0", "app", "1000:1000"); empty means the image's user, which is UserEffective.
+	User          string `json:"user,omitempty"`
+	UserEffective string `json:"user_effective,omitempty"`
+	// Root is true when the effective user is uid 0 (also when the name resolves to it or nothing is set).
+	Root bool `json:"root"`
+
+	Privileged bool `json:"privileged"`
+	// CapAdd and CapDrop are normalised: upper case with the prefix "CAP_", or "ALL".
+	CapAdd  []string `json:"cap_add,omitempty"`
+	CapDrop []string `json:"cap_drop,omitempty"`
+	// NoNewPrivileges is the effective value, the engine's default included.
+	NoNewPrivileges bool `json:"no_new_privileges"`
+	// Seccomp is "default", "unconfined", "builtin" or "custom"; AppArmor the profile's name or "unconfined" or "";
+	// SELinux the label options, or "disabled".
+	Seccomp  string   `json:"seccomp,omitempty"`
+	AppArmor string   `json:"apparmor,omitempty"`
+	SELinux  []string `json:"selinux,omitempty"`
+	// MaskedPathsOff is true when masked or read-only kernel paths were opened (systempaths=unconfined, procMount).
+	MaskedPathsOff bool `json:"masked_paths_off,omitempty"`
+
+	Namespaces Namespaces `json:"namespaces"`
+
+	ReadOnlyRoot bool      `json:"read_only_root"`
+	Mounts       []Mount   `json:"mounts,omitempty"`
+	Devices      []Device  `json:"devices,omitempty"`
+	DeviceRules  []string  `json:"device_rules,omitempty"`
+	Sysctls      []KeyVal  `json:"sysctls,omitempty"`
+	Limits       Limits    `json:"limits"`
+	Ports        []PortMap `json:"ports,omitempty"`
+	Networks     []string  `json:"networks,omitempty"`
+
+	Restart        string `json:"restart,omitempty"` // "no", "always", "unless-stopped", "on-failure"
+	RestartMax     int    `json:"restart_max,omitempty"`
+	HasHealthcheck bool   `json:"has_healthcheck"`
+	Runtime        string `json:"runtime,omitempty"`
+	Init           bool   `json:"init,omitempty"`
+	CgroupParent   string `json:"cgroup_parent,omitempty"`
+	LogDriver      string `json:"log_driver,omitempty"`
+
+	// EnvNames are the names of environment variables; values are not kept.
+	EnvNames []string         `json:"env_names,omitempty"`
+	Secrets  []SecretSighting `json:"secrets,omitempty"`
+	// Labels are kept with secret values replaced by "[secret]". Kubernetes: labels and annotations.
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// Tenant and Sensitivity are what the labels named in the settings say; empty where unlabelled.
+	Tenant      string `json:"tenant,omitempty"`
+	Sensitivity string `json:"sensitivity,omitempty"`
+}
+
+// Namespaces says which kernel namespaces the workload shares: "private", "host", "container:<id>", "pod", "none" or,
+// for the network, the mode ("bridge", "none", "host", a network's name). User is "private" when uids are remapped.
+type Namespaces struct {
+	Network string `json:"network"`
+	PID     string `json:"pid"`
+	IPC     string `json:"ipc"`
+	UTS     string `json:"uts"`
+	User    string `json:"user"`
+	Cgroup  string `json:"cgroup"`
+}
+
+// Mount is a file system given to a workload.
+type Mount struct {
+	Type string `json:"type"` // "bind", "volume", "tmpfs", "npipe", "image", "cluster", "hostPath", ...
+	// Source is as configured; Resolved is the host path after symlinks and "..", also behind a volume with o=bind.
+	Source   string `json:"source,omitempty"`
+	Resolved string `json:"resolved,omitempty"`
+	Target   string `json:"target"`
+	ReadOnly bool   `json:"read_only"`
+	// Propagation is "private", "rprivate", "shared", "rshared", "slave", "rslave".
+	Propagation string `json:"propagation,omitempty"`
+	Volume      string `json:"volume,omitempty"`
+	Driver      string `json:"driver,omitempty"`
+	// EngineSocket is true when the mount gives access to a container engine's socket (the file or a parent of it).
+	EngineSocket bool `json:"engine_socket,omitempty"`
+}
+
+// Device is a host device given to a workload; Permissions are a subset of "rwm".
+type Device struct {
+	Host        string `json:"host"`
+	Container   string `json:"container,omitempty"`
+	Permissions string `json:"permissions,omitempty"`
+	// Request is set for device requests (GPU, CDI) instead of Host.
+	Request string `json:"request,omitempty"`
+}
+
+// Limits are the resources a workload may use; zero means unlimited.
+type Limits struct {
+	MemoryBytes int64    `json:"memory_bytes,omitempty"`
+	MemorySwap  int64    `json:"memory_swap,omitempty"`
+	NanoCPUs    int64    `json:"nano_cpus,omitempty"` // 1e9 is one CPU; quota/period and cpuset are converted
+	CPUShares   int64    `json:"cpu_shares,omitempty"`
+	CPUSet      string   `json:"cpu_set,omitempty"`
+	PIDs        int64    `json:"pids,omitempty"`
+	Ulimits     []string `json:"ulimits,omitempty"` // "nofile=1024:2048"
+	OOMDisabled bool     `json:"oom_disabled,omitempty"`
+}
+
+// PortMap is a published port. HostIP "" and "0.0.0.0" and "::" mean every address of the host.
+type PortMap struct {
+	HostIP        string `json:"host_ip,omitempty"`
+	HostPort      int    `json:"host_port,omitempty"`
+	ContainerPort int    `json:"container_port"`
+	Protocol      string `json:"protocol"` // "tcp", "udp", "sctp"
+}
+
+// KeyVal is one setting.
+type KeyVal struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// RefKind says how discretely an image reference names one version.
+type RefKind string
+
+// The kinds of image references, from the safest on.
+const (
+	RefDigest     RefKind = "digest"      // name@sha256:...
+	RefVersionTag RefKind = "version_tag" // name:1.2.3 — discrete by custom, yet a tag can be moved
+	RefMovingTag  RefKind = "moving_tag"  // name:latest, name:stable, name:1, no tag at all
+	RefImageID    RefKind = "image_id"    // sha256:... of a local image, or a truncated one
+)
+
+// ImageRef is an image as it was asked for and what it was resolved to.
+type ImageRef struct {
+	Ref      string  `json:"ref"`
+	Kind     RefKind `json:"kind,omitempty"`
+	Registry string  `json:"registry,omitempty"` // "docker.io" when none is named
+	Name     string  `json:"name,omitempty"`     // repository without registry
+	Tag      string  `json:"tag,omitempty"`
+	Digest   string  `json:"digest,omitempty"` // of the manifest, where known
+	ID       string  `json:"id,omitempty"`     // of the local image (configuration digest)
+}
