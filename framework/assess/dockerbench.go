@@ -97,9 +97,9 @@ func benchFiles() []BenchItem {
 		{ID: "3.17", Title: "daemon.json belongs to root"},
 		{ID: "3.18", Title: "daemon.json has mode 644 or stricter"},
 		{ID: "3.19", Title: "/etc/default/docker belongs to root"},
-		{ID: "3.20", Title: "/etc/default/docker has mode 644 or stricter"},
-		{ID: "3.21", Title: "/etc/sysconfig/docker has mode 644 or stricter"},
-		{ID: "3.22", Title: "/etc/sysconfig/docker belongs to root"},
+		{ID: "3.20", Title: "/etc/sysconfig/docker has mode 644 or stricter"},
+		{ID: "3.21", Title: "/etc/sysconfig/docker belongs to root"},
+		{ID: "3.22", Title: "/etc/default/docker has mode 644 or stricter"},
 		{ID: "3.23", Title: "The containerd socket belongs to root"},
 		{ID: "3.24", Title: "The containerd socket has mode 660 or stricter"},
 	}
