@@ -1,6 +1,12 @@
 package assess
 
-import "github.com/bulkhead-security/bulkhead/model"
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
 
 // Settings are the thresholds and lists that an operator sets under `assess:` in the configuration. The zero value of
 // a field means the default of DefaultSettings.
@@ -62,4 +68,34 @@ func DefaultSettings() Settings {
 			"/var/run", "/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/var/log",
 		},
 	}
+}
+
+// Validate says what is wrong with the settings.
+func (s *Settings) Validate() error {
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"max_image_age_days", s.MaxImageAgeDays},
+		{"max_package_list_days", s.MaxPackageListDays},
+		{"max_unused_images", s.MaxUnusedImages},
+		{"max_dead_containers", s.MaxDeadContainers},
+		{"restart_max", s.RestartMax},
+	} {
+		if n.value < 0 {
+			return fmt.Errorf("assess.%s is %d; it must not be negative", n.name, n.value)
+		}
+	}
+	p := s.HostProfile
+	for _, glob := range slices.Concat(s.AcceptedOS, s.SocketContainers, p.Processes, p.Services, p.Listeners, p.Packages, p.Setuid) {
+		if _, err := path.Match(glob, ""); err != nil {
+			return fmt.Errorf("assess: %q is not a glob: %w", glob, err)
+		}
+	}
+	for _, e := range s.Exceptions {
+		if err := ValidateException(e); err != nil {
+			return fmt.Errorf("assess.exceptions: %w", err)
+		}
+	}
+	return nil
 }

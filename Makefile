@@ -1,0 +1,67 @@
+# Bulkhead. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo none)
+DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+
+export CGO_ENABLED := 0
+export BULKHEAD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bulkhead
+TOOLS := $(BULKHEAD_CACHE)/tools
+GO    := go
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## install what is missing (Debian and Ubuntu as root; elsewhere says what to install)
+	@scripts/setup
+
+.PHONY: build
+build: ## build bin/bulkhead
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/bulkhead ./cmd/bulkhead
+
+.PHONY: run
+run: setup build ## assess this host and show the report; starts an engine and a demonstration fleet if there are none
+	@scripts/run
+
+.PHONY: test
+test: setup build ## the whole suite: units, races, real engines, bad input, a short fuzz (needs root)
+	@scripts/test
+
+.PHONY: test-fast
+test-fast: ## what needs neither root nor engine
+	$(GO) test ./...
+
+.PHONY: soak
+soak: setup build ## the long tests: minutes of fuzzing for each parser
+	@scripts/soak
+
+.PHONY: lint
+lint: setup $(TOOLS)/golangci-lint ## formatting, vet, staticcheck and the rest, generated files, vulnerabilities
+	@scripts/lint $(TOOLS)
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## format the code
+	$(TOOLS)/golangci-lint fmt ./...
+
+.PHONY: generate
+generate: ## write the generated files again: docs/requirements, docs/schema, docs/coverage.md
+	$(GO) run ./docs/gen
+
+.PHONY: bench
+bench: setup build ## print each figure beside its peer or baseline, and write bench.json (needs root)
+	@scripts/bench
+
+.PHONY: clean
+clean: ## remove what was built, and the demonstration fleet and engine of `make run`
+	@scripts/clean
+	rm -rf bin dist bench.json
+
+$(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	@mkdir -p $(TOOLS)
+	cd tools && $(GO) build -o $(TOOLS)/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/vuln/cmd/govulncheck
+	@touch $@
