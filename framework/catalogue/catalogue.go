@@ -1,7 +1,7 @@
 // Package catalogue is ITU-T X.1643 as data: the requirements of clause 8, the threats of clause 7 and the parts of the
 // framework of clause 6, in English and Chinese, in Bulkhead's own words with the clause as the reference.
 //
-// It is read-only and embedded. It may import model and the standard library, and does not judge: which checks answer
+// It is read-only and embedded. It may import model and a YAML parser, reads no files of the machine, and does not judge: which checks answer
 // for a requirement is told by framework/assess.
 package catalogue
 
