@@ -1,0 +1,98 @@
+package assess
+
+import (
+	"testing"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// closedEngine is an engine that nobody but root reaches.
+func closedEngine() *model.Snapshot {
+	return &model.Snapshot{
+		Taken: snapshotTime,
+		Host:  &model.Host{},
+		Engine: &model.Engine{
+			Product: "docker",
+			Sockets: []model.EngineSocket{
+				{Engine: "docker", FileFact: model.FileFact{Path: "/run/docker.sock", Exists: true, Mode: "0660", Group: "docker", GID: 999}},
+				{Engine: "containerd", FileFact: model.FileFact{Path: "/run/containerd/containerd.sock", Exists: true, Mode: "0660"}},
+				{Engine: "podman", FileFact: model.FileFact{Path: "/run/podman/podman.sock"}},
+			},
+		},
+		Containers: []model.Container{{Name: "web", State: "running"}},
+	}
+}
+
+func TestDaemonAccess(t *testing.T) {
+	socket := func(f func(s *model.EngineSocket)) func(*model.Snapshot) {
+		return func(s *model.Snapshot) { f(&s.Engine.Sockets[0]) }
+	}
+	tcp := func(l model.EngineTCP) func(*model.Snapshot) {
+		return func(s *model.Snapshot) { s.Engine.TCP = []model.EngineTCP{l} }
+	}
+	file := func(f model.FileFact) func(*model.Snapshot) {
+		return func(s *model.Snapshot) { f.Exists = true; s.Host.Files = []model.FileFact{f} }
+	}
+	mount := func(s *model.Snapshot) {
+		s.Containers[0].Workload.Mounts = []model.Mount{{Source: "/run", EngineSocket: true, ReadOnly: true}}
+	}
+	allow := func(s *Settings) { s.EngineUsers = []string{"deploy"}; s.SocketContainers = []string{"we*"} }
+	cases := []struct {
+		name, check string
+		sin         func(*model.Snapshot)
+		want        model.CheckStatus
+		settings    []func(*Settings)
+	}{
+		{"closed", "8.1.c/socket-mode", nil, model.CheckPass, nil},
+		{"world", "8.1.c/socket-mode", socket(func(s *model.EngineSocket) { s.Mode = "0666" }), model.CheckFail, nil},
+		{"owner", "8.1.c/socket-mode", socket(func(s *model.EngineSocket) { s.UID = 1000 }), model.CheckFail, nil},
+		{"group", "8.1.c/socket-mode", socket(func(s *model.EngineSocket) { s.Group = "users" }), model.CheckFail, nil},
+		{"guarded", "8.1.c/socket-mode", socket(func(s *model.EngineSocket) { s.Mode, s.Guarded = "0666", true }), model.CheckPass, nil},
+		{"containerd group", "8.1.c/socket-mode", func(s *model.Snapshot) { s.Engine.Sockets[1].Group, s.Engine.Sockets[1].GID = "docker", 999 }, model.CheckFail, nil},
+		{"rootless", "8.1.c/socket-mode", func(s *model.Snapshot) { s.Engine.Rootless = true; s.Engine.Sockets[0].UID = 1000 }, model.CheckPass, nil},
+		{"unread", "8.1.c/socket-mode", socket(func(s *model.EngineSocket) { s.Mode = "" }), model.CheckUnknown, nil},
+		{"no engine", "8.1.c/socket-mode", func(s *model.Snapshot) { s.Engine = nil }, model.CheckNotApplicable, nil},
+		{"nobody", "8.1.c/users", nil, model.CheckPass, nil},
+		{"somebody", "8.1.c/users", socket(func(s *model.EngineSocket) { s.Users = []string{"deploy"} }), model.CheckFail, nil},
+		{"accepted", "8.1.c/users", socket(func(s *model.EngineSocket) { s.Users = []string{"deploy"} }), model.CheckPass, []func(*Settings){allow}},
+		{"no tcp", "8.1.c/tcp", nil, model.CheckPass, nil},
+		{"plain", "8.1.c/tcp", tcp(model.EngineTCP{Address: "0.0.0.0:2375"}), model.CheckFail, nil},
+		{"loopback is reachable by every account", "8.1.c/tcp", tcp(model.EngineTCP{Address: "127.0.0.1:2375", Loopback: true}), model.CheckFail, nil},
+		{"server only", "8.1.c/tcp", tcp(model.EngineTCP{TLS: true}), model.CheckFail, nil},
+		{"mutual", "8.1.c/tcp", tcp(model.EngineTCP{TLS: true, VerifyClient: true}), model.CheckPass, nil},
+		{"none", "8.1.c/socket-mounts", nil, model.CheckPass, nil},
+		{"mounted", "8.1.c/socket-mounts", mount, model.CheckFail, nil},
+		{"mounted by leave", "8.1.c/socket-mounts", mount, model.CheckPass, []func(*Settings){allow}},
+		{"pod", "8.1.c/socket-mounts", func(s *model.Snapshot) {
+			w := model.Workload{Mounts: []model.Mount{{Source: "/run/containerd/containerd.sock", EngineSocket: true}}}
+			s.Kubernetes = &model.Kubernetes{Pods: []model.KubePod{{Namespace: "a", Name: "b", Containers: []model.KubeContainer{{Name: "c", Workload: w}}}}}
+		}, model.CheckFail, nil},
+		{"no tls", "8.1.c/tls-files", nil, model.CheckNotApplicable, nil},
+		{"key", "8.1.c/tls-files", file(model.FileFact{Path: "/k", Purpose: "tls-key", Mode: "0400"}), model.CheckPass, nil},
+		{"key open to its owner", "8.1.c/tls-files", file(model.FileFact{Path: "/k", Purpose: "tls-key", Mode: "0600"}), model.CheckWarn, nil},
+		{"key open", "8.1.c/tls-files", file(model.FileFact{Path: "/k", Purpose: "tls-key", Mode: "0640"}), model.CheckFail, nil},
+		{"certificate", "8.1.c/tls-files", file(model.FileFact{Path: "/c", Purpose: "tls-cert", Mode: "0444"}), model.CheckPass, nil},
+		{"owner", "8.1.c/tls-files", file(model.FileFact{Path: "/c", Purpose: "tls-ca", Mode: "0444", UID: 5}), model.CheckFail, nil},
+		{"by setting", "8.1.c/tls-files", func(s *model.Snapshot) {
+			s.Engine.Config.Settings = []model.EngineSetting{{Key: "tlskey", Value: "/my/key"}}
+			s.Host.Files = []model.FileFact{{Path: "/my/key", Exists: true, Mode: "0644"}}
+		}, model.CheckFail, nil},
+		{"not looked at", "8.1.c/tls-files", func(s *model.Snapshot) {
+			s.Engine.Config.Settings = []model.EngineSetting{{Key: "tlskey", Value: "/my/key"}}
+		}, model.CheckUnknown, nil},
+		{"none", "8.1.c/authorization", nil, model.CheckWarn, nil},
+		{"plugin", "8.1.c/authorization", func(s *model.Snapshot) { s.Engine.AuthorizationPlugins = []string{"opa"} }, model.CheckPass, nil},
+		{"guard", "8.1.c/authorization", func(s *model.Snapshot) {
+			s.Controls = []model.Control{{Name: model.ControlDaemonGuard, Mode: model.ModeEnforce}}
+		}, model.CheckPass, nil},
+	}
+	for _, c := range cases {
+		t.Run(c.check+" "+c.name, func(t *testing.T) {
+			snap := closedEngine()
+			if c.sin != nil {
+				c.sin(snap)
+			}
+			wantCheck(t, c.want, c.check, snap, c.settings...)
+		})
+	}
+}
