@@ -14,6 +14,9 @@ var data embed.FS
 // Version is the version of the catalogue's text; it changes when a text or a relation changes.
 const Version = "1.0.0"
 
+// Released is the day of Version (RFC 3339), which documents made from the catalogue carry as their date.
+const Released = "2026-11-22T00:00:00Z"
+
 // Standard names the recommendation that the catalogue puts into practice.
 const Standard = "ITU-T X.1643 (01/2022)"
 
