@@ -110,7 +110,7 @@ func (a *App) writeReport(w io.Writer, format string, f assessFlags, cat *catalo
 	case format == "html":
 		return report.HTML(w, r, cat, a.cfg.Lang)
 	case format == "oscal":
-		return oscal.WriteAssessmentResults(w, r, cat)
+		return oscal.WriteAssessmentResults(w, r, a.oscalMeta())
 	case format == "sarif":
 		return report.SARIF(w, r, cat)
 	}

@@ -72,21 +72,24 @@ func (a *App) catalogueList(outDir string) error {
 func (a *App) catalogueOSCAL(cat *catalogue.Catalogue, dir string) error {
 	if dir == "" {
 		fmt.Fprintln(a.Err, "bulkhead: the catalog only; --out-dir DIR writes the component definition beside it")
-		return oscal.WriteCatalog(a.Out, cat, a.cfg.Lang)
+		return oscal.WriteCatalog(a.Out, cat, a.oscalMeta())
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the directory for OSCAL documents: %w", err)
 	}
-	err := toFile(filepath.Join(dir, "catalog.json"), func(w io.Writer) error {
-		return oscal.WriteCatalog(w, cat, a.cfg.Lang)
+	err := toFile(filepath.Join(dir, oscal.CatalogFile), func(w io.Writer) error {
+		return oscal.WriteCatalog(w, cat, a.oscalMeta())
 	})
 	if err != nil {
 		return err
 	}
-	return toFile(filepath.Join(dir, "component-definition.json"), func(w io.Writer) error {
-		return oscal.WriteComponentDefinition(w, cat, assess.Checks(), a.cfg.Lang)
+	return toFile(filepath.Join(dir, oscal.ComponentsFile), func(w io.Writer) error {
+		return oscal.WriteComponentDefinition(w, cat, assess.Checks(), a.oscalMeta())
 	})
 }
+
+// oscalMeta is what an OSCAL document says of itself.
+func (a *App) oscalMeta() oscal.Meta { return oscal.Meta{Lang: a.cfg.Lang, Product: a.Build.Version} }
 
 func (a *App) catalogueShow(id string) error {
 	format, err := a.format("text", "json")
