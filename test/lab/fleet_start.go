@@ -1,0 +1,123 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// StartFleet makes the images and networks and starts the members of the fleet; only limits it to these names (none:
+// all).
+func StartFleet(ctx context.Context, cli *client.Client, socket string, only ...string) error {
+	for _, im := range fleetImages() {
+		if _, err := Load(ctx, cli, im); err != nil {
+			return err
+		}
+	}
+	for name, icc := range map[string]string{networkChatty: "true", networkQuiet: "false"} {
+		if _, err := cli.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge",
+			Labels:  map[string]string{FleetLabel: "true"},
+			Options: map[string]string{"com.docker.network.bridge.enable_icc": icc}}); err != nil {
+			return fmt.Errorf("network %s: %w", name, err)
+		}
+	}
+	for _, m := range Members(socket) {
+		if len(only) > 0 && !slices.Contains(only, m.Name) {
+			continue
+		}
+		if err := start(ctx, cli, m); err != nil {
+			return fmt.Errorf("container %s: %w", m.Name, err)
+		}
+	}
+	return nil
+}
+
+func start(ctx context.Context, cli *client.Client, m Member) error {
+	s := hardened()
+	if m.change != nil {
+		m.change(&s)
+	}
+	s.host.NetworkMode = container.NetworkMode(s.network)
+	c, err := cli.ContainerCreate(ctx, client.ContainerCreateOptions{Name: m.Name, Config: &s.config, HostConfig: &s.host})
+	if err != nil {
+		return err
+	}
+	if _, err := cli.ContainerStart(ctx, c.ID, client.ContainerStartOptions{}); err != nil {
+		return err
+	}
+	if len(m.after) == 0 {
+		return nil
+	}
+	e, err := cli.ExecCreate(ctx, c.ID, client.ExecCreateOptions{Cmd: m.after, AttachStdout: true, AttachStderr: true})
+	if err != nil {
+		return err
+	}
+	return execute(ctx, cli, e.ID)
+}
+
+// execute runs an exec to its end.
+func execute(ctx context.Context, cli *client.Client, id string) error {
+	att, err := cli.ExecAttach(ctx, id, client.ExecAttachOptions{})
+	if err != nil {
+		return err
+	}
+	defer att.Close()
+	for {
+		if _, err := att.Reader.Discard(1); err != nil {
+			break // the command has ended
+		}
+	}
+	res, err := cli.ExecInspect(ctx, id, client.ExecInspectOptions{})
+	if err != nil {
+		return err
+	}
+	if res.ExitCode != 0 {
+		return fmt.Errorf("the command ended with %d", res.ExitCode)
+	}
+	return nil
+}
+
+// Remove removes containers of the fleet by name; without names it removes all that carry the fleet's label, with
+// networks and images.
+func Remove(ctx context.Context, cli *client.Client, names ...string) error {
+	if len(names) > 0 {
+		for _, n := range names {
+			if _, err := cli.ContainerRemove(ctx, n, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+				return fmt.Errorf("container %s: %w", n, err)
+			}
+		}
+		return nil
+	}
+	filter := make(client.Filters).Add("label", FleetLabel)
+	containers, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
+	if err != nil {
+		return fmt.Errorf("list the fleet's containers: %w", err)
+	}
+	for _, c := range containers.Items {
+		if _, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+			return fmt.Errorf("container %s: %w", c.ID, err)
+		}
+	}
+	networks, err := cli.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
+	if err != nil {
+		return fmt.Errorf("list the fleet's networks: %w", err)
+	}
+	for _, n := range networks.Items {
+		if _, err := cli.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{}); err != nil {
+			return fmt.Errorf("network %s: %w", n.Name, err)
+		}
+	}
+	images, err := cli.ImageList(ctx, client.ImageListOptions{All: true, Filters: filter})
+	if err != nil {
+		return fmt.Errorf("list the fleet's images: %w", err)
+	}
+	for _, im := range images.Items {
+		if _, err := cli.ImageRemove(ctx, im.ID, client.ImageRemoveOptions{Force: true}); err != nil {
+			return fmt.Errorf("image %s: %w", im.ID, err)
+		}
+	}
+	return nil
+}
