@@ -75,6 +75,8 @@ type Kubernetes struct {
 	BindingsTotal int           `json:"bindings_total,omitempty"`
 	// AnonymousAuth is true when an unauthenticated request is answered otherwise than 401; nil if not probed.
 	AnonymousAuth *bool `json:"anonymous_auth,omitempty"`
+	// AnonymousAPI is true when an unauthenticated request may list the API groups; nil if not probed.
+	AnonymousAPI *bool `json:"anonymous_api,omitempty"`
 	// ServerTLS is true when the API server was reached with a verified certificate.
 	ServerTLS bool `json:"server_tls"`
 	// Webhooks are admission webhooks and policies: "validating/NAME", "mutating/NAME", "policy/NAME".
@@ -158,7 +160,7 @@ type KubeBinding struct {
 	Role      string   `json:"role"`
 	Subjects  []string `json:"subjects"` // "User/x", "Group/system:masters", "ServiceAccount/ns/name"
 	// Powers are why it is listed: "cluster-admin", "wildcard-verbs", "wildcard-resources", "secrets", "exec",
-	// "escalate", "impersonate", "create-pods", "nodes-proxy".
+	// "escalate", "impersonate", "create-pods", "nodes-proxy", "anonymous" (granted to requests without credentials).
 	Powers []string `json:"powers"`
 }
 
