@@ -121,3 +121,17 @@ func Remove(ctx context.Context, cli *client.Client, names ...string) error {
 	}
 	return nil
 }
+
+// StartMany starts n hardened containers, for measurements.
+func StartMany(ctx context.Context, cli *client.Client, n int) error {
+	if _, err := Load(ctx, cli, fleetImages()[0]); err != nil {
+		return err
+	}
+	for i := range n {
+		m := Member{Name: fmt.Sprintf("many-%04d", i)}
+		if err := start(ctx, cli, m); err != nil {
+			return fmt.Errorf("container %s: %w", m.Name, err)
+		}
+	}
+	return nil
+}
