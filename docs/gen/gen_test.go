@@ -121,7 +121,7 @@ func TestCheckOnPage(t *testing.T) {
 	for page, wants := range map[string][]string{
 		"requirements/8.1.c.md": {`| Mode \| of it | high | yes |`, "References: CIS Docker 1.6.0 3.3",
 			"What to do: chmod &lt;FILE> `a*b`<br>then \\$X\n"},
-		"requirements/zh/8.1.c.md": {"| 权限 | 高 | 是 |", "处理办法: 修改"},
+		"requirements/zh/8.1.c.md": {"| 权限 | 高 | 是 |", "处理办法：修改"},
 		"coverage.md":              {"[8.1.c/mode](requirements/8.1.c.md)"},
 	} {
 		for _, want := range wants {
