@@ -16,20 +16,11 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// Part puts a collector's facts into the snapshot. It is called once, by Collect, never concurrently.
-type Part func(*model.Snapshot)
-
-// Collector reads one part of the node.
-type Collector struct {
-	// Name is shown in gaps and logs: "host.packages".
-	Name string
-	// Paths are the JSON pointers of what it fills. When it panics or misses its deadline, each becomes a gap.
-	Paths []string
-	// Deadline bounds the collector; zero means the deadline of Options.
-	Deadline time.Duration
-	// Collect reads, honours ctx, and returns the facts with the gaps it met. Either may be nil.
-	Collect func(ctx context.Context) (Part, []model.Gap)
-}
+// Part and Collector are the model's, under the names that readers of this package know.
+type (
+	Part      = model.Part
+	Collector = model.Collector
+)
 
 // Options bound a collection.
 type Options struct {
