@@ -1,0 +1,47 @@
+// Command bulkhead is the whole product in one binary. It picks a role by the command line and wires the parts: this
+// is the only place where they meet.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/bulkhead-security/bulkhead/cli"
+)
+
+// Set by the linker; see Makefile.
+var (
+	version = "dev"
+	commit  = "none"
+	date    = "unknown"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	app := &cli.App{
+		Node:    &node{version: buildVersion()},
+		Build:   cli.Build{Version: buildVersion(), Commit: commit, Date: date, Go: runtime.Version()},
+		In:      os.Stdin,
+		Out:     os.Stdout,
+		Err:     os.Stderr,
+		Environ: os.Environ(),
+	}
+	code := app.Run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// buildVersion is the version given by the linker, or that of the module for `go install`.
+func buildVersion() string {
+	if version != "dev" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
+}
