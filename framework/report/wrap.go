@@ -1,0 +1,68 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/rivo/uniseg"
+)
+
+// wrap breaks a text of one line into lines of at most width columns, at the places where the rules of its script
+// allow it (UAX #14, which covers Chinese); what fits on no line is cut between characters. The result has at least
+// one line. The text must be clean.
+func wrap(s string, width int) []string {
+	width = max(width, 2) // a wide character needs two
+	cond := columns()
+	var lines []string
+	line, used := "", 0
+	flush := func() {
+		lines = append(lines, strings.TrimRight(line, " "))
+		line, used = "", 0
+	}
+	for state := -1; len(s) > 0; {
+		var seg string
+		seg, s, _, state = uniseg.FirstLineSegmentInString(s, state)
+		if used > 0 && used+cond.StringWidth(strings.TrimRight(seg, " ")) > width {
+			flush()
+		}
+		for cond.StringWidth(strings.TrimRight(seg, " ")) > width-used {
+			var head string
+			head, seg = cut(cond, seg, width-used)
+			line += head
+			flush()
+		}
+		line += seg
+		used = cond.StringWidth(line)
+	}
+	if line != "" || len(lines) == 0 {
+		flush()
+	}
+	return lines
+}
+
+// cut splits off as many whole characters as fit in width columns, but at least one.
+func cut(cond *runewidth.Condition, s string, width int) (head, rest string) {
+	n, w, state := 0, 0, -1
+	for rest = s; len(rest) > 0; {
+		var cluster string
+		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		cw := cond.StringWidth(cluster)
+		if n > 0 && w+cw > width {
+			break
+		}
+		n, w = n+len(cluster), w+cw
+	}
+	return s[:n], s[n:]
+}
+
+// columns measures text the same on every machine, whatever its locale: ambiguous characters take one column.
+func columns() *runewidth.Condition {
+	return &runewidth.Condition{StrictEmojiNeutral: true}
+}
+
+func textWidth(s string) int { return columns().StringWidth(s) }
+
+// pad fills a text up to width columns.
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-textWidth(s)))
+}
