@@ -45,8 +45,8 @@ func auditChecks() []Check {
 			ID: "8.4.e/audit-" + t.name, Severity: model.Low,
 			Title:      say("Use and change of %s are audited", "对 %s 的使用与修改会被审计", t.path),
 			References: []string{benchReference + t.item, "ATT&CK T1562.012"},
-			Remediation: say("echo '-w %[1]s -p wa -k docker' >> /etc/audit/rules.d/docker.rules && augenrules --load",
-				"echo '-w %[1]s -p wa -k docker' >> /etc/audit/rules.d/docker.rules && augenrules --load", t.path),
+			Remediation: say("Run: echo '-w %[1]s -p wa -k docker' >> /etc/audit/rules.d/docker.rules && augenrules --load",
+				"执行：echo '-w %[1]s -p wa -k docker' >> /etc/audit/rules.d/docker.rules && augenrules --load", t.path),
 			Eval: func(in *Input, r *Recorder) { evalAudit(in, r, t) },
 		})
 	}

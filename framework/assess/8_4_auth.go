@@ -30,8 +30,8 @@ func authChecks() []Check {
 			ID: "8.4.d/auditd", Severity: model.Medium,
 			Title:      say("The kernel's audit runs", "内核审计正在运行"),
 			References: []string{"NIST SP 800-190 4.5.4", "ATT&CK T1562.012"},
-			Remediation: say("apt-get install auditd (dnf install audit, apk add audit); systemctl enable --now auditd; kernel command line: audit=1",
-				"apt-get install auditd（或 dnf install audit、apk add audit）；systemctl enable --now auditd；内核命令行加入 audit=1"),
+			Remediation: say("Run: apt-get install auditd (dnf install audit, apk add audit); systemctl enable --now auditd; kernel command line: audit=1",
+				"执行：apt-get install auditd（或 dnf install audit、apk add audit）；systemctl enable --now auditd；内核命令行加入 audit=1"),
 			Eval: evalAuditd,
 		},
 		{
@@ -44,8 +44,8 @@ func authChecks() []Check {
 		{
 			ID: "8.4.d/sudo-log", Severity: model.Low,
 			Title: say("sudo writes a log of its own", "sudo 写入独立日志"),
-			Remediation: say("visudo -f /etc/sudoers.d/log with the line: Defaults logfile=/var/log/sudo.log, log_input, log_output",
-				"visudo -f /etc/sudoers.d/log，加入：Defaults logfile=/var/log/sudo.log, log_input, log_output"),
+			Remediation: say("Run visudo -f /etc/sudoers.d/log with the line: Defaults logfile=/var/log/sudo.log, log_input, log_output",
+				"执行 visudo -f /etc/sudoers.d/log，加入：Defaults logfile=/var/log/sudo.log, log_input, log_output"),
 			Eval: evalSudoLog,
 		},
 		{

@@ -80,7 +80,7 @@ func defaultChecks() []Check {
 			ID: "8.4.e/engine-rootless", Severity: model.Low,
 			Title:       say("The engine runs without root's rights, or behind a guard", "引擎以非 root 权限运行，或受守护进程防护"),
 			References:  []string{benchReference + "2.1", "NIST SP 800-190 4.4.1"},
-			Remediation: say("dockerd-rootless-setuptool.sh install as an unprivileged user; or run Bulkhead's daemon guard in enforce mode", "以非特权用户执行 dockerd-rootless-setuptool.sh install；或以强制模式运行 Bulkhead 守护进程防护"),
+			Remediation: say("Run dockerd-rootless-setuptool.sh install as an unprivileged user; or run Bulkhead's daemon guard in enforce mode", "以非特权用户执行 dockerd-rootless-setuptool.sh install；或以强制模式运行 Bulkhead 守护进程防护"),
 			Eval:        evalRootless,
 		},
 		{

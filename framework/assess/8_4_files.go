@@ -68,7 +68,7 @@ func ownerCheck(rule fileRule) Check {
 		ID: "8.4.e/" + rule.name + "-owner", Severity: model.Medium,
 		Title:       say("%s belongs to root", "%s 归 root 所有", rule.path),
 		References:  []string{benchReference + rule.ownerItem, "ATT&CK T1543"},
-		Remediation: say("chown root:root %s", "chown root:root %s", rule.path),
+		Remediation: say("Run: chown root:root %s", "执行：chown root:root %s", rule.path),
 		Eval: func(in *Input, r *Recorder) {
 			eachFile(in, r, rule, func(ptr string, f model.FileFact) { judgeOwner(r, ptr, f, rule) })
 		},
@@ -80,7 +80,7 @@ func modeCheck(rule fileRule) Check {
 		ID: "8.4.e/" + rule.name + "-mode", Severity: model.Medium,
 		Title:       say("%s has mode %04o or stricter", "%s 的权限为 %04o 或更严格", rule.path, rule.most),
 		References:  []string{benchReference + rule.modeItem, "ATT&CK T1222.002"},
-		Remediation: say("chmod %[2]04o %[1]s", "chmod %[2]04o %[1]s", rule.path, rule.most),
+		Remediation: say("Run: chmod %04[2]o %[1]s", "执行：chmod %04[2]o %[1]s", rule.path, rule.most),
 		Eval: func(in *Input, r *Recorder) {
 			eachFile(in, r, rule, func(ptr string, f model.FileFact) { judgeMode(r, ptr, f, rule.most) })
 		},

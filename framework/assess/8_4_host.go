@@ -37,6 +37,16 @@ func hostAt(in *Input, r *Recorder, ptr string) *model.Host {
 	return in.Snap.Host
 }
 
+// hostSeen is hostAt for lists that may have been read in part: it returns the host also where there is a gap, since
+// what was seen can fail; whole is false then, since what was not seen cannot pass.
+func hostSeen(in *Input, r *Recorder, ptr string) (h *model.Host, whole bool) {
+	if r.Missing(in, ptr) {
+		return in.Snap.Host, false
+	}
+	h = hostAt(in, r, ptr)
+	return h, h != nil
+}
+
 // engineAt returns the engine, or records why the fact at the pointer cannot be judged.
 func engineAt(in *Input, r *Recorder, ptr string) *model.Engine {
 	if noEngine(in, r) || r.Missing(in, ptr) {

@@ -69,7 +69,7 @@ func kernelRightsChecks() []Check {
 			ID: "8.4.e/no-new-privileges", Severity: model.Medium,
 			Title:       say("No process in a container can gain rights by setuid programs", "容器进程不能通过 setuid 程序提权"),
 			References:  []string{benchReference + "5.26", "CIS Kubernetes 1.9 5.2.6", "ATT&CK T1548.001"},
-			Remediation: say("--security-opt no-new-privileges (Kubernetes: securityContext.allowPrivilegeEscalation: false)", "--security-opt no-new-privileges（Kubernetes：securityContext.allowPrivilegeEscalation: false）"),
+			Remediation: say("Start it with --security-opt no-new-privileges (Kubernetes: securityContext.allowPrivilegeEscalation: false)", "使用 --security-opt no-new-privileges（Kubernetes：securityContext.allowPrivilegeEscalation: false）"),
 			Eval: eachRight(say("cannot gain new privileges", "不能获得新的权限"), func(_ *Input, p placed) []flaw {
 				if p.w.NoNewPrivileges {
 					return nil

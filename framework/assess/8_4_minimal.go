@@ -68,11 +68,11 @@ func packageCheck(name string, sev model.Severity, essential bool, globs []strin
 }
 
 func evalPackages(in *Input, r *Recorder, globs []string, good model.Text) {
-	h := hostAt(in, r, "/host/packages")
+	h, whole := hostSeen(in, r, "/host/packages")
 	if h == nil {
 		return
 	}
-	if len(h.Packages) == 0 {
+	if len(h.Packages) == 0 && whole {
 		r.NotApplicable("/host/packages", say("the host has no package database", "主机没有软件包数据库"))
 		return
 	}
@@ -83,14 +83,14 @@ func evalPackages(in *Input, r *Recorder, globs []string, good model.Text) {
 			r.Fail(pointer("host", "packages", i), p.Name, say("%s %s is installed", "已安装 %s %s", p.Name, p.Version))
 		}
 	}
-	if !found {
+	if !found && whole {
 		r.Pass("/host/packages", "", good)
 	}
 }
 
 // serviceEval fails each service that the globs name and the host profile does not allow.
 func serviceEval(in *Input, r *Recorder, globs []string, good model.Text) {
-	h := hostAt(in, r, "/host/services")
+	h, whole := hostSeen(in, r, "/host/services")
 	if h == nil {
 		return
 	}
@@ -107,7 +107,7 @@ func serviceEval(in *Input, r *Recorder, globs []string, good model.Text) {
 		}
 		r.Fail(pointer("host", "services", i), s.Name, say("service %s %[2]s", "服务 %s %[3]s", s.Name, en, zh))
 	}
-	if !found {
+	if !found && whole {
 		r.Pass("/host/services", "", good)
 	}
 }
@@ -122,7 +122,7 @@ func unitName(unit string) string {
 }
 
 func evalListeners(in *Input, r *Recorder) {
-	h := hostAt(in, r, "/host/listeners")
+	h, whole := hostSeen(in, r, "/host/listeners")
 	if h == nil {
 		return
 	}
@@ -144,7 +144,7 @@ func evalListeners(in *Input, r *Recorder) {
 			r.Fail(ptr, name, say("%s listens on %s and is not in the host's profile", "%s 监听 %s，且不在主机基线内", name, where))
 		}
 	}
-	if bad == 0 {
+	if bad == 0 && whole {
 		r.Pass("/host/listeners", "", say("only the platform listens", "只有平台组件在监听"))
 	}
 }
@@ -168,7 +168,7 @@ func listenerAllowed(in *Input, l model.Listener) bool {
 func transport(protocol string) string { return strings.TrimSuffix(protocol, "6") }
 
 func evalSetuid(in *Input, r *Recorder) {
-	h := hostAt(in, r, "/host/setuid")
+	h, whole := hostSeen(in, r, "/host/setuid")
 	if h == nil {
 		return
 	}
@@ -185,7 +185,7 @@ func evalSetuid(in *Input, r *Recorder) {
 		}
 		r.Fail(ptr, f.Path, say("%s (mode %s, owner %s) has the setuid bit", "%s（权限 %s，属主 %s）带有 setuid 位", f.Path, f.Mode, f.Owner))
 	}
-	if !found {
+	if !found && whole {
 		r.Pass("/host/setuid", "", say("%d setuid and setgid files, all usual ones", "共 %d 个 setuid、setgid 文件，均属常规", len(h.Setuid)))
 	}
 }

@@ -63,8 +63,8 @@ func rightsChecks() []Check {
 			ID: "8.4.e/capabilities-dropped", Severity: model.Medium,
 			Title:      say("Containers give up the capabilities that they do not need", "容器放弃不需要的能力"),
 			References: []string{benchReference + "5.4", "CIS Kubernetes 1.9 5.2.8", "CIS Kubernetes 1.9 5.2.10"},
-			Remediation: say("--cap-drop ALL and --cap-add for what is needed (Kubernetes: securityContext.capabilities.drop: [ALL])",
-				"--cap-drop ALL，并用 --cap-add 添加所需能力（Kubernetes：securityContext.capabilities.drop: [ALL]）"),
+			Remediation: say("Start it with --cap-drop ALL and --cap-add for what is needed (Kubernetes: securityContext.capabilities.drop: [ALL])",
+				"使用 --cap-drop ALL，并用 --cap-add 添加所需能力（Kubernetes：securityContext.capabilities.drop: [ALL]）"),
 			Eval: eachRight(say("all capabilities dropped", "已放弃全部默认能力"), func(_ *Input, p placed) []flaw {
 				if slices.Contains(p.w.CapDrop, "ALL") && !p.w.Privileged {
 					return nil
@@ -90,8 +90,8 @@ func rightsChecks() []Check {
 			ID: "8.4.e/read-only-root", Severity: model.Medium,
 			Title:      say("The root file system of containers is read-only", "容器根文件系统为只读"),
 			References: []string{benchReference + "5.13", "NIST SP 800-190 4.4.4", "ATT&CK T1525"},
-			Remediation: say("--read-only --tmpfs /tmp:rw,noexec,nosuid (Kubernetes: securityContext.readOnlyRootFilesystem: true with an emptyDir on /tmp)",
-				"--read-only --tmpfs /tmp:rw,noexec,nosuid（Kubernetes：securityContext.readOnlyRootFilesystem: true，并为 /tmp 挂载 emptyDir）"),
+			Remediation: say("Start it with --read-only --tmpfs /tmp:rw,noexec,nosuid (Kubernetes: securityContext.readOnlyRootFilesystem: true with an emptyDir on /tmp)",
+				"使用 --read-only --tmpfs /tmp:rw,noexec,nosuid（Kubernetes：securityContext.readOnlyRootFilesystem: true，并为 /tmp 挂载 emptyDir）"),
 			Eval: eachRight(say("root file system read-only", "根文件系统只读"), func(_ *Input, p placed) []flaw {
 				if p.w.ReadOnlyRoot {
 					return nil

@@ -2,6 +2,7 @@ package assess
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -75,7 +76,7 @@ func evalSysctls(in *Input, r *Recorder, rules []sysctlRule) {
 		value, i, ok := setting(h.Sysctls, rule.key)
 		ptr := pointer("host", "sysctls", i)
 		switch {
-		case !ok && in.gapAt(r, pointer("host", "sysctls", rule.key), rule.key):
+		case !ok && sysctlGap(in, r, rule.key):
 		case !ok && rule.needed:
 			r.Warn("/host/sysctls", rule.key, say("the kernel has no %s", "内核没有 %s", rule.key))
 		case !ok:
@@ -88,11 +89,13 @@ func evalSysctls(in *Input, r *Recorder, rules []sysctlRule) {
 	}
 }
 
-// gapAt records the gap over a single fact, if there is one.
-func (in *Input) gapAt(r *Recorder, ptr, subject string) bool {
-	g, ok := in.Gap(ptr)
-	if ok {
-		r.Gap(ptr, subject, g)
+// sysctlGap records that a single setting could not be read: the collector lists such ones in one gap over some of them.
+func sysctlGap(in *Input, r *Recorder, key string) bool {
+	const some = "/host/sysctls/*"
+	g, ok := in.Gap(some)
+	if !ok || !slices.Contains(strings.Split(g.Detail, ", "), key) {
+		return false
 	}
-	return ok
+	r.Gap(some, key, g)
+	return true
 }

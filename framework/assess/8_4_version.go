@@ -30,21 +30,21 @@ func versionChecks() []Check {
 			ID: "8.4.c/security-updates", Severity: model.High,
 			Title:      say("No security update is pending", "没有待安装的安全更新"),
 			References: []string{"NIST SP 800-190 4.5.3", benchReference + "1.2.1"},
-			Remediation: say("apt-get update && apt-get upgrade (dnf upgrade --security, apk upgrade); reboot if the kernel is among them",
-				"apt-get update && apt-get upgrade（或 dnf upgrade --security、apk upgrade）；如包含内核则重启"),
+			Remediation: say("Run: apt-get update && apt-get upgrade (dnf upgrade --security, apk upgrade); reboot if the kernel is among them",
+				"执行：apt-get update && apt-get upgrade（或 dnf upgrade --security、apk upgrade）；如包含内核则重启"),
 			Eval: evalSecurityUpdates,
 		},
 		{
 			ID: "8.4.c/package-lists", Severity: model.Medium,
 			Title:       say("The package lists are fresh enough to tell of updates", "软件包列表足够新，可据此判断更新"),
-			Remediation: say("apt-get update (dnf makecache, apk update); have it done daily", "apt-get update（或 dnf makecache、apk update），并设为每日执行"),
+			Remediation: say("Run: apt-get update (dnf makecache, apk update); have it done daily", "执行：apt-get update（或 dnf makecache、apk update），并设为每日执行"),
 			Eval:        evalPackageLists,
 		},
 		{
 			ID: "8.4.c/update-automation", Severity: model.Low,
 			Title: say("Updates are taken by a tool, not by memory", "由工具自动执行系统更新"),
-			Remediation: say("apt-get install unattended-upgrades && dpkg-reconfigure -plow unattended-upgrades (dnf install dnf-automatic && systemctl enable --now dnf-automatic-install.timer)",
-				"apt-get install unattended-upgrades && dpkg-reconfigure -plow unattended-upgrades（或 dnf install dnf-automatic && systemctl enable --now dnf-automatic-install.timer）"),
+			Remediation: say("Run: apt-get install unattended-upgrades && dpkg-reconfigure -plow unattended-upgrades (dnf install dnf-automatic && systemctl enable --now dnf-automatic-install.timer)",
+				"执行：apt-get install unattended-upgrades && dpkg-reconfigure -plow unattended-upgrades（或 dnf install dnf-automatic && systemctl enable --now dnf-automatic-install.timer）"),
 			Eval: evalAutomation,
 		},
 		{
@@ -105,9 +105,12 @@ func evalAccepted(in *Input, r *Recorder) {
 
 func evalSecurityUpdates(in *Input, r *Recorder) {
 	const ptr = "/host/updates"
-	h := hostAt(in, r, ptr)
+	h, whole := hostSeen(in, r, ptr)
 	if h == nil {
 		return
+	}
+	if len(h.Updates) > 0 && r.Missing(in, "/host/updates/*/security") {
+		whole = false
 	}
 	found := false
 	for i, u := range h.Updates {
@@ -117,7 +120,7 @@ func evalSecurityUpdates(in *Input, r *Recorder) {
 		}
 	}
 	switch {
-	case found:
+	case found || !whole:
 	case h.PackageManager == "":
 		r.NotApplicable(ptr, say("the host has no package manager; it is updated as a whole", "主机没有软件包管理器，系统整体更新"))
 	case h.UpdatesAsOf.IsZero():
