@@ -32,7 +32,7 @@ func hostedRegistryChecks() []Check {
 			ID: "8.2.a/user", Severity: model.Medium,
 			Title:       say("The registry runs as a user of its own on a read-only root", "注册表以专用用户运行且根文件系统只读"),
 			References:  []string{"NIST SP 800-190 4.2.3"},
-			Remediation: say("%s", "%s", hardenEN),
+			Remediation: say("Build or run it without root: %s", "以非 root 用户运行：%s", hardenEN),
 			Eval:        evalRegistryUser,
 		},
 		{

@@ -146,7 +146,7 @@ func evalDeadContainers(in *Input, r *Recorder) {
 // registry comes from nowhere and is judged by its signature (8.3.b).
 func evalTrustedRegistries(in *Input, r *Recorder) {
 	trusted := in.Settings.TrustedRegistries
-	if len(trusted) == 0 {
+	if len(trusted) == 0 && len(in.workloads(false)) > 0 {
 		r.Warn("/registries", "", say("assess.trusted_registries is empty, so that images from any registry count as trusted", "assess.trusted_registries 为空，任何注册表的镜像都被视为可信"))
 		return
 	}
