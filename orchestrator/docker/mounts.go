@@ -1,0 +1,111 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	securejoin "github.com/cyphar/filepath-securejoin"
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// mounts lists what the container gets of the host.
+func (e *Collector) mounts(_ context.Context, in container.InspectResponse, h *hostView, c *model.Container) []model.Mount {
+	var list []model.Mount
+	for _, p := range in.Mounts {
+		m := model.Mount{Type: string(p.Type), Source: p.Source, Target: p.Destination, ReadOnly: !p.RW,
+			Propagation: string(p.Propagation), Driver: p.Driver}
+		if p.Type == "volume" {
+			m.Volume = p.Name
+		}
+		list = append(list, m)
+	}
+	for target, options := range in.HostConfig.Tmpfs {
+		if !slices.ContainsFunc(list, func(m model.Mount) bool { return m.Target == target }) {
+			list = append(list, model.Mount{Type: "tmpfs", Target: target, ReadOnly: slices.Contains(strings.Split(options, ","), "ro")})
+		}
+	}
+	slices.SortFunc(list, func(a, b model.Mount) int { return strings.Compare(a.Target, b.Target) })
+	for i := range list {
+		if err := e.resolveMount(&list[i], h); err != nil {
+			c.Gaps = append(c.Gaps, gap(fmt.Sprintf("/workload/mounts/%d/resolved", i), err, "run as root on the engine's host"))
+		}
+	}
+	return list
+}
+
+// resolveMount finds the host path behind a mount, also behind a local volume that binds another path.
+func (e *Collector) resolveMount(m *model.Mount, h *hostView) error {
+	source := m.Source
+	if m.Type == "volume" {
+		v, ok := h.volumes[m.Volume]
+		if ok && m.Driver == "" {
+			m.Driver = v.Driver
+		}
+		if ok && isBind(v.Options) && v.Driver == "local" {
+			source = v.Options["device"]
+		}
+	}
+	switch m.Type {
+	case "bind", "volume", "hostPath":
+	default:
+		return nil
+	}
+	if !filepath.IsAbs(source) {
+		return nil
+	}
+	var err error
+	m.Resolved = filepath.Clean(source)
+	if h.local {
+		var r string
+		if r, err = e.resolve(source); err == nil {
+			m.Resolved = r
+		} else if errors.Is(err, os.ErrNotExist) {
+			err = nil // gone since the container started
+		}
+	}
+	m.EngineSocket = socketName(m.Resolved) || slices.ContainsFunc(h.sockets, func(s string) bool {
+		return s == m.Resolved || m.Resolved == "/" || strings.HasPrefix(s, m.Resolved+"/")
+	})
+	return err
+}
+
+// isBind is true for the options of a local volume that is a bind mount.
+func isBind(options map[string]string) bool {
+	o := strings.Split(options["o"], ",")
+	return slices.Contains(o, "bind") || slices.Contains(o, "rbind")
+}
+
+// socketName knows the engines' sockets by name, wherever they lie.
+func socketName(path string) bool {
+	switch filepath.Base(path) {
+	case "docker.sock", "containerd.sock", "podman.sock", "crio.sock", "docker-containerd.sock":
+		return true
+	}
+	return false
+}
+
+// resolve follows the links of a host path, inside Root.
+func (e *Collector) resolve(path string) (string, error) {
+	root := e.host("/")
+	if _, err := os.Lstat(e.host(path)); errors.Is(err, os.ErrPermission) {
+		return "", err
+	}
+	full, err := securejoin.SecureJoin(root, path)
+	if err != nil {
+		return "", err
+	}
+	if root == "/" {
+		return full, nil
+	}
+	if full == root {
+		return "/", nil
+	}
+	return strings.TrimPrefix(full, root), nil
+}
