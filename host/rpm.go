@@ -1,0 +1,114 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	rpmdb "github.com/erikvarga/go-rpmdb/pkg"
+	_ "modernc.org/sqlite" // the driver that rpmdb opens rpmdb.sqlite with
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+const limitRPM = 512 << 20
+
+// rpmDatabases are the places of rpm's database: SQLite, NDB (SUSE) and Berkeley DB (before Fedora 33 and RHEL 9).
+var rpmDatabases = []string{
+	"/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+	"/var/lib/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages.db",
+	"/var/lib/rpm/Packages",
+}
+
+// rpmPackages reads a copy of the database: opening SQLite in place would write beside it.
+func (h *Host) rpmPackages(ctx context.Context, name string) ([]model.Package, error) {
+	dir, err := os.MkdirTemp("", "bulkhead-rpm-")
+	if err != nil {
+		return nil, fmt.Errorf("copy of %s: %w", name, err)
+	}
+	defer os.RemoveAll(dir)
+	at := filepath.Join(dir, filepath.Base(name))
+	if err := h.copyFile(name, at); err != nil {
+		return nil, err
+	}
+	if wal := name + "-wal"; h.exists(wal) {
+		if err := h.copyFile(wal, at+"-wal"); err != nil {
+			return nil, err
+		}
+	}
+	list, err := readRPM(ctx, at)
+	if err != nil {
+		return list, fmt.Errorf("%s: %w", name, err)
+	}
+	return list, nil
+}
+
+func (h *Host) copyFile(name, to string) error {
+	in, err := h.open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("copy of %s: %w", name, err)
+	}
+	if _, err := io.Copy(out, &limited{r: in, left: limitRPM}); err != nil {
+		out.Close()
+		return fmt.Errorf("copy of %s: %w", name, err)
+	}
+	return out.Close()
+}
+
+func readRPM(ctx context.Context, file string) (list []model.Package, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("rpm database: %v: %w", p, errMalformed)
+		}
+	}()
+	db, err := rpmdb.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("open rpm database: %v: %w", err, errMalformed)
+	}
+	defer db.Close()
+	found, err := db.ListPackagesWithContext(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read rpm database: %v: %w", err, errMalformed)
+	}
+	for _, p := range found {
+		if p.Name == "gpg-pubkey" {
+			continue
+		}
+		list = append(list, model.Package{
+			Name: p.Name, Version: evr(p.Epoch, p.Version, p.Release), Architecture: p.Arch, Source: sourceName(p.SourceRpm, p.Name),
+		})
+	}
+	return list, nil
+}
+
+func evr(epoch *int, version, release string) string {
+	v := version + "-" + release
+	if epoch != nil && *epoch != 0 {
+		v = fmt.Sprintf("%d:%s", *epoch, v)
+	}
+	return v
+}
+
+// sourceName is the name in "openssl-3.0.7-27.el9.src.rpm", "" when it is the package's own.
+func sourceName(file, own string) string {
+	s := strings.TrimSuffix(file, ".src.rpm")
+	for range 2 {
+		i := strings.LastIndexByte(s, '-')
+		if i < 0 {
+			return ""
+		}
+		s = s[:i]
+	}
+	if s == own {
+		return ""
+	}
+	return s
+}
