@@ -70,19 +70,26 @@ type runtimePart struct {
 }
 
 // runtimeParts lists the engine, containerd and runc. Podman's engine is not Docker's and has no advisories here.
-func runtimeParts(e *model.Engine) []runtimePart {
+func runtimeParts(in *Input) []runtimePart {
+	e := in.Snap.Engine
 	var parts []runtimePart
+	add := func(kind, version, pkg, ptr string) {
+		if pkg == "" {
+			pkg = packageOf(in.Snap.Host, kind, version)
+		}
+		parts = append(parts, runtimePart{kind, version, pkg, ptr})
+	}
 	pkg := ""
 	for i, c := range e.Components {
 		switch kind := strings.ToLower(c.Name); kind {
 		case "containerd", "runc":
-			parts = append(parts, runtimePart{kind, c.Version, c.Package, pointer("engine", "components", i)})
+			add(kind, c.Version, c.Package, pointer("engine", "components", i))
 		case "engine", "docker", "dockerd":
 			pkg = c.Package
 		}
 	}
 	if e.Product == "docker" {
-		parts = append(parts, runtimePart{"engine", e.Version, pkg, "/engine/version"})
+		add("engine", e.Version, pkg, "/engine/version")
 	}
 	return parts
 }
@@ -110,7 +117,7 @@ func evalRuntimeAdvisories(in *Input, r *Recorder) {
 	if noEngine(in, r) {
 		return
 	}
-	parts := runtimeParts(in.Snap.Engine)
+	parts := runtimeParts(in)
 	if len(parts) == 0 {
 		if !r.Missing(in, "/engine/components") {
 			r.NotApplicable("/engine/components", say("%s uses neither containerd nor runc", "%s 未使用 containerd 或 runc", in.Snap.Engine.Product))
@@ -167,7 +174,7 @@ func evalEngineSupported(in *Input, r *Recorder) {
 		r.Unknown("/engine/version", "engine", say("the versions %q and %q cannot be compared", "无法比较版本 %q 与 %q", e.Version, least))
 	case semver.Compare(v, min) >= 0:
 		r.Pass("/engine/version", "engine", say("engine %s is %s or newer", "引擎 %s 不低于 %s", e.Version, least))
-	case own && slices.ContainsFunc(runtimeParts(e), func(p runtimePart) bool { return p.kind == "engine" && p.backported() }):
+	case own && slices.ContainsFunc(runtimeParts(in), func(p runtimePart) bool { return p.kind == "engine" && p.backported() }):
 		r.Warn("/engine/version", "engine", say("engine %s is older than %s and gets fixes from the distribution only", "引擎 %s 低于 %s，仅由发行版提供修复", e.Version, least))
 	default:
 		r.Fail("/engine/version", "engine", say("engine %s is older than %s", "引擎 %s 低于 %s", e.Version, least))

@@ -57,6 +57,17 @@ func TestRuntimeAdvisories(t *testing.T) {
 	wantCheck(t, model.CheckNotApplicable, "8.1.b/runtime-advisories", &model.Snapshot{})
 	wantCheck(t, model.CheckUnknown, "8.1.b/runtime-advisories", &model.Snapshot{Gaps: []model.Gap{{Path: "/engine"}}})
 
+	// Where the collector did not tell the package, the package database does.
+	debian := engine("20.10.24+dfsg1", "1.6.20~ds1", "1.1.5+ds1", "")
+	wantCheck(t, model.CheckFail, "8.1.b/runtime-advisories", debian)
+	debian.Host = &model.Host{Packages: []model.Package{
+		{Name: "containerd", Version: "1.6.20~ds1-1+deb12u1"}, {Name: "docker.io", Version: "20.10.24+dfsg1-1+deb12u1"}, {Name: "runc", Version: "1.1.5+ds1-1+deb12u1"},
+	}}
+	wantCheck(t, model.CheckWarn, "8.1.b/runtime-advisories", debian)
+	docker := engine("25.0.4", "v2.3.5", "1.4.3", "")
+	docker.Host = &model.Host{Packages: []model.Package{{Name: "docker-ce", Version: "5:25.0.4-1~debian.12~bookworm"}}}
+	wantCheck(t, model.CheckFail, "8.1.b/runtime-advisories", docker)
+
 	// Only engines with an authorization plugin have the plugins' bypass.
 	plugin := engine("29.2.0", "v2.3.5", "1.4.3", "docker-ce")
 	wantCheck(t, model.CheckPass, "8.1.b/runtime-advisories", plugin)

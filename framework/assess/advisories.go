@@ -2,9 +2,12 @@ package assess
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/semver"
+
+	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // advisory is a known vulnerability of a part of the runtime. Fixed are the first releases without it, one per release
@@ -76,4 +79,30 @@ func (a advisory) fixFor(version string) string {
 		}
 	}
 	return a.fixed[len(a.fixed)-1]
+}
+
+// packagesByKind are the packages that a component can come from.
+var packagesByKind = map[string][]string{
+	"engine":     {"docker.io", "docker", "docker-engine", "docker-ce", "moby-engine", "docker-moby"},
+	"containerd": {"containerd", "containerd.io", "moby-containerd"},
+	"runc":       {"runc", "moby-runc"},
+}
+
+// packageOf finds the installed package that a component comes from, where the collector could not tell: one of the
+// known names with the component's own version.
+func packageOf(h *model.Host, kind, version string) string {
+	v := semanticVersion(version)
+	if h == nil || v == "" {
+		return ""
+	}
+	for _, p := range h.Packages {
+		_, upstream, hasEpoch := strings.Cut(p.Version, ":")
+		if !hasEpoch {
+			upstream = p.Version
+		}
+		if slices.Contains(packagesByKind[kind], p.Name) && semanticVersion(upstream) == v {
+			return p.Name
+		}
+	}
+	return ""
 }
