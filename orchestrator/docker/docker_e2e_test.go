@@ -1,0 +1,241 @@
+//go:build e2e
+
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
+	"github.com/bulkhead-security/bulkhead/test/lab"
+)
+
+var record = flag.Bool("record", false, "write the engines' answers to testdata")
+
+func TestRealEngines(t *testing.T) {
+	for _, o := range []lab.EngineOptions{
+		{Kind: lab.Debian, Private: true, Config: map[string]any{"icc": true, "log-level": "warn", "log-opts": map[string]string{"max-size": "10m"}}},
+		{Kind: lab.Current, Private: true, Config: map[string]any{"log-level": "warn", "log-opts": map[string]string{"max-size": "10m"}}},
+	} {
+		t.Run(string(o.Kind), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+			defer cancel()
+			o.Dir = t.TempDir()
+			e, err := lab.StartEngine(ctx, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := e.Stop(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
+			cli, err := e.Client()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cli.Close()
+			startFleet(ctx, t, cli, e.Socket)
+			if *record {
+				writeRecording(ctx, t, e, string(o.Kind))
+			}
+			assertLive(t, e, o.Dir)
+		})
+	}
+}
+
+func assertLive(t *testing.T, e *lab.Engine, dir string) {
+	c, err := Connect(context.Background(), "unix://"+e.Socket, ConnectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "peer", c.peer, e.PID())
+	opts := Options{Inspector: counter{}, CacheDir: filepath.Join(dir, "cache")}
+	start := time.Now()
+	s := collect(t, c, opts)
+	first := time.Since(start)
+	start = time.Now()
+	again := collect(t, c, opts)
+	t.Logf("collected in %s, then in %s; gaps: %+v", first, time.Since(start), s.Gaps)
+	assertFleet(t, s)
+	check(t, "engine gaps", len(s.Gaps), 0)
+	body, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(body), token) {
+		t.Error("the snapshot holds a secret")
+	}
+	if dir := os.Getenv("BULKHEAD_KEEP"); dir != "" {
+		_ = os.WriteFile(filepath.Join(dir, string(filepath.Base(t.Name()))+".json"), body, 0o600)
+	}
+	eng := s.Engine
+	check(t, "log level", eng.LogLevel, "warn")
+	check(t, "configuration", eng.Config.File, filepath.Join(dir, "daemon.json"))
+	check(t, "icc", *eng.ICC, true)
+	check(t, "two sockets", len(eng.Sockets) >= 2, true)
+	sin := byName(t, s, "sin")
+	check(t, "sin changes", len(sin.Changes), 1)
+	if ch := sin.Changes[0]; ch.Path != "/usr/bin/dropped" || ch.Kind != "added" || !ch.Executable || !ch.Examined {
+		t.Errorf("the program that was copied in: %+v", ch)
+	}
+	check(t, "sin processes", len(sin.Processes), 1)
+	check(t, "sin gaps", len(sin.Gaps), 0)
+	for _, i := range s.Images {
+		if i.Contents == nil || i.Contents.Files == 0 || len(i.Gaps) > 0 {
+			t.Errorf("image %v was not looked into: %+v", i.Tags, i.Gaps)
+		}
+	}
+	for i := range again.Images {
+		if again.Images[i].Contents == nil {
+			t.Error("the second look found nothing in the cache")
+		}
+	}
+}
+
+func startFleet(ctx context.Context, t *testing.T, cli *client.Client, socket string) {
+	t.Helper()
+	entry := []string{"/bin/sleep", "3600"}
+	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, im := range []lab.Image{
+		{Tag: "lab/good:1.2.3", Created: when, Config: v1.Config{User: "1000:1000", Entrypoint: entry, ExposedPorts: map[string]struct{}{"80/tcp": {}},
+			Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "/bin/true"}}, Labels: map[string]string{"io.bulkhead.purpose": "serve"}}},
+		{Tag: "lab/sin:latest", Created: when, Config: v1.Config{Cmd: entry},
+			Layers: []lab.Layer{{Files: map[string]lab.File{"/etc/motd": {Body: []byte("hi"), Mode: 0o644}}, CreatedBy: "RUN deploy --token=" + token}}},
+	} {
+		if _, err := lab.Load(ctx, cli, im); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := cli.NetworkCreate(ctx, "backend", client.NetworkCreateOptions{Driver: "bridge", Internal: true,
+		Options: map[string]string{"com.docker.network.bridge.enable_icc": "false"}})
+	must(err)
+	_, err = cli.VolumeCreate(ctx, client.VolumeCreateOptions{Name: "logs", Driver: "local",
+		DriverOpts: map[string]string{"type": "none", "o": "bind", "device": "/var/log"}})
+	must(err)
+	pids := int64(50)
+	port := network.MustParsePort("80/tcp")
+	run := func(name string, start bool, cfg container.Config, hc container.HostConfig) string {
+		t.Helper()
+		c, err := cli.ContainerCreate(ctx, client.ContainerCreateOptions{Name: name, Config: &cfg, HostConfig: &hc})
+		must(err)
+		if start {
+			_, err = cli.ContainerStart(ctx, c.ID, client.ContainerStartOptions{})
+			must(err)
+		}
+		return c.ID
+	}
+	id := run("sin", true,
+		container.Config{Image: "lab/sin:latest", Entrypoint: []string{"/bin/sleep"}, Cmd: []string{"3600"}, Env: []string{"API_TOKEN=" + token}, ExposedPorts: network.PortSet{port: {}}},
+		container.HostConfig{CapAdd: []string{"SYS_ADMIN", "NET_ADMIN"}, PidMode: "host", SecurityOpt: []string{"seccomp=unconfined"},
+			RestartPolicy: container.RestartPolicy{Name: "always"}, Binds: []string{"/:/host:ro", socket + ":/engine.sock", "logs:/data"},
+			PortBindings: network.PortMap{port: {{HostPort: "18080"}}}})
+	run("good", true,
+		container.Config{Image: "lab/good:1.2.3", Labels: map[string]string{"io.bulkhead.sensitivity": "internal"}},
+		container.HostConfig{CapDrop: []string{"all"}, SecurityOpt: []string{"no-new-privileges"}, ReadonlyRootfs: true, NetworkMode: "backend",
+			Tmpfs: map[string]string{"/tmp": ""}, RestartPolicy: container.RestartPolicy{Name: "on-failure", MaximumRetryCount: 5},
+			PortBindings: network.PortMap{port: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: "18081"}}},
+			Resources: container.Resources{Memory: 64 << 20, CPUQuota: 50_000, CPUPeriod: 100_000, PidsLimit: &pids,
+				Ulimits: []*container.Ulimit{{Name: "nofile", Soft: 64, Hard: 128}}}})
+	run("priv", true, container.Config{Image: "lab/sin:latest"}, container.HostConfig{Privileged: true, NetworkMode: "host"})
+	run("stopped", false, container.Config{Image: "lab/sin:latest"}, container.HostConfig{})
+	exec(ctx, t, cli, id, "mkdir -p /usr/bin && cp /bin/busybox /usr/bin/dropped")
+}
+
+func exec(ctx context.Context, t *testing.T, cli *client.Client, id, command string) {
+	t.Helper()
+	x, err := cli.ExecCreate(ctx, id, client.ExecCreateOptions{Cmd: []string{"/bin/sh", "-c", command}, AttachStdout: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := cli.ExecAttach(ctx, x.ID, client.ExecAttachOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	_, _ = io.Copy(io.Discard, a.Reader)
+}
+
+// writeRecording keeps the answers that the collectors ask for, without what is particular to this machine.
+func writeRecording(ctx context.Context, t *testing.T, e *lab.Engine, kind string) {
+	hc := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", e.Socket)
+	}}}
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]json.RawMessage{}
+	get := func(path string) []byte {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := hc.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if path == "/_ping" {
+			body, _ = json.Marshal(res.Header.Get("Api-Version"))
+		}
+		clean := strings.NewReplacer(filepath.Dir(e.Socket), "/srv/engine", `"`+name+`"`, `"node1"`).Replace(string(body))
+		out[path] = json.RawMessage(clean)
+		return body
+	}
+	ids := func(path, key string) (list []string) {
+		var items []map[string]any
+		if err := json.Unmarshal(get(path), &items); err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range items {
+			list = append(list, i[key].(string))
+		}
+		return list
+	}
+	for _, p := range []string{"/_ping", "/info", "/version", "/volumes", "/system/df"} {
+		get(p)
+	}
+	for _, id := range ids("/containers/json?all=1", "Id") {
+		get("/containers/" + id + "/json")
+		get("/containers/" + id + "/changes")
+	}
+	for _, id := range ids("/images/json", "Id") {
+		get("/images/" + id + "/json")
+		get("/images/" + id + "/history")
+	}
+	for _, id := range ids("/networks", "Id") {
+		get("/networks/" + id)
+	}
+	body, err := json.MarshalIndent(out, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join("testdata", kind+".json"), body, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
