@@ -42,9 +42,12 @@ func liveInterfaces() ([]model.NetInterface, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := map[int]string{}
+	names, bridges := map[int]string{}, map[int]int{}
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
+		if l.Type() == "bridge" {
+			bridges[l.Attrs().Index] = 1
+		}
 	}
 	addresses := map[int][]string{}
 	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
@@ -62,7 +65,9 @@ func liveInterfaces() ([]model.NetInterface, error) {
 		slices.Sort(addresses[a.Index])
 		list = append(list, model.NetInterface{
 			Name: a.Name, Kind: linkKind(l.Type(), a.RawFlags), MAC: a.HardwareAddr.String(), Addresses: addresses[a.Index],
-			Up: a.RawFlags&unix.IFF_UP != 0, Promiscuous: a.Promisc > 0 || a.RawFlags&unix.IFF_PROMISC != 0,
+			Up: a.RawFlags&unix.IFF_UP != 0,
+			// A bridge makes its ports promiscuous once; that is how it works and no sniffing.
+			Promiscuous: a.Promisc > bridges[a.MasterIndex] || a.RawFlags&unix.IFF_PROMISC != 0,
 			Master: names[a.MasterIndex],
 		})
 	}

@@ -3,6 +3,9 @@ package host
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -40,7 +43,7 @@ func (h *Host) Processes(ctx context.Context) (func(*model.Snapshot), []model.Ga
 		if !ok {
 			continue
 		}
-		if p.MountNamespace == 0 {
+		if _, err := h.readlink("/proc/" + strconv.Itoa(pid) + "/ns/mnt"); errors.Is(err, fs.ErrPermission) {
 			hidden++
 		}
 		list = append(list, p)
@@ -94,11 +97,15 @@ func (h *Host) process(pid int) (model.Process, bool) {
 		p.Container, p.Unit = parseCgroup(b)
 	}
 	p.PIDNamespace = h.namespace(dir + "/ns/pid")
+	if pid == 1 && p.PIDNamespace == 0 {
+		p.PIDNamespace = h.ownPIDNamespace()
+	}
 	p.MountNamespace = h.namespace(dir + "/ns/mnt")
 	return p, true
 }
 
-// processStatus reads name, parent and user, and whether it is a thread of the kernel.
+// processStatus reads name, parent and user, and whether it is a thread of the kernel: those have no memory of their
+// own. Neither has a process that has ended and waits for its parent, which is no workload either.
 func (h *Host) processStatus(dir string) (p model.Process, kernel, ok bool) {
 	b, err := h.read(dir+"/status", limitValue)
 	if err != nil {
@@ -118,8 +125,6 @@ func (h *Host) processStatus(dir string) (p model.Process, kernel, ok bool) {
 				p.UID, err = strconv.Atoi(f[0])
 				parsed = err == nil
 			}
-		case "State":
-			hasMemory = hasMemory || strings.HasPrefix(value, "Z") // a zombie has none any more
 		case "VmSize":
 			hasMemory = true
 		}
@@ -147,6 +152,15 @@ func (h *Host) namespace(name string) uint64 {
 	}
 	n, _ := strconv.ParseUint(bracketed(s), 10, 64)
 	return n
+}
+
+// ownPIDNamespace is this process's namespace, when /proc shows that one: then it is also the first process's, which
+// some systems let nobody look at.
+func (h *Host) ownPIDNamespace() uint64 {
+	if self, err := h.readlink("/proc/self"); !h.live || err != nil || self != strconv.Itoa(os.Getpid()) {
+		return 0
+	}
+	return h.namespace("/proc/self/ns/pid")
 }
 
 // containerID is an id in a cgroup's path as docker, containerd, CRI-O, Podman and the kubelet's drivers write it:

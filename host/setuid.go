@@ -20,7 +20,7 @@ import (
 
 // Bounds of the search for setuid files.
 const (
-	defaultSetuidBudget = 2 * time.Second
+	defaultSetuidBudget = time.Second
 	limitSetuid         = 2000
 )
 
@@ -162,9 +162,9 @@ func (s *search) dir(name string) (below []string, found []model.FileFact, err e
 	}
 	fd := int(d.Fd())
 	for _, e := range entries {
-		at := path.Join(name, e.Name())
 		switch {
 		case e.IsDir():
+			at := path.Join(name, e.Name())
 			if !s.stop[at] && !strings.HasPrefix(e.Name(), "io.containerd.snapshotter.") {
 				below = append(below, at)
 			}
@@ -172,7 +172,7 @@ func (s *search) dir(name string) (below []string, found []model.FileFact, err e
 			var st unix.Stat_t
 			if unix.Fstatat(fd, e.Name(), &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
 				found = append(found, model.FileFact{
-					Path: at, Exists: true, Mode: fmt.Sprintf("%04o", st.Mode&0o7777), UID: int(st.Uid), GID: int(st.Gid), Type: "file",
+					Path: path.Join(name, e.Name()), Exists: true, Mode: fmt.Sprintf("%04o", st.Mode&0o7777), UID: int(st.Uid), GID: int(st.Gid), Type: "file",
 				})
 			}
 		}
