@@ -62,23 +62,21 @@ func (p *printer) header(a *model.Assessment, o TextOptions) {
 	if a.Node.UID != 0 {
 		by = p.word("limited", a.Node.UID)
 	}
-	rows := [][2]string{{"node", nodeName(a.Node)}, {"", o.Host}, {"time", stamp(a.Time)}, {"seen_by", by}}
+	rows := [][2]string{
+		{p.word("node"), nodeName(a.Node)},
+		{"", o.Host},
+		{p.word("time"), stamp(a.Time)},
+		{p.word("seen_by"), by},
+		{"Bulkhead", a.Node.Version},
+	}
 	wide := 0
 	for _, r := range rows {
-		wide = max(wide, textWidth(p.word(r[0])))
+		wide = max(wide, textWidth(r[0]))
 	}
 	for _, r := range rows {
-		if r[1] == "" {
-			continue
+		if r[1] != "" {
+			p.hang("  "+pad(r[0], wide)+"  ", faint, r[1], plain)
 		}
-		label := ""
-		if r[0] != "" {
-			label = p.word(r[0])
-		}
-		p.hang("  "+pad(label, wide)+"  ", faint, r[1], plain)
-	}
-	if a.Node.Version != "" {
-		p.hang("  "+pad("Bulkhead", wide)+"  ", faint, a.Node.Version, plain)
 	}
 }
 
@@ -219,5 +217,5 @@ func (p *printer) exceptionState(e model.Exception) string {
 	if e.Expired {
 		key = "expired"
 	}
-	return p.word("exceptions") + ": " + p.word(key, e.Expires)
+	return p.word("exception") + " " + p.word(key, e.Expires)
 }

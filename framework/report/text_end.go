@@ -57,12 +57,12 @@ func (p *printer) exception(indent string, x recorded) {
 	if x.Expired {
 		state, st, sign = "expired", red, "✗ "
 	}
-	subject := x.Subject
-	if subject == "" {
-		subject = p.word("all_subjects")
+	covers := p.word("covers_all")
+	if x.Subject != "" {
+		covers = p.word("covers", x.Subject)
 	}
-	p.hang(indent+sign, st, x.Check+", "+p.word("covers", subject)+": "+p.word(state, x.Expires), plain)
-	p.hang(indent+"  ", plain, p.word("owner")+": "+x.Owner+"; "+p.word("reason")+": "+x.Reason, faint)
+	p.hang(indent+sign, st, x.Check+" · "+covers+" · "+p.word(state, x.Expires), plain)
+	p.hang(indent+"  ", plain, p.word("owner_reason", x.Owner, x.Reason), faint)
 }
 
 func (p *printer) legend() {
@@ -71,7 +71,7 @@ func (p *printer) legend() {
 	for _, s := range statuses {
 		parts = append(parts, mark(string(s))+" "+p.word(string(s)))
 	}
-	parts = append(parts, "! "+p.word("warn"), "→ "+strings.ToLower(p.word("todo")))
+	parts = append(parts, "! "+p.word("warn"), "→ "+p.word("todo"))
 	p.hang("  ", plain, strings.Join(parts, "   "), faint)
 }
 
