@@ -218,28 +218,46 @@ func evalTLSFiles(in *Input, r *Recorder) {
 	if noEngine(in, r) {
 		return
 	}
-	seen := 0
+	if !usesTLS(in.Snap.Engine) {
+		if !r.Missing(in, "/engine/config/command_line") {
+			r.NotApplicable("/engine/config/settings", say("the daemon has no TLS files", "守护进程没有配置 TLS 文件"))
+		}
+		return
+	}
+	if r.Missing(in, "/host/files") {
+		return
+	}
 	for _, kind := range tlsFileKinds {
-		file := engineSetting(in.Snap.Engine, kind.setting)
-		found := false
-		if in.Snap.Host != nil {
-			for i, f := range in.Snap.Host.Files {
-				if f.Exists && (f.Purpose == kind.purpose || file != "" && f.Path == file) {
-					judgeRootFile(r, pointer("host", "files", i), f, kind.most)
-					found = true
-				}
-			}
-		}
-		if !found && file != "" && !r.Missing(in, "/host/files") {
-			r.Unknown("/engine/config/settings", file, say("%s was not looked at", "未检查 %s", file))
-			found = true
-		}
-		if found || file != "" {
-			seen++
+		judgeTLSFile(in, r, kind.purpose, engineSetting(in.Snap.Engine, kind.setting), kind.most)
+	}
+	if len(r.evidence) == 0 {
+		r.Unknown("/host/files", "", say("the daemon's TLS files were not found", "未找到守护进程的 TLS 文件"))
+	}
+}
+
+// usesTLS says whether the daemon listens with TLS or was given files for it.
+func usesTLS(e *model.Engine) bool {
+	for _, kind := range tlsFileKinds {
+		if engineSetting(e, kind.setting) != "" {
+			return true
 		}
 	}
-	if seen == 0 && !r.Missing(in, "/engine/config") {
-		r.NotApplicable("/engine/config/settings", say("the daemon has no TLS files", "守护进程没有配置 TLS 文件"))
+	return slices.ContainsFunc(e.TCP, func(l model.EngineTCP) bool { return l.TLS })
+}
+
+// judgeTLSFile judges the files with the purpose or the path.
+func judgeTLSFile(in *Input, r *Recorder, purpose, file string, most uint64) {
+	found := false
+	if in.Snap.Host != nil {
+		for i, f := range in.Snap.Host.Files {
+			if f.Exists && (f.Purpose == purpose || file != "" && f.Path == file) {
+				found = true
+				judgeRootFile(r, pointer("host", "files", i), f, most)
+			}
+		}
+	}
+	if !found && file != "" {
+		r.Unknown("/engine/config/settings", file, say("%s was not looked at", "未检查 %s", file))
 	}
 }
 

@@ -31,7 +31,11 @@ func TestDaemonAccess(t *testing.T) {
 		return func(s *model.Snapshot) { s.Engine.TCP = []model.EngineTCP{l} }
 	}
 	file := func(f model.FileFact) func(*model.Snapshot) {
-		return func(s *model.Snapshot) { f.Exists = true; s.Host.Files = []model.FileFact{f} }
+		return func(s *model.Snapshot) {
+			f.Exists = true
+			s.Host.Files = []model.FileFact{f}
+			s.Engine.TCP = []model.EngineTCP{{TLS: true, VerifyClient: true}}
+		}
 	}
 	mount := func(s *model.Snapshot) {
 		s.Containers[0].Workload.Mounts = []model.Mount{{Source: "/run", EngineSocket: true, ReadOnly: true}}
@@ -68,6 +72,13 @@ func TestDaemonAccess(t *testing.T) {
 			s.Kubernetes = &model.Kubernetes{Pods: []model.KubePod{{Namespace: "a", Name: "b", Containers: []model.KubeContainer{{Name: "c", Workload: w}}}}}
 		}, model.CheckFail, nil},
 		{"no tls", "8.1.c/tls-files", nil, model.CheckNotApplicable, nil},
+		{"a client's key", "8.1.c/tls-files", func(s *model.Snapshot) {
+			s.Host.Files = []model.FileFact{{Path: "/root/.docker/key.pem", Purpose: "tls-key", Exists: true, Mode: "0600"}}
+		}, model.CheckNotApplicable, nil},
+		{"flags unread", "8.1.c/tls-files", func(s *model.Snapshot) {
+			s.Gaps = []model.Gap{{Path: "/engine/config/command_line", Reason: model.GapPermission}}
+		}, model.CheckUnknown, nil},
+		{"not found", "8.1.c/tls-files", func(s *model.Snapshot) { s.Engine.TCP = []model.EngineTCP{{TLS: true}} }, model.CheckUnknown, nil},
 		{"key", "8.1.c/tls-files", file(model.FileFact{Path: "/k", Purpose: "tls-key", Mode: "0400"}), model.CheckPass, nil},
 		{"key open to its owner", "8.1.c/tls-files", file(model.FileFact{Path: "/k", Purpose: "tls-key", Mode: "0600"}), model.CheckWarn, nil},
 		{"key open", "8.1.c/tls-files", file(model.FileFact{Path: "/k", Purpose: "tls-key", Mode: "0640"}), model.CheckFail, nil},

@@ -141,9 +141,9 @@ func evalRegistryCertificates(in *Input, r *Recorder) {
 	found := false
 	if in.Snap.Host != nil {
 		for i, f := range in.Snap.Host.Files {
-			if f.Exists && f.Type != "dir" && isRegistryCertificate(f) {
+			if most := registryFileMode(f); f.Exists && most != 0 {
 				found = true
-				judgeRootFile(r, pointer("host", "files", i), f, 0o444)
+				judgeRootFile(r, pointer("host", "files", i), f, most)
 			}
 		}
 	}
@@ -152,9 +152,16 @@ func evalRegistryCertificates(in *Input, r *Recorder) {
 	}
 }
 
-func isRegistryCertificate(f model.FileFact) bool {
-	if strings.HasPrefix(f.Purpose, "registry-c") { // registry-ca, registry-cert
-		return true
+// registryFileMode is the widest mode for a certificate or client key of a registry; 0 for any other file.
+func registryFileMode(f model.FileFact) uint64 {
+	switch f.Purpose {
+	case "registry-ca", "registry-cert":
+		return 0o444
+	case "registry-key":
+		return 0o400
 	}
-	return strings.HasPrefix(f.Path, "/etc/docker/certs.d/") && path.Ext(f.Path) == ".crt"
+	if strings.HasPrefix(f.Path, "/etc/docker/certs.d/") && path.Ext(f.Path) == ".crt" {
+		return 0o444
+	}
+	return 0
 }

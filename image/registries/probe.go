@@ -89,15 +89,13 @@ func probe(ctx context.Context, host string, pool *x509.CertPool) *model.Registr
 		p.Error = reason(err)
 		p.Reachable = answered(err)
 	}
-	answer := func(scheme string) *http.Response { return get(ctx, scheme+"://"+host+"/v2/") }
 	if p.TLS {
-		if res := answer("https"); res != nil {
-			p.Anonymous = res.StatusCode == http.StatusOK && isRegistry(res)
-		}
+		a := get(ctx, "https://"+host+"/v2/")
+		p.Anonymous = a.registry && a.open
 	}
-	if res := answer("http"); res != nil && isRegistry(res) {
+	if a := get(ctx, "http://"+host+"/v2/"); a.registry {
 		p.PlainHTTP, p.Reachable = true, true
-		p.Anonymous = p.Anonymous || res.StatusCode == http.StatusOK
+		p.Anonymous = p.Anonymous || a.open
 	}
 	return p
 }
@@ -110,7 +108,7 @@ func handshake(ctx context.Context, address, name string) (tls.ConnectionState, 
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
-	defer conn.Close() //nolint:errcheck // nothing was written
+	defer conn.Close()
 	return conn.(*tls.Conn).ConnectionState(), nil
 }
 
@@ -138,23 +136,26 @@ func describe(p *model.RegistryProbe, state tls.ConnectionState, name string, po
 	p.Verified = true
 }
 
-// get asks for a path without credentials and follows no redirect; nil when there is no answer. The body is not kept.
-func get(ctx context.Context, url string) *http.Response {
+// reply is what an answer to /v2/ tells: whether a registry gave it, and to anyone.
+type reply struct{ registry, open bool }
+
+// get asks for a path without credentials and follows no redirect. The body is not kept.
+func get(ctx context.Context, url string) reply {
 	client := &http.Client{
 		Transport:     &http.Transport{TLSClientConfig: unverified(""), DisableKeepAlives: true, MaxResponseHeaderBytes: maxAnswer},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil
+		return reply{}
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil
+		return reply{}
 	}
-	defer res.Body.Close() //nolint:errcheck // read only
+	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer))
-	return res
+	return reply{registry: isRegistry(res), open: res.StatusCode == http.StatusOK}
 }
 
 // isRegistry tells a registry's answer to /v2/ from that of some web server at the same port.
