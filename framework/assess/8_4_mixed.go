@@ -139,17 +139,17 @@ func outside(in *Input, r *Recorder, good model.Text, judge func(i int, p model.
 }
 
 func platformProcess(p model.Process) bool {
-	return matchesAny(platformProcesses(), programName(p)) || matchesAny(platformProcesses(), p.Name)
+	return matchesAny(platformProcesses(), programName(p))
 }
 
 // interpreters run a program that is named by their first argument that is no option.
-var interpreters = []string{"python*", "perl*", "ruby*", "sh", "bash", "dash", "ash", "busybox"}
+var interpreters = []string{"python*", "perl*", "ruby*", "sh", "bash", "dash", "ash"}
 
 // programName names what a process runs: its script when it is an interpreter, else its executable.
 func programName(p model.Process) string {
 	name := p.Name
-	if exe := strings.TrimSuffix(p.Exe, " (deleted)"); exe != "" && exe != "/" {
-		name = path.Base(exe)
+	if exe := strings.TrimSuffix(p.Exe, " (deleted)"); exe != "" && path.Base(exe) != "busybox" {
+		name = path.Base(exe) // busybox is many programs, which only the name tells
 	}
 	if !matchesAny(interpreters, name) {
 		return name
