@@ -77,7 +77,11 @@ func evalImageSecrets(in *Input, r *Recorder) {
 			s := img.Secrets[0]
 			r.Fail(pointer("images", i, "secrets", 0), imageName(img), say("holds a secret (%[1]s) at %[2]s, %[3]d in all", "在 %[2]s 处含有机密（%[1]s），共 %[3]d 处", s.Kind, s.Place, len(img.Secrets)))
 		default:
-			if g, ok := findGap(img.Gaps, "/secrets"); ok {
+			g, ok := findGap(img.Gaps, "/secrets")
+			if !ok {
+				g, ok = findGap(img.Gaps, "/history")
+			}
+			if ok {
 				r.Gap(pointer("images", i, "secrets"), imageName(img), g)
 				continue
 			}

@@ -100,6 +100,8 @@ func TestImages(t *testing.T) {
 		{"not looked at", "8.3.b/signatures", image(func(i *model.Image) { i.Signature = "unknown" }), model.CheckUnknown},
 		{"none", "8.3.c/secrets", nil, model.CheckPass},
 		{"secret", "8.3.c/secrets", image(func(i *model.Image) { i.Secrets = []model.SecretSighting{{Place: "env:TOKEN", Kind: "jwt"}} }), model.CheckFail},
+		{"history unread", "8.3.c/secrets", image(func(i *model.Image) { i.Gaps = []model.Gap{{Path: "/history"}} }), model.CheckUnknown},
+		{"image unread", "8.3.a/purpose", image(func(i *model.Image) { i.Gaps = []model.Gap{{Path: ""}} }), model.CheckUnknown},
 		{"fresh", "8.3.c/age", nil, model.CheckPass},
 		{"old", "8.3.c/age", image(func(i *model.Image) { i.Created = snapshotTime.AddDate(-1, 0, 0) }), model.CheckWarn},
 		{"verified", "8.3.c/unverified-downloads", nil, model.CheckPass},
