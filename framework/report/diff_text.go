@@ -43,8 +43,11 @@ func (p *printer) changedRequirements(list []RequirementChange) {
 				continue
 			}
 			sign, st := "▲ ", green
-			if worse {
+			switch {
+			case worse:
 				sign, st = "▼ ", red
+			case badness(r.After) == badness(r.Before) || r.Before == "" || r.After == "":
+				sign, st = "• ", plain
 			}
 			p.hang("  "+sign+clean(r.ID)+"  ", st, p.pick(r.Title, r.TitleZH), plain)
 			p.hang("      ", plain, p.state(string(r.Before))+" → "+p.state(string(r.After)), styleOf(string(r.After)))

@@ -78,7 +78,7 @@ func nearIDs(a *model.Assessment, id string) string {
 
 func (p *printer) explainRequirement(r model.RequirementResult, cat *catalogue.Catalogue, short bool) {
 	p.requirementLine(r, textWidth(clean(r.ID)))
-	p.hang("    ", plain, p.word(string(r.Status))+". "+p.pick(r.Reason, r.ReasonZH), styleOf(string(r.Status)))
+	p.hang("    ", plain, p.word(string(r.Status))+p.word("colon")+p.pick(r.Reason, r.ReasonZH), styleOf(string(r.Status)))
 	if short || cat == nil {
 		return
 	}
@@ -116,10 +116,12 @@ func (p *printer) explainCheck(c model.CheckResult) {
 	}
 	p.hang("    ", plain, strings.Join(facts, " · "), faint)
 	if len(c.References) > 0 {
-		p.hang("    "+p.word("references")+": ", faint, strings.Join(c.References, "; "), faint)
+		p.hang("    "+p.word("references")+p.word("colon"), faint, strings.Join(c.References, "; "), faint)
 	}
 	for _, e := range worstEvidence(c.Evidence) {
-		p.hang("    "+mark(string(e.Status))+" ", styleOf(string(e.Status)), p.sentence(e), plain)
+		bare := e
+		bare.Exception = nil // it follows in full
+		p.hang("    "+mark(string(e.Status))+" ", styleOf(string(e.Status)), p.sentence(bare), plain)
 		if e.Pointer != "" {
 			p.hang("      ", plain, e.Pointer, faint)
 		}

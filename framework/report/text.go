@@ -115,7 +115,7 @@ func (p *printer) score(a *model.Assessment) {
 			}
 		}
 	}
-	p.hang("  ", plain, p.word("binding")+": "+p.word("score", met, all), plain)
+	p.hang("  ", plain, p.word("binding")+p.word("colon")+p.word("score", met, all), plain)
 	if a.Summary.Excepted > 0 {
 		p.hang("  ", plain, p.word("excepted_n", a.Summary.Excepted), plain)
 	}
@@ -204,7 +204,7 @@ func (p *printer) check(c model.CheckResult, evidence int, todo bool) {
 func (p *printer) sentence(e model.Evidence) string {
 	s := p.pick(e.Text, e.TextZH)
 	if e.Subject != "" && !strings.HasPrefix(s, e.Subject) {
-		s = e.Subject + ": " + s
+		s = e.Subject + p.word("colon") + s
 	}
 	if e.Exception != nil {
 		s += " [" + p.exceptionState(*e.Exception) + "]"

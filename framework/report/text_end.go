@@ -23,7 +23,7 @@ func (p *printer) gaps(gaps []model.Gap, all bool) {
 }
 
 func (p *printer) gap(prefix string, st style, g model.Gap) {
-	s := gapPath(g) + ": " + p.word(string(g.Reason))
+	s := gapPath(g) + p.word("colon") + p.word(string(g.Reason))
 	if g.Detail != "" {
 		s += " (" + g.Detail + ")"
 	}
@@ -72,6 +72,9 @@ func (p *printer) legend() {
 		parts = append(parts, mark(string(s))+" "+p.word(string(s)))
 	}
 	parts = append(parts, "! "+p.word("warn"), "→ "+p.word("todo"))
+	for i := range parts {
+		parts[i] = strings.ReplaceAll(parts[i], " ", "\u00a0") // a sign stays with its word
+	}
 	p.hang("  ", plain, strings.Join(parts, "   "), faint)
 }
 

@@ -9,6 +9,7 @@ import (
 
 // words are the words of the interface. Texts of checks and requirements come with the assessment.
 var words = map[string]model.Text{
+	"colon":          {EN: ": ", ZH: "："},
 	"title":          {EN: "Container security assessment", ZH: "容器安全评估"},
 	"standard":       {EN: "ITU-T X.1643, clause 8", ZH: "ITU-T X.1643 第 8 章"},
 	"node":           {EN: "Node", ZH: "节点"},

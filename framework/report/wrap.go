@@ -2,13 +2,14 @@ package report
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/rivo/uniseg"
 )
 
-// wrap breaks a text of one line into lines of at most width columns, at the places where the rules of its script
-// allow it (UAX #14, which covers Chinese); what fits on no line is cut between characters. The result has at least
+// wrap breaks a text of one line into lines of at most width columns: at spaces, and in Chinese where the rules of the
+// script allow it (UAX #14); what fits on no line is cut between characters. The result has at least
 // one line. The text must be clean.
 func wrap(s string, width int) []string {
 	width = max(width, 2) // a wide character needs two
@@ -21,7 +22,7 @@ func wrap(s string, width int) []string {
 	}
 	for state := -1; len(s) > 0; {
 		var seg string
-		seg, s, _, state = uniseg.FirstLineSegmentInString(s, state)
+		seg, s, state = nextWord(cond, s, state)
 		if used > 0 && used+cond.StringWidth(strings.TrimRight(seg, " ")) > width {
 			flush()
 		}
@@ -38,6 +39,21 @@ func wrap(s string, width int) []string {
 		flush()
 	}
 	return lines
+}
+
+// nextWord splits off what stays together on a line: up to a space or the edge of a wide script. A path or a command is
+// never broken at its slashes and dashes, since it could not be copied then.
+func nextWord(cond *runewidth.Condition, s string, state int) (string, string, int) {
+	rest := s
+	for {
+		_, rest, _, state = uniseg.FirstLineSegmentInString(rest, state)
+		head := s[:len(s)-len(rest)]
+		last, _ := utf8.DecodeLastRuneInString(head)
+		next, _ := utf8.DecodeRuneInString(rest)
+		if rest == "" || last == ' ' || cond.RuneWidth(last) == 2 || cond.RuneWidth(next) == 2 {
+			return head, rest, state
+		}
+	}
 }
 
 // cut splits off as many whole characters as fit in width columns, but at least one.
