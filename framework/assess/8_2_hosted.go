@@ -169,6 +169,7 @@ func configured(w *model.Workload) bool {
 func evalRegistryUser(in *Input, r *Recorder) {
 	for _, h := range hostedRegistries(in, r) {
 		switch {
+		case h.container != nil && containerGap(r, h.container, h.base, "/workload/root"):
 		case h.w.Root:
 			r.Fail(h.pointer+"/root", h.subject, say("the registry runs as root", "注册表以 root 运行"))
 		case !h.w.ReadOnlyRoot:

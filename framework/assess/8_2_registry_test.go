@@ -73,6 +73,9 @@ func TestRegistries(t *testing.T) {
 		}), model.CheckUnknown, nil},
 		{"user", "8.2.a/user", nil, model.CheckPass, nil},
 		{"root", "8.2.a/user", hosted(func(w *model.Workload) { w.Root = true }), model.CheckFail, nil},
+		{"user unread", "8.2.a/user", func(s *model.Snapshot) {
+			s.Containers[0].Gaps = []model.Gap{{Path: "/workload/root", Reason: model.GapPermission}}
+		}, model.CheckUnknown, nil},
 		{"writable", "8.2.a/user", hosted(func(w *model.Workload) { w.ReadOnlyRoot = false }), model.CheckWarn, nil},
 		{"recent", "8.2.a/version", nil, model.CheckPass, nil},
 		{"old", "8.2.a/version", func(s *model.Snapshot) { s.Images[0].Created = snapshotTime.AddDate(-2, 0, 0) }, model.CheckFail, nil},

@@ -74,6 +74,10 @@ func TestImages(t *testing.T) {
 		{"replaced by a script", "8.3.a/shell-entrypoint", work(func(w *model.Workload) {
 			w.Entrypoint, w.EntrypointOverridden = []string{"sh", "-c", "x"}, true
 		}), model.CheckWarn},
+		{"script, not known whose", "8.3.a/shell-entrypoint", func(s *model.Snapshot) {
+			s.Containers[0].Workload.Entrypoint = []string{"sh", "/entry.sh"}
+			s.Containers[0].Gaps = []model.Gap{{Path: "/workload/entrypoint_overridden"}}
+		}, model.CheckUnknown},
 		{"image of a shell", "8.3.a/shell-entrypoint", func(s *model.Snapshot) {
 			s.Containers[0].Workload.Entrypoint = nil
 			s.Images[0].Entrypoint, s.Images[0].Cmd = nil, []string{"bash"}

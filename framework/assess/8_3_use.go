@@ -89,6 +89,9 @@ func evalShellEntrypoint(in *Input, r *Recorder) {
 		case len(line) == 0 || !isShell(line[0]):
 			return false
 		case !interactive(line[1:]):
+			if p.container != nil && containerGap(r, p.container, p.base, "/workload/entrypoint_overridden") {
+				return true
+			}
 			if !p.w.EntrypointOverridden {
 				return false
 			}
