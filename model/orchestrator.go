@@ -14,18 +14,20 @@ type Swarm struct {
 	Autolock          bool          `json:"autolock"`
 	CertExpiry        time.Duration `json:"cert_expiry_ns,omitempty"`
 	// ForceRotate counts CA rotations; TLSIssuer is a digest of the CA certificate.
-	ListenAddress  string      `json:"listen_address,omitempty"`
-	DataPathPort   int         `json:"data_path_port,omitempty"`
-	DefaultPools   []string    `json:"default_pools,omitempty"`
-	Nodes          []SwarmNode `json:"nodes,omitempty"`
-	Services       []SwarmSvc  `json:"services,omitempty"`
-	Secrets        int         `json:"secrets,omitempty"`
-	Configs        int         `json:"configs,omitempty"`
-	JoinTokenAge   string      `json:"join_token_age,omitempty"`
-	TaskHistory    int         `json:"task_history,omitempty"`
-	RootRotation   bool        `json:"root_rotation,omitempty"`
-	ExternalCA     bool        `json:"external_ca,omitempty"`
-	RaftHeartbeats int         `json:"raft_heartbeat_tick,omitempty"`
+	ListenAddress string      `json:"listen_address,omitempty"`
+	DataPathPort  int         `json:"data_path_port,omitempty"`
+	DefaultPools  []string    `json:"default_pools,omitempty"`
+	Nodes         []SwarmNode `json:"nodes,omitempty"`
+	Services      []SwarmSvc  `json:"services,omitempty"`
+	Secrets       int         `json:"secrets,omitempty"`
+	Configs       int         `json:"configs,omitempty"`
+	JoinTokenAge  string      `json:"join_token_age,omitempty"`
+	TaskHistory   int         `json:"task_history,omitempty"`
+	RootRotation  bool        `json:"root_rotation,omitempty"`
+	ExternalCA    bool        `json:"external_ca,omitempty"`
+	// CACreated is when the swarm's CA certificate was issued.
+	CACreated      time.Time `json:"ca_created,omitzero"`
+	RaftHeartbeats int       `json:"raft_heartbeat_tick,omitempty"`
 }
 
 // SwarmNode is one node of a Swarm.
