@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,7 @@ func assertLive(t *testing.T, e *lab.Engine, dir string) {
 		t.Errorf("the program that was copied in: %+v", ch)
 	}
 	check(t, "sin processes", len(sin.Processes), 1)
+	check(t, "good process's user", byName(t, s, "good").Processes[0].User, "1000")
 	check(t, "sin gaps", len(sin.Gaps), 0)
 	for _, i := range s.Images {
 		if i.Contents == nil || i.Contents.Files == 0 || len(i.Gaps) > 0 {
@@ -176,6 +178,8 @@ func exec(ctx context.Context, t *testing.T, cli *client.Client, id, command str
 	_, _ = io.Copy(io.Discard, a.Reader)
 }
 
+var kernel = regexp.MustCompile(`("KernelVersion": ?")[^"]*"`)
+
 // writeRecording keeps the answers that the collectors ask for, without what is particular to this machine.
 func writeRecording(ctx context.Context, t *testing.T, e *lab.Engine, kind string) {
 	hc := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -203,6 +207,7 @@ func writeRecording(ctx context.Context, t *testing.T, e *lab.Engine, kind strin
 		if path == "/_ping" {
 			body, _ = json.Marshal(res.Header.Get("Api-Version"))
 		}
+		body = kernel.ReplaceAll(body, []byte(`${1}6.1.0-18-amd64"`))
 		clean := strings.NewReplacer(filepath.Dir(e.Socket), "/srv/engine", `"`+name+`"`, `"node1"`).Replace(string(body))
 		out[path] = json.RawMessage(clean)
 		return body

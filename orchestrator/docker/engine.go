@@ -10,7 +10,7 @@ import (
 
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
-	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -222,12 +222,16 @@ func (e *Collector) contentTrust(s settings, d daemon) bool {
 	return false
 }
 
-// storage looks at the file system that the engine's data lies on.
+// storage looks at the file system that the engine's data lies on. Devices are compared, not mounts: the engine mounts
+// its directory onto itself.
 func (e *Collector) storage(eng *model.Engine, d daemon) {
 	if !d.local || !filepath.IsAbs(eng.RootDir) {
 		return
 	}
-	if own, err := mountinfo.Mounted(e.host(eng.RootDir)); err == nil {
+	var dir, parent unix.Stat_t
+	path := e.host(eng.RootDir)
+	if unix.Stat(path, &dir) == nil && unix.Stat(filepath.Dir(path), &parent) == nil {
+		own := dir.Dev != parent.Dev
 		eng.RootDirOwnMount = &own
 	}
 }

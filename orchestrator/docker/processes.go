@@ -3,8 +3,6 @@ package docker
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -26,20 +24,14 @@ type processTable struct {
 	own      string // the collector's pid namespace
 }
 
-// readProcesses returns nil when namespaces of others can't be read.
 func (e *Collector) readProcesses() *processTable {
 	t := &processTable{spaces: map[string][]int{}, children: map[int][]int{}}
-	var err error
-	if t.own, err = os.Readlink(e.host("/proc/1/ns/pid")); err != nil {
-		return nil
-	}
+	// Not that of process 1, which a sandbox may hide.
+	t.own, _ = os.Readlink(e.host("/proc/self/ns/pid"))
 	for _, pid := range e.pids() {
 		ns, err := os.Readlink(e.proc(pid, "ns", "pid"))
-		if errors.Is(err, fs.ErrPermission) {
-			return nil
-		}
 		if err != nil {
-			continue // it has ended
+			continue // it has ended, or is not ours to look at
 		}
 		t.spaces[ns] = append(t.spaces[ns], pid)
 		ppid := e.parent(pid)
@@ -69,7 +61,7 @@ func (e *Collector) processes(ctx context.Context, in container.InspectResponse,
 	// A container that shares another's namespace would show the other's processes, so it is asked for its descendants.
 	shared := strings.HasPrefix(string(in.HostConfig.PidMode), "container:")
 	ns, err := os.Readlink(e.proc(in.State.Pid, "ns", "pid"))
-	if h.processes == nil || err != nil {
+	if !h.local || err != nil {
 		e.top(ctx, in.ID, c)
 		return
 	}

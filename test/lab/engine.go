@@ -145,11 +145,13 @@ func command(ctx context.Context, o EngineOptions, dir string) (*exec.Cmd, error
 		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "dockerd.pid"),
 		"-H", "unix://" + filepath.Join(dir, "docker.sock")}
 	if o.Kind == Debian {
-		wrap, err := withoutMissing(dir)
+		bin, err := withoutMissing(dir)
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, wrap...)
+		if bin != "" {
+			path = bin + ":" + path
+		}
 	}
 	if o.Private {
 		args = append([]string{"/bin/sh", "-c", `ip link set lo up && exec "$0" "$@"`}, args...)

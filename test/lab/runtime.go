@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,28 +21,35 @@ for arg in "$@"; do
   fi
   previous=$arg
 done
-exec runc "$@"
+exec %s "$@"
 `
 
 // withoutMissing lets the oldest engine start privileged containers on a host, itself a sandbox, that lacks a
-// capability. Newer runtimes pass over such a capability by themselves.
-func withoutMissing(dir string) ([]string, error) {
+// capability. Newer runtimes pass over such a capability by themselves. It returns a directory to put first in PATH.
+func withoutMissing(dir string) (string, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		return nil, fmt.Errorf("own capabilities: %w", err)
+		return "", fmt.Errorf("own capabilities: %w", err)
 	}
 	_, rest, _ := strings.Cut(string(status), "CapBnd:")
 	line, _, _ := strings.Cut(rest, "\n")
 	bounding, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
 	if err != nil {
-		return nil, fmt.Errorf("own capabilities: %w", err)
+		return "", fmt.Errorf("own capabilities: %w", err)
 	}
 	if bounding&(1<<unix.CAP_SYS_RESOURCE) != 0 {
-		return nil, nil
+		return "", nil
 	}
-	path := filepath.Join(dir, "runc")
-	if err := os.WriteFile(path, []byte(wrapper), 0o755); err != nil {
-		return nil, fmt.Errorf("runtime of the engine: %w", err)
+	runc, err := exec.LookPath("runc")
+	if err != nil {
+		return "", fmt.Errorf("runtime of the engine: %w", err)
 	}
-	return []string{"--add-runtime", "lab=" + path, "--default-runtime", "lab"}, nil
+	bin := filepath.Join(dir, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return "", fmt.Errorf("runtime of the engine: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(bin, "runc"), fmt.Appendf(nil, wrapper, runc), 0o755); err != nil {
+		return "", fmt.Errorf("runtime of the engine: %w", err)
+	}
+	return bin, nil
 }
