@@ -45,7 +45,7 @@ func ask(t *testing.T, server *httptest.Server, host string, trusted bool) model
 		root["etc/docker/certs.d/"+host+"/ca.crt"] = &fstest.MapFile{Data: block}
 	}
 	snap := &model.Snapshot{Containers: []model.Container{{Workload: model.Workload{Image: model.ImageRef{Ref: host + "/x:1"}}}}}
-	Enrich(context.Background(), snap, root, true)
+	enrich(context.Background(), snap, root, true)
 	if len(snap.Registries) != 1 || snap.Registries[0].Probe == nil {
 		t.Fatalf("registries: %+v, gaps: %+v", snap.Registries, snap.Gaps)
 	}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -27,9 +28,13 @@ const (
 	dockerHub       = "docker.io"
 )
 
-// Enrich fills the snapshot's registries from its own parts and from the files of the node's root file system (with
-// paths such as "etc/docker"). With probe it asks each of them. What cannot be read becomes a gap of the snapshot.
-func Enrich(ctx context.Context, snap *model.Snapshot, root fs.FS, probe bool) {
+// Enrich fills the snapshot's registries from its own parts and from the files below the node's root directory ("/", or
+// where the host is mounted). With probe it asks each of them. What cannot be read becomes a gap of the snapshot.
+func Enrich(ctx context.Context, snap *model.Snapshot, root string, probe bool) {
+	enrich(ctx, snap, os.DirFS(root), probe)
+}
+
+func enrich(ctx context.Context, snap *model.Snapshot, root fs.FS, probe bool) {
 	s := &set{byHost: map[string]*entry{}}
 	s.addEngine(snap.Engine)
 	s.addImages(snap)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -38,7 +40,7 @@ func TestEnrich(t *testing.T) {
 		"etc/containers/registries.conf.d/old.conf":           file("[registries.insecure]\nregistries = [\"v1.example\"]\n"),
 		"etc/containers/registries.conf.d/README":             file("= no TOML ="),
 	}
-	Enrich(context.Background(), snap, root, false)
+	enrich(context.Background(), snap, root, false)
 	want := []model.Registry{
 		{Host: "10.1.2.3:5000", Sources: []string{"image:10.1.2.3:5000/x:1"}, Insecure: true},
 		{Host: "cache.example", Sources: []string{sourceHosts}, Mirror: true, Scheme: "https"},
@@ -73,6 +75,22 @@ func TestEnrich(t *testing.T) {
 	}
 }
 
+func TestEnrichReadsBelowRoot(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "etc/docker/certs.d/reg.example:5000")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "hosts.toml"), []byte("skip_verify = true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	snap := &model.Snapshot{}
+	Enrich(context.Background(), snap, root, false)
+	if len(snap.Registries) != 1 || snap.Registries[0].Host != "reg.example:5000" || !snap.Registries[0].Insecure {
+		t.Errorf("registries: %+v, gaps: %+v", snap.Registries, snap.Gaps)
+	}
+}
+
 // denied refuses one file and passes on the rest.
 type denied struct {
 	fs.FS
@@ -103,7 +121,7 @@ func TestEnrichGaps(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			snap := &model.Snapshot{}
-			Enrich(context.Background(), snap, c.root, false)
+			enrich(context.Background(), snap, c.root, false)
 			if len(snap.Gaps) != 1 || snap.Gaps[0].Reason != c.want || snap.Gaps[0].Path != "/registries" || snap.Gaps[0].Collector != collector {
 				t.Errorf("gaps: %+v, want one with reason %s", snap.Gaps, c.want)
 			}
