@@ -12,28 +12,30 @@ type auditTarget struct {
 	item string // of the CIS Benchmark
 	name string // in the check's id
 	path string // where it usually is
-	// find looks for it on the node; "" means it does not exist there.
+	// purpose is that of the file fact that tells of it, if the collector looks for it as a file.
+	purpose string
+	// find looks for it on the node otherwise; "" means it does not exist there.
 	find func(s *model.Snapshot, usual string) string
 }
 
 func auditTargets() []auditTarget {
 	return []auditTarget{
-		{"1.1.3", "dockerd", "/usr/bin/dockerd", program("dockerd")},
-		{"1.1.4", "run-containerd", "/run/containerd", containerdDir},
-		{"1.1.5", "engine-root", "/var/lib/docker", engineRoot},
-		{"1.1.6", "etc-docker", "/etc/docker", fileOf("etc-docker")},
-		{"1.1.7", "docker-service", "/lib/systemd/system/docker.service", fileOf("docker.service")},
-		{"1.1.8", "containerd-socket", "/run/containerd/containerd.sock", fileOf("containerd-socket")},
-		{"1.1.9", "docker-socket", "/lib/systemd/system/docker.socket", fileOf("docker.socket")},
-		{"1.1.10", "default-docker", "/etc/default/docker", fileOf("default-docker")},
-		{"1.1.11", "daemon-json", "/etc/docker/daemon.json", fileOf("daemon.json")},
-		{"1.1.12", "containerd-config", "/etc/containerd/config.toml", fileOf("containerd-config")},
-		{"1.1.13", "sysconfig-docker", "/etc/sysconfig/docker", fileOf("sysconfig-docker")},
-		{"1.1.14", "containerd", "/usr/bin/containerd", program("containerd")},
-		{"1.1.15", "shim", "/usr/bin/containerd-shim", program("containerd-shim")},
-		{"1.1.16", "shim-runc-v1", "/usr/bin/containerd-shim-runc-v1", program("containerd-shim-runc-v1")},
-		{"1.1.17", "shim-runc-v2", "/usr/bin/containerd-shim-runc-v2", program("containerd-shim-runc-v2")},
-		{"1.1.18", "runc", "/usr/bin/runc", program("runc")},
+		{"1.1.3", "dockerd", "/usr/bin/dockerd", "", program("dockerd")},
+		{"1.1.4", "run-containerd", "/run/containerd", "", containerdDir},
+		{"1.1.5", "engine-root", "/var/lib/docker", "", engineRoot},
+		{"1.1.6", "etc-docker", "/etc/docker", "etc-docker", nil},
+		{"1.1.7", "docker-service", "/lib/systemd/system/docker.service", "docker.service", nil},
+		{"1.1.8", "containerd-socket", "/run/containerd/containerd.sock", "containerd-socket", nil},
+		{"1.1.9", "docker-socket", "/lib/systemd/system/docker.socket", "docker.socket", nil},
+		{"1.1.10", "default-docker", "/etc/default/docker", "default-docker", nil},
+		{"1.1.11", "daemon-json", "/etc/docker/daemon.json", "daemon.json", nil},
+		{"1.1.12", "containerd-config", "/etc/containerd/config.toml", "containerd-config", nil},
+		{"1.1.13", "sysconfig-docker", "/etc/sysconfig/docker", "sysconfig-docker", nil},
+		{"1.1.14", "containerd", "/usr/bin/containerd", "", program("containerd")},
+		{"1.1.15", "shim", "/usr/bin/containerd-shim", "", program("containerd-shim")},
+		{"1.1.16", "shim-runc-v1", "/usr/bin/containerd-shim-runc-v1", "", program("containerd-shim-runc-v1")},
+		{"1.1.17", "shim-runc-v2", "/usr/bin/containerd-shim-runc-v2", "", program("containerd-shim-runc-v2")},
+		{"1.1.18", "runc", "/usr/bin/runc", "", program("runc")},
 	}
 }
 
@@ -55,11 +57,11 @@ func auditChecks() []Check {
 
 func evalAudit(in *Input, r *Recorder, t auditTarget) {
 	const ptr = "/host/audit_rules"
-	h := hostAt(in, r, "/host/files")
+	h := hostAt(in, r, pointer("host", "files", t.purpose))
 	if h == nil {
 		return
 	}
-	at := t.find(in.Snap, t.path)
+	at := t.locate(in.Snap)
 	if at == "" {
 		r.NotApplicable("/host/files", say("there is no %s on the host", "主机上没有 %s", t.path))
 		return
@@ -113,16 +115,22 @@ func realPath(p string) string {
 	return p
 }
 
-// fileOf finds a file that the host's collector looked for.
-func fileOf(purpose string) func(*model.Snapshot, string) string {
-	return func(s *model.Snapshot, _ string) string {
-		for _, f := range s.Host.Files {
-			if f.Purpose == purpose && f.Exists {
-				return f.Path
-			}
-		}
-		return ""
+// locate returns where the target is on the node, "" if there is none.
+func (t auditTarget) locate(s *model.Snapshot) string {
+	if t.find != nil {
+		return t.find(s, t.path)
 	}
+	return fileOf(s, t.purpose)
+}
+
+// fileOf finds a file that the host's collector looked for.
+func fileOf(s *model.Snapshot, purpose string) string {
+	for _, f := range s.Host.Files {
+		if f.Purpose == purpose && f.Exists {
+			return f.Path
+		}
+	}
+	return ""
 }
 
 // program finds a program of the engine: its file, its component, or its process.
@@ -134,8 +142,12 @@ func program(name string) func(*model.Snapshot, string) string {
 			}
 		}
 		for _, p := range s.Host.Processes {
-			if p.Container == "" && path.Base(p.Exe) == name {
+			switch {
+			case p.Container != "":
+			case path.Base(p.Exe) == name:
 				return p.Exe
+			case p.Exe == "" && len(p.Command) > 0 && path.Base(p.Command[0]) == name:
+				return usual // only root may read the paths of other accounts' programs
 			}
 		}
 		if s.Engine == nil {
@@ -161,7 +173,7 @@ func engineRoot(s *model.Snapshot, _ string) string {
 }
 
 func containerdDir(s *model.Snapshot, usual string) string {
-	if socket := fileOf("containerd-socket")(s, ""); socket != "" {
+	if socket := fileOf(s, "containerd-socket"); socket != "" {
 		return path.Dir(socket)
 	}
 	if program("containerd")(s, usual) != "" {

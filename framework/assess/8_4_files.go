@@ -10,7 +10,7 @@ type fileRule struct {
 	name      string // in the check's id
 	path      string // where it usually is
 	most      uint64 // mode bits that may be set
-	group     int    // group id besides 0 that may own it; 0 for none
+	group     int    // largest group id that may own it; 0 for root only
 	ownerItem string // items of the CIS Benchmark
 	modeItem  string
 }
@@ -27,12 +27,15 @@ func engineFiles() []fileRule {
 	}
 }
 
+// anyGroup is for directories that a group may pass through only: with remapped users the engine's is that of the remap.
+const anyGroup = 1<<31 - 1
+
 // systemFiles decide who gets into the host and how the engine's parts start; they are judged together. The owning
 // group may be one of the system's own (shadow).
 func systemFiles() []fileRule {
 	return []fileRule{
 		{purpose: "containerd.service", most: 0o644}, {purpose: "containerd-config", most: 0o644},
-		{purpose: "engine-root", most: 0o711}, {purpose: "os-passwd", most: 0o644}, {purpose: "os-shadow", most: 0o640, group: 999},
+		{purpose: "engine-root", most: 0o711, group: anyGroup}, {purpose: "os-passwd", most: 0o644}, {purpose: "os-shadow", most: 0o640, group: 999},
 		{purpose: "sshd_config", most: 0o644}, {purpose: "sudoers", most: 0o640},
 	}
 }
@@ -89,7 +92,7 @@ func modeCheck(rule fileRule) Check {
 
 // eachFile asks the question of every file with the rule's purpose.
 func eachFile(in *Input, r *Recorder, rule fileRule, judge func(ptr string, f model.FileFact)) {
-	h := hostAt(in, r, "/host/files")
+	h := hostAt(in, r, pointer("host", "files", rule.purpose))
 	if h == nil {
 		return
 	}
@@ -132,6 +135,10 @@ func evalSystemFiles(in *Input, r *Recorder) {
 	}
 	judged := false
 	for _, rule := range systemFiles() {
+		if r.Missing(in, pointer("host", "files", rule.purpose)) {
+			judged = true
+			continue
+		}
 		for i, f := range h.Files {
 			if f.Purpose == rule.purpose && f.Exists {
 				judged = true

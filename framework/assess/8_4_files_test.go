@@ -27,6 +27,16 @@ func TestFileSins(t *testing.T) {
 			s.Host.FileIntegrity = ""
 			s.Controls = append(s.Controls, model.Control{Name: model.ControlFileIntegrity, Mode: model.ModeEnforce})
 		}},
+		{"one not readable", "8.4.e/system-files", model.CheckUnknown, func(s *model.Snapshot) {
+			s.Gaps = []model.Gap{{Path: "/host/files/os-shadow", Reason: model.GapPermission}}
+		}},
+		{"not readable", "8.4.e/daemon-json-owner", model.CheckUnknown, func(s *model.Snapshot) {
+			s.Gaps = []model.Gap{{Path: "/host/files/daemon.json", Reason: model.GapPermission}}
+		}},
+		{"not readable", "8.4.e/audit-daemon-json", model.CheckUnknown, func(s *model.Snapshot) {
+			s.Gaps = []model.Gap{{Path: "/host/files/daemon.json", Reason: model.GapPermission}}
+		}},
+		{"remapped", "8.4.e/system-files", model.CheckPass, file("engine-root", func(f *model.FileFact) { f.GID = 100000 })},
 		{"gone", "8.4.e/daemon-json-mode", model.CheckNotApplicable, file("daemon.json", func(f *model.FileFact) { f.Exists = false })},
 		{"mode is no number", "8.4.e/daemon-json-mode", model.CheckUnknown, file("daemon.json", func(f *model.FileFact) { f.Mode = "rw-r--r--" })},
 		{"setuid", "8.4.e/daemon-json-mode", model.CheckFail, file("daemon.json", func(f *model.FileFact) { f.Mode = "4644" })},
@@ -53,7 +63,7 @@ func TestAuditSins(t *testing.T) {
 	for _, target := range auditTargets() {
 		snap := hardened()
 		// Every target exists on this node.
-		snap.Host.Files = append(snap.Host.Files, model.FileFact{Path: target.path, Exists: true, Purpose: auditPurposes[target.name]})
+		snap.Host.Files = append(snap.Host.Files, model.FileFact{Path: target.path, Exists: true, Purpose: target.purpose})
 		id := "8.4.e/audit-" + target.name
 		snap.Host.AuditRules = nil
 		wantCheck(t, model.CheckFail, id, snap)
@@ -68,13 +78,6 @@ func TestAuditSins(t *testing.T) {
 	for _, target := range auditTargets() {
 		wantCheck(t, model.CheckNotApplicable, "8.4.e/audit-"+target.name, bare)
 	}
-}
-
-// auditPurposes are the purposes with which the collector names the targets that it looks for.
-var auditPurposes = map[string]string{
-	"etc-docker": "etc-docker", "docker-service": "docker.service", "containerd-socket": "containerd-socket",
-	"docker-socket": "docker.socket", "default-docker": "default-docker", "daemon-json": "daemon.json",
-	"containerd-config": "containerd-config", "sysconfig-docker": "sysconfig-docker",
 }
 
 func TestWatches(t *testing.T) {
