@@ -171,12 +171,12 @@ func evalSecureBoot(in *Input, r *Recorder) {
 	if h == nil {
 		return
 	}
-	switch state := h.Hardware.SecureBoot; {
-	case state == "enabled":
+	switch h.Hardware.SecureBoot {
+	case "enabled":
 		r.Pass(ptr, "", say("secure boot is enabled", "安全启动已启用"))
-	case state == "disabled":
+	case "disabled":
 		r.Warn(ptr, "", say("secure boot is there but disabled", "支持安全启动但未启用"))
-	case state == "unsupported":
+	case "unsupported":
 		r.NotApplicable(ptr, say("the machine does not start through UEFI", "主机不通过 UEFI 启动"))
 	default:
 		r.Unknown(ptr, "", say("the state of secure boot is not known", "安全启动的状态未知"))

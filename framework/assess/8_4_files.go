@@ -34,9 +34,13 @@ const anyGroup = 1<<31 - 1
 // group may be one of the system's own (shadow).
 func systemFiles() []fileRule {
 	return []fileRule{
-		{purpose: "containerd.service", most: 0o644}, {purpose: "containerd-config", most: 0o644},
-		{purpose: "engine-root", most: 0o711, group: anyGroup}, {purpose: "os-passwd", most: 0o644}, {purpose: "os-shadow", most: 0o640, group: 999},
-		{purpose: "sshd_config", most: 0o644}, {purpose: "sudoers", most: 0o640},
+		{purpose: "containerd.service", most: 0o644},
+		{purpose: "containerd-config", most: 0o644},
+		{purpose: "engine-root", most: 0o711, group: anyGroup},
+		{purpose: "os-passwd", most: 0o644},
+		{purpose: "os-shadow", most: 0o640, group: 999},
+		{purpose: "sshd_config", most: 0o644},
+		{purpose: "sudoers", most: 0o640},
 	}
 }
 

@@ -93,7 +93,9 @@ func TestWatches(t *testing.T) {
 		{"-a always,exit -F path=/var/lib/docker", "/var/lib/docker/x", false},
 		{"-a always,exit -F dir=/var/lib/docker -F perm=wa", "/var/lib/docker/x", true},
 		{"-a never,exit -F dir=/var/lib/docker", "/var/lib/docker", false},
-		{"-w", "/etc", false}, {"", "/etc", false}, {"-e 2", "/etc", false},
+		{"-w", "/etc", false},
+		{"", "/etc", false},
+		{"-e 2", "/etc", false},
 	} {
 		if got := watches(c.rule, c.target); got != c.want {
 			t.Errorf("watches(%q, %q) = %v", c.rule, c.target, got)

@@ -47,8 +47,12 @@ func hardenedHost(taken time.Time) *model.Host {
 		Kernel:         model.Kernel{Release: "6.12.48+deb13-amd64", Lockdown: "integrity", LSMs: []string{"lockdown", "yama", "apparmor"}},
 		PackageManager: "dpkg", UpdatesAsOf: taken.Add(-20 * time.Hour), PackageTrust: "signed",
 		Packages: []model.Package{
-			{Name: "bash", Version: "5"}, {Name: "gcc-14-base", Version: "14"}, {Name: "unattended-upgrades", Version: "2"},
-			{Name: "linux-image-6.12.43+deb13-amd64"}, {Name: "linux-image-6.12.48+deb13-amd64"}, {Name: "linux-image-amd64"},
+			{Name: "bash", Version: "5"},
+			{Name: "gcc-14-base", Version: "14"},
+			{Name: "unattended-upgrades", Version: "2"},
+			{Name: "linux-image-6.12.43+deb13-amd64"},
+			{Name: "linux-image-6.12.48+deb13-amd64"},
+			{Name: "linux-image-amd64"},
 		},
 		Listeners: []model.Listener{
 			{Protocol: "tcp6", Address: "::", Port: 22, PID: 300, Process: "sshd"},
@@ -58,9 +62,11 @@ func hardenedHost(taken time.Time) *model.Host {
 		},
 		Services: []model.Service{{Name: "docker.service", Enabled: true, Running: true}, {Name: "ssh.service", Enabled: true, Running: true}},
 		Processes: []model.Process{
-			{PID: 1, Name: "systemd", Exe: "/usr/lib/systemd/systemd"}, {PID: 300, Name: "sshd", Exe: "/usr/sbin/sshd"},
+			{PID: 1, Name: "systemd", Exe: "/usr/lib/systemd/systemd"},
+			{PID: 300, Name: "sshd", Exe: "/usr/sbin/sshd"},
 			{PID: 301, Name: "unattended-upgr", Exe: "/usr/bin/python3.13", Command: []string{"/usr/bin/python3", "/usr/share/unattended-upgrades/unattended-upgrade-shutdown", "--wait"}},
-			{PID: 302, Name: "dockerd", Exe: "/usr/bin/dockerd"}, {PID: 303, Name: "containerd-shim", Exe: "/usr/bin/containerd-shim-runc-v2"},
+			{PID: 302, Name: "dockerd", Exe: "/usr/bin/dockerd"},
+			{PID: 303, Name: "containerd-shim", Exe: "/usr/bin/containerd-shim-runc-v2"},
 			{PID: 700, Name: "java", Exe: "/opt/java", Container: "c1"},
 		},
 		Setuid:  []model.FileFact{{Path: "/usr/bin/su", Mode: "4755"}, {Path: "/usr/lib/openssh/ssh-keysign", Mode: "4755"}},
@@ -72,8 +78,11 @@ func hardenedHost(taken time.Time) *model.Host {
 		Auth: model.AuthConfig{
 			SSHDInstalled: true, SudoInstalled: true, SudoLog: true, Auditd: "running", KernelAudit: &audit,
 			SSHD: []model.KeyVal{
-				{Key: "kbdinteractiveauthentication", Value: "no"}, {Key: "loglevel", Value: "VERBOSE"},
-				{Key: "passwordauthentication", Value: "no"}, {Key: "permitrootlogin", Value: "no"}, {Key: "usepam", Value: "yes"},
+				{Key: "kbdinteractiveauthentication", Value: "no"},
+				{Key: "loglevel", Value: "VERBOSE"},
+				{Key: "passwordauthentication", Value: "no"},
+				{Key: "permitrootlogin", Value: "no"},
+				{Key: "usepam", Value: "yes"},
 			},
 			PAMModules: []model.KeyVal{{Key: "sshd", Value: "pam_unix.so pam_loginuid.so"}},
 		},
@@ -96,9 +105,14 @@ func hardenedHost(taken time.Time) *model.Host {
 		}
 	}
 	for _, f := range []struct{ purpose, path, mode string }{
-		{"docker.service", "/lib/systemd/system/docker.service", "0644"}, {"etc-docker", "/etc/docker", "0755"},
-		{"daemon.json", "/etc/docker/daemon.json", "0644"}, {"engine-root", "/var/lib/docker", "0710"}, {"os-passwd", "/etc/passwd", "0644"},
-		{"os-shadow", "/etc/shadow", "0640"}, {"sudoers", "/etc/sudoers", "0440"}, {"containerd-socket", "/run/containerd/containerd.sock", "0660"},
+		{"docker.service", "/lib/systemd/system/docker.service", "0644"},
+		{"etc-docker", "/etc/docker", "0755"},
+		{"daemon.json", "/etc/docker/daemon.json", "0644"},
+		{"engine-root", "/var/lib/docker", "0710"},
+		{"os-passwd", "/etc/passwd", "0644"},
+		{"os-shadow", "/etc/shadow", "0640"},
+		{"sudoers", "/etc/sudoers", "0440"},
+		{"containerd-socket", "/run/containerd/containerd.sock", "0660"},
 	} {
 		h.Files = append(h.Files, model.FileFact{Path: f.path, Exists: true, Mode: f.mode, Purpose: f.purpose})
 	}

@@ -40,7 +40,7 @@ func workloadProcesses() []kindOfNames {
 		{say("application runtime", "应用运行时"), []string{
 			"java", "node", "nodejs", "php*", "dotnet", "gunicorn*", "uwsgi*", "puma*", "beam.smp", "catalina*", "deno", "bun",
 		}},
-		{say("message broker", "消息中间件"), []string{"rabbitmq*", "kafka*", "mosquitto", "nats-server", "pulsar"}},
+		{say("message broker", "消息中间件"), []string{"rabbitmq*", "kafka*", "mosquit*", "nats-server", "pulsar"}},
 		{say("mail, file, name or print server", "邮件、文件、域名或打印服务器"), []string{
 			"exim4", "exim", "postfix", "sendmail", "dovecot", "smbd", "nmbd", "vsftpd", "proftpd", "pure-ftpd", "rpc.mountd",
 			"named", "dnsmasq", "slapd", "cupsd",
@@ -58,7 +58,7 @@ func workloadServices() []string {
 	return []string{
 		"mysql", "mysqld", "mariadb", "postgresql*", "mongod", "redis*", "valkey*", "memcached", "clickhouse-server", "influxdb*",
 		"cassandra", "elasticsearch", "opensearch", "nginx", "apache2", "httpd", "caddy", "lighttpd", "haproxy", "traefik",
-		"envoy", "squid", "varnish", "tomcat*", "php*-fpm", "uwsgi*", "gunicorn*", "rabbitmq-server", "kafka", "mosquitto",
+		"envoy", "squid", "varnish", "tomcat*", "php*-fpm", "uwsgi*", "gunicorn*", "rabbitmq-server", "kafka", "mosquit*",
 		"nats*", "exim4", "postfix", "sendmail", "dovecot", "jenkins", "gitlab-runner*", "libvirtd", "virtqemud", "lxd", "incus",
 	}
 }
