@@ -22,8 +22,8 @@ func authChecks() []Check {
 			ID: "8.4.d/login-audit", Severity: model.Medium,
 			Title:      say("Every authentication becomes an audit record, and loss of the source an alarm", "每次认证均生成审计记录，日志来源丢失时告警"),
 			References: []string{"NIST SP 800-190 4.5.4"},
-			Remediation: say("Run the agent with the control switched on; in the configuration: controls: { login-audit: enforce }",
-				"启动代理并启用该控制，在配置中设置：controls: { login-audit: enforce }"),
+			Remediation: say("Turn on the control login-audit in mode enforce.",
+				"以 enforce 模式启用登录审计（login-audit）控制。"),
 			Eval: func(in *Input, r *Recorder) { control(in, r, model.ControlLoginAudit, model.CheckWarn) },
 		},
 		{

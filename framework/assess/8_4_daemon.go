@@ -80,7 +80,7 @@ func defaultChecks() []Check {
 			ID: "8.4.e/engine-rootless", Severity: model.Low,
 			Title:       say("The engine runs without root's rights, or behind a guard", "引擎以非 root 权限运行，或受守护进程防护"),
 			References:  []string{benchReference + "2.1", "NIST SP 800-190 4.4.1"},
-			Remediation: say("Run dockerd-rootless-setuptool.sh install as an unprivileged user; or run Bulkhead's daemon guard in enforce mode", "以非特权用户执行 dockerd-rootless-setuptool.sh install；或以强制模式运行 Bulkhead 守护进程防护"),
+			Remediation: say("Run dockerd-rootless-setuptool.sh install as an unprivileged user; or turn on the daemon guard in mode enforce", "以非特权用户执行 dockerd-rootless-setuptool.sh install；或以 enforce 模式启用守护进程防护（daemon-guard）"),
 			Eval:        evalRootless,
 		},
 		{
@@ -115,7 +115,7 @@ func defaultChecks() []Check {
 			ID: "8.4.e/admission", Severity: model.Medium,
 			Title:       say("Rights of new containers are decided by policy", "新容器的权限由策略决定"),
 			References:  []string{"CIS Kubernetes 1.9 5.2.1", "NIST SP 800-190 4.4.3"},
-			Remediation: say("Run the daemon guard (Kubernetes: the admission webhook) in enforce mode; in the configuration: controls: { daemon-guard: enforce }", "以强制模式运行守护进程防护（Kubernetes：准入 Webhook），在配置中设置：controls: { daemon-guard: enforce }"),
+			Remediation: say("Turn on the daemon guard (Kubernetes: the control admission) in mode enforce.", "以 enforce 模式启用守护进程防护（daemon-guard；Kubernetes：admission）。"),
 			Eval: func(in *Input, r *Recorder) {
 				name := model.ControlDaemonGuard
 				if in.Snap.Engine == nil && in.Snap.Kubernetes != nil {

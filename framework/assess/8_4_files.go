@@ -51,8 +51,8 @@ func fileChecks() []Check {
 			ID: "8.4.e/file-integrity", Severity: model.High,
 			Title:      say("A monitor notices changes to the host's files", "文件完整性监控可发现主机文件变更"),
 			References: []string{"NIST SP 800-190 4.5.5", "ATT&CK T1565.001"},
-			Remediation: say("Run the agent with the control switched on; in the configuration: controls: { file-integrity: enforce }. Or: apt-get install aide && aideinit, and aide --check daily",
-				"启动代理并启用该控制，在配置中设置：controls: { file-integrity: enforce }。或安装 AIDE：apt-get install aide && aideinit，并每日执行 aide --check"),
+			Remediation: say("Turn on the control file-integrity in mode enforce, or run: apt-get install aide && aideinit, and aide --check daily",
+				"以 enforce 模式启用文件完整性（file-integrity）控制；或安装 AIDE：apt-get install aide && aideinit，并每日执行 aide --check"),
 			Eval: evalFileIntegrity,
 		},
 		{
