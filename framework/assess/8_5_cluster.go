@@ -26,7 +26,7 @@ func clusterChecks() []Check {
 		{
 			ID: "8.5.b/swarm-services", Severity: model.Medium,
 			Title:       say("Swarm services have replicas and roll back a failed update", "Swarm 服务有多个副本，且更新失败时回滚"),
-			Remediation: say("docker service update --replicas 2 --update-failure-action rollback NAME", "docker service update --replicas 2 --update-failure-action rollback NAME"),
+			Remediation: say("Run: docker service update --replicas 2 --update-failure-action rollback NAME", "执行：docker service update --replicas 2 --update-failure-action rollback NAME"),
 			Eval:        evalSwarmServices,
 		},
 		{
@@ -44,7 +44,7 @@ func clusterChecks() []Check {
 		{
 			ID: "8.5.b/kube-replicas", Severity: model.Medium,
 			Title:       say("Deployments have replicas and a disruption budget", "Deployment 有多个副本和中断预算"),
-			Remediation: say("kubectl scale deployment NAME --replicas=2; kubectl create poddisruptionbudget NAME --selector=app=NAME --min-available=1", "kubectl scale deployment NAME --replicas=2；kubectl create poddisruptionbudget NAME --selector=app=NAME --min-available=1"),
+			Remediation: say("Run: kubectl scale deployment NAME --replicas=2; kubectl create poddisruptionbudget NAME --selector=app=NAME --min-available=1", "执行：kubectl scale deployment NAME --replicas=2；kubectl create poddisruptionbudget NAME --selector=app=NAME --min-available=1"),
 			Eval:        evalKubeReplicas,
 		},
 	}

@@ -46,7 +46,7 @@ func kubeRightChecks() []Check {
 			ID: "8.5.c/kube-admission", Severity: model.High,
 			Title:       say("Admission refuses pods with dangerous rights", "准入控制会拒绝带有危险权限的 Pod"),
 			References:  []string{benchKube + "5.2.1", benchKube + "1.2.10", "NIST SP 800-190 4.4.3", "ATT&CK T1610"},
-			Remediation: say("kubectl label namespace NS pod-security.kubernetes.io/enforce=restricted", "kubectl label namespace NS pod-security.kubernetes.io/enforce=restricted"),
+			Remediation: say("Run: kubectl label namespace NS pod-security.kubernetes.io/enforce=restricted", "执行：kubectl label namespace NS pod-security.kubernetes.io/enforce=restricted"),
 			Eval:        evalKubeAdmission,
 		},
 	}

@@ -13,7 +13,7 @@ func limitChecks() []Check {
 			ID: "8.5.b/" + name, Severity: sev, Title: title, Remediation: cure,
 			References: []string{benchReference + item, "NIST SP 800-190 4.4.3", "ATT&CK T1499"},
 			Eval: func(in *Input, r *Recorder) {
-				eachWorkload(in, r, good, func(p placed) bool {
+				eachKnown(in, r, good, func(p placed) bool {
 					if has(p) {
 						return false
 					}
@@ -33,7 +33,7 @@ func limitChecks() []Check {
 				return p.w.Limits.NanoCPUs > 0 || p.w.Limits.CPUShares > 0 || p.w.Limits.CPUSet != ""
 			}),
 		limit("pids", "5.29", "/pids", model.Medium, say("The number of processes is limited", "进程数量受到限制"), say("the number of processes is limited, or left to the kubelet", "已限制进程数量，或由 kubelet 限制"), say("the number of processes is not limited", "未限制进程数量"),
-			say("docker update --pids-limit=100 NAME", "docker update --pids-limit=100 NAME"),
+			say("Run: docker update --pids-limit=100 NAME", "执行：docker update --pids-limit=100 NAME"),
 			func(p placed) bool { return p.w.Limits.PIDs > 0 || p.container == nil }),
 		{
 			ID: "8.5.b/default-ulimits", Severity: model.Low,
@@ -74,7 +74,7 @@ func evalDefaultUlimits(in *Input, r *Recorder) {
 }
 
 func evalUlimits(in *Input, r *Recorder) {
-	eachWorkload(in, r, say("no ulimit of its own, or a limited one", "未自定义 ulimit，或数值有限"), func(p placed) bool {
+	eachKnown(in, r, say("no ulimit of its own, or a limited one", "未自定义 ulimit，或数值有限"), func(p placed) bool {
 		for _, u := range p.w.Limits.Ulimits {
 			if strings.Contains(u, "-1") || strings.Contains(u, "unlimited") {
 				r.Fail(p.pointer+"/limits/ulimits", p.subject, say("ulimit %s lifts the limit", "ulimit %s 解除了限制", u))

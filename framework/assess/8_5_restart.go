@@ -37,7 +37,7 @@ func restartChecks() []Check {
 			References:  []string{benchReference + "5.27"},
 			Remediation: say("docker run --health-cmd='PROGRAM' --health-interval=30s ...; in Kubernetes give the container a livenessProbe or readinessProbe.", "docker run --health-cmd='PROGRAM' --health-interval=30s ...；在 Kubernetes 中为容器配置 livenessProbe 或 readinessProbe。"),
 			Eval: func(in *Input, r *Recorder) {
-				eachWorkload(in, r, say("health is checked", "已配置健康检查"), func(p placed) bool {
+				eachKnown(in, r, say("health is checked", "已配置健康检查"), func(p placed) bool {
 					if p.w.HasHealthcheck || runsOnce(in, p) {
 						return false
 					}
@@ -91,7 +91,7 @@ func runsOnce(in *Input, p placed) bool {
 }
 
 func evalRestartPolicy(in *Input, r *Recorder) {
-	eachWorkload(in, r, say("restarted or replaced after a failure", "故障后会重启或被替换"), func(p placed) bool {
+	eachKnown(in, r, say("restarted or replaced after a failure", "故障后会重启或被替换"), func(p placed) bool {
 		if pod, _ := podOf(in, p); pod != nil {
 			if pod.Owner == "" {
 				r.Fail(p.base, p.subject, say("no controller replaces the pod when its node fails", "节点故障时没有控制器替换该 Pod"))
@@ -109,7 +109,7 @@ func evalRestartPolicy(in *Input, r *Recorder) {
 func evalRestartLimit(in *Input, r *Recorder) {
 	most := in.Settings.RestartMax
 	good := say("at most %d restarts after failures, or paced by an orchestrator", "故障重启不超过 %d 次，或由编排系统控制节奏", most)
-	eachWorkload(in, r, good, func(p placed) bool {
+	eachKnown(in, r, good, func(p placed) bool {
 		ptr := p.pointer + "/restart"
 		switch {
 		case p.container == nil || orchestrated(p):
@@ -161,7 +161,7 @@ func evalImageHealth(in *Input, r *Recorder) {
 const manyRestarts = 10
 
 func evalHealthy(in *Input, r *Recorder) {
-	eachWorkload(in, r, say("neither unhealthy nor failing again and again", "状态正常，未反复失败"), func(p placed) bool {
+	eachKnown(in, r, say("neither unhealthy nor failing again and again", "状态正常，未反复失败"), func(p placed) bool {
 		state, restarts := "", 0
 		if c := p.container; c != nil {
 			state, restarts = c.Health, c.Restarts

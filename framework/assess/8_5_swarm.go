@@ -14,7 +14,7 @@ func swarmRightChecks() []Check {
 			ID: "8.5.c/swarm-secrets", Severity: model.High,
 			Title:       say("Services get secrets from the swarm, not from their environment", "服务通过 Swarm 机密而非环境变量获取敏感信息"),
 			References:  []string{benchReference + "7.4", "ATT&CK T1552.007"},
-			Remediation: say("printf VALUE | docker secret create NAME -; docker service update --env-rm VAR --secret-add NAME SERVICE", "printf VALUE | docker secret create NAME -；docker service update --env-rm VAR --secret-add NAME SERVICE"),
+			Remediation: say("Run: printf VALUE | docker secret create NAME -; docker service update --env-rm VAR --secret-add NAME SERVICE", "执行：printf VALUE | docker secret create NAME -；docker service update --env-rm VAR --secret-add NAME SERVICE"),
 			Eval:        evalSwarmSecrets,
 		},
 		{
@@ -37,7 +37,7 @@ func swarmRightChecks() []Check {
 			ID: "8.5.c/swarm-certificates", Severity: model.Medium,
 			Title:       say("Node certificates are renewed often", "节点证书频繁更新"),
 			References:  []string{benchReference + "7.7"},
-			Remediation: say("docker swarm update --cert-expiry 720h", "docker swarm update --cert-expiry 720h"),
+			Remediation: say("Run: docker swarm update --cert-expiry 720h", "执行：docker swarm update --cert-expiry 720h"),
 			Eval: func(in *Input, r *Recorder) {
 				s := swarmManager(in, r)
 				if s == nil {
@@ -59,7 +59,7 @@ func swarmRightChecks() []Check {
 			ID: "8.5.c/swarm-ca", Severity: model.Low,
 			Title:       say("The swarm's CA is renewed", "Swarm 的 CA 会定期更换"),
 			References:  []string{benchReference + "7.8"},
-			Remediation: say("docker swarm ca --rotate", "docker swarm ca --rotate"),
+			Remediation: say("Run: docker swarm ca --rotate", "执行：docker swarm ca --rotate"),
 			Eval:        evalSwarmCA,
 		},
 		{
