@@ -63,7 +63,7 @@ func evalNetworkPolicies(in *Input, r *Recorder) {
 }
 
 // policyPlugins are network plug-ins that enforce network policies.
-var policyPlugins = []string{"antrea", "calico", "canal", "cilium", "kindnet", "kube-router", "ovn-kubernetes", "weave"}
+var policyPlugins = []string{"antrea", "calico", "canal", "cilium", "kube-ovn", "kube-router", "ovn-kubernetes", "weave"}
 
 func evalNetworkPlugin(in *Input, r *Recorder) {
 	k := clusterAt(in, r, "/kubernetes/cni")
