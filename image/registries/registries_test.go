@@ -133,7 +133,7 @@ func TestEnrichCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	snap := &model.Snapshot{}
-	Enrich(ctx, snap, fstest.MapFS{"etc/docker/certs.d/h/ca.crt": file("")}, false)
+	enrich(ctx, snap, fstest.MapFS{"etc/docker/certs.d/h/ca.crt": file("")}, false)
 	if len(snap.Gaps) != 1 || snap.Gaps[0].Reason != model.GapTimeout {
 		t.Errorf("gaps: %+v", snap.Gaps)
 	}
