@@ -7,7 +7,6 @@
 package host
 
 import (
-	"context"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -54,21 +53,10 @@ func New(o Options) *Host {
 	return h
 }
 
-// Part is what a collector hands over: it puts facts into a snapshot. It is nil when there are none.
-type Part = func(*model.Snapshot)
-
-// Named is a collector with its name, the JSON pointers that it fills, and its deadline (zero: the caller's default).
-type Named struct {
-	Name     string
-	Paths    []string
-	Deadline time.Duration
-	Collect  func(context.Context) (func(*model.Snapshot), []model.Gap)
-}
-
 // Collectors lists everything that can be read of the host, each on its own so that one that hangs or fails leaves the
 // others alone.
-func (h *Host) Collectors() []Named {
-	return []Named{
+func (h *Host) Collectors() []model.Collector {
+	return []model.Collector{
 		{Name: "host.system", Paths: []string{"/host/os", "/host/kernel"}, Collect: h.System},
 		{Name: "host.packages", Paths: []string{"/host/packages", "/host/package_manager"}, Collect: h.Packages},
 		{Name: "host.updates", Paths: []string{"/host/updates"}, Collect: h.Updates},

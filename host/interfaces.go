@@ -68,7 +68,7 @@ func liveInterfaces() ([]model.NetInterface, error) {
 			Up: a.RawFlags&unix.IFF_UP != 0,
 			// A bridge makes its ports promiscuous once; that is how it works and no sniffing.
 			Promiscuous: a.Promisc > bridges[a.MasterIndex] || a.RawFlags&unix.IFF_PROMISC != 0,
-			Master: names[a.MasterIndex],
+			Master:      names[a.MasterIndex],
 		})
 	}
 	return list, nil

@@ -1,0 +1,85 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// rpmHeader encodes a package as rpm stores it: the number of entries and of data bytes, the index, the data.
+func rpmHeader(epoch int32, name, version, release, arch, source string) []byte {
+	const typeInt32, typeString = 4, 6
+	var index, data bytes.Buffer
+	n := int32(0)
+	add := func(tag, kind int32, value []byte) {
+		for kind == typeInt32 && data.Len()%4 != 0 {
+			data.WriteByte(0)
+		}
+		binary.Write(&index, binary.BigEndian, []int32{tag, kind, int32(data.Len()), 1})
+		data.Write(value)
+		n++
+	}
+	text := func(s string) []byte { return append([]byte(s), 0) }
+	add(1000, typeString, text(name))
+	add(1001, typeString, text(version))
+	add(1002, typeString, text(release))
+	if epoch > 0 {
+		add(1003, typeInt32, binary.BigEndian.AppendUint32(nil, uint32(epoch)))
+	}
+	add(1022, typeString, text(arch))
+	add(1044, typeString, text(source))
+	var b bytes.Buffer
+	binary.Write(&b, binary.BigEndian, []int32{n, int32(data.Len())})
+	b.Write(index.Bytes())
+	b.Write(data.Bytes())
+	return b.Bytes()
+}
+
+// makeRPM writes a package database.
+func makeRPM(t testing.TB, file string) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	db, err := sql.Open("sqlite", file)
+	must(t, err)
+	defer db.Close()
+	_, err = db.Exec("CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB NOT NULL)")
+	must(t, err)
+	for _, h := range [][]byte{
+		rpmHeader(0, "bash", "5.1.8", "9.el9", "x86_64", "bash-5.1.8-9.el9.src.rpm"),
+		rpmHeader(1, "openssl-libs", "3.0.7", "27.el9", "x86_64", "openssl-3.0.7-27.el9.src.rpm"),
+		rpmHeader(0, "gpg-pubkey", "fd431d51", "4ae0493b", "(none)", ""),
+	} {
+		_, err = db.Exec("INSERT INTO Packages (blob) VALUES (?)", h)
+		must(t, err)
+	}
+}
+
+func TestRPMLeavesTheDatabaseAlone(t *testing.T) {
+	h := plantFile(t, "rhel9.txtar")
+	dir := filepath.Join(h.root, "var/lib/rpm")
+	makeRPM(t, filepath.Join(dir, "rpmdb.sqlite"))
+	before, err := os.ReadFile(filepath.Join(dir, "rpmdb.sqlite"))
+	must(t, err)
+	if _, gaps := h.Packages(context.Background()); len(gaps) > 0 {
+		t.Fatal(gaps)
+	}
+	after, err := os.ReadFile(filepath.Join(dir, "rpmdb.sqlite"))
+	must(t, err)
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	if !bytes.Equal(before, after) || len(entries) != 1 {
+		t.Errorf("reading changed the directory: %v", entries)
+	}
+}
+
+func TestRPMDamaged(t *testing.T) {
+	h := plant(t, []byte("-- var/lib/rpm/rpmdb.sqlite --\nno database at all\n"))
+	_, gaps := h.Packages(context.Background())
+	if len(gaps) != 1 || gaps[0].Reason != "malformed" {
+		t.Errorf("gaps = %v", gaps)
+	}
+}
