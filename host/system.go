@@ -188,16 +188,14 @@ func (h *Host) bootTime() time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	_, rest, ok := bytes.Cut(b, []byte("\nbtime "))
-	if !ok {
-		return time.Time{}
-	}
-	line, _, _ := bytes.Cut(rest, []byte("\n"))
-	n, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
-	if err != nil || n <= 0 {
-		return time.Time{}
-	}
-	return time.Unix(n, 0).UTC()
+	var boot time.Time
+	lines(b, func(line string) {
+		seconds, ok := strings.CutPrefix(line, "btime ")
+		if n, err := strconv.ParseInt(seconds, 10, 64); ok && err == nil && n > 0 {
+			boot = time.Unix(n, 0).UTC()
+		}
+	})
+	return boot
 }
 
 func (h *Host) memory() int64 {
