@@ -112,7 +112,7 @@ Settings come from a file (--config, /etc/bulkhead/config.yaml), then the enviro
 Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		// No Args: cobra then suggests the command that was probably meant.
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return a.load(cmd)

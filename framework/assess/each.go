@@ -83,6 +83,12 @@ func eachWorkload(in *Input, r *Recorder, good model.Text, judge func(p placed) 
 	}
 	fine := 0
 	for _, p := range all {
+		if p.container != nil {
+			if g, ok := findGap(p.container.Gaps, "/workload"); ok {
+				r.Gap(p.pointer, p.subject, g)
+				continue
+			}
+		}
 		if !judge(p) {
 			fine++
 		}

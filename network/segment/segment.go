@@ -26,14 +26,6 @@ import (
 // maxSave bounds the output of iptables-save.
 const maxSave = 32 << 20
 
-// Named is a collector with its name, the JSON pointers that it fills, and its deadline.
-type Named struct {
-	Name     string
-	Paths    []string
-	Deadline time.Duration
-	Collect  func(context.Context) (func(*model.Snapshot), []model.Gap)
-}
-
 // Reader reads the firewall of the network namespace in which it runs.
 type Reader struct {
 	root string
@@ -48,8 +40,8 @@ func New(root string) *Reader {
 }
 
 // Collectors lists what the package collects.
-func (x *Reader) Collectors() []Named {
-	return []Named{{Name: "network.firewall", Paths: []string{"/firewall"}, Deadline: 5 * time.Second, Collect: x.Firewall}}
+func (x *Reader) Collectors() []model.Collector {
+	return []model.Collector{{Name: "network.firewall", Paths: []string{"/firewall"}, Deadline: 5 * time.Second, Collect: x.Firewall}}
 }
 
 // Firewall reads tables, chains and rules as far as containers are concerned, and the bridge's sysctls.

@@ -79,23 +79,15 @@ func New(c *Client, o Options) *Collector {
 	return &Collector{c: c, o: o, images: map[string]*once[client.ImageInspectResult]{}}
 }
 
-// Named is a collector with what its caller must know of it.
-type Named struct {
-	Name     string
-	Paths    []string
-	Deadline time.Duration
-	Collect  func(context.Context) (func(*model.Snapshot), []model.Gap)
-}
-
 // Collectors lists the parts in the order in which their facts are put into the snapshot: usage needs the engine.
-func (e *Collector) Collectors() []Named {
-	return []Named{
-		{"docker.engine", []string{"/engine"}, 8 * time.Second, e.Engine},
-		{"docker.usage", []string{"/engine/usage"}, 4 * time.Second, e.Usage},
-		{"docker.containers", []string{"/containers"}, 10 * time.Second, e.Containers},
-		{"docker.images", []string{"/images"}, 12 * time.Second, e.Images},
-		{"docker.networks", []string{"/networks"}, 8 * time.Second, e.Networks},
-		{"docker.swarm", []string{"/swarm"}, 8 * time.Second, e.Swarm},
+func (e *Collector) Collectors() []model.Collector {
+	return []model.Collector{
+		{Name: "docker.engine", Paths: []string{"/engine"}, Deadline: 8 * time.Second, Collect: e.Engine},
+		{Name: "docker.usage", Paths: []string{"/engine/usage"}, Deadline: 4 * time.Second, Collect: e.Usage},
+		{Name: "docker.containers", Paths: []string{"/containers"}, Deadline: 10 * time.Second, Collect: e.Containers},
+		{Name: "docker.images", Paths: []string{"/images"}, Deadline: 12 * time.Second, Collect: e.Images},
+		{Name: "docker.networks", Paths: []string{"/networks"}, Deadline: 8 * time.Second, Collect: e.Networks},
+		{Name: "docker.swarm", Paths: []string{"/swarm"}, Deadline: 8 * time.Second, Collect: e.Swarm},
 	}
 }
 

@@ -14,17 +14,9 @@ import (
 // collectDeadline leaves the agent time to merge what was read when the API server is slow.
 const collectDeadline = 12 * time.Second
 
-// Named is a collector with what it fills.
-type Named struct {
-	Name     string
-	Paths    []string
-	Deadline time.Duration
-	Collect  func(ctx context.Context) (func(*model.Snapshot), []model.Gap)
-}
-
 // Collectors lists the collectors of the cluster.
-func (c *Client) Collectors() []Named {
-	return []Named{{
+func (c *Client) Collectors() []model.Collector {
+	return []model.Collector{{
 		Name: "kubernetes.cluster", Paths: []string{"/kubernetes"}, Deadline: collectDeadline, Collect: c.Cluster,
 	}}
 }
