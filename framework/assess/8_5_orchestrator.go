@@ -61,13 +61,10 @@ func systemNamespace(name string) bool {
 	return name == "kube-system" || name == "kube-public" || name == "kube-node-lease"
 }
 
-// eachKnown is eachWorkload for facts of the workload itself: a container or a cluster's pods that could not be read are
-// unknown.
+// eachKnown is eachWorkload, with pods that could not be read as unknown also where the engine's containers are known.
 func eachKnown(in *Input, r *Recorder, good model.Text, judge func(p placed) bool) {
 	if g, ok := in.Gap("/kubernetes/pods"); ok && g.Reason != model.GapAbsent {
 		r.Gap("/kubernetes/pods", "", g)
 	}
-	eachWorkload(in, r, good, func(p placed) bool {
-		return p.container != nil && containerGap(r, p.container, p.base, "/workload") || judge(p)
-	})
+	eachWorkload(in, r, good, judge)
 }
