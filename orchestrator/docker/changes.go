@@ -28,14 +28,13 @@ const (
 // changes lists the files that differ from the image: from the container's own layer where it can be read, since the
 // engine compares slowly and does not tell what is executable.
 func (e *Collector) changes(ctx context.Context, in container.InspectResponse, h *hostView, c *model.Container) {
-	var err error
 	if h.local {
 		upper, lower := overlay(in)
 		if upper == "" && in.State.Pid > 0 {
 			upper, lower, _ = e.overlayOf(in.State.Pid)
 		}
 		if upper != "" {
-			if err = e.walkLayer(ctx, upper, lower, in.Mounts, c); err == nil {
+			if e.walkLayer(ctx, upper, lower, in.Mounts, c) == nil {
 				return
 			}
 		}
@@ -122,7 +121,7 @@ func (e *Collector) walkLayer(ctx context.Context, upper string, lower []string,
 		return err
 	}
 	// What can be run or tells what is installed comes before the rest when not all is kept.
-	list := append(notable, other...)
+	list := slices.Concat(notable, other)
 	list = list[:min(len(list), maxChanges)]
 	for i := range list {
 		if list[i].Kind == "added" && e.inLower(lower, list[i].Path) {

@@ -5,27 +5,25 @@ package docker
 import (
 	"context"
 	"encoding/json"
-	"flag"
+	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
 
+	"github.com/bulkhead-security/bulkhead/detect/secret"
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
-
-var record = flag.Bool("record", false, "write the engines' answers to testdata")
 
 func TestRealEngines(t *testing.T) {
 	for _, o := range []lab.EngineOptions{
@@ -178,69 +176,105 @@ func exec(ctx context.Context, t *testing.T, cli *client.Client, id, command str
 	_, _ = io.Copy(io.Discard, a.Reader)
 }
 
-var kernel = regexp.MustCompile(`("KernelVersion": ?")[^"]*"`)
+// TestSwarm makes a Swarm of one manager with a service.
+func TestSwarm(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	e, err := lab.StartEngine(ctx, lab.EngineOptions{Kind: lab.Debian, Private: true, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	cli, err := e.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cli.Close()
+	if _, err := lab.Load(ctx, cli, lab.Image{Tag: "lab/web:2.0.1", Config: v1.Config{Cmd: []string{"/bin/sleep", "3600"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cli.SwarmInit(ctx, client.SwarmInitOptions{ListenAddr: "127.0.0.1:2377", AdvertiseAddr: "127.0.0.1",
+		Spec: swarm.Spec{EncryptionConfig: swarm.EncryptionConfig{AutoLockManagers: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	sec, err := cli.SecretCreate(ctx, client.SecretCreateOptions{Spec: swarm.SecretSpec{Annotations: swarm.Annotations{Name: "db"}, Data: []byte(token)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := uint64(1)
+	if _, err := cli.ServiceCreate(ctx, client.ServiceCreateOptions{Spec: swarm.ServiceSpec{
+		Annotations: swarm.Annotations{Name: "web"}, Mode: swarm.ServiceMode{Replicated: &swarm.ReplicatedService{Replicas: &one}},
+		UpdateConfig: &swarm.UpdateConfig{FailureAction: swarm.UpdateFailureActionRollback, Order: swarm.UpdateOrderStopFirst},
+		TaskTemplate: swarm.TaskSpec{
+			Placement: &swarm.Placement{Constraints: []string{"node.labels.zone==a"}},
+			Resources: &swarm.ResourceRequirements{Limits: &swarm.Limit{MemoryBytes: 64 << 20}},
+			ContainerSpec: &swarm.ContainerSpec{Image: "lab/web:2.0.1", User: "1000", ReadOnly: true, Env: []string{"DB_PASSWORD=" + token},
+				CapabilityDrop: []string{"ALL"}, Mounts: []mount.Mount{{Type: "bind", Source: "/var/run/docker.sock", Target: "/s", ReadOnly: true}},
+				Secrets: []*swarm.SecretReference{{SecretID: sec.ID, SecretName: "db", File: &swarm.SecretReferenceFileTarget{Name: "db", UID: "0", GID: "0", Mode: 0o400}}},
+			}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if *record {
+		writeRecording(ctx, t, e, "swarm", "/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs")
+	}
+	c, err := Connect(ctx, "unix://"+e.Socket, ConnectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := collect(t, c, Options{})
+	assertSwarm(t, s)
+	check(t, "listen address", s.Swarm.ListenAddress, "127.0.0.1:2377")
+}
 
-// writeRecording keeps the answers that the collectors ask for, without what is particular to this machine.
-func writeRecording(ctx context.Context, t *testing.T, e *lab.Engine, kind string) {
-	hc := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", e.Socket)
-	}}}
-	name, err := os.Hostname()
+// TestHundredContainers is the speed that the product promises for a look at a node.
+func TestHundredContainers(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	e, err := lab.StartEngine(ctx, lab.EngineOptions{Kind: lab.Debian, Private: true, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]json.RawMessage{}
-	get := func(path string) []byte {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine"+path, nil)
-		if err != nil {
-			t.Fatal(err)
+	t.Cleanup(func() {
+		if err := e.Stop(context.Background()); err != nil {
+			t.Error(err)
 		}
-		res, err := hc.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if path == "/_ping" {
-			body, _ = json.Marshal(res.Header.Get("Api-Version"))
-		}
-		body = kernel.ReplaceAll(body, []byte(`${1}6.1.0-18-amd64"`))
-		clean := strings.NewReplacer(filepath.Dir(e.Socket), "/srv/engine", `"`+name+`"`, `"node1"`).Replace(string(body))
-		out[path] = json.RawMessage(clean)
-		return body
-	}
-	ids := func(path, key string) (list []string) {
-		var items []map[string]any
-		if err := json.Unmarshal(get(path), &items); err != nil {
-			t.Fatal(err)
-		}
-		for _, i := range items {
-			list = append(list, i[key].(string))
-		}
-		return list
-	}
-	for _, p := range []string{"/_ping", "/info", "/version", "/volumes", "/system/df"} {
-		get(p)
-	}
-	for _, id := range ids("/containers/json?all=1", "Id") {
-		get("/containers/" + id + "/json")
-		get("/containers/" + id + "/changes")
-	}
-	for _, id := range ids("/images/json", "Id") {
-		get("/images/" + id + "/json")
-		get("/images/" + id + "/history")
-	}
-	for _, id := range ids("/networks", "Id") {
-		get("/networks/" + id)
-	}
-	body, err := json.MarshalIndent(out, "", " ")
+	})
+	cli, err := e.Client()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join("testdata", kind+".json"), body, 0o644); err != nil {
+	defer cli.Close()
+	if _, err := lab.Load(ctx, cli, lab.Image{Tag: "lab/app:1.0.0", Config: v1.Config{Cmd: []string{"/bin/sleep", "3600"}}}); err != nil {
 		t.Fatal(err)
+	}
+	for i := range 100 {
+		c, err := cli.ContainerCreate(ctx, client.ContainerCreateOptions{Name: fmt.Sprintf("c%d", i), Config: &container.Config{Image: "lab/app:1.0.0"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cli.ContainerStart(ctx, c.ID, client.ContainerStartOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Connect(ctx, "unix://"+e.Socket, ConnectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	col := New(c, Options{Secrets: secret.New([]byte("k")), Inspector: counter{}})
+	for _, n := range col.Collectors() {
+		start := time.Now()
+		part, gaps := n.Collect(ctx)
+		took := time.Since(start)
+		t.Logf("%s: %s, %d gaps", n.Name, took, len(gaps))
+		if part == nil || len(gaps) > 0 {
+			t.Errorf("%s: %+v", n.Name, gaps)
+		}
+		if took > 1200*time.Millisecond {
+			t.Errorf("%s took %s", n.Name, took)
+		}
 	}
 }

@@ -44,7 +44,7 @@ func (e *Collector) Engine(ctx context.Context) (func(*model.Snapshot), []model.
 	gaps = append(gaps, e.effective(ctx, eng, s)...)
 	eng.ContentTrust = e.contentTrust(s, d)
 	e.storage(eng, d)
-	sockets, more := e.sockets(ctx, s, d, info)
+	sockets, more := e.sockets(s, d, info)
 	eng.Sockets = sockets
 	gaps = append(gaps, more...)
 	eng.TCP = e.listeners(s, d)

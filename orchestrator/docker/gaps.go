@@ -81,7 +81,8 @@ func reason(err error) model.GapReason {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.As(err, &netErr) && netErr.Timeout():
 		return model.GapTimeout
 	case errors.Is(err, errNoEngine), errors.Is(err, errMalformed), errors.As(err, &syntax), errors.As(err, &kind),
-		errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(text, "malformed HTTP"), strings.Contains(text, "transport connection broken"):
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, syscall.ECONNRESET), strings.Contains(text, "readLoopPeekFail"), strings.Contains(text, "malformed HTTP"), strings.Contains(text, "transport connection broken"):
 		return model.GapMalformed
 	case errdefs.IsNotFound(err), errdefs.IsNotImplemented(err):
 		return model.GapUnsupported

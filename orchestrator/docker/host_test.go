@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -108,7 +107,7 @@ func TestSockets(t *testing.T) {
 		if err := os.Chmod(filepath.Join(root, "run"), dir); err != nil {
 			t.Fatal(err)
 		}
-		list, gaps := e.sockets(context.Background(), settings{}, daemon{local: true}, system.Info{})
+		list, gaps := e.sockets(settings{}, daemon{local: true}, system.Info{})
 		check(t, "gaps", len(gaps), 0)
 		check(t, "sockets", len(list), 2)
 		return list

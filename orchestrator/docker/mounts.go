@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +15,7 @@ import (
 )
 
 // mounts lists what the container gets of the host.
-func (e *Collector) mounts(_ context.Context, in container.InspectResponse, h *hostView, c *model.Container) []model.Mount {
+func (e *Collector) mounts(in container.InspectResponse, h *hostView, c *model.Container) []model.Mount {
 	var list []model.Mount
 	for _, p := range in.Mounts {
 		m := model.Mount{Type: string(p.Type), Source: p.Source, Target: p.Destination, ReadOnly: !p.RW,

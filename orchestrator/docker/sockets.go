@@ -3,7 +3,6 @@ package docker
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -32,7 +31,7 @@ type accounts struct {
 }
 
 // sockets finds the sockets that give control over containers and who may connect to them.
-func (e *Collector) sockets(ctx context.Context, s settings, d daemon, info system.Info) ([]model.EngineSocket, []model.Gap) {
+func (e *Collector) sockets(s settings, d daemon, info system.Info) ([]model.EngineSocket, []model.Gap) {
 	if !d.local {
 		return nil, []model.Gap{{Path: "/engine/sockets", Reason: model.GapUnsupported, Detail: "the engine runs on another host"}}
 	}
@@ -58,7 +57,6 @@ func (e *Collector) sockets(ctx context.Context, s settings, d daemon, info syst
 		list[i].Guarded = guard && list[i].Engine != "bulkhead-guard" && len(list[i].Users) == 0
 	}
 	slices.SortFunc(list, func(a, b model.EngineSocket) int { return strings.Compare(a.Path, b.Path) })
-	_ = ctx
 	return list, gaps
 }
 

@@ -79,11 +79,11 @@ func (e *Collector) filesystem(dir string, u *model.EngineUsage) {
 	if dir == "" || unix.Statfs(e.host(dir), &st) != nil {
 		return
 	}
-	u.FilesystemFree = int64(st.Bavail) * st.Bsize //nolint:gosec // block counts fit
+	u.FilesystemFree = int64(st.Bavail) * st.Bsize
 	if total := st.Blocks - st.Bfree + st.Bavail; total > 0 {
-		u.FilesystemPerc = int(100 * (st.Blocks - st.Bfree) / total) //nolint:gosec // at most 100
+		u.FilesystemPerc = int(100 * (st.Blocks - st.Bfree) / total)
 	}
 	if st.Files > 0 {
-		u.InodesUsedPerc = int(100 * (st.Files - st.Ffree) / st.Files) //nolint:gosec // at most 100
+		u.InodesUsedPerc = int(100 * (st.Files - st.Ffree) / st.Files)
 	}
 }

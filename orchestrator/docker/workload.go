@@ -34,7 +34,7 @@ func (e *Collector) workload(ctx context.Context, in container.InspectResponse, 
 	e.texts(&w, cfg.Entrypoint, cfg.Cmd, cfg.Env, cfg.Labels)
 	security(&w, in, h)
 	w.Devices = devices(hc)
-	w.Mounts = e.mounts(ctx, in, h, c)
+	w.Mounts = e.mounts(in, h, c)
 	e.fromImage(ctx, &w, in, c)
 	e.user(&w, in, h, c)
 	return w

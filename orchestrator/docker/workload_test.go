@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -159,7 +158,7 @@ func TestMounts(t *testing.T) {
 	}
 	c := &model.Container{}
 	var got []string
-	for _, m := range e.mounts(context.Background(), in, h, c) {
+	for _, m := range e.mounts(in, h, c) {
 		line := m.Target + " " + m.Resolved
 		if m.EngineSocket {
 			line += " socket"

@@ -84,16 +84,33 @@ func (e *Engine) empty(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+	if e.state.Private {
+		return errors.Join(errs...) // its networks go with its namespace
+	}
+	return errors.Join(append(errs, removeNetworks(ctx, cli))...)
+}
+
+// removeNetworks removes all but the engine's own networks.
+func removeNetworks(ctx context.Context, cli *client.Client) error {
 	nets, err := cli.NetworkList(ctx, client.NetworkListOptions{})
 	if err != nil {
-		return errors.Join(append(errs, err)...)
+		return err
 	}
+	var errs []error
 	for _, n := range nets.Items {
-		if !slices.Contains([]string{"bridge", "host", "none"}, n.Name) {
-			if _, err := cli.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{}); err != nil {
-				errs = append(errs, err)
-			}
+		if slices.Contains([]string{"bridge", "host", "none", "ingress"}, n.Name) {
+			continue
 		}
+		in, err := cli.NetworkInspect(ctx, n.ID, client.NetworkInspectOptions{})
+		if err != nil {
+			continue // gone with the swarm
+		}
+		for id := range in.Network.Containers { // a swarm leaves its own endpoints behind
+			_, err := cli.NetworkDisconnect(ctx, n.ID, client.NetworkDisconnectOptions{Container: id, Force: true})
+			errs = append(errs, err)
+		}
+		_, err = cli.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
