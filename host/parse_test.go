@@ -180,6 +180,16 @@ func TestLinksStayInside(t *testing.T) {
 	}
 }
 
+// TestSetuidBudget: a search that runs out of time says so.
+func TestSetuidBudget(t *testing.T) {
+	h := plantFile(t, "debian12.txtar")
+	h.setuidBudget = time.Nanosecond
+	_, gaps := h.Setuid(context.Background())
+	if len(gaps) != 1 || gaps[0].Reason != model.GapLimit || gaps[0].Path != "/host/setuid" {
+		t.Errorf("gaps = %v", gaps)
+	}
+}
+
 func BenchmarkHost(b *testing.B) {
 	h := New(Options{Secrets: redactor{}})
 	b.ReportAllocs()

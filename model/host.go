@@ -172,7 +172,7 @@ type AuthConfig struct {
 
 // LoginSource is a place where authentications are recorded.
 type LoginSource struct {
-	Name string `json:"name"` // "journal", "auth.log", "secure", "wtmp", "btmp", "utmp", "wtmpdb", "lastlog", "audit.log"
+	Name string `json:"name"` // "journal", "auth.log", "secure", "messages", "wtmp", "btmp", "utmp", "wtmpdb", "lastlog", "audit.log"
 	Path string `json:"path"`
 	// Exists, Persistent (survives a reboot), Alive (a writer holds it or it was written since boot).
 	Exists     bool      `json:"exists"`
