@@ -83,3 +83,25 @@ func TestRPMDamaged(t *testing.T) {
 		t.Errorf("gaps = %v", gaps)
 	}
 }
+
+func FuzzRPM(f *testing.F) {
+	seed := filepath.Join(f.TempDir(), "rpmdb.sqlite")
+	makeRPM(f, seed)
+	b, err := os.ReadFile(seed)
+	must(f, err)
+	f.Add(b)
+	f.Add([]byte("RpmP"))
+	f.Add([]byte("no database"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		file := filepath.Join(t.TempDir(), "db")
+		must(t, os.WriteFile(file, b, 0o600))
+		list, err := readRPM(context.Background(), file)
+		if err == nil {
+			for _, p := range list {
+				if p.Version == "" {
+					t.Fatalf("a package without a version: %+v", p)
+				}
+			}
+		}
+	})
+}
