@@ -61,7 +61,7 @@ func (h *Host) sockets() ([]model.Listener, map[string][]int, error) {
 	for _, p := range []struct {
 		name string
 		read func() (procfs.NetTCP, error)
-	//lint:ignore SA1019 netlink would ask this process's own namespace; the files show the host's, mounted or recorded too
+		//lint:ignore SA1019 netlink would ask this process's own namespace; the files show the host's, mounted or recorded too
 	}{{"tcp", proc.NetTCP}, {"tcp6", proc.NetTCP6}} { //nolint:staticcheck // as above
 		sockets, err := p.read()
 		read, errs = tally(read, errs, p.name, err)
