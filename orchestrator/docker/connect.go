@@ -101,7 +101,8 @@ func Connect(ctx context.Context, endpoint string, o ConnectOptions) (*Client, e
 	}
 	// The host first: it can't be set on a transport of ours.
 	c.api, err = client.New(client.WithHost(endpoint), client.WithScheme(scheme), client.WithHTTPClient(&http.Client{
-		Transport: &limiter{next: transport, max: o.MaxAnswer}, CheckRedirect: client.CheckRedirect}))
+		Transport: &limiter{next: transport, max: o.MaxAnswer}, CheckRedirect: client.CheckRedirect,
+	}))
 	if err != nil {
 		return nil, &ConnectError{Endpoint: endpoint, Err: err}
 	}
@@ -160,7 +161,7 @@ func knock(ctx context.Context, path string) (int, error) {
 	defer conn.Close()
 	raw, err := conn.(*net.UnixConn).SyscallConn()
 	if err != nil {
-		return 0, nil //nolint:nilerr // who listens is a detail, that somebody does is what counts
+		return 0, nil // who listens is a detail; that somebody does is what counts
 	}
 	pid := 0
 	_ = raw.Control(func(fd uintptr) {

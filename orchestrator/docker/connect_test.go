@@ -87,7 +87,7 @@ func TestPermission(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	f := recorded(t, "debian")
 	sent := 0
-	c := connect(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	big := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/networks") {
 			f.ServeHTTP(w, r)
 			return
@@ -101,6 +101,10 @@ func TestTooLarge(t *testing.T) {
 			}
 		}
 	}))
+	c, err := Connect(context.Background(), big, ConnectOptions{Getenv: noenv, MaxAnswer: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, gaps := New(c, Options{}).Networks(context.Background())
 	if len(gaps) != 1 || gaps[0].Reason != model.GapLimit || gaps[0].Path != "/networks" {
 		t.Errorf("gaps: %+v", gaps)

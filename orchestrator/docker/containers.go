@@ -107,8 +107,10 @@ func parseTime(s string) time.Time {
 
 func orchestrated(labels map[string]string) string {
 	for _, o := range []struct{ label, by string }{
-		{"com.docker.swarm.service.id", "swarm"}, {"io.kubernetes.pod.name", "kubernetes"},
-		{"com.docker.compose.project", "compose"}, {"io.podman.compose.project", "compose"},
+		{"com.docker.swarm.service.id", "swarm"},
+		{"io.kubernetes.pod.name", "kubernetes"},
+		{"com.docker.compose.project", "compose"},
+		{"io.podman.compose.project", "compose"},
 	} {
 		if labels[o.label] != "" {
 			return o.by

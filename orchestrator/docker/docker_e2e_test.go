@@ -80,7 +80,7 @@ func assertLive(t *testing.T, e *lab.Engine, dir string) {
 		t.Error("the snapshot holds a secret")
 	}
 	if dir := os.Getenv("BULKHEAD_KEEP"); dir != "" {
-		_ = os.WriteFile(filepath.Join(dir, string(filepath.Base(t.Name()))+".json"), body, 0o600)
+		_ = os.WriteFile(filepath.Join(dir, filepath.Base(t.Name())+".json"), body, 0o600)
 	}
 	eng := s.Engine
 	check(t, "log level", eng.LogLevel, "warn")
@@ -112,10 +112,14 @@ func startFleet(ctx context.Context, t *testing.T, cli *client.Client, socket st
 	entry := []string{"/bin/sleep", "3600"}
 	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, im := range []lab.Image{
-		{Tag: "lab/good:1.2.3", Created: when, Config: v1.Config{User: "1000:1000", Entrypoint: entry, ExposedPorts: map[string]struct{}{"80/tcp": {}},
-			Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "/bin/true"}}, Labels: map[string]string{"io.bulkhead.purpose": "serve"}}},
-		{Tag: "lab/sin:latest", Created: when, Config: v1.Config{Cmd: entry},
-			Layers: []lab.Layer{{Files: map[string]lab.File{"/etc/motd": {Body: []byte("hi"), Mode: 0o644}}, CreatedBy: "RUN deploy --token=" + token}}},
+		{Tag: "lab/good:1.2.3", Created: when, Config: v1.Config{
+			User: "1000:1000", Entrypoint: entry, ExposedPorts: map[string]struct{}{"80/tcp": {}},
+			Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "/bin/true"}}, Labels: map[string]string{"io.bulkhead.purpose": "serve"},
+		}},
+		{
+			Tag: "lab/sin:latest", Created: when, Config: v1.Config{Cmd: entry},
+			Layers: []lab.Layer{{Files: map[string]lab.File{"/etc/motd": {Body: []byte("hi"), Mode: 0o644}}, CreatedBy: "RUN deploy --token=" + token}},
+		},
 	} {
 		if _, err := lab.Load(ctx, cli, im); err != nil {
 			t.Fatal(err)
@@ -127,11 +131,15 @@ func startFleet(ctx context.Context, t *testing.T, cli *client.Client, socket st
 			t.Fatal(err)
 		}
 	}
-	_, err := cli.NetworkCreate(ctx, "backend", client.NetworkCreateOptions{Driver: "bridge", Internal: true,
-		Options: map[string]string{"com.docker.network.bridge.enable_icc": "false"}})
+	_, err := cli.NetworkCreate(ctx, "backend", client.NetworkCreateOptions{
+		Driver: "bridge", Internal: true,
+		Options: map[string]string{"com.docker.network.bridge.enable_icc": "false"},
+	})
 	must(err)
-	_, err = cli.VolumeCreate(ctx, client.VolumeCreateOptions{Name: "logs", Driver: "local",
-		DriverOpts: map[string]string{"type": "none", "o": "bind", "device": "/var/log"}})
+	_, err = cli.VolumeCreate(ctx, client.VolumeCreateOptions{
+		Name: "logs", Driver: "local",
+		DriverOpts: map[string]string{"type": "none", "o": "bind", "device": "/var/log"},
+	})
 	must(err)
 	pids := int64(50)
 	port := network.MustParsePort("80/tcp")
@@ -147,16 +155,22 @@ func startFleet(ctx context.Context, t *testing.T, cli *client.Client, socket st
 	}
 	id := run("sin", true,
 		container.Config{Image: "lab/sin:latest", Entrypoint: []string{"/bin/sleep"}, Cmd: []string{"3600"}, Env: []string{"API_TOKEN=" + token}, ExposedPorts: network.PortSet{port: {}}},
-		container.HostConfig{CapAdd: []string{"SYS_ADMIN", "NET_ADMIN"}, PidMode: "host", SecurityOpt: []string{"seccomp=unconfined"},
+		container.HostConfig{
+			CapAdd: []string{"SYS_ADMIN", "NET_ADMIN"}, PidMode: "host", SecurityOpt: []string{"seccomp=unconfined"},
 			RestartPolicy: container.RestartPolicy{Name: "always"}, Binds: []string{"/:/host:ro", socket + ":/engine.sock", "logs:/data"},
-			PortBindings: network.PortMap{port: {{HostPort: "18080"}}}})
+			PortBindings: network.PortMap{port: {{HostPort: "18080"}}},
+		})
 	run("good", true,
 		container.Config{Image: "lab/good:1.2.3", Labels: map[string]string{"io.bulkhead.sensitivity": "internal"}},
-		container.HostConfig{CapDrop: []string{"all"}, SecurityOpt: []string{"no-new-privileges"}, ReadonlyRootfs: true, NetworkMode: "backend",
+		container.HostConfig{
+			CapDrop: []string{"all"}, SecurityOpt: []string{"no-new-privileges"}, ReadonlyRootfs: true, NetworkMode: "backend",
 			Tmpfs: map[string]string{"/tmp": ""}, RestartPolicy: container.RestartPolicy{Name: "on-failure", MaximumRetryCount: 5},
 			PortBindings: network.PortMap{port: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: "18081"}}},
-			Resources: container.Resources{Memory: 64 << 20, CPUQuota: 50_000, CPUPeriod: 100_000, PidsLimit: &pids,
-				Ulimits: []*container.Ulimit{{Name: "nofile", Soft: 64, Hard: 128}}}})
+			Resources: container.Resources{
+				Memory: 64 << 20, CPUQuota: 50_000, CPUPeriod: 100_000, PidsLimit: &pids,
+				Ulimits: []*container.Ulimit{{Name: "nofile", Soft: 64, Hard: 128}},
+			},
+		})
 	run("priv", true, container.Config{Image: "lab/sin:latest"}, container.HostConfig{Privileged: true, NetworkMode: "host"})
 	run("stopped", false, container.Config{Image: "lab/sin:latest"}, container.HostConfig{})
 	exec(ctx, t, cli, id, "mkdir -p /usr/bin && cp /bin/busybox /usr/bin/dropped")
@@ -197,8 +211,10 @@ func TestSwarm(t *testing.T) {
 	if _, err := lab.Load(ctx, cli, lab.Image{Tag: "lab/web:2.0.1", Config: v1.Config{Cmd: []string{"/bin/sleep", "3600"}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cli.SwarmInit(ctx, client.SwarmInitOptions{ListenAddr: "127.0.0.1:2377", AdvertiseAddr: "127.0.0.1",
-		Spec: swarm.Spec{EncryptionConfig: swarm.EncryptionConfig{AutoLockManagers: true}}}); err != nil {
+	if _, err := cli.SwarmInit(ctx, client.SwarmInitOptions{
+		ListenAddr: "127.0.0.1:2377", AdvertiseAddr: "127.0.0.1",
+		Spec: swarm.Spec{EncryptionConfig: swarm.EncryptionConfig{AutoLockManagers: true}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	sec, err := cli.SecretCreate(ctx, client.SecretCreateOptions{Spec: swarm.SecretSpec{Annotations: swarm.Annotations{Name: "db"}, Data: []byte(token)}})
@@ -212,10 +228,13 @@ func TestSwarm(t *testing.T) {
 		TaskTemplate: swarm.TaskSpec{
 			Placement: &swarm.Placement{Constraints: []string{"node.labels.zone==a"}},
 			Resources: &swarm.ResourceRequirements{Limits: &swarm.Limit{MemoryBytes: 64 << 20}},
-			ContainerSpec: &swarm.ContainerSpec{Image: "lab/web:2.0.1", User: "1000", ReadOnly: true, Env: []string{"DB_PASSWORD=" + token},
+			ContainerSpec: &swarm.ContainerSpec{
+				Image: "lab/web:2.0.1", User: "1000", ReadOnly: true, Env: []string{"DB_PASSWORD=" + token},
 				CapabilityDrop: []string{"ALL"}, Mounts: []mount.Mount{{Type: "bind", Source: "/var/run/docker.sock", Target: "/s", ReadOnly: true}},
 				Secrets: []*swarm.SecretReference{{SecretID: sec.ID, SecretName: "db", File: &swarm.SecretReferenceFileTarget{Name: "db", UID: "0", GID: "0", Mode: 0o400}}},
-			}}}}); err != nil {
+			},
+		},
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	if *record {

@@ -102,6 +102,9 @@ func TestContainerMalformed(t *testing.T) {
 
 // TestManyContainers reads 5,000 containers of a fake engine.
 func TestManyContainers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const n = 5000
 	f := recorded(t, "debian")
 	var list []map[string]any

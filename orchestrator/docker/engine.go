@@ -82,8 +82,10 @@ func fromInfo(eng *model.Engine, i system.Info) {
 		}
 	}
 	slices.Sort(eng.SecurityOptions)
-	for kind, names := range map[string][]string{"volume": i.Plugins.Volume, "network": i.Plugins.Network,
-		"authorization": i.Plugins.Authorization, "log": i.Plugins.Log} {
+	for kind, names := range map[string][]string{
+		"volume": i.Plugins.Volume, "network": i.Plugins.Network,
+		"authorization": i.Plugins.Authorization, "log": i.Plugins.Log,
+	} {
 		for _, n := range names {
 			eng.Plugins = append(eng.Plugins, kind+"/"+n)
 		}
@@ -158,8 +160,10 @@ func (e *Collector) effective(ctx context.Context, eng *model.Engine, s settings
 		"/engine/tcp": true, "/engine/log_options": true, "/engine/cgroup_parent": true,
 	} {
 		if unknown {
-			gaps = append(gaps, model.Gap{Path: path, Reason: model.GapPermission, Remedy: "run as root on the engine's host",
-				Detail: "the engine's configuration or command line could not be read"})
+			gaps = append(gaps, model.Gap{
+				Path: path, Reason: model.GapPermission, Remedy: "run as root on the engine's host",
+				Detail: "the engine's configuration or command line could not be read",
+			})
 		}
 	}
 	slices.SortFunc(gaps, func(a, b model.Gap) int { return strings.Compare(a.Path, b.Path) })

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/moby/moby/client"
 
 	"github.com/bulkhead-security/bulkhead/detect/secret"
 )
@@ -96,6 +99,25 @@ func connect(t testing.TB, h http.Handler) *Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// direct is a client that calls the handler without a connection, for fuzzing.
+func direct(t testing.TB, h http.Handler) *Client {
+	t.Helper()
+	api, err := client.New(client.WithHost("unix:///run/docker.sock"), client.WithAPIVersion("1.41"),
+		client.WithHTTPClient(&http.Client{Transport: handlerTransport{h}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Client{api: api, endpoint: "unix:///run/docker.sock", product: "docker"}
+}
+
+type handlerTransport struct{ h http.Handler }
+
+func (d handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.h.ServeHTTP(w, r)
+	return w.Result(), nil
 }
 
 func noenv(string) string { return "" }

@@ -82,6 +82,27 @@ func TestListeners(t *testing.T) {
 	}
 }
 
+func TestHexAddr(t *testing.T) {
+	for in, want := range map[string]string{
+		"0100007F:0947": "127.0.0.1:2375", "00000000000000000000000001000000:0947": "[::1]:2375",
+		"0000000000000000FFFF00000100007F:0050": "127.0.0.1:80", "xx:1": "", "0100007F": "", "01:0001": "", "": "", ":50": "",
+	} {
+		a, ok := hexAddr(in)
+		if ok != (want != "") || ok && a.String() != want {
+			t.Errorf("%q = %v, %v; want %q", in, a, ok, want)
+		}
+	}
+}
+
+func FuzzHexAddr(f *testing.F) {
+	f.Add("0100007F:0947")
+	f.Fuzz(func(t *testing.T, s string) {
+		if a, ok := hexAddr(s); ok != a.IsValid() {
+			t.Fatalf("%q: %v, %v", s, a, ok)
+		}
+	})
+}
+
 func TestSockets(t *testing.T) {
 	root := shortDir(t)
 	gid := os.Getegid()

@@ -75,14 +75,18 @@ func (e *Collector) readImage(ctx context.Context, sum image.Summary, look bool)
 	if err != nil {
 		return partialImage(sum, err)
 	}
-	m := &model.Image{ID: in.ID, Tags: tags(in.RepoTags), Digests: tags(in.RepoDigests), Created: parseTime(in.Created), Size: in.Size,
-		OS: in.Os, Architecture: in.Architecture, Layers: in.RootFS.Layers, Signature: "unknown"}
+	m := &model.Image{
+		ID: in.ID, Tags: tags(in.RepoTags), Digests: tags(in.RepoDigests), Created: parseTime(in.Created), Size: in.Size,
+		OS: in.Os, Architecture: in.Architecture, Layers: in.RootFS.Layers, Signature: "unknown",
+	}
 	m.Dangling = len(m.Tags)+len(m.Digests) == 0
 	e.imageConfig(m, in)
 	e.history(ctx, m)
 	if !look {
-		m.Gaps = append(m.Gaps, model.Gap{Path: "/contents", Reason: model.GapLimit,
-			Detail: fmt.Sprintf("only the first %d images are looked into", e.o.MaxContents), Remedy: "remove images that are not used"})
+		m.Gaps = append(m.Gaps, model.Gap{
+			Path: "/contents", Reason: model.GapLimit,
+			Detail: fmt.Sprintf("only the first %d images are looked into", e.o.MaxContents), Remedy: "remove images that are not used",
+		})
 		return m
 	}
 	contents, found, err := e.contents(ctx, in)

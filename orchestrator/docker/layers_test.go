@@ -154,7 +154,7 @@ func FuzzContainer(f *testing.F) {
 	f.Add([]byte(`{"Config":{},"HostConfig":{},"State":{"Running":true,"Pid":-1},"NetworkSettings":{"Networks":{"x":null}}}`))
 	root := hostRoot(f, nil)
 	answer := fakeEngine{"/_ping": json.RawMessage(`"1.41"`)}
-	c := connect(f, answer)
+	c := direct(f, answer)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		answer["/containers/x/json"] = body
 		e := collector(root, c)

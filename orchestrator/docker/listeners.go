@@ -1,13 +1,14 @@
 package docker
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/prometheus/procfs"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -31,8 +32,10 @@ func (e *Collector) listeners(s settings, d daemon) []model.EngineTCP {
 			}
 		}
 		seen[port] = true
-		list = append(list, model.EngineTCP{Address: net.JoinHostPort(host, port), TLS: tls, VerifyClient: verify,
-			Loopback: loopback(host), Source: s.values["hosts"].source})
+		list = append(list, model.EngineTCP{
+			Address: net.JoinHostPort(host, port), TLS: tls, VerifyClient: verify,
+			Loopback: loopback(host), Source: s.values["hosts"].source,
+		})
 	}
 	// Ports of the engine that are no API: Swarm's own and metrics.
 	if _, port, err := net.SplitHostPort(s.values["metrics-addr"].value); err == nil {
@@ -40,9 +43,11 @@ func (e *Collector) listeners(s settings, d daemon) []model.EngineTCP {
 	}
 	seen["2377"], seen["7946"] = true, true
 	for _, l := range e.open(d) {
-		if port := strconv.FormatUint(l.LocalPort, 10); !seen[port] {
-			list = append(list, model.EngineTCP{Address: net.JoinHostPort(l.LocalAddr.String(), port), TLS: tls, VerifyClient: verify,
-				Loopback: l.LocalAddr.IsLoopback(), Source: "listener"})
+		if !seen[strconv.Itoa(int(l.Port()))] {
+			list = append(list, model.EngineTCP{
+				Address: l.String(), TLS: tls, VerifyClient: verify,
+				Loopback: l.Addr().IsLoopback(), Source: "listener",
+			})
 		}
 	}
 	slices.SortFunc(list, func(a, b model.EngineTCP) int { return strings.Compare(a.Address, b.Address) })
@@ -50,7 +55,7 @@ func (e *Collector) listeners(s settings, d daemon) []model.EngineTCP {
 }
 
 // open are the sockets on which the engine's process listens.
-func (e *Collector) open(d daemon) procfs.NetTCP {
+func (e *Collector) open(d daemon) []netip.AddrPort {
 	if d.pid == 0 {
 		return nil
 	}
@@ -64,24 +69,39 @@ func (e *Collector) open(d daemon) procfs.NetTCP {
 			inodes[strings.TrimSuffix(to[len("socket:["):], "]")] = true
 		}
 	}
-	// The engine's own network namespace, which need not be ours.
-	proc, err := procfs.NewFS(e.proc(d.pid))
-	if err != nil {
-		return nil
-	}
-	var list procfs.NetTCP
-	for _, read := range []func() (procfs.NetTCP, error){proc.NetTCP, proc.NetTCP6} {
-		all, err := read()
+	var list []netip.AddrPort
+	for _, file := range []string{"tcp", "tcp6"} {
+		// The engine's own network namespace, which need not be ours.
+		body, err := readLimited(e.proc(d.pid, "net", file), 16<<20)
 		if err != nil {
 			continue
 		}
-		for _, l := range all {
-			if l.St == 0x0A && inodes[strconv.FormatUint(l.Inode, 10)] {
-				list = append(list, l)
+		for line := range strings.Lines(string(body)) {
+			f := strings.Fields(line)
+			if len(f) < 10 || f[3] != "0A" || !inodes[f[9]] { // 0A is listening
+				continue
+			}
+			if a, ok := hexAddr(f[1]); ok {
+				list = append(list, a)
 			}
 		}
 	}
 	return list
+}
+
+// hexAddr reads an address of /proc/net/tcp: 32-bit words in the host's byte order, then the port.
+func hexAddr(s string) (netip.AddrPort, bool) {
+	host, port, _ := strings.Cut(s, ":")
+	n, err := strconv.ParseUint(port, 16, 16)
+	raw, err2 := hex.DecodeString(host)
+	if err != nil || err2 != nil || len(raw)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), ok
 }
 
 func loopback(host string) bool {

@@ -18,8 +18,10 @@ import (
 func (e *Collector) mounts(in container.InspectResponse, h *hostView, c *model.Container) []model.Mount {
 	var list []model.Mount
 	for _, p := range in.Mounts {
-		m := model.Mount{Type: string(p.Type), Source: p.Source, Target: p.Destination, ReadOnly: !p.RW,
-			Propagation: string(p.Propagation), Driver: p.Driver}
+		m := model.Mount{
+			Type: string(p.Type), Source: p.Source, Target: p.Destination, ReadOnly: !p.RW,
+			Propagation: string(p.Propagation), Driver: p.Driver,
+		}
 		if p.Type == "volume" {
 			m.Volume = p.Name
 		}

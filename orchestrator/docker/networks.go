@@ -59,9 +59,11 @@ func (e *Collector) Networks(ctx context.Context) (func(*model.Snapshot), []mode
 
 func (e *Collector) network(in network.Inspect) *model.Network {
 	const option = "com.docker.network.bridge."
-	n := &model.Network{ID: in.ID, Name: in.Name, Driver: in.Driver, Scope: in.Scope, Internal: in.Internal, Attachable: in.Attachable,
+	n := &model.Network{
+		ID: in.ID, Name: in.Name, Driver: in.Driver, Scope: in.Scope, Internal: in.Internal, Attachable: in.Attachable,
 		Ingress: in.Ingress, IPv6: in.EnableIPv6, HostIP: in.Options[option+"host_binding_ipv4"],
-		Sensitivity: in.Labels[e.o.SensitivityLabel]}
+		Sensitivity: in.Labels[e.o.SensitivityLabel],
+	}
 	n.Options, _ = e.o.Secrets.Map("option", in.Options)
 	n.Labels, _ = e.o.Secrets.Map("label", in.Labels)
 	for _, c := range in.IPAM.Config {

@@ -107,7 +107,7 @@ func (e *Collector) readInContainer(in container.InspectResponse, h *hostView, p
 			roots = append(roots, e.host(dir))
 		}
 	}
-	err := error(fs.ErrNotExist)
+	err := fs.ErrNotExist
 	for _, root := range roots {
 		var body []byte
 		if body, err = readBeneath(root, path); err == nil {
@@ -128,7 +128,8 @@ func readBeneath(root, path string) ([]byte, error) {
 	}
 	defer dir.Close()
 	fd, err := unix.Openat2(int(dir.Fd()), path, &unix.OpenHow{
-		Flags: unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
+		Flags: unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: filepath.Join(root, path), Err: err}
 	}

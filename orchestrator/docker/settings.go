@@ -167,8 +167,10 @@ func (e *Collector) readSettings(d daemon) (settings, []model.Gap) {
 	if d.args == nil {
 		s.complete = false
 		if e.c.product == "docker" {
-			gaps = append(gaps, model.Gap{Path: "/engine/config/command_line", Reason: d.reason, Detail: d.detail,
-				Remedy: "run as root on the engine's host"})
+			gaps = append(gaps, model.Gap{
+				Path: "/engine/config/command_line", Reason: d.reason, Detail: d.detail,
+				Remedy: "run as root on the engine's host",
+			})
 		}
 	} else {
 		maps.Copy(s.values, parseFlags(d.args[1:]))

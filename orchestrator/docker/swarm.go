@@ -35,8 +35,10 @@ func (e *Collector) Swarm(ctx context.Context) (func(*model.Snapshot), []model.G
 		gaps = append(gaps, model.Gap{Path: "/swarm/listen_address", Reason: model.GapUnsupported, Detail: "the engine runs on another host"})
 	}
 	if !sw.Manager {
-		return apply, append(gaps, model.Gap{Path: "/swarm/nodes", Reason: model.GapUnsupported,
-			Detail: "this node is no reachable manager", Remedy: "assess a manager as well"})
+		return apply, append(gaps, model.Gap{
+			Path: "/swarm/nodes", Reason: model.GapUnsupported,
+			Detail: "this node is no reachable manager", Remedy: "assess a manager as well",
+		})
 	}
 	for _, part := range []struct {
 		path string
@@ -92,9 +94,11 @@ func (e *Collector) nodes(ctx context.Context, sw *model.Swarm) error {
 		return err
 	}
 	for _, n := range res.Items {
-		one := model.SwarmNode{ID: n.ID, Name: n.Description.Hostname, Role: string(n.Spec.Role), State: string(n.Status.State),
+		one := model.SwarmNode{
+			ID: n.ID, Name: n.Description.Hostname, Role: string(n.Spec.Role), State: string(n.Status.State),
 			Availability: string(n.Spec.Availability), EngineVersion: n.Description.Engine.EngineVersion, Address: n.Status.Addr,
-			Sensitivity: n.Spec.Labels[e.o.SensitivityLabel]}
+			Sensitivity: n.Spec.Labels[e.o.SensitivityLabel],
+		}
 		one.Labels, _ = e.o.Secrets.Map("label", n.Spec.Labels)
 		if one.Sensitivity == "" {
 			one.Sensitivity = n.Description.Engine.Labels[e.o.SensitivityLabel]

@@ -116,8 +116,10 @@ func hasHealthcheck(h *container.HealthConfig) bool {
 }
 
 func namespaces(hc *container.HostConfig, h *hostView) model.Namespaces {
-	n := model.Namespaces{Network: string(hc.NetworkMode), PID: space(string(hc.PidMode)), IPC: space(string(hc.IpcMode)),
-		UTS: space(string(hc.UTSMode)), Cgroup: space(string(hc.CgroupnsMode)), User: "host"}
+	n := model.Namespaces{
+		Network: string(hc.NetworkMode), PID: space(string(hc.PidMode)), IPC: space(string(hc.IpcMode)),
+		UTS: space(string(hc.UTSMode)), Cgroup: space(string(hc.CgroupnsMode)), User: "host",
+	}
 	if n.Network == "" || n.Network == "default" {
 		n.Network = "bridge"
 	}
@@ -140,8 +142,10 @@ func space(mode string) string {
 }
 
 func limits(r container.Resources) model.Limits {
-	l := model.Limits{MemoryBytes: r.Memory, MemorySwap: r.MemorySwap, NanoCPUs: r.NanoCPUs, CPUShares: r.CPUShares, CPUSet: r.CpusetCpus,
-		OOMDisabled: r.OomKillDisable != nil && *r.OomKillDisable}
+	l := model.Limits{
+		MemoryBytes: r.Memory, MemorySwap: r.MemorySwap, NanoCPUs: r.NanoCPUs, CPUShares: r.CPUShares, CPUSet: r.CpusetCpus,
+		OOMDisabled: r.OomKillDisable != nil && *r.OomKillDisable,
+	}
 	if l.NanoCPUs == 0 && r.CPUQuota > 0 {
 		period := r.CPUPeriod
 		if period <= 0 {

@@ -63,10 +63,14 @@ func TestNamespaces(t *testing.T) {
 	}{
 		{`{}`, v1, model.Namespaces{Network: "bridge", PID: "private", IPC: "private", UTS: "private", User: "host", Cgroup: "host"}},
 		{`{"NetworkMode":"default","IpcMode":"shareable"}`, v2, model.Namespaces{Network: "bridge", PID: "private", IPC: "private", UTS: "private", User: "private", Cgroup: "private"}},
-		{`{"NetworkMode":"host","PidMode":"host","IpcMode":"host","UTSMode":"host","UsernsMode":"host","CgroupnsMode":"host"}`, v2,
-			model.Namespaces{Network: "host", PID: "host", IPC: "host", UTS: "host", User: "host", Cgroup: "host"}},
-		{`{"NetworkMode":"container:abc","PidMode":"container:abc","IpcMode":"none","CgroupnsMode":"private"}`, &hostView{rootless: true},
-			model.Namespaces{Network: "container:abc", PID: "container:abc", IPC: "none", UTS: "private", User: "private", Cgroup: "private"}},
+		{
+			`{"NetworkMode":"host","PidMode":"host","IpcMode":"host","UTSMode":"host","UsernsMode":"host","CgroupnsMode":"host"}`, v2,
+			model.Namespaces{Network: "host", PID: "host", IPC: "host", UTS: "host", User: "host", Cgroup: "host"},
+		},
+		{
+			`{"NetworkMode":"container:abc","PidMode":"container:abc","IpcMode":"none","CgroupnsMode":"private"}`, &hostView{rootless: true},
+			model.Namespaces{Network: "container:abc", PID: "container:abc", IPC: "none", UTS: "private", User: "private", Cgroup: "private"},
+		},
 	} {
 		check(t, c.host, namespaces(hostConfig(t, c.host), c.view), c.want)
 	}
@@ -119,12 +123,21 @@ func TestUser(t *testing.T) {
 		root        bool
 		gaps        int
 	}{
-		{"", "/layers/up", true, 0}, {"root", "/layers/up", true, 0}, {"0:0", "/layers/up", true, 0}, {"00", "/layers/up", true, 0},
-		{"1000", "/layers/up", false, 0}, {"app:app", "/layers/up", false, 0}, {"toor", "/layers/up", true, 0},
-		{"nobody", "/layers/up", false, 1}, {"app", "/layers/evil", false, 1}, {"app", "relative", false, 1},
+		{"", "/layers/up", true, 0},
+		{"root", "/layers/up", true, 0},
+		{"0:0", "/layers/up", true, 0},
+		{"00", "/layers/up", true, 0},
+		{"1000", "/layers/up", false, 0},
+		{"app:app", "/layers/up", false, 0},
+		{"toor", "/layers/up", true, 0},
+		{"nobody", "/layers/up", false, 1},
+		{"app", "/layers/evil", false, 1},
+		{"app", "relative", false, 1},
 	} {
-		in := container.InspectResponse{State: &container.State{}, GraphDriver: &storage.DriverData{Name: "overlay2",
-			Data: map[string]string{"UpperDir": c.upper, "LowerDir": "/layers/none:/layers/low"}}}
+		in := container.InspectResponse{State: &container.State{}, GraphDriver: &storage.DriverData{
+			Name: "overlay2",
+			Data: map[string]string{"UpperDir": c.upper, "LowerDir": "/layers/none:/layers/low"},
+		}}
 		if c.upper == "/layers/evil" {
 			in.GraphDriver.Data["LowerDir"] = ""
 		}
@@ -145,8 +158,14 @@ func TestMounts(t *testing.T) {
 	}}
 	in := container.InspectResponse{HostConfig: hostConfig(t, `{"Tmpfs":{"/t":"size=1m,ro"}}`)}
 	for _, m := range []struct{ kind, name, source, target string }{
-		{"bind", "", "/var/run/docker.sock", "/1"}, {"bind", "", "/srv/link", "/2"}, {"bind", "", "/srv/../var/run", "/3"}, {"bind", "", "/srv/data", "/4"},
-		{"volume", "bound", "/v/bound", "/5"}, {"volume", "plain", "/v/plain", "/6"}, {"volume", "nfs", "/v/nfs", "/7"}, {"bind", "", "/srv/up", "/8"},
+		{"bind", "", "/var/run/docker.sock", "/1"},
+		{"bind", "", "/srv/link", "/2"},
+		{"bind", "", "/srv/../var/run", "/3"},
+		{"bind", "", "/srv/data", "/4"},
+		{"volume", "bound", "/v/bound", "/5"},
+		{"volume", "plain", "/v/plain", "/6"},
+		{"volume", "nfs", "/v/nfs", "/7"},
+		{"bind", "", "/srv/up", "/8"},
 		{"bind", "", "/gone/podman.sock", "/9"},
 	} {
 		p := container.MountPoint{Name: m.name, Source: m.source, Destination: m.target, RW: true}
@@ -168,8 +187,10 @@ func TestMounts(t *testing.T) {
 		}
 		got = append(got, line)
 	}
-	want := []string{"/1 /run/docker.sock socket", "/2 /run/docker.sock socket", "/3 /run socket", "/4 /srv/data", "/5 /run socket",
-		"/6 /v/plain", "/7 /v/nfs", "/8 / socket", "/9 /gone/podman.sock socket", "/t  ro"}
+	want := []string{
+		"/1 /run/docker.sock socket", "/2 /run/docker.sock socket", "/3 /run socket", "/4 /srv/data", "/5 /run socket",
+		"/6 /v/plain", "/7 /v/nfs", "/8 / socket", "/9 /gone/podman.sock socket", "/t  ro",
+	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -141,9 +141,11 @@ func command(ctx context.Context, o EngineOptions, dir string) (*exec.Cmd, error
 	if err := os.WriteFile(file, body, 0o644); err != nil {
 		return nil, fmt.Errorf("daemon.json: %w", err)
 	}
-	args := []string{daemon, "--config-file", file, "--data-root", filepath.Join(dir, "data"),
+	args := []string{
+		daemon, "--config-file", file, "--data-root", filepath.Join(dir, "data"),
 		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "dockerd.pid"),
-		"-H", "unix://" + filepath.Join(dir, "docker.sock")}
+		"-H", "unix://" + filepath.Join(dir, "docker.sock"),
+	}
 	if o.Kind == Debian {
 		bin, err := withoutMissing(dir)
 		if err != nil {
@@ -237,7 +239,7 @@ func (e *Engine) wait(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer cli.Close()
+	defer func() { _ = cli.Close() }()
 	for {
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
 		_, err := cli.Ping(try, client.PingOptions{})

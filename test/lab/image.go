@@ -46,8 +46,10 @@ type Image struct {
 }
 
 // applets are the commands of busybox that images have.
-var applets = []string{"sh", "ls", "cat", "cp", "chmod", "chown", "mkdir", "rm", "touch", "sleep", "id", "ps", "ip", "nc",
-	"wget", "httpd", "ping", "grep", "sed", "head", "tail", "env", "mount", "true", "false", "date", "kill"}
+var applets = []string{
+	"sh", "ls", "cat", "cp", "chmod", "chown", "mkdir", "rm", "touch", "sleep", "id", "ps", "ip", "nc",
+	"wget", "httpd", "ping", "grep", "sed", "head", "tail", "env", "mount", "true", "false", "date", "kill",
+}
 
 // Busybox is the layer that images start with: the host's static busybox and users root (0) and app (1000).
 func Busybox() (Layer, error) {
@@ -79,7 +81,7 @@ func Load(ctx context.Context, cli *client.Client, im Image) (string, error) {
 	}
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(tarball.Write(tag, img, w)) }()
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	res, err := cli.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
 	if err != nil {
 		return "", fmt.Errorf("loading %s: %w", im.Tag, err)

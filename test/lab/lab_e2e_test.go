@@ -61,7 +61,8 @@ func runContainer(t *testing.T, o lab.EngineOptions) {
 	}
 	defer cli.Close()
 	id, err := lab.Load(ctx, cli, lab.Image{Tag: "lab/app:1.0.0", Config: v1.Config{
-		User: "app", Env: []string{"GREETING=hello"}, Entrypoint: []string{"/bin/sh", "-c"}, Labels: map[string]string{"a": "b"}}})
+		User: "app", Env: []string{"GREETING=hello"}, Entrypoint: []string{"/bin/sh", "-c"}, Labels: map[string]string{"a": "b"},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,8 @@ func runContainer(t *testing.T, o lab.EngineOptions) {
 		t.Fatalf("image configuration was lost: %+v, %v", img.Config, err)
 	}
 	c, err := cli.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
-		Image: "lab/app:1.0.0", Cmd: []string{`echo $GREETING; id -u; ip -4 addr show eth0 | grep -c "inet 10."`}}})
+		Image: "lab/app:1.0.0", Cmd: []string{`echo $GREETING; id -u; ip -4 addr show eth0 | grep -c "inet 10."`},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (e *Engine) empty(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer cli.Close()
+	defer func() { _ = cli.Close() }()
 	var errs []error
 	_, err = cli.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true})
 	_ = err // an engine outside a swarm refuses, which is what is wanted
