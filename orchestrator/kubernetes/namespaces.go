@@ -35,7 +35,9 @@ func (c *Client) namespaces(ctx context.Context, r *reading) []model.Gap {
 		}
 	}
 	err = each(ctx, maxObjects, c.api.NetworkingV1().NetworkPolicies("").List,
-		func(l *networkingv1.NetworkPolicyList) (string, []networkingv1.NetworkPolicy) { return l.Continue, l.Items },
+		func(l *networkingv1.NetworkPolicyList) (string, []networkingv1.NetworkPolicy) {
+			return l.Continue, l.Items
+		},
 		func(p *networkingv1.NetworkPolicy) {
 			in(p.Namespace, func(n *model.KubeNS) {
 				n.NetworkPolicies++

@@ -51,7 +51,9 @@ func (c *Client) replicas(ctx context.Context, r *reading) []model.Gap {
 		})
 	gaps = append(gaps, gapIf(path, source{"apps", "daemonsets"}, err)...)
 	err = each(ctx, maxObjects, c.api.PolicyV1().PodDisruptionBudgets("").List,
-		func(l *policyv1.PodDisruptionBudgetList) (string, []policyv1.PodDisruptionBudget) { return l.Continue, l.Items },
+		func(l *policyv1.PodDisruptionBudgetList) (string, []policyv1.PodDisruptionBudget) {
+			return l.Continue, l.Items
+		},
 		func(b *policyv1.PodDisruptionBudget) { budget(all, b) })
 	gaps = append(gaps, gapIf(path, source{"policy", "poddisruptionbudgets"}, err)...)
 

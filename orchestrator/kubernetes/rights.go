@@ -37,7 +37,9 @@ func (c *Client) rights(ctx context.Context, r *reading) []model.Gap {
 		}
 	}
 	list("clusterrolebindings", each(ctx, maxObjects, c.api.RbacV1().ClusterRoleBindings().List,
-		func(l *rbacv1.ClusterRoleBindingList) (string, []rbacv1.ClusterRoleBinding) { return l.Continue, l.Items },
+		func(l *rbacv1.ClusterRoleBindingList) (string, []rbacv1.ClusterRoleBinding) {
+			return l.Continue, l.Items
+		},
 		func(o *rbacv1.ClusterRoleBinding) { take(o.ObjectMeta, o.RoleRef, o.Subjects) }))
 	list("rolebindings", each(ctx, maxObjects, c.api.RbacV1().RoleBindings("").List,
 		func(l *rbacv1.RoleBindingList) (string, []rbacv1.RoleBinding) { return l.Continue, l.Items },
