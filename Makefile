@@ -22,7 +22,7 @@ setup: ## install what is missing (Debian and Ubuntu as root; elsewhere says wha
 
 .PHONY: build
 build: ## build bin/bulkhead
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/bulkhead ./cmd/bulkhead
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/bulkhead ./cmd/bulkhead
 
 .PHONY: run
 run: setup build ## assess this host and show the report; starts an engine and a demonstration fleet if there are none
