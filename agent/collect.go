@@ -16,12 +16,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// Part and Collector are the model's, under the names that readers of this package know.
-type (
-	Part      = model.Part
-	Collector = model.Collector
-)
-
 // Options bound a collection.
 type Options struct {
 	// Deadline is for each collector without its own; Overall for all together.
@@ -35,14 +29,14 @@ type Options struct {
 
 type outcome struct {
 	index int
-	part  Part
+	part  model.Part
 	gaps  []model.Gap
 	took  time.Duration
 }
 
 // Collect runs the collectors and returns the snapshot. It returns within the overall deadline even when a collector
 // ignores its context: what comes late is dropped and told as a gap.
-func Collect(ctx context.Context, node model.Node, now time.Time, list []Collector, o Options) *model.Snapshot {
+func Collect(ctx context.Context, node model.Node, now time.Time, list []model.Collector, o Options) *model.Snapshot {
 	ctx, cancel := context.WithTimeout(ctx, o.Overall)
 	defer cancel()
 	s := &model.Snapshot{Schema: model.SnapshotSchema, Node: node, Taken: now.UTC().Truncate(time.Second)}
@@ -79,7 +73,7 @@ func Collect(ctx context.Context, node model.Node, now time.Time, list []Collect
 }
 
 // runOne runs a collector under its deadline. The collector's goroutine is left behind when it does not return.
-func runOne(ctx context.Context, i int, c Collector, o Options, results chan<- outcome) {
+func runOne(ctx context.Context, i int, c model.Collector, o Options, results chan<- outcome) {
 	d := c.Deadline
 	if d == 0 {
 		d = o.Deadline
@@ -112,7 +106,7 @@ func runOne(ctx context.Context, i int, c Collector, o Options, results chan<- o
 	results <- r
 }
 
-func missed(c Collector, reason model.GapReason, detail string) []model.Gap {
+func missed(c model.Collector, reason model.GapReason, detail string) []model.Gap {
 	gaps := make([]model.Gap, 0, len(c.Paths))
 	for _, p := range c.Paths {
 		gaps = append(gaps, model.Gap{Path: p, Collector: c.Name, Reason: reason, Detail: detail})
@@ -121,7 +115,7 @@ func missed(c Collector, reason model.GapReason, detail string) []model.Gap {
 }
 
 // merge applies the parts in the order of the list, so that the snapshot does not depend on who finished first.
-func merge(s *model.Snapshot, list []Collector, done []*outcome) {
+func merge(s *model.Snapshot, list []model.Collector, done []*outcome) {
 	for i, c := range list {
 		r := done[i]
 		if r == nil {

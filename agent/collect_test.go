@@ -13,30 +13,32 @@ import (
 
 var options = agent.Options{Deadline: 100 * time.Millisecond, Overall: 2 * time.Second, Parallel: 4}
 
-func collect(t *testing.T, o agent.Options, list ...agent.Collector) *model.Snapshot {
+func collect(t *testing.T, o agent.Options, list ...model.Collector) *model.Snapshot {
 	t.Helper()
 	return agent.Collect(t.Context(), model.Node{Name: "n"}, time.Unix(0, 0), list, o)
 }
 
-func kernel(release string) agent.Collector {
-	return agent.Collector{Name: "kernel", Paths: []string{"/host/kernel"},
-		Collect: func(context.Context) (agent.Part, []model.Gap) {
+func kernel(release string) model.Collector {
+	return model.Collector{
+		Name: "kernel", Paths: []string{"/host/kernel"},
+		Collect: func(context.Context) (model.Part, []model.Gap) {
 			return func(s *model.Snapshot) { s.HostPart().Kernel.Release = release }, nil
-		}}
+		},
+	}
 }
 
 func TestOneBadCollectorSpoilsNoOther(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	s := collect(t, options,
-		agent.Collector{Name: "hangs", Paths: []string{"/host/packages"}, Collect: func(context.Context) (agent.Part, []model.Gap) {
+		model.Collector{Name: "hangs", Paths: []string{"/host/packages"}, Collect: func(context.Context) (model.Part, []model.Gap) {
 			<-hang // ignores its context
 			return func(s *model.Snapshot) { s.HostPart().PackageManager = "late" }, nil
 		}},
-		agent.Collector{Name: "panics", Paths: []string{"/engine", "/containers"}, Collect: func(context.Context) (agent.Part, []model.Gap) {
+		model.Collector{Name: "panics", Paths: []string{"/engine", "/containers"}, Collect: func(context.Context) (model.Part, []model.Gap) {
 			panic("boom")
 		}},
-		agent.Collector{Name: "refused", Paths: []string{"/firewall"}, Collect: func(context.Context) (agent.Part, []model.Gap) {
+		model.Collector{Name: "refused", Paths: []string{"/firewall"}, Collect: func(context.Context) (model.Part, []model.Gap) {
 			return nil, []model.Gap{{Path: "/firewall", Reason: model.GapPermission}}
 		}},
 		kernel("6.1"),
@@ -58,10 +60,14 @@ func TestOneBadCollectorSpoilsNoOther(t *testing.T) {
 func TestOverallDeadlineHolds(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
-	stuck := agent.Collector{Name: "stuck", Paths: []string{"/engine"}, Deadline: time.Minute,
-		Collect: func(context.Context) (agent.Part, []model.Gap) { <-hang; return nil, nil }}
-	queued := agent.Collector{Name: "queued", Paths: []string{"/networks"},
-		Collect: func(context.Context) (agent.Part, []model.Gap) { return nil, nil }}
+	stuck := model.Collector{
+		Name: "stuck", Paths: []string{"/engine"}, Deadline: time.Minute,
+		Collect: func(context.Context) (model.Part, []model.Gap) { <-hang; return nil, nil },
+	}
+	queued := model.Collector{
+		Name: "queued", Paths: []string{"/networks"},
+		Collect: func(context.Context) (model.Part, []model.Gap) { return nil, nil },
+	}
 	o := options
 	o.Parallel, o.Overall = 1, 200*time.Millisecond
 	start := time.Now()
@@ -77,7 +83,7 @@ func TestOverallDeadlineHolds(t *testing.T) {
 func TestLaterPartsWinInTheOrderOfTheList(t *testing.T) {
 	slow := kernel("first")
 	inner := slow.Collect
-	slow.Collect = func(ctx context.Context) (agent.Part, []model.Gap) {
+	slow.Collect = func(ctx context.Context) (model.Part, []model.Gap) {
 		time.Sleep(20 * time.Millisecond)
 		return inner(ctx)
 	}
@@ -102,7 +108,7 @@ func TestProgressCountsEveryCollector(t *testing.T) {
 }
 
 func TestLink(t *testing.T) {
-	facts := agent.Collector{Name: "facts", Collect: func(context.Context) (agent.Part, []model.Gap) {
+	facts := model.Collector{Name: "facts", Collect: func(context.Context) (model.Part, []model.Gap) {
 		return func(s *model.Snapshot) {
 			h := s.HostPart()
 			h.Processes = []model.Process{

@@ -74,7 +74,7 @@ func (a *App) catalogueOSCAL(cat *catalogue.Catalogue, dir string) error {
 		fmt.Fprintln(a.Err, "bulkhead: the catalog only; --out-dir DIR writes the component definition beside it")
 		return oscal.WriteCatalog(a.Out, cat, a.oscalMeta())
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make the directory for OSCAL documents: %w", err)
 	}
 	err := toFile(filepath.Join(dir, oscal.CatalogFile), func(w io.Writer) error {
@@ -104,7 +104,7 @@ func (a *App) catalogueShow(id string) error {
 		if format == "json" {
 			return a.printJSON(r)
 		}
-		return a.showRequirement(cat, r)
+		return a.showRequirement(r)
 	}
 	for _, t := range cat.Threats {
 		if t.ID == id {
@@ -127,7 +127,7 @@ func (a *App) showEntry(format string, v any, id, title, text string) error {
 	return err
 }
 
-func (a *App) showRequirement(cat *catalogue.Catalogue, r catalogue.Requirement) error {
+func (a *App) showRequirement(r catalogue.Requirement) error {
 	lang := a.cfg.Lang
 	fmt.Fprintf(a.Out, "%s  %s (%s)\n", r.ID, r.Title.In(lang), keyword(string(r.Keyword)))
 	for _, part := range []struct{ en, zh, text string }{

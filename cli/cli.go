@@ -113,7 +113,7 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// No Args: cobra then suggests the command that was probably meant.
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return a.load(cmd)
 		},

@@ -20,7 +20,7 @@ func (a *App) manCommand() *cobra.Command {
   man bulkhead-assess`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := os.MkdirAll(dir, 0o755); err != nil {
+			if err := os.MkdirAll(dir, 0o750); err != nil {
 				return fmt.Errorf("make the directory for man pages: %w", err)
 			}
 			built, err := time.Parse(time.RFC3339, a.Build.Date)

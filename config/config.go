@@ -69,6 +69,8 @@ type Collect struct {
 	Parallel int `yaml:"parallel" env:"PARALLEL"`
 	// ProbeRegistries asks the registries configured on the host for their certificate and for anonymous access.
 	ProbeRegistries bool `yaml:"probe_registries" env:"PROBE_REGISTRIES"`
+	// SetuidSearch is how long the search of the host's file systems for setuid files may take.
+	SetuidSearch time.Duration `yaml:"setuid_search" env:"SETUID_SEARCH"`
 	// ImageContents looks inside images for setuid files, tools and secrets.
 	ImageContents bool `yaml:"image_contents" env:"IMAGE_CONTENTS"`
 }
@@ -79,7 +81,8 @@ func Default() Config {
 		Log:  Log{Level: "warn", Format: "text"},
 		Lang: "en",
 		Collect: Collect{
-			Timeout: 14 * time.Second, Deadline: 12 * time.Second, Parallel: 8, ImageContents: true,
+			Timeout: 14 * time.Second, Deadline: 12 * time.Second, Parallel: 8,
+			SetuidSearch: time.Second, ImageContents: true,
 		},
 		Assess: assess.DefaultSettings(),
 	}
@@ -204,6 +207,10 @@ func (c *Config) Validate() error {
 	}
 	if c.Collect.Parallel < 1 || c.Collect.Parallel > 64 {
 		return fmt.Errorf("collect.parallel is %d; it must be between 1 and 64", c.Collect.Parallel)
+	}
+	if c.Collect.SetuidSearch < 0 || c.Collect.SetuidSearch > c.Collect.Timeout {
+		return fmt.Errorf("collect.setuid_search is %s; it must be between 0s and collect.timeout (%s)",
+			c.Collect.SetuidSearch, c.Collect.Timeout)
 	}
 	return c.Assess.Validate()
 }

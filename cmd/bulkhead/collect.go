@@ -35,8 +35,8 @@ func (n *node) Snapshot(ctx context.Context, c config.Config, log *slog.Logger, 
 	defer cancel()
 	secrets := secret.New(throwAwayKey())
 
-	var list []agent.Collector
-	list = append(list, host.New(host.Options{Root: "/", Secrets: secrets}).Collectors()...)
+	var list []model.Collector
+	list = append(list, host.New(host.Options{Root: "/", Secrets: secrets, SetuidBudget: c.Collect.SetuidSearch}).Collectors()...)
 	list = append(list, segment.New("/").Collectors()...)
 	list = append(list, n.engine(ctx, c, secrets)...)
 	cluster, err := n.cluster(c, secrets)
@@ -66,10 +66,10 @@ func (n *node) Snapshot(ctx context.Context, c config.Config, log *slog.Logger, 
 }
 
 // engine gives the collectors of the container engine, or the gaps that its absence leaves.
-func (n *node) engine(ctx context.Context, c config.Config, secrets *secret.Detector) []agent.Collector {
+func (n *node) engine(ctx context.Context, c config.Config, secrets *secret.Detector) []model.Collector {
 	client, err := docker.Connect(ctx, c.Engine.Endpoint, docker.ConnectOptions{})
 	if err != nil {
-		return []agent.Collector{{Name: "docker", Collect: func(context.Context) (agent.Part, []model.Gap) {
+		return []model.Collector{{Name: "docker", Collect: func(context.Context) (model.Part, []model.Gap) {
 			return nil, docker.Unreachable(err)
 		}}}
 	}
@@ -87,7 +87,7 @@ func (n *node) engine(ctx context.Context, c config.Config, secrets *secret.Dete
 }
 
 // cluster gives the collectors of the cluster of the kubeconfig, if one is named.
-func (n *node) cluster(c config.Config, secrets *secret.Detector) ([]agent.Collector, error) {
+func (n *node) cluster(c config.Config, secrets *secret.Detector) ([]model.Collector, error) {
 	if c.Kubernetes.Kubeconfig == "" {
 		return nil, nil
 	}

@@ -152,8 +152,10 @@ func TestMap(t *testing.T) {
 }
 
 func BenchmarkEnv(b *testing.B) {
-	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DB_PASSWORD=hunter2", "LANG=C.UTF-8",
-		"JAVA_HOME=/opt/java/openjdk", "SPRING_PROFILES_ACTIVE=production", "HOSTNAME=web-1", "KUBERNETES_SERVICE_HOST=10.0.0.1"}
+	env := []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DB_PASSWORD=hunter2", "LANG=C.UTF-8",
+		"JAVA_HOME=/opt/java/openjdk", "SPRING_PROFILES_ACTIVE=production", "HOSTNAME=web-1", "KUBERNETES_SERVICE_HOST=10.0.0.1",
+	}
 	d := New([]byte("k"))
 	for b.Loop() {
 		d.Env(env)

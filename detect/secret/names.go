@@ -17,10 +17,21 @@ var lastWords = map[string]string{"PASS": "password", "PWD": "password", "PW": "
 
 // secretEnds make a name suspect when it ends so, separators left out: API_KEY, apiKey, MYSQLPASSWORD.
 var secretEnds = []struct{ end, kind string }{
-	{"PASSWORD", "password"}, {"PASSWD", "password"}, {"PASSPHRASE", "password"}, {"APIKEY", "api-key"},
-	{"SECRETKEY", "secret-key"}, {"ACCESSKEY", "secret-key"}, {"PRIVATEKEY", "private-key"}, {"AUTHKEY", "secret-key"},
-	{"ENCRYPTIONKEY", "secret-key"}, {"SIGNINGKEY", "secret-key"}, {"MASTERKEY", "secret-key"},
-	{"ACCOUNTKEY", "secret-key"}, {"SESSIONKEY", "secret-key"}, {"SECRET", "secret"}, {"TOKEN", "token"},
+	{"PASSWORD", "password"},
+	{"PASSWD", "password"},
+	{"PASSPHRASE", "password"},
+	{"APIKEY", "api-key"},
+	{"SECRETKEY", "secret-key"},
+	{"ACCESSKEY", "secret-key"},
+	{"PRIVATEKEY", "private-key"},
+	{"AUTHKEY", "secret-key"},
+	{"ENCRYPTIONKEY", "secret-key"},
+	{"SIGNINGKEY", "secret-key"},
+	{"MASTERKEY", "secret-key"},
+	{"ACCOUNTKEY", "secret-key"},
+	{"SESSIONKEY", "secret-key"},
+	{"SECRET", "secret"},
+	{"TOKEN", "token"},
 }
 
 // harmless words at the end of a name say that the value is about a secret and not one.
@@ -86,7 +97,7 @@ func nameWords(name string) []string {
 		}
 		start = -1
 	}
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		c := name[i]
 		if !isAlnum(c) {
 			flush(i)

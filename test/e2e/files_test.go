@@ -64,8 +64,10 @@ func TestBadFiles(t *testing.T) {
 		"directory":      {[]string{"--from", dir}, "directory"},
 		"unwritable out": {[]string{"--from", good, "--out", "/proc/nothing/report.txt"}, "write /proc/nothing/report.txt"},
 		"out is a dir":   {[]string{"--from", good, "--out", dir}, "is a directory"},
-		"unwritable save": {[]string{"--from", good, "--save", "/nonexistent/dir/s.json"},
-			"write /nonexistent/dir/s.json"},
+		"unwritable save": {
+			[]string{"--from", good, "--save", "/nonexistent/dir/s.json"},
+			"write /nonexistent/dir/s.json",
+		},
 		"full disk":        {[]string{"--from", good, "--out", "/dev/full"}, "no space left"},
 		"unknown id":       {[]string{"--from", good, "--explain", "9.9.z"}, "9.9.z"},
 		"bad format":       {[]string{"--from", good, "-o", "xml"}, "xml"},

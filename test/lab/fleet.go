@@ -68,8 +68,10 @@ func Members(socket string) []Member {
 		{Name: "sin-leaky-image", Sin: "image with a secret in its environment and history", change: func(s *spec) {
 			s.config.Image = imageLeaky
 		}},
-		{Name: "sin-drift", Sin: "a program was copied in after the start", change: func(s *spec) { s.host.ReadonlyRootfs = false },
-			after: []string{"cp", "/bin/busybox", "/home/app/added"}},
+		{
+			Name: "sin-drift", Sin: "a program was copied in after the start", change: func(s *spec) { s.host.ReadonlyRootfs = false },
+			after: []string{"cp", "/bin/busybox", "/home/app/added"},
+		},
 		{Name: "sin-published", Sin: "published on all addresses", change: func(s *spec) {
 			s.network = networkQuiet
 			s.host.PortBindings = dockernet.PortMap{dockernet.MustParsePort("8080/tcp"): {{HostIP: netip.IPv4Unspecified(), HostPort: "0"}}}
@@ -77,8 +79,8 @@ func Members(socket string) []Member {
 		{Name: "sin-unlimited", Sin: "no limits of memory, CPU and processes", change: func(s *spec) {
 			s.host.Resources = container.Resources{}
 		}},
-		{Name: "sin-chatty-a", Sin: "on a bridge where containers may talk to each other", change: func(s *spec) { s.network = networkChatty }},
-		{Name: "sin-chatty-b", Sin: "on a bridge where containers may talk to each other", change: func(s *spec) { s.network = networkChatty }},
+		{Name: "sin-chatty-a", Sin: "on a bridge where it may talk to another tenant's container", change: chatty("lab-a")},
+		{Name: "sin-chatty-b", Sin: "on a bridge where it may talk to another tenant's container", change: chatty("lab-b")},
 		{Name: "sin-unconfined", Sin: "no seccomp profile, new privileges allowed", change: func(s *spec) {
 			s.host.SecurityOpt = []string{"seccomp=unconfined"}
 		}},
@@ -95,6 +97,13 @@ func Members(socket string) []Member {
 		{Name: "sin-no-healthcheck", Sin: "nobody asks whether it is healthy", change: func(s *spec) {
 			s.config.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
 		}},
+	}
+}
+
+func chatty(tenant string) func(*spec) {
+	return func(s *spec) {
+		s.network = networkChatty
+		s.config.Labels["io.bulkhead.tenant"] = tenant
 	}
 }
 
@@ -152,8 +161,10 @@ func fleetImages() []Image {
 	}}
 	leaky := config(nil)
 	leaky.Env = append(leaky.Env, "API_TOKEN=ghp_16C7e42F292c6912E7710c838347Ae178B4a")
-	secretStep := Layer{CreatedBy: "RUN curl -H 'Authorization: Bearer ghp_16C7e42F292c6912E7710c838347Ae178B4a' https://example.com",
-		Files: map[string]File{"/home/app/data": {Body: []byte("data"), Mode: 0o644}}}
+	secretStep := Layer{
+		CreatedBy: "RUN curl -H 'Authorization: Bearer ghp_16C7e42F292c6912E7710c838347Ae178B4a' https://example.com",
+		Files:     map[string]File{"/home/app/data": {Body: []byte("data"), Mode: 0o644}},
+	}
 	now := time.Now().Truncate(time.Second)
 	return []Image{
 		{Tag: imageApp, Layers: []Layer{home}, Config: config(nil), Created: now},

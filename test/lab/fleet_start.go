@@ -12,15 +12,16 @@ import (
 // StartFleet makes the images and networks and starts the members of the fleet; only limits it to these names (none:
 // all).
 func StartFleet(ctx context.Context, cli *client.Client, socket string, only ...string) error {
-	for _, im := range fleetImages() {
-		if _, err := Load(ctx, cli, im); err != nil {
-			return err
-		}
+	ids, err := loadAll(ctx, cli, fleetImages())
+	if err != nil {
+		return err
 	}
 	for name, icc := range map[string]string{networkChatty: "true", networkQuiet: "false"} {
-		if _, err := cli.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge",
+		if _, err := cli.NetworkCreate(ctx, name, client.NetworkCreateOptions{
+			Driver:  "bridge",
 			Labels:  map[string]string{FleetLabel: "true"},
-			Options: map[string]string{"com.docker.network.bridge.enable_icc": icc}}); err != nil {
+			Options: map[string]string{"com.docker.network.bridge.enable_icc": icc},
+		}); err != nil {
 			return fmt.Errorf("network %s: %w", name, err)
 		}
 	}
@@ -28,17 +29,34 @@ func StartFleet(ctx context.Context, cli *client.Client, socket string, only ...
 		if len(only) > 0 && !slices.Contains(only, m.Name) {
 			continue
 		}
-		if err := start(ctx, cli, m); err != nil {
+		if err := start(ctx, cli, m, ids); err != nil {
 			return fmt.Errorf("container %s: %w", m.Name, err)
 		}
 	}
 	return nil
 }
 
-func start(ctx context.Context, cli *client.Client, m Member) error {
+// loadAll makes the images and returns their ids by tag.
+func loadAll(ctx context.Context, cli *client.Client, images []Image) (map[string]string, error) {
+	ids := map[string]string{}
+	for _, im := range images {
+		id, err := Load(ctx, cli, im)
+		if err != nil {
+			return nil, err
+		}
+		ids[im.Tag] = id
+	}
+	return ids, nil
+}
+
+// start runs a member. Its image goes by its id, which cannot be moved to another image, except where the tag is the sin.
+func start(ctx context.Context, cli *client.Client, m Member, ids map[string]string) error {
 	s := hardened()
 	if m.change != nil {
 		m.change(&s)
+	}
+	if s.config.Image != imageLatest {
+		s.config.Image = ids[s.config.Image]
 	}
 	s.host.NetworkMode = container.NetworkMode(s.network)
 	c, err := cli.ContainerCreate(ctx, client.ContainerCreateOptions{Name: m.Name, Config: &s.config, HostConfig: &s.host})
@@ -124,12 +142,13 @@ func Remove(ctx context.Context, cli *client.Client, names ...string) error {
 
 // StartMany starts n hardened containers, for measurements.
 func StartMany(ctx context.Context, cli *client.Client, n int) error {
-	if _, err := Load(ctx, cli, fleetImages()[0]); err != nil {
+	ids, err := loadAll(ctx, cli, fleetImages()[:1])
+	if err != nil {
 		return err
 	}
 	for i := range n {
 		m := Member{Name: fmt.Sprintf("many-%04d", i)}
-		if err := start(ctx, cli, m); err != nil {
+		if err := start(ctx, cli, m, ids); err != nil {
 			return fmt.Errorf("container %s: %w", m.Name, err)
 		}
 	}

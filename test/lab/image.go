@@ -47,7 +47,7 @@ type Image struct {
 
 // applets are the commands of busybox that images have.
 var applets = []string{
-	"sh", "ls", "cat", "cp", "chmod", "chown", "mkdir", "rm", "touch", "sleep", "id", "ps", "ip", "nc",
+	"sh", "ls", "cat", "cp", "chmod", "chown", "mkdir", "rm", "touch", "sleep", "id", "ps", "ip",
 	"wget", "httpd", "ping", "grep", "sed", "head", "tail", "env", "mount", "true", "false", "date", "kill",
 }
 
