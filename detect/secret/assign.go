@@ -13,7 +13,7 @@ func find(s string, whole bool) []span {
 	}
 	out := append(findForms(s), findURLs(s)...)
 	out = append(out, findHeaders(s)...)
-	for i := range len(s) {
+	for i := 0; i < len(s); i++ {
 		if s[i] != '=' && s[i] != ':' {
 			continue
 		}
@@ -79,7 +79,7 @@ func closing(s, mark string) int {
 	if len(mark) > 1 {
 		return strings.Index(s, mark)
 	}
-	for i := range len(s) {
+	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
 			i++
@@ -93,7 +93,7 @@ func closing(s, mark string) int {
 // endOfWord ends a value at white space or a quote, and at a separator that another assignment or nothing follows: a
 // password may hold separators, too.
 func endOfWord(s string) int {
-	for i := range len(s) {
+	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case ' ', '\t', '\n', '\r', '"', '\'', '`':
 			return i
