@@ -81,6 +81,8 @@ type FileFact struct {
 	Type string `json:"type,omitempty"`
 	// Purpose says why the file is of interest, e.g. "docker.socket", "daemon.json", "tls-key", "registry-ca".
 	Purpose string `json:"purpose,omitempty"`
+	// Package is the installed package that owns the file; it is looked up for programs of engines only.
+	Package string `json:"package,omitempty"`
 }
 
 // SecretSighting is the place of a secret. The secret itself is never stored: Digest is a keyed digest under a key
