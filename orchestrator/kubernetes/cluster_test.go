@@ -14,9 +14,6 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/version"
-	fakediscovery "k8s.io/client-go/discovery/fake"
-	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -73,14 +70,16 @@ func clusterObjects() []runtime.Object {
 	}
 }
 
-func fakeClient(probe prober, objects ...runtime.Object) *Client {
-	api := fake.NewClientset(objects...)
-	api.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.37.2", Platform: "linux/amd64"}
-	return &Client{o: testOptions(), context: "test", server: "https://api.example:6443", tls: true, api: api, probe: probe}
+// fakeClient is connected to a server with the objects, and told what the probe without credentials finds.
+func fakeClient(t *testing.T, probe prober, objects ...runtime.Object) *Client {
+	t.Helper()
+	c := connectTo(t, serveObjects(t, objects), "")
+	c.context, c.server, c.tls, c.probe = "test", "https://api.example:6443", true, probe
+	return c
 }
 
 func TestCluster(t *testing.T) {
-	c := fakeClient(func(context.Context) (int, error) { return 403, nil }, clusterObjects()...)
+	c := fakeClient(t, func(context.Context) (int, error) { return 403, nil }, clusterObjects()...)
 	put, gaps := c.Cluster(t.Context())
 	if len(gaps) > 0 {
 		t.Fatalf("gaps: %+v", gaps)
@@ -126,7 +125,7 @@ func TestCluster(t *testing.T) {
 func TestClusterIsDeterministic(t *testing.T) {
 	var first string
 	for range 3 {
-		put, _ := fakeClient(func(context.Context) (int, error) { return 401, nil }, clusterObjects()...).Cluster(t.Context())
+		put, _ := fakeClient(t, func(context.Context) (int, error) { return 401, nil }, clusterObjects()...).Cluster(t.Context())
 		var s model.Snapshot
 		put(&s)
 		b, err := json.Marshal(s)
@@ -153,7 +152,7 @@ func TestAnonymousProbe(t *testing.T) {
 		"strange": {500, nil, "null", "null", model.GapMalformed},
 		"no way":  {0, errors.New("broken pipe"), "null", "null", model.GapFailed},
 	} {
-		put, gaps := fakeClient(func(context.Context) (int, error) { return c.status, c.err }).Cluster(t.Context())
+		put, gaps := fakeClient(t, func(context.Context) (int, error) { return c.status, c.err }).Cluster(t.Context())
 		var s model.Snapshot
 		put(&s)
 		let, _ := json.Marshal(s.Kubernetes.AnonymousAuth)

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/discovery"
-
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -37,7 +35,7 @@ func (c *Client) Cluster(ctx context.Context) (func(*model.Snapshot), []model.Ga
 		return nil, []model.Gap{*c.refused}
 	}
 	first, cancel := context.WithTimeout(ctx, requestTimeout)
-	version, err := discovery.ToServerVersionInterfaceWithContext(c.api.Discovery()).ServerVersionWithContext(first)
+	version, err := c.api.version(first)
 	cancel()
 	if err != nil {
 		return nil, []model.Gap{gap("/kubernetes", source{}, err)}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -52,7 +51,7 @@ type Client struct {
 	server      string
 	tls         bool
 	authMethods []string
-	api         kubernetes.Interface
+	api         api
 	// probe asks the API server without credentials and returns the HTTP status.
 	probe prober
 	// refused is set instead of api when the user's credentials need a program that may not be run.
@@ -144,7 +143,8 @@ func newClient(cfg *clientcmdapi.Config, o Options) (*Client, error) {
 		c.refused = &model.Gap{
 			Path: "/kubernetes", Reason: model.GapSkipped,
 			Detail: "the kubeconfig gets its credentials from a program, which was not run",
-			Remedy: "allow it with --kube-exec, or use a context with a certificate or token of its own",
+			Remedy: "set kubernetes.allow_exec: true in the configuration (or BULKHEAD_KUBERNETES_ALLOW_EXEC=true), " +
+				"or use a context with a certificate or token of its own",
 		}
 		return c, nil
 	}
@@ -154,7 +154,7 @@ func newClient(cfg *clientcmdapi.Config, o Options) (*Client, error) {
 	}
 	tune(rc)
 	c.tls = strings.HasPrefix(c.server, "https://") && !rc.Insecure
-	if c.api, err = kubernetes.NewForConfig(rc); err != nil {
+	if c.api, err = newAPI(rc); err != nil {
 		return nil, fmt.Errorf("kubeconfig context %q: %w", name, err)
 	}
 	if c.probe, err = newProbe(rc); err != nil {

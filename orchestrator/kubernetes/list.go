@@ -27,34 +27,6 @@ var errLimit = errors.New("there are more than are read")
 // source names a kind for the rule that permits to list it.
 type source struct{ group, resource string }
 
-// each lists a kind page by page and calls take for every object.
-func each[T any, L any](
-	ctx context.Context, most int,
-	list func(context.Context, metav1.ListOptions) (L, error), open func(L) (next string, items []T), take func(*T),
-) error {
-	opts := metav1.ListOptions{Limit: pageSize}
-	for n := 0; ; {
-		page, err := list(ctx, opts)
-		if err != nil {
-			return err
-		}
-		next, items := open(page)
-		for i := range items {
-			if n++; n > most {
-				return fmt.Errorf("%w (%d)", errLimit, most)
-			}
-			take(&items[i])
-		}
-		if next == "" {
-			return nil
-		}
-		if len(items) == 0 {
-			return errors.New("the API server answered an empty page and promised more")
-		}
-		opts.Continue = next
-	}
-}
-
 // gapIf is no gap without an error.
 func gapIf(path string, s source, err error) []model.Gap {
 	if err == nil {
@@ -85,7 +57,7 @@ func gap(path string, s source, err error) model.Gap {
 	case errors.As(err, &urlErr):
 		g.Remedy = "check that the API server runs and its certificate is valid: kubectl get --raw /readyz"
 	case errors.As(err, &syntax), strings.Contains(err.Error(), "couldn't get version/kind"),
-		strings.Contains(err.Error(), "unable to parse the server version"), strings.Contains(err.Error(), "decode"):
+		strings.Contains(err.Error(), "decode"):
 		g.Reason, g.Remedy = model.GapMalformed, "check that the address is that of a Kubernetes API server"
 	}
 	return g

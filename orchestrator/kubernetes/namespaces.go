@@ -16,15 +16,12 @@ import (
 func (c *Client) namespaces(ctx context.Context, r *reading) []model.Gap {
 	const path = "/kubernetes/namespaces"
 	at := map[string]int{}
-	err := each(ctx, maxObjects, c.api.CoreV1().Namespaces().List,
-		func(l *corev1.NamespaceList) (string, []corev1.Namespace) { return l.Continue, l.Items },
-		func(n *corev1.Namespace) {
-			r.k.Namespaces = append(r.k.Namespaces, model.KubeNS{
-				Name: n.Name, PodSecurity: n.Labels["pod-security.kubernetes.io/enforce"],
-				Sensitivity: n.Labels[c.o.SensitivityLabel],
-			})
+	gaps := read[corev1.NamespaceList](ctx, c.api, path, source{"", "namespaces"}, maxObjects, func(n *corev1.Namespace) {
+		r.k.Namespaces = append(r.k.Namespaces, model.KubeNS{
+			Name: n.Name, PodSecurity: n.Labels["pod-security.kubernetes.io/enforce"],
+			Sensitivity: n.Labels[c.o.SensitivityLabel],
 		})
-	gaps := gapIf(path, source{"", "namespaces"}, err)
+	})
 	slices.SortFunc(r.k.Namespaces, func(a, b model.KubeNS) int { return strings.Compare(a.Name, b.Name) })
 	for i, n := range r.k.Namespaces {
 		at[n.Name] = i
@@ -34,27 +31,20 @@ func (c *Client) namespaces(ctx context.Context, r *reading) []model.Gap {
 			set(&r.k.Namespaces[i])
 		}
 	}
-	err = each(ctx, maxObjects, c.api.NetworkingV1().NetworkPolicies("").List,
-		func(l *networkingv1.NetworkPolicyList) (string, []networkingv1.NetworkPolicy) {
-			return l.Continue, l.Items
-		},
-		func(p *networkingv1.NetworkPolicy) {
-			in(p.Namespace, func(n *model.KubeNS) {
-				n.NetworkPolicies++
-				ingress, egress := denies(&p.Spec)
-				n.DefaultDenyIngress = n.DefaultDenyIngress || ingress
-				n.DefaultDenyEgress = n.DefaultDenyEgress || egress
-			})
+	gaps = append(gaps, read[networkingv1.NetworkPolicyList](ctx, c.api, path, source{"networking.k8s.io", "networkpolicies"}, maxObjects, func(p *networkingv1.NetworkPolicy) {
+		in(p.Namespace, func(n *model.KubeNS) {
+			n.NetworkPolicies++
+			ingress, egress := denies(&p.Spec)
+			n.DefaultDenyIngress = n.DefaultDenyIngress || ingress
+			n.DefaultDenyEgress = n.DefaultDenyEgress || egress
 		})
-	gaps = append(gaps, gapIf(path, source{"networking.k8s.io", "networkpolicies"}, err)...)
-	err = each(ctx, maxObjects, c.api.CoreV1().ResourceQuotas("").List,
-		func(l *corev1.ResourceQuotaList) (string, []corev1.ResourceQuota) { return l.Continue, l.Items },
-		func(q *corev1.ResourceQuota) { in(q.Namespace, func(n *model.KubeNS) { n.ResourceQuota = true }) })
-	gaps = append(gaps, gapIf(path, source{"", "resourcequotas"}, err)...)
-	err = each(ctx, maxObjects, c.api.CoreV1().LimitRanges("").List,
-		func(l *corev1.LimitRangeList) (string, []corev1.LimitRange) { return l.Continue, l.Items },
-		func(q *corev1.LimitRange) { in(q.Namespace, func(n *model.KubeNS) { n.LimitRange = true }) })
-	return append(gaps, gapIf(path, source{"", "limitranges"}, err)...)
+	})...)
+	gaps = append(gaps, read[corev1.ResourceQuotaList](ctx, c.api, path, source{"", "resourcequotas"}, maxObjects, func(q *corev1.ResourceQuota) {
+		in(q.Namespace, func(n *model.KubeNS) { n.ResourceQuota = true })
+	})...)
+	return append(gaps, read[corev1.LimitRangeList](ctx, c.api, path, source{"", "limitranges"}, maxObjects, func(q *corev1.LimitRange) {
+		in(q.Namespace, func(n *model.KubeNS) { n.LimitRange = true })
+	})...)
 }
 
 // denies says whether a policy selects all pods of its namespace and lets nothing in, or out.

@@ -13,20 +13,18 @@ import (
 )
 
 func (c *Client) nodes(ctx context.Context, r *reading) []model.Gap {
-	err := each(ctx, maxObjects, c.api.CoreV1().Nodes().List,
-		func(l *corev1.NodeList) (string, []corev1.Node) { return l.Continue, l.Items },
-		func(n *corev1.Node) {
-			r.k.Nodes = append(r.k.Nodes, c.node(n))
-			r.providers = append(r.providers, n.Spec.ProviderID)
-			for k := range n.Labels {
-				r.hints = append(r.hints, k)
-			}
-			for k := range n.Annotations {
-				r.hints = append(r.hints, k)
-			}
-		})
+	gaps := read[corev1.NodeList](ctx, c.api, "/kubernetes/nodes", source{"", "nodes"}, maxObjects, func(n *corev1.Node) {
+		r.k.Nodes = append(r.k.Nodes, c.node(n))
+		r.providers = append(r.providers, n.Spec.ProviderID)
+		for k := range n.Labels {
+			r.hints = append(r.hints, k)
+		}
+		for k := range n.Annotations {
+			r.hints = append(r.hints, k)
+		}
+	})
 	slices.SortFunc(r.k.Nodes, func(a, b model.KubeNode) int { return strings.Compare(a.Name, b.Name) })
-	return gapIf("/kubernetes/nodes", source{"", "nodes"}, err)
+	return gaps
 }
 
 func (c *Client) node(n *corev1.Node) model.KubeNode {

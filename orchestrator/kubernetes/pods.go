@@ -13,20 +13,18 @@ import (
 type podFacts struct{ all []model.KubePod }
 
 func (c *Client) podList(ctx context.Context, r *reading) []model.Gap {
-	err := each(ctx, maxPods, c.api.CoreV1().Pods("").List,
-		func(l *corev1.PodList) (string, []corev1.Pod) { return l.Continue, l.Items },
-		func(p *corev1.Pod) {
-			if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
-				r.pods.all = append(r.pods.all, c.pod(p))
-			}
-		})
+	gaps := read[corev1.PodList](ctx, c.api, "/kubernetes/pods", source{"", "pods"}, maxPods, func(p *corev1.Pod) {
+		if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+			r.pods.all = append(r.pods.all, c.pod(p))
+		}
+	})
 	slices.SortFunc(r.pods.all, func(a, b model.KubePod) int {
 		if n := strings.Compare(a.Namespace, b.Namespace); n != 0 {
 			return n
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	return gapIf("/kubernetes/pods", source{"", "pods"}, err)
+	return gaps
 }
 
 // tokenPath is where admission mounts the token of the service account.

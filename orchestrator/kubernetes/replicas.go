@@ -31,31 +31,18 @@ func (c *Client) replicas(ctx context.Context, r *reading) []model.Gap {
 			model.KubeDeploy{Kind: kind, Namespace: m.Namespace, Name: m.Name, Replicas: n, Ready: int(ready)}, pods,
 		})
 	}
-	err := each(ctx, maxObjects, c.api.AppsV1().Deployments("").List,
-		func(l *appsv1.DeploymentList) (string, []appsv1.Deployment) { return l.Continue, l.Items },
-		func(d *appsv1.Deployment) {
-			add("Deployment", d.ObjectMeta, d.Spec.Replicas, d.Status.ReadyReplicas, d.Spec.Template.Labels)
-		})
-	gaps := gapIf(path, source{"apps", "deployments"}, err)
-	err = each(ctx, maxObjects, c.api.AppsV1().StatefulSets("").List,
-		func(l *appsv1.StatefulSetList) (string, []appsv1.StatefulSet) { return l.Continue, l.Items },
-		func(d *appsv1.StatefulSet) {
-			add("StatefulSet", d.ObjectMeta, d.Spec.Replicas, d.Status.ReadyReplicas, d.Spec.Template.Labels)
-		})
-	gaps = append(gaps, gapIf(path, source{"apps", "statefulsets"}, err)...)
-	err = each(ctx, maxObjects, c.api.AppsV1().DaemonSets("").List,
-		func(l *appsv1.DaemonSetList) (string, []appsv1.DaemonSet) { return l.Continue, l.Items },
-		func(d *appsv1.DaemonSet) {
-			add("DaemonSet", d.ObjectMeta, &d.Status.DesiredNumberScheduled, d.Status.NumberReady, d.Spec.Template.Labels)
-			r.daemonset = append(r.daemonset, d.Name)
-		})
-	gaps = append(gaps, gapIf(path, source{"apps", "daemonsets"}, err)...)
-	err = each(ctx, maxObjects, c.api.PolicyV1().PodDisruptionBudgets("").List,
-		func(l *policyv1.PodDisruptionBudgetList) (string, []policyv1.PodDisruptionBudget) {
-			return l.Continue, l.Items
-		},
-		func(b *policyv1.PodDisruptionBudget) { budget(all, b) })
-	gaps = append(gaps, gapIf(path, source{"policy", "poddisruptionbudgets"}, err)...)
+	gaps := read[appsv1.DeploymentList](ctx, c.api, path, source{"apps", "deployments"}, maxObjects, func(d *appsv1.Deployment) {
+		add("Deployment", d.ObjectMeta, d.Spec.Replicas, d.Status.ReadyReplicas, d.Spec.Template.Labels)
+	})
+	gaps = append(gaps, read[appsv1.StatefulSetList](ctx, c.api, path, source{"apps", "statefulsets"}, maxObjects, func(d *appsv1.StatefulSet) {
+		add("StatefulSet", d.ObjectMeta, d.Spec.Replicas, d.Status.ReadyReplicas, d.Spec.Template.Labels)
+	})...)
+	gaps = append(gaps, read[appsv1.DaemonSetList](ctx, c.api, path, source{"apps", "daemonsets"}, maxObjects, func(d *appsv1.DaemonSet) {
+		add("DaemonSet", d.ObjectMeta, &d.Status.DesiredNumberScheduled, d.Status.NumberReady, d.Spec.Template.Labels)
+		r.daemonset = append(r.daemonset, d.Name)
+	})...)
+	gaps = append(gaps, read[policyv1.PodDisruptionBudgetList](ctx, c.api, path, source{"policy", "poddisruptionbudgets"}, maxObjects,
+		func(b *policyv1.PodDisruptionBudget) { budget(all, b) })...)
 
 	for _, d := range all {
 		r.k.Deployments = append(r.k.Deployments, d.KubeDeploy)

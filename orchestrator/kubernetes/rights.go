@@ -11,7 +11,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-const rbacGroup = "rbac.authorization.k8s.io"
+const rbacGroup = rbacv1.GroupName
 
 // roles are the rules by role: "name" for a cluster role, "namespace/name" for a role.
 type roles map[string][]rbacv1.PolicyRule
@@ -20,30 +20,20 @@ type roles map[string][]rbacv1.PolicyRule
 func (c *Client) rights(ctx context.Context, r *reading) []model.Gap {
 	const path = "/kubernetes/bindings"
 	known := roles{}
-	var gaps []model.Gap
-	list := func(resource string, err error) {
-		gaps = append(gaps, gapIf(path, source{rbacGroup, resource}, err)...)
-	}
-	list("clusterroles", each(ctx, maxObjects, c.api.RbacV1().ClusterRoles().List,
-		func(l *rbacv1.ClusterRoleList) (string, []rbacv1.ClusterRole) { return l.Continue, l.Items },
-		func(o *rbacv1.ClusterRole) { known[o.Name] = o.Rules }))
-	list("roles", each(ctx, maxObjects, c.api.RbacV1().Roles("").List,
-		func(l *rbacv1.RoleList) (string, []rbacv1.Role) { return l.Continue, l.Items },
-		func(o *rbacv1.Role) { known[o.Namespace+"/"+o.Name] = o.Rules }))
+	gaps := read[rbacv1.ClusterRoleList](ctx, c.api, path, source{rbacGroup, "clusterroles"}, maxObjects,
+		func(o *rbacv1.ClusterRole) { known[o.Name] = o.Rules })
+	gaps = append(gaps, read[rbacv1.RoleList](ctx, c.api, path, source{rbacGroup, "roles"}, maxObjects,
+		func(o *rbacv1.Role) { known[o.Namespace+"/"+o.Name] = o.Rules })...)
 	take := func(m metav1.ObjectMeta, ref rbacv1.RoleRef, subjects []rbacv1.Subject) {
 		r.k.BindingsTotal++
 		if b, ok := binding(m, ref, subjects, known); ok {
 			r.k.Bindings = append(r.k.Bindings, b)
 		}
 	}
-	list("clusterrolebindings", each(ctx, maxObjects, c.api.RbacV1().ClusterRoleBindings().List,
-		func(l *rbacv1.ClusterRoleBindingList) (string, []rbacv1.ClusterRoleBinding) {
-			return l.Continue, l.Items
-		},
-		func(o *rbacv1.ClusterRoleBinding) { take(o.ObjectMeta, o.RoleRef, o.Subjects) }))
-	list("rolebindings", each(ctx, maxObjects, c.api.RbacV1().RoleBindings("").List,
-		func(l *rbacv1.RoleBindingList) (string, []rbacv1.RoleBinding) { return l.Continue, l.Items },
-		func(o *rbacv1.RoleBinding) { take(o.ObjectMeta, o.RoleRef, o.Subjects) }))
+	gaps = append(gaps, read[rbacv1.ClusterRoleBindingList](ctx, c.api, path, source{rbacGroup, "clusterrolebindings"}, maxObjects,
+		func(o *rbacv1.ClusterRoleBinding) { take(o.ObjectMeta, o.RoleRef, o.Subjects) })...)
+	gaps = append(gaps, read[rbacv1.RoleBindingList](ctx, c.api, path, source{rbacGroup, "rolebindings"}, maxObjects,
+		func(o *rbacv1.RoleBinding) { take(o.ObjectMeta, o.RoleRef, o.Subjects) })...)
 	slices.SortFunc(r.k.Bindings, func(a, b model.KubeBinding) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
 	})
