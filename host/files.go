@@ -20,7 +20,7 @@ var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/lib/
 
 // Files looks at the files that decide over the engine and over who gets into the host, and for a file-integrity
 // monitor. A file that does not exist is reported as such.
-func (h *Host) Files(context.Context) (func(*model.Snapshot), []model.Gap) {
+func (h *Host) Files(ctx context.Context) (func(*model.Snapshot), []model.Gap) {
 	f := fileReader{h: h, users: map[int]string{}, groups: map[int]string{}}
 	f.names()
 	for _, unit := range []string{"docker.service", "docker.socket", "containerd.service"} {
@@ -45,6 +45,7 @@ func (h *Host) Files(context.Context) (func(*model.Snapshot), []model.Gap) {
 		f.add("engine-socket", socket)
 	}
 	f.registryCerts()
+	f.programs(ctx)
 	list := f.list
 	slices.SortFunc(list, func(a, b model.FileFact) int {
 		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Path, b.Path))

@@ -21,29 +21,40 @@ var rpmDatabases = []string{
 	"/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite",
 	"/var/lib/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages.db",
 	"/var/lib/rpm/Packages",
+	"/usr/share/rpm/rpmdb.sqlite", // image-based systems (rpm-ostree)
 }
 
-// rpmPackages reads a copy of the database: opening SQLite in place would write beside it.
+// rpmPackages lists what the database holds.
 func (h *Host) rpmPackages(ctx context.Context, name string) ([]model.Package, error) {
+	var list []model.Package
+	err := h.eachRPM(ctx, name, func(p *rpmdb.PackageInfo) {
+		list = append(list, model.Package{
+			Name: p.Name, Version: evr(p.Epoch, p.Version, p.Release), Architecture: p.Arch, Source: sourceName(p.SourceRpm, p.Name),
+		})
+	})
+	return list, err
+}
+
+// eachRPM calls f for each package in a copy of the database: opening SQLite in place would write beside it.
+func (h *Host) eachRPM(ctx context.Context, name string, f func(*rpmdb.PackageInfo)) error {
 	dir, err := os.MkdirTemp("", "bulkhead-rpm-")
 	if err != nil {
-		return nil, fmt.Errorf("copy of %s: %w", name, err)
+		return fmt.Errorf("copy of %s: %w", name, err)
 	}
 	defer os.RemoveAll(dir)
 	at := filepath.Join(dir, filepath.Base(name))
 	if err := h.copyFile(name, at); err != nil {
-		return nil, err
+		return err
 	}
 	if wal := name + "-wal"; h.exists(wal) {
 		if err := h.copyFile(wal, at+"-wal"); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	list, err := readRPM(ctx, at)
-	if err != nil {
-		return list, fmt.Errorf("%s: %w", name, err)
+	if err := readRPM(ctx, at, f); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return list, nil
+	return nil
 }
 
 func (h *Host) copyFile(name, to string) error {
@@ -63,7 +74,7 @@ func (h *Host) copyFile(name, to string) error {
 	return out.Close()
 }
 
-func readRPM(ctx context.Context, file string) (list []model.Package, err error) {
+func readRPM(ctx context.Context, file string, f func(*rpmdb.PackageInfo)) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("rpm database: %v: %w", p, errMalformed)
@@ -71,22 +82,19 @@ func readRPM(ctx context.Context, file string) (list []model.Package, err error)
 	}()
 	db, err := rpmdb.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("open rpm database: %v: %w", err, errMalformed)
+		return fmt.Errorf("open rpm database: %v: %w", err, errMalformed)
 	}
 	defer db.Close()
 	found, err := db.ListPackagesWithContext(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read rpm database: %v: %w", err, errMalformed)
+		return fmt.Errorf("read rpm database: %v: %w", err, errMalformed)
 	}
 	for _, p := range found {
-		if p.Name == "gpg-pubkey" {
-			continue
+		if p.Name != "gpg-pubkey" {
+			f(p)
 		}
-		list = append(list, model.Package{
-			Name: p.Name, Version: evr(p.Epoch, p.Version, p.Release), Architecture: p.Arch, Source: sourceName(p.SourceRpm, p.Name),
-		})
 	}
-	return list, nil
+	return nil
 }
 
 func evr(epoch *int, version, release string) string {

@@ -151,6 +151,8 @@ func gap(path string, err error) model.Gap {
 		g.Reason = model.GapTimeout
 	case errors.Is(err, errTooLarge):
 		g.Reason = model.GapLimit
+	case errors.Is(err, errNoFileLists):
+		g.Reason = model.GapUnsupported
 	case errors.Is(err, errMalformed), errors.Is(err, errNotRegular):
 		g.Reason = model.GapMalformed
 	}
