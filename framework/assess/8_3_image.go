@@ -118,10 +118,13 @@ func evalDiscrete(in *Input, r *Recorder) {
 		switch referenceKind(p.w) {
 		case model.RefDigest, model.RefVersionTag:
 			return false
+		case model.RefImageID:
+			if len(p.w.Image.Ref) == len("sha256:")+64 {
+				return false // the digest of a configuration names exactly one image
+			}
+			r.Warn(ptr, p.subject, say("%s is the beginning of an image's id, which other images may share", "%s 只是镜像 ID 的前缀，可能与其他镜像相同", p.w.Image.Ref))
 		case model.RefMovingTag:
 			r.Fail(ptr, p.subject, say("%s names whatever version is current", "%s 指向当前任意版本", p.w.Image.Ref))
-		case model.RefImageID:
-			r.Warn(ptr, p.subject, say("%s is one image, yet its name and version are lost", "%s 是确定的镜像，但其名称和版本已丢失", p.w.Image.Ref))
 		default:
 			r.Unknown(ptr, p.subject, say("the reference %q is not understood", "无法识别引用 %q", p.w.Image.Ref))
 		}

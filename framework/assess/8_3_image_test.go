@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -121,7 +122,10 @@ func TestImages(t *testing.T) {
 		{"digest", "8.3.d/discrete", nil, model.CheckPass},
 		{"version", "8.3.d/discrete", kind(model.RefVersionTag), model.CheckPass},
 		{"latest", "8.3.d/discrete", kind(model.RefMovingTag), model.CheckFail},
-		{"id", "8.3.d/discrete", kind(model.RefImageID), model.CheckWarn},
+		{"part of an id", "8.3.d/discrete", work(func(w *model.Workload) { w.Image.Kind, w.Image.Ref = model.RefImageID, "a1b2c3d4e5f6" }), model.CheckWarn},
+		{"id", "8.3.d/discrete", work(func(w *model.Workload) {
+			w.Image.Kind, w.Image.Ref = model.RefImageID, "sha256:"+strings.Repeat("a1", 32)
+		}), model.CheckPass},
 		{"kind from the text", "8.3.d/discrete", work(func(w *model.Workload) { w.Image.Kind, w.Image.Ref = "", "web:latest" }), model.CheckFail},
 		{"not understood", "8.3.d/discrete", work(func(w *model.Workload) { w.Image.Kind, w.Image.Ref = "", "!" }), model.CheckUnknown},
 		{"digest", "8.3.d/immutable", nil, model.CheckPass},

@@ -12,7 +12,7 @@ func orchestratorChecks() []Check {
 	return slices.Concat(
 		sourceChecks(), kubeSourceChecks(), // 8.5.a
 		restartChecks(), limitChecks(), clusterChecks(), // 8.5.b
-		rightChecks(), kubeRightChecks(), swarmRightChecks(), // 8.5.c
+		rightChecks(), secretChecks(), kubeRightChecks(), swarmRightChecks(), // 8.5.c
 		signInChecks(), // 8.5.d
 		levelChecks(),  // 8.5.e, 8.5.f
 	)

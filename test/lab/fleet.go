@@ -130,6 +130,7 @@ func hardened() spec {
 			SecurityOpt:    []string{"no-new-privileges:true"},
 			RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyOnFailure, MaximumRetryCount: 3},
 			IpcMode:        container.IPCModePrivate,
+			CgroupnsMode:   container.CgroupnsModePrivate,
 			Tmpfs:          map[string]string{"/tmp": "rw,noexec,nosuid,nodev,size=8m"},
 			Resources: container.Resources{
 				Memory: 64 << 20, MemorySwap: 64 << 20, NanoCPUs: 2e8, PidsLimit: &pids,
