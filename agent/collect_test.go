@@ -147,3 +147,68 @@ func TestLink(t *testing.T) {
 		t.Errorf("images: %+v", s.Images)
 	}
 }
+
+func linked(t *testing.T, fill func(*model.Snapshot)) *model.Snapshot {
+	t.Helper()
+	return collect(t, options, agent.Collector{Name: "facts", Collect: func(context.Context) (agent.Part, []model.Gap) { return fill, nil }})
+}
+
+func TestLinkKeepsTheHostsProcessesWithTheHost(t *testing.T) {
+	s := linked(t, func(s *model.Snapshot) {
+		s.HostPart().Processes = []model.Process{
+			{PID: 1, Name: "init"}, // its namespace could not be read
+			{PID: 40, Name: "cron", PIDNamespace: 1},
+			{PID: 50, Name: "app", PIDNamespace: 9},
+			{PID: 60, Name: "hostpid", PIDNamespace: 1},
+			{PID: 70, Name: "sidecar", PIDNamespace: 9},
+			{PID: 71, Name: "helper", PIDNamespace: 9},
+		}
+		in := func(id string, pid int, mode string) model.Container {
+			return model.Container{ID: id, PID: pid, Workload: model.Workload{Namespaces: model.Namespaces{PID: mode}}}
+		}
+		s.Containers = []model.Container{in("c1", 50, "private"), in("c2", 60, "host"), in("c3", 70, "container:c1")}
+	})
+	var owners []string
+	for _, p := range s.Host.Processes {
+		owners = append(owners, p.Container)
+	}
+	if d := cmp.Diff([]string{"", "", "c1", "c2", "c3", "c1"}, owners); d != "" {
+		t.Errorf("processes: %s", d)
+	}
+}
+
+func TestLinkSocketsBelowAMount(t *testing.T) {
+	holds := func(m model.Mount) bool {
+		s := linked(t, func(s *model.Snapshot) {
+			s.Engine = &model.Engine{Sockets: []model.EngineSocket{{FileFact: model.FileFact{Path: "/run/docker.sock"}}}}
+			s.Containers = []model.Container{{ID: "c", Workload: model.Workload{Mounts: []model.Mount{m}}}}
+		})
+		return len(s.Engine.Sockets[0].MountedIn) > 0
+	}
+	for _, p := range []string{"/", "/run", "/run/", "/var/run", "/run/docker.sock", "/var/run/docker.sock"} {
+		if !holds(model.Mount{Source: p}) || !holds(model.Mount{Source: "/elsewhere", Resolved: p}) {
+			t.Errorf("a mount of %s holds the socket", p)
+		}
+	}
+	for _, p := range []string{"", "data", "/ru", "/run/docker", "/var", "/srv"} {
+		if holds(model.Mount{Source: p, Resolved: p}) {
+			t.Errorf("a mount of %q does not hold the socket", p)
+		}
+	}
+}
+
+func TestLinkComponents(t *testing.T) {
+	s := linked(t, func(s *model.Snapshot) {
+		s.HostPart().Files = []model.FileFact{{Path: "/usr/bin/dockerd", Package: "docker.io"}, {Path: "/usr/local/bin/runc"}}
+		s.Engine = &model.Engine{Components: []model.Component{
+			{Name: "Engine", Path: "/usr/bin/dockerd"}, {Name: "runc", Path: "/usr/local/bin/runc"}, {Name: "init"},
+		}}
+	})
+	var got []string
+	for _, c := range s.Engine.Components {
+		got = append(got, c.Package)
+	}
+	if d := cmp.Diff([]string{"docker.io", "", ""}, got); d != "" {
+		t.Error(d)
+	}
+}

@@ -1,15 +1,24 @@
 package agent
 
-import "github.com/bulkhead-security/bulkhead/model"
+import (
+	"path"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
 
 // link joins facts of different collectors: a process or listener in the pid namespace of a container's init process
-// belongs to that container, also where the cgroup does not tell; a socket is marked with the containers that hold it.
+// belongs to that container, also where the cgroup does not tell; a socket is marked with the containers that hold it;
+// a component of the engine belongs to the package that owns its program.
 func link(s *model.Snapshot) {
 	if s.Host != nil {
 		linkProcesses(s)
 	}
 	if s.Engine != nil {
 		linkSockets(s)
+	}
+	if s.Engine != nil && s.Host != nil {
+		linkComponents(s)
 	}
 	linkImages(s)
 }
@@ -27,7 +36,7 @@ func linkProcesses(s *model.Snapshot) {
 			continue
 		}
 		byPID[c.PID] = c.ID
-		if ns := nsOf[c.PID]; ns != 0 && ns != own {
+		if ns := nsOf[c.PID]; ns != 0 && ns != own && !sharesPIDs(c.Workload.Namespaces.PID) {
 			byNS[ns] = c.ID
 		}
 	}
@@ -51,16 +60,54 @@ func linkProcesses(s *model.Snapshot) {
 	}
 }
 
+// sharesPIDs says that the pid namespace is the host's or another container's, so that what runs in it is not this
+// container's. The namespace of process 1 alone does not tell: it may be unreadable.
+func sharesPIDs(mode string) bool {
+	return mode == "host" || strings.HasPrefix(mode, "container:")
+}
+
 func linkSockets(s *model.Snapshot) {
 	for i := range s.Engine.Sockets {
 		sock := &s.Engine.Sockets[i]
 		for _, c := range s.Containers {
 			for _, m := range c.Workload.Mounts {
-				if m.EngineSocket && (m.Resolved == sock.Path || m.Source == sock.Path) {
+				if reaches(m.Resolved, sock.Path) || reaches(m.Source, sock.Path) {
 					sock.MountedIn = append(sock.MountedIn, c.ID)
 					break
 				}
 			}
+		}
+	}
+}
+
+// reaches says that the path is the file or a directory above it. /var/run is a link to /run.
+func reaches(dir, file string) bool {
+	if !path.IsAbs(dir) {
+		return false
+	}
+	dir, file = runPath(dir), runPath(file)
+	return dir == "/" || dir == file || strings.HasPrefix(file, dir+"/")
+}
+
+func runPath(p string) string {
+	p = path.Clean(p)
+	if p == "/var/run" || strings.HasPrefix(p, "/var/run/") {
+		return strings.TrimPrefix(p, "/var")
+	}
+	return p
+}
+
+func linkComponents(s *model.Snapshot) {
+	owner := map[string]string{}
+	for _, f := range s.Host.Files {
+		if f.Package != "" {
+			owner[f.Path] = f.Package
+		}
+	}
+	for i := range s.Engine.Components {
+		c := &s.Engine.Components[i]
+		if c.Package == "" && c.Path != "" {
+			c.Package = owner[c.Path]
 		}
 	}
 }
