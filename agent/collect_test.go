@@ -150,7 +150,7 @@ func TestLink(t *testing.T) {
 
 func linked(t *testing.T, fill func(*model.Snapshot)) *model.Snapshot {
 	t.Helper()
-	return collect(t, options, agent.Collector{Name: "facts", Collect: func(context.Context) (agent.Part, []model.Gap) { return fill, nil }})
+	return collect(t, options, model.Collector{Name: "facts", Collect: func(context.Context) (model.Part, []model.Gap) { return fill, nil }})
 }
 
 func TestLinkKeepsTheHostsProcessesWithTheHost(t *testing.T) {
