@@ -54,8 +54,10 @@ const (
 //
 // Texts come in English in the plain field and in Chinese in the field with the suffix _zh.
 type Assessment struct {
-	Schema       string              `json:"schema"`
-	Node         Node                `json:"node"`
+	Schema string `json:"schema"`
+	Node   Node   `json:"node"`
+	// Host says in a few words what the node is, e.g. "Debian GNU/Linux 12, kernel 6.1.0, Docker 28.5.2 with 20 containers".
+	Host         string              `json:"host,omitempty"`
 	Time         time.Time           `json:"time"` // when the snapshot was taken
 	Summary      Summary             `json:"summary"`
 	Requirements []RequirementResult `json:"requirements"`

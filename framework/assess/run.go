@@ -23,6 +23,7 @@ func Run(cat *catalogue.Catalogue, snap *model.Snapshot, set Settings) model.Ass
 	a := model.Assessment{
 		Schema: model.AssessmentSchema,
 		Node:   snap.Node,
+		Host:   hostLine(snap),
 		Time:   snap.Taken,
 		Gaps:   allGaps(snap),
 	}

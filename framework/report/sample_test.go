@@ -39,6 +39,7 @@ func sampleAssessment(t testing.TB) *model.Assessment {
 	a := &model.Assessment{
 		Schema: model.AssessmentSchema,
 		Node:   model.Node{Name: "node-7.example.com", ID: "b1946ac92492", Version: "0.1.0", UID: 1000},
+		Host:   "Debian 12, Docker 28.5.1",
 		Time:   time.Date(2026, 11, 20, 8, 30, 15, 0, time.UTC),
 		Summary: model.Summary{
 			ByStatus:  map[model.Status]int{},

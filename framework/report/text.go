@@ -16,8 +16,6 @@ type TextOptions struct {
 	Color   bool   // ANSI colours
 	Lang    string // "zh", else English
 	Verbose bool   // every check, more evidence, every gap
-	// Host says in a few words what the node is, e.g. "Debian 12, Docker 28.5"; empty leaves it out.
-	Host string
 }
 
 // How much the short report shows of one requirement.
@@ -32,7 +30,7 @@ const (
 // what to do about the worst. The catalogue gives the headings and may be nil.
 func Text(w io.Writer, a *model.Assessment, cat *catalogue.Catalogue, o TextOptions) error {
 	p := newPrinter(w, o)
-	p.header(a, o)
+	p.header(a)
 	p.score(a)
 	for _, s := range sections(a, cat) {
 		p.heading(strings.TrimSpace(s.ID + "  " + s.Title.In(p.lang)))
@@ -55,7 +53,7 @@ func (p *printer) result() error {
 	return nil
 }
 
-func (p *printer) header(a *model.Assessment, o TextOptions) {
+func (p *printer) header(a *model.Assessment) {
 	p.hang("", plain, p.word("title")+"  "+p.word("standard"), strong)
 	p.line("")
 	by := p.word("root")
@@ -64,7 +62,7 @@ func (p *printer) header(a *model.Assessment, o TextOptions) {
 	}
 	rows := [][2]string{
 		{p.word("node"), nodeName(a.Node)},
-		{"", o.Host},
+		{"", a.Host},
 		{p.word("time"), stamp(a.Time)},
 		{p.word("seen_by"), by},
 		{"Bulkhead", a.Node.Version},

@@ -68,7 +68,7 @@ func TestTextGolden(t *testing.T) {
 	for _, lang := range []string{"en", "zh"} {
 		for _, width := range []int{60, 80, 120} {
 			var b bytes.Buffer
-			o := TextOptions{Width: width, Lang: lang, Host: "Debian 12, Docker 28.5.1", Verbose: width == 120}
+			o := TextOptions{Width: width, Lang: lang, Verbose: width == 120}
 			if err := Text(&b, a, cat, o); err != nil {
 				t.Fatal(err)
 			}
