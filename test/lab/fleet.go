@@ -16,9 +16,11 @@ const FleetLabel = "io.bulkhead.demo"
 // Member is one container of the fleet: the hardened container with one change. Sin says what the change is; it is
 // empty for a hardened one.
 type Member struct {
-	Name   string
-	Sin    string
-	change func(*spec)
+	Name string
+	Sin  string
+	// Subject is the object that the sin is told of; empty means the container itself.
+	Subject string
+	change  func(*spec)
 	// after runs a command in the started container.
 	after []string
 }
@@ -79,8 +81,8 @@ func Members(socket string) []Member {
 		{Name: "sin-unlimited", Sin: "no limits of memory, CPU and processes", change: func(s *spec) {
 			s.host.Resources = container.Resources{}
 		}},
-		{Name: "sin-chatty-a", Sin: "on a bridge where it may talk to another tenant's container", change: chatty("lab-a")},
-		{Name: "sin-chatty-b", Sin: "on a bridge where it may talk to another tenant's container", change: chatty("lab-b")},
+		{Name: "sin-chatty-a", Sin: "on a bridge where it may talk to another tenant's container", Subject: networkChatty, change: chatty("lab-a")},
+		{Name: "sin-chatty-b", Sin: "on a bridge where it may talk to another tenant's container", Subject: networkChatty, change: chatty("lab-b")},
 		{Name: "sin-unconfined", Sin: "no seccomp profile, new privileges allowed", change: func(s *spec) {
 			s.host.SecurityOpt = []string{"seccomp=unconfined"}
 		}},
