@@ -212,3 +212,24 @@ func TestLinkComponents(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestAnEngineElsewhereIsNotJoinedWithThisMachine(t *testing.T) {
+	at := func(endpoint string) *model.Snapshot {
+		return linked(t, func(s *model.Snapshot) {
+			s.HostPart().Kernel.Release = "6.1"
+			s.Firewall, s.Controls = &model.Firewall{}, []model.Control{{Name: model.ControlSensor}}
+			s.Engine = &model.Engine{Endpoint: endpoint}
+		})
+	}
+	if s := at("unix:///run/docker.sock"); s.Host == nil || s.Firewall == nil || len(s.Controls) != 1 || len(s.Gaps) > 0 {
+		t.Errorf("a local engine lost its machine: %+v", s)
+	}
+	s := at("tcp://192.0.2.7:2376")
+	var paths []string
+	for _, g := range s.Gaps {
+		paths = append(paths, g.Path)
+	}
+	if d := cmp.Diff([]string{"/controls", "/firewall", "/host"}, paths); d != "" || s.Host != nil || s.Firewall != nil || s.Controls != nil {
+		t.Errorf("gaps %s, snapshot %+v", d, s)
+	}
+}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -11,6 +12,7 @@ import (
 // belongs to that container, also where the cgroup does not tell; a socket is marked with the containers that hold it;
 // a component of the engine belongs to the package that owns its program.
 func link(s *model.Snapshot) {
+	dropOtherMachine(s)
 	if s.Host != nil {
 		linkProcesses(s)
 	}
@@ -22,6 +24,29 @@ func link(s *model.Snapshot) {
 	}
 	linkImages(s)
 }
+
+// dropOtherMachine takes out what was read of this machine when the engine runs on another one: joined, they would tell
+// of a node that does not exist. An engine behind TCP counts as elsewhere even on a loopback address, since a tunnel
+// looks the same.
+func dropOtherMachine(s *model.Snapshot) {
+	if s.Engine == nil || s.Engine.Endpoint == "" || strings.HasPrefix(s.Engine.Endpoint, "unix://") {
+		return
+	}
+	s.Host, s.Firewall, s.Controls = nil, nil, nil
+	s.Gaps = slices.DeleteFunc(s.Gaps, func(g model.Gap) bool {
+		return slices.ContainsFunc(thisMachine, func(part string) bool { return g.Path == part || strings.HasPrefix(g.Path, part+"/") })
+	})
+	for _, part := range thisMachine {
+		s.Gaps = append(s.Gaps, model.Gap{
+			Path: part, Collector: "agent", Reason: model.GapUnsupported,
+			Detail: "the engine is reached at " + s.Engine.Endpoint + ", which may be another machine than this one",
+			Remedy: "run bulkhead on the engine's machine and name its socket: bulkhead assess --engine unix:///run/docker.sock",
+		})
+	}
+}
+
+// thisMachine are the parts of a snapshot that are read beside the engine.
+var thisMachine = []string{"/host", "/firewall", "/controls"}
 
 func linkProcesses(s *model.Snapshot) {
 	nsOf := map[int]uint64{}

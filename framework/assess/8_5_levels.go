@@ -53,10 +53,12 @@ func levelChecks() []Check {
 		declared("8.5.f"),
 		{
 			ID: "8.5.f/placement", Severity: model.Medium,
-			Title:       say("Deployments on hosts of another level are refused", "拒绝部署到其他级别的主机"),
-			References:  []string{"NIST SP 800-190 4.3.4"},
-			Remediation: say("Switch the control on; in the configuration: controls: { placement: enforce }", "启用该控制，在配置中设置：controls: { placement: enforce }"),
-			Eval:        func(in *Input, r *Recorder) { control(in, r, model.ControlPlacement, model.CheckWarn) },
+			Title:      say("Deployments on hosts of another level are refused", "拒绝部署到其他级别的主机"),
+			References: []string{"NIST SP 800-190 4.3.4"},
+			Remediation: say(
+				"The product's part placement refuses such deployments once it runs on the node and announces itself in /run/bulkhead/controls/placement.json (docs/controls.md). Until then keep levels apart by hand: docker service update --constraint-add node.labels.io.bulkhead.sensitivity==LEVEL SERVICE; kubectl taint nodes NODE io.bulkhead.sensitivity=LEVEL:NoSchedule",
+				"本产品的 placement 组件在节点上运行并在 /run/bulkhead/controls/placement.json 中登记（见 docs/controls.md）后，会拒绝此类部署。在此之前请手工隔离：docker service update --constraint-add node.labels.io.bulkhead.sensitivity==LEVEL SERVICE；kubectl taint nodes NODE io.bulkhead.sensitivity=LEVEL:NoSchedule"),
+			Eval: func(in *Input, r *Recorder) { control(in, r, model.ControlPlacement, model.CheckWarn) },
 		},
 	}
 }

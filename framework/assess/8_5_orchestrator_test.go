@@ -76,21 +76,30 @@ const (
 )
 
 func TestEngineOrigin(t *testing.T) {
-	with := func(c model.Component, packages ...string) model.Snapshot {
+	with := func(c model.Component, files ...model.FileFact) model.Snapshot {
 		s := plain(model.Engine{Components: []model.Component{c}})
-		for _, p := range packages {
-			s.Host.Packages = append(s.Host.Packages, model.Package{Name: p, Version: "1"})
+		for _, f := range files {
+			f.Exists, f.Purpose = true, "engine-program"
+			s.Host.Files = append(s.Host.Files, f)
 		}
 		return s
 	}
-	odd := with(model.Component{Name: "dockerd", Path: "/opt/dockerd"})
+	const copied = "/usr/local/bin/dockerd"
+	odd := with(model.Component{Name: "Engine", Path: copied}, model.FileFact{Path: copied})
 	odd.Host.PackageManager = ""
+	unread := with(model.Component{Name: "Engine", Path: copied}, model.FileFact{Path: copied})
+	unread.Gaps = []model.Gap{{Path: "/host/files/engine-program/package", Reason: model.GapMalformed}}
+	installed := with(model.Component{Name: "Engine"})
+	installed.Host.Packages = []model.Package{{Name: "docker-ce", Version: "1"}}
 	wantAll(t, "8.5.a/engine-origin", "/host/packages", []statusCase{
-		{"packaged", pass, with(model.Component{Name: "dockerd", Path: "/usr/bin/dockerd", Package: "docker.io"})},
-		{"copied", fail, with(model.Component{Name: "dockerd", Path: "/usr/local/bin/dockerd"}, "docker.io")},
+		{"packaged", pass, with(model.Component{Name: "Engine", Path: "/usr/bin/dockerd", Package: "docker.io"})},
+		{"copied", fail, with(model.Component{Name: "Engine", Path: copied}, model.FileFact{Path: copied})},
+		{"not among the files", unk, with(model.Component{Name: "Engine", Path: "/opt/dockerd"}, model.FileFact{Path: copied})},
+		{"owner not readable", unk, unread},
 		{"no package manager", unk, odd},
-		{"paths unknown, package there", pass, with(model.Component{Name: "Engine"}, "docker-ce")},
-		{"paths unknown, no package", fail, with(model.Component{Name: "Engine"}, "bash")},
+		{"process unseen, program packaged", pass, with(model.Component{Name: "Engine"}, model.FileFact{Path: "/usr/bin/dockerd", Package: "docker-ce"})},
+		{"process unseen, program copied", fail, with(model.Component{Name: "Engine"}, model.FileFact{Path: copied})},
+		{"process unseen, package installed", unk, installed},
 		{"no engine", na, model.Snapshot{}},
 	})
 }

@@ -61,10 +61,12 @@ func restartChecks() []Check {
 		},
 		{
 			ID: "8.5.b/control-plane", Severity: model.Low,
-			Title:       say("Failure of a node is noticed and handled", "节点故障会被发现并处理"),
-			References:  []string{"NIST SP 800-190 4.3.5"},
-			Remediation: say("Join the node to a control plane of the product, which watches it; in the configuration: controls: { control-plane: enforce }", "将节点加入本产品的控制平面以便监控，在配置中设置：controls: { control-plane: enforce }"),
-			Eval:        func(in *Input, r *Recorder) { control(in, r, model.ControlPlane, model.CheckWarn) },
+			Title:      say("Failure of a node is noticed and handled", "节点故障会被发现并处理"),
+			References: []string{"NIST SP 800-190 4.3.5"},
+			Remediation: say(
+				"The product's part control-plane notices a lost node once it runs and announces itself in /run/bulkhead/controls/control-plane.json (docs/controls.md). Until then let your monitoring watch the node and its engine, e.g. with: docker -H unix:///run/docker.sock info --format '{{.ServerVersion}}'",
+				"本产品的 control-plane 组件运行并在 /run/bulkhead/controls/control-plane.json 中登记（见 docs/controls.md）后，会发现失联的节点。在此之前请用现有监控系统检查节点及其引擎，例如：docker -H unix:///run/docker.sock info --format '{{.ServerVersion}}'"),
+			Eval: func(in *Input, r *Recorder) { control(in, r, model.ControlPlane, model.CheckWarn) },
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -60,7 +61,7 @@ func evalEngineOrigin(in *Input, r *Recorder) {
 	if host == nil {
 		return
 	}
-	placed := false
+	located := false
 	for i, c := range in.Snap.Engine.Components {
 		ptr := pointer("engine", "components", i)
 		switch {
@@ -68,23 +69,55 @@ func evalEngineOrigin(in *Input, r *Recorder) {
 			r.Pass(ptr, c.Name, say("%s %s belongs to the package %s", "%s %s 属于软件包 %s", c.Name, c.Version, c.Package))
 		case c.Path == "":
 			continue
-		case host.PackageManager == "":
-			r.Unknown(ptr, c.Name, say("this host has no package manager that tells where %s comes from", "本主机没有包管理器，无法判断 %s 的来源", c.Path))
 		default:
-			r.Fail(ptr, c.Name, say("%s belongs to no package", "%s 不属于任何软件包", c.Path))
+			judgeOrigin(in, r, host, ptr, c.Path)
 		}
-		placed = true
+		located = true
 	}
-	if placed {
+	if located || judgeEngineProgram(in, r, host) {
 		return
 	}
-	for i, p := range host.Packages {
-		if slices.Contains(runtimePackages, p.Name) {
-			r.Pass(pointer("host", "packages", i), p.Name, say("the engine is installed as the package %s %s", "引擎以软件包 %s %s 安装", p.Name, p.Version))
-			return
+	r.Unknown("/engine/components", in.Snap.Engine.Product, say(
+		"which program %s runs from could not be seen", "无法得知 %s 运行自哪个程序文件", in.Snap.Engine.Product))
+}
+
+// engineProgram is the purpose of facts about programs of engines.
+const engineProgram = "engine-program"
+
+// judgeOrigin judges a program without a known package: it belongs to none only when its owner was looked up.
+func judgeOrigin(in *Input, r *Recorder, host *model.Host, ptr, file string) {
+	seen := slices.ContainsFunc(host.Files, func(f model.FileFact) bool {
+		return f.Path == file && f.Exists && f.Purpose == engineProgram
+	})
+	switch {
+	case host.PackageManager == "":
+		r.Unknown(ptr, file, say("this host has no package manager that tells where %s comes from", "本主机没有包管理器，无法判断 %s 的来源", file))
+	case r.Missing(in, pointer("host", "files", engineProgram, "package")):
+	case !seen:
+		r.Unknown(ptr, file, say("%s is not where programs of engines usually are; the package that it belongs to was not looked up", "%s 不在引擎程序的常见位置，未查询其所属软件包", file))
+	default:
+		r.Fail(ptr, file, say("%s belongs to no package", "%s 不属于任何软件包", file))
+	}
+}
+
+// judgeEngineProgram judges the engine's own program by its usual name where the engine's process could not be seen. It
+// reports whether there was one.
+func judgeEngineProgram(in *Input, r *Recorder, host *model.Host) bool {
+	name := map[string]string{"docker": "dockerd", "podman": "podman"}[in.Snap.Engine.Product]
+	found := false
+	for i, f := range host.Files {
+		if f.Purpose != engineProgram || !f.Exists || path.Base(f.Path) != name {
+			continue
+		}
+		found = true
+		ptr := pointer("host", "files", i)
+		if f.Package != "" {
+			r.Pass(ptr, f.Path, say("%s belongs to the package %s", "%s 属于软件包 %s", f.Path, f.Package))
+		} else {
+			judgeOrigin(in, r, host, ptr, f.Path)
 		}
 	}
-	r.Fail("/host/packages", in.Snap.Engine.Product, say("no package of this host holds the engine", "本主机没有包含引擎的软件包"))
+	return found
 }
 
 func evalOrchestratorTrust(in *Input, r *Recorder) {

@@ -162,16 +162,23 @@ func digest(s string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// said is a piece of evidence without its subject in front, which the page shows by itself.
+// said is a piece of evidence with its subject in bold in front, or where the sentence names it without.
 func said(e model.Evidence) template.HTML {
-	bare := func(s string) string {
-		rest, ok := strings.CutPrefix(s, e.Subject)
-		if !ok || !strings.HasPrefix(rest, " ") {
-			return s
+	one := func(s string) string {
+		subject := template.HTMLEscapeString(clean(e.Subject))
+		rest, first := strings.CutPrefix(s, e.Subject)
+		switch {
+		case e.Subject == "" || !first && mentions(s, e.Subject):
+			return template.HTMLEscapeString(clean(s))
+		case !first || !strings.HasPrefix(rest, " "):
+			rest = s
 		}
-		return strings.TrimSpace(rest)
+		return `<bdi class="subject">` + subject + "</bdi> " + template.HTMLEscapeString(clean(strings.TrimSpace(rest)))
 	}
-	return bilingual(clean(bare(e.Text)), clean(bare(e.TextZH)))
+	if e.TextZH == "" || e.TextZH == e.Text {
+		return template.HTML(one(e.Text)) // #nosec G203 -- escaped
+	}
+	return bothLanguages(one(e.Text), one(e.TextZH))
 }
 
 // bilingual shows a text in both languages, of which the page's style hides one.
@@ -180,8 +187,12 @@ func bilingual(en, zh string) template.HTML {
 	if zh == "" || zh == en {
 		return template.HTML(template.HTMLEscapeString(en)) // #nosec G203 -- escaped
 	}
-	return template.HTML(`<span class="en" lang="en">` + template.HTMLEscapeString(en) + // #nosec G203 -- escaped
-		`</span><span class="zh" lang="zh-Hans">` + template.HTMLEscapeString(zh) + `</span>`)
+	return bothLanguages(template.HTMLEscapeString(en), template.HTMLEscapeString(zh))
+}
+
+// bothLanguages takes escaped HTML.
+func bothLanguages(en, zh string) template.HTML {
+	return template.HTML(`<span class="en" lang="en">` + en + `</span><span class="zh" lang="zh-Hans">` + zh + `</span>`) // #nosec G203 -- escaped
 }
 
 // bilingualWord is a word of the interface.

@@ -198,10 +198,10 @@ func (p *printer) check(c model.CheckResult, evidence int, todo bool) {
 	}
 }
 
-// sentence says a piece of evidence, with its subject where the sentence does not begin with it, and its exception.
+// sentence says a piece of evidence, with its subject where the sentence does not name it, and its exception.
 func (p *printer) sentence(e model.Evidence) string {
 	s := p.pick(e.Text, e.TextZH)
-	if e.Subject != "" && !strings.HasPrefix(s, e.Subject) {
+	if e.Subject != "" && !mentions(s, e.Subject) {
 		s = e.Subject + p.word("colon") + s
 	}
 	if e.Exception != nil {

@@ -212,3 +212,23 @@ func FuzzWrap(f *testing.F) {
 		}
 	})
 }
+
+func TestMentions(t *testing.T) {
+	for _, c := range []struct {
+		text, subject string
+		want          bool
+	}{
+		{"web runs privileged", "web", true},
+		{"webserver runs privileged", "web", false},
+		{"本节点未运行 replace", "replace", true},
+		{"用户ana拥有权限", "ana", true},
+		{"my-web and web", "web", true},
+		{"my-web", "web", false},
+		{"/etc/passwd.bak", "/etc/passwd", true},
+		{"", "web", false},
+	} {
+		if got := mentions(c.text, c.subject); got != c.want {
+			t.Errorf("%q in %q: %v", c.subject, c.text, got)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -131,4 +133,24 @@ func pick(lang, en, zh string) string {
 		return s
 	}
 	return zh
+}
+
+// mentions says whether a sentence names the subject, as a word of its own.
+func mentions(s, subject string) bool {
+	part := func(r rune) bool {
+		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("-_/@", r)
+	}
+	for i := 0; ; {
+		n := strings.Index(s[i:], subject)
+		if n < 0 {
+			return false
+		}
+		i += n
+		before, _ := utf8.DecodeLastRuneInString(s[:i])
+		i += len(subject)
+		after, _ := utf8.DecodeRuneInString(s[i:])
+		if !part(before) && !part(after) {
+			return true
+		}
+	}
 }
