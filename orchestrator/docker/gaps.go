@@ -72,7 +72,7 @@ func reason(err error) model.GapReason {
 	switch {
 	case errors.Is(err, errNotAsked):
 		return model.GapSkipped
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge), strings.Contains(text, errTooLarge.Error()): // the client's /info drops the chain
 		return model.GapLimit
 	case errors.Is(err, os.ErrPermission), errdefs.IsPermissionDenied(err), errdefs.IsUnauthorized(err):
 		return model.GapPermission

@@ -33,6 +33,7 @@ func TestSavedSnapshotGivesTheSameAnswer(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), binary(t), "assess", "-o", "json", "--from", "-")
 	cmd.Stdin = bytes.NewReader(body)
+	cmd.Env = []string{"HOME=" + dir}
 	piped, err := cmd.Output()
 	if err != nil || string(piped) != live.stdout {
 		t.Errorf("the piped snapshot gives another answer: %v", err)
