@@ -39,7 +39,7 @@ func (e *Collector) changes(ctx context.Context, in container.InspectResponse, h
 			}
 		}
 	}
-	e.diff(ctx, in, c)
+	e.diff(ctx, in, h, c)
 }
 
 // overlay is the container's own layer and the image's layers below it, top first, as the engine tells them.
@@ -179,11 +179,18 @@ func isMountPoint(mounts []container.MountPoint, name string) bool {
 }
 
 // diff asks the engine. It tells paths only, directories that hold a change included.
-func (e *Collector) diff(ctx context.Context, in container.InspectResponse, c *model.Container) {
+func (e *Collector) diff(ctx context.Context, in container.InspectResponse, h *hostView, c *model.Container) {
 	res, err := e.c.api.ContainerDiff(ctx, in.ID, client.ContainerDiffOptions{})
 	if err != nil {
 		c.Gaps = append(c.Gaps, gap("/changes", err, "run as root on the engine's host"))
 		return
+	}
+	// A running container's files are seen through its process, whatever stores its layers.
+	var root *os.Root
+	if h.local && in.State.Pid > 0 {
+		if root, err = os.OpenRoot(e.proc(in.State.Pid, "root")); err == nil {
+			defer root.Close()
+		}
 	}
 	parents := map[string]bool{}
 	for _, ch := range res.Changes {
@@ -195,7 +202,17 @@ func (e *Collector) diff(ctx context.Context, in container.InspectResponse, c *m
 			continue
 		}
 		kind := map[container.ChangeType]string{container.ChangeModify: "changed", container.ChangeAdd: "added", container.ChangeDelete: "deleted"}[ch.Kind]
-		list = append(list, model.FileChange{Path: ch.Path, Kind: kind, PackageDB: packageDB(ch.Path)})
+		f := model.FileChange{Path: ch.Path, Kind: kind, PackageDB: packageDB(ch.Path)}
+		if root != nil {
+			st, err := root.Lstat(strings.TrimPrefix(ch.Path, "/"))
+			if err == nil && st.IsDir() {
+				continue // as in the layer
+			}
+			if err == nil {
+				f.Executable, f.Examined = describe(ch.Path, st).Executable, true
+			}
+		}
+		list = append(list, f)
 	}
 	total := len(list)
 	setChanges(c, list, total)

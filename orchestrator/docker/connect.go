@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/go-connections/sockets"
@@ -51,7 +52,7 @@ type ConnectOptions struct {
 type Client struct {
 	api      *client.Client
 	endpoint string
-	product  string // "docker" or "podman" as the endpoint's name suggests; the engine's own word counts more
+	product  string // "docker" or "podman", as the engine's answers tell
 	peer     int    // pid that listens on the socket, as the kernel tells; 0 when not known
 }
 
@@ -83,9 +84,6 @@ func Connect(ctx context.Context, endpoint string, o ConnectOptions) (*Client, e
 			return nil, &ConnectError{Endpoint: endpoint, Err: err}
 		}
 	}
-	if strings.Contains(endpoint, "podman") {
-		c.product = "podman"
-	}
 	transport := &http.Transport{MaxIdleConns: 16, MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second}
 	if err := sockets.ConfigureTransport(transport, url.Scheme, url.Host); err != nil {
 		return nil, &ConnectError{Endpoint: endpoint, Err: err}
@@ -99,9 +97,10 @@ func Connect(ctx context.Context, endpoint string, o ConnectOptions) (*Client, e
 			scheme = "https"
 		}
 	}
+	limit := &limiter{next: transport, max: o.MaxAnswer}
 	// The host first: it can't be set on a transport of ours.
 	c.api, err = client.New(client.WithHost(endpoint), client.WithScheme(scheme), client.WithHTTPClient(&http.Client{
-		Transport: &limiter{next: transport, max: o.MaxAnswer}, CheckRedirect: client.CheckRedirect,
+		Transport: limit, CheckRedirect: client.CheckRedirect,
 	}))
 	if err != nil {
 		return nil, &ConnectError{Endpoint: endpoint, Err: err}
@@ -113,6 +112,9 @@ func Connect(ctx context.Context, endpoint string, o ConnectOptions) (*Client, e
 	if err != nil {
 		transport.CloseIdleConnections()
 		return nil, &ConnectError{Endpoint: endpoint, Err: err}
+	}
+	if limit.podman.Load() {
+		c.product = "podman"
 	}
 	return c, nil
 }
@@ -192,16 +194,20 @@ func tlsFromEnv(getenv func(string) string) (*tls.Config, error) {
 	return config, nil
 }
 
-// limiter bounds the size of every answer. An image's contents have a bound of their own.
+// limiter bounds the size of every answer and notes who answers. An image's contents have a bound of their own.
 type limiter struct {
-	next http.RoundTripper
-	max  int64
+	next   http.RoundTripper
+	max    int64
+	podman atomic.Bool
 }
 
 func (l *limiter) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := l.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
+	}
+	if fromPodman(resp.Header) {
+		l.podman.Store(true)
 	}
 	bound := l.max
 	if strings.HasSuffix(r.URL.Path, "/images/get") {

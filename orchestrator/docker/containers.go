@@ -129,6 +129,9 @@ func endpoints(n *container.NetworkSettings) []model.Endpoint {
 			continue
 		}
 		one := model.Endpoint{Network: name, ID: ep.NetworkID, MAC: ep.MacAddress.String()}
+		if one.ID == name {
+			one.ID = "" // Podman gives the name for the id
+		}
 		if ep.IPAddress.IsValid() {
 			one.IPv4 = ep.IPAddress.String()
 		}

@@ -39,28 +39,36 @@ func (e *Collector) findDaemon() daemon {
 	if !d.local {
 		return d
 	}
-	names := []string{"dockerd", "podman"}
-	if e.c.peer > 0 && slices.Contains(names, e.comm(e.c.peer)) {
+	name := map[bool]string{true: "podman", false: "dockerd"}[e.podman()]
+	if e.c.peer > 0 && e.comm(e.c.peer) == name {
 		d.pid = e.c.peer
 	}
-	if d.pid == 0 {
+	if d.pid == 0 && !e.podman() {
 		if body, err := readLimited(e.host("/run/docker.pid"), 32); err == nil {
 			if pid, err := strconv.Atoi(strings.TrimSpace(string(body))); err == nil && e.comm(pid) == "dockerd" {
 				d.pid = pid
 			}
 		}
 	}
-	var dockerds, containerds []int
+	var dockerds, containerds, podmans []int
 	for _, pid := range e.pids() {
 		switch e.comm(pid) {
 		case "dockerd":
 			dockerds = append(dockerds, pid)
+		case "podman":
+			if body, err := readProc(e.proc(pid, "cmdline")); err == nil && slices.Contains(splitZero(body), "service") {
+				podmans = append(podmans, pid)
+			}
 		case "containerd":
 			containerds = append(containerds, pid)
 		}
 	}
-	if d.pid == 0 && len(dockerds) == 1 && e.c.product == "docker" {
-		d.pid = dockerds[0]
+	list := dockerds
+	if e.podman() {
+		list = podmans
+	}
+	if d.pid == 0 && len(list) == 1 {
+		d.pid = list[0]
 	}
 	if d.pid == 0 {
 		d.reason, d.detail = model.GapAbsent, "the engine's process was not found"

@@ -34,8 +34,9 @@ func (e *Collector) Engine(ctx context.Context) (func(*model.Snapshot), []model.
 	gaps = append(gaps, more...)
 	fromInfo(eng, info)
 	for _, c := range version.Components {
-		if strings.HasPrefix(c.Name, "Podman") {
-			eng.Product = "podman"
+		if e.podman() {
+			eng.Components = append(eng.Components, e.podmanComponent(d, c, info))
+			continue
 		}
 		eng.Components = append(eng.Components, model.Component{Name: c.Name, Version: c.Version, Commit: c.Details["GitCommit"], Path: e.componentPath(d, c.Name, info)})
 	}
@@ -132,8 +133,8 @@ func (e *Collector) effective(ctx context.Context, eng *model.Engine, s settings
 		eng.DefaultUlimits = append(eng.DefaultUlimits, u.Key+"="+u.Value)
 	}
 	eng.CgroupParent = s.values["cgroup-parent"].value
-	if eng.Product != "docker" {
-		return nil // the settings below are dockerd's
+	if e.podman() {
+		return e.podmanGaps(eng, e.daemon(ctx))
 	}
 	eng.ICC = s.flag("icc", true)
 	if eng.ICC == nil {
@@ -200,6 +201,9 @@ func (e *Collector) componentPath(d daemon, name string, i system.Info) string {
 
 // contentTrust is true when clients on this host verify signatures, or the engine does.
 func (e *Collector) contentTrust(s settings, d daemon) bool {
+	if e.podman() {
+		return d.local && e.podmanTrust()
+	}
 	if mode := s.values["content-trust.mode"].value; mode == "enforced" {
 		return true
 	}

@@ -50,6 +50,9 @@ func (f fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var v string
 		_ = json.Unmarshal(f["/_ping"], &v)
 		w.Header().Set("Api-Version", v)
+		if _, ok := f["libpod"]; ok {
+			w.Header().Set("Libpod-Api-Version", "4.3.1")
+		}
 		return
 	}
 	if path == "/containers/json" {

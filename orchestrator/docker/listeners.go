@@ -17,6 +17,9 @@ import (
 func (e *Collector) listeners(s settings, d daemon) []model.EngineTCP {
 	verify := truth(s.flag("tlsverify", false))
 	tls := verify || truth(s.flag("tls", false))
+	if e.podman() {
+		tls, verify = s.values["tls-cert"].value != "", s.values["tls-client-ca"].value != ""
+	}
 	var list []model.EngineTCP
 	seen := map[string]bool{}
 	for _, h := range s.items("hosts") {

@@ -75,7 +75,9 @@ func (e *Collector) network(in network.Inspect) *model.Network {
 	if in.Driver == "bridge" {
 		n.Default = in.Options[option+"default_bridge"] == "true" || in.Name == "bridge"
 		n.Bridge = in.Options[option+"name"]
-		if n.Bridge == "" && len(in.ID) >= 12 {
+		if e.podman() {
+			n.Default, n.Bridge = in.Name == "podman", e.podmanBridge(in)
+		} else if n.Bridge == "" && len(in.ID) >= 12 {
 			n.Bridge = "br-" + in.ID[:12]
 		}
 		icc, masquerade := in.Options[option+"enable_icc"] != "false", in.Options[option+"enable_ip_masquerade"] != "false"

@@ -178,8 +178,8 @@ func (e *Collector) readSettings(d daemon) (settings, []model.Gap) {
 			path, asked = f.value, true
 		}
 	}
-	if !d.local {
-		return s, gaps
+	if !d.local || e.podman() {
+		return s, gaps // Podman does not read daemon.json
 	}
 	body, err := readLimited(e.host(path), maxConfig)
 	if errors.Is(err, os.ErrNotExist) && !asked {

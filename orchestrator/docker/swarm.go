@@ -2,9 +2,13 @@ package docker
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
@@ -18,8 +22,8 @@ func (e *Collector) Swarm(ctx context.Context) (func(*model.Snapshot), []model.G
 	if err != nil {
 		return nil, []model.Gap{gap("/swarm", err, "look into the engine's log")}
 	}
-	if info.Swarm.LocalNodeState == "" {
-		return nil, nil // an engine without Swarm, such as Podman
+	if info.Swarm.LocalNodeState == "" || e.podman() {
+		return nil, nil // an engine without Swarm; Podman calls it inactive
 	}
 	sw := &model.Swarm{State: string(info.Swarm.LocalNodeState), NodeID: info.Swarm.NodeID, Manager: info.Swarm.ControlAvailable}
 	apply := func(s *model.Snapshot) { s.Swarm = sw }
@@ -39,6 +43,11 @@ func (e *Collector) Swarm(ctx context.Context) (func(*model.Snapshot), []model.G
 			Path: "/swarm/nodes", Reason: model.GapUnsupported,
 			Detail: "this node is no reachable manager", Remedy: "assess a manager as well",
 		})
+	}
+	if c := info.Swarm.Cluster; c != nil {
+		if sw.CACreated, err = issued(c.TLSInfo.TrustRoot); err != nil {
+			gaps = append(gaps, gap("/swarm/ca_created", err, "docker swarm ca tells the certificate"))
+		}
 	}
 	for _, part := range []struct {
 		path string
@@ -86,6 +95,28 @@ func (e *Collector) cluster(ctx context.Context, sw *model.Swarm) error {
 	sw.ExternalCA = len(c.Spec.CAConfig.ExternalCAs) > 0
 	sw.RaftHeartbeats = c.Spec.Raft.HeartbeatTick
 	return nil
+}
+
+// issued is when the newest certificate of the trust root was issued: while the CA is rotated there are two.
+func issued(trustRoot string) (time.Time, error) {
+	var newest time.Time
+	for rest := []byte(trustRoot); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("%w: %w", errMalformed, err)
+		}
+		if cert.NotBefore.After(newest) {
+			newest = cert.NotBefore.UTC()
+		}
+	}
+	if newest.IsZero() {
+		return newest, fmt.Errorf("%w: the trust root holds no certificate", errMalformed)
+	}
+	return newest, nil
 }
 
 func (e *Collector) nodes(ctx context.Context, sw *model.Swarm) error {

@@ -57,6 +57,7 @@ func TestRecordedSwarm(t *testing.T) {
 	s := collect(t, connect(t, recorded(t, "swarm")), Options{Root: root, Getenv: noenv})
 	assertSwarm(t, s)
 	check(t, "listen address", s.Swarm.ListenAddress, "0.0.0.0:2377")
+	check(t, "CA", s.Swarm.CACreated, time.Date(2026, 11, 22, 23, 25, 0, 0, time.UTC))
 }
 
 // TestSwarmWorker: a worker does not know the others, which is told.
@@ -76,7 +77,7 @@ func TestSwarmWorker(t *testing.T) {
 // TestPodman: an engine that leaves out what only Docker has.
 func TestPodman(t *testing.T) {
 	f := fakeEngine{
-		"/_ping": []byte(`"1.41"`),
+		"/_ping": []byte(`"1.41"`), "libpod": []byte(`"4.3.1"`),
 		"/info": []byte(`{"ID":"x","Containers":1,"ContainersRunning":1,"Driver":"overlay","CgroupVersion":"2","DockerRootDir":"/var/lib/containers/storage",
 			"ServerVersion":"4.3.1","SecurityOptions":["name=seccomp,profile=default","name=rootless"],"DefaultRuntime":"crun","Runtimes":{"crun":{"path":"/usr/bin/crun"}}}`),
 		"/version":               []byte(`{"Version":"4.3.1","ApiVersion":"1.41","Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{"APIVersion":"4.3.1"}},{"Name":"OCI Runtime (crun)","Version":"crun 1.8"}]}`),

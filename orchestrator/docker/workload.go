@@ -32,6 +32,9 @@ func (e *Collector) workload(ctx context.Context, in container.InspectResponse, 
 		w.Restart = "no"
 	}
 	e.texts(&w, cfg.Entrypoint, cfg.Cmd, cfg.Env, cfg.Labels)
+	if e.podman() {
+		podmanWorkload(&w)
+	}
 	security(&w, in, h)
 	w.Devices = devices(hc)
 	w.Mounts = e.mounts(in, h, c)
