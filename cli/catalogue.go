@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-security/bulkhead/framework/assess"
 	"github.com/bulkhead-security/bulkhead/framework/catalogue"
 	"github.com/bulkhead-security/bulkhead/framework/oscal"
+	"github.com/bulkhead-security/bulkhead/framework/report"
 )
 
 func (a *App) catalogueCommand() *cobra.Command {
@@ -123,7 +123,7 @@ func (a *App) showEntry(format string, v any, id, title, text string) error {
 	if format == "json" {
 		return a.printJSON(v)
 	}
-	_, err := fmt.Fprintf(a.Out, "%s  %s\n\n%s\n", id, title, runewidth.Wrap(text, a.width()))
+	_, err := fmt.Fprintf(a.Out, "%s  %s\n\n%s\n", id, title, strings.Join(report.Wrap(text, a.width()), "\n"))
 	return err
 }
 
@@ -141,7 +141,7 @@ func (a *App) showRequirement(r catalogue.Requirement) error {
 		if lang == "zh" {
 			head = part.zh
 		}
-		fmt.Fprintf(a.Out, "\n%s\n%s\n", head, indent(runewidth.Wrap(strings.TrimSpace(part.text), a.width()-2)))
+		fmt.Fprintf(a.Out, "\n%s\n%s\n", head, indent(report.Wrap(strings.TrimSpace(part.text), a.width()-2)))
 	}
 	fmt.Fprintf(a.Out, "\n%s: %s\n%s: %s\n\n", pick(lang, "Threats", "威胁"), strings.Join(r.Threats, ", "),
 		pick(lang, "Parts of the framework", "框架组成部分"), strings.Join(r.Parts, ", "))
@@ -161,7 +161,7 @@ func pick(lang, en, zh string) string {
 	return en
 }
 
-func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
+func indent(lines []string) string { return "  " + strings.Join(lines, "\n  ") }
 
 func keyword(k string) string { return strings.ReplaceAll(k, "_", " ") }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/bulkhead-security/bulkhead/framework/report"
 )
 
 // defaultWidth is used where standard output is not a terminal and COLUMNS is not set.
@@ -43,15 +44,7 @@ func (a *App) color() bool {
 }
 
 // printJSON writes a value as indented JSON.
-func (a *App) printJSON(v any) error {
-	enc := json.NewEncoder(a.Out)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write the answer: %w", err)
-	}
-	return nil
-}
+func (a *App) printJSON(v any) error { return report.WriteJSON(a.Out, v) }
 
 // toFile writes a file as a whole or not at all, readable by its owner only: the content goes to a temporary file
 // beside it, which then takes its place. A device or pipe is written to directly.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bulkhead-security/bulkhead/framework/catalogue"
+	"github.com/bulkhead-security/bulkhead/framework/report"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -37,12 +38,9 @@ type Meta struct {
 	Product string
 }
 
-// write writes the document as indented JSON under the name of its model.
+// write writes the document under the name of its model.
 func write(w io.Writer, root string, doc any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(map[string]any{root: doc}); err != nil {
+	if err := report.WriteJSON(w, map[string]any{root: doc}); err != nil {
 		return fmt.Errorf("oscal: the document could not be written: %w", err)
 	}
 	return nil

@@ -69,7 +69,7 @@ func TestDiffOfTheSame(t *testing.T) {
 		t.Errorf("worse %v, text %s", c.Worse(), out.String())
 	}
 	out.Reset()
-	if err := writeJSON(&out, c); err != nil {
+	if err := WriteJSON(&out, c); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(out.String(), "null") {

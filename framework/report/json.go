@@ -20,10 +20,11 @@ const MaxAssessmentBytes = 64 << 20
 // assessment, lists that are empty as [] and never null.
 func JSON(w io.Writer, a *model.Assessment) error {
 	full := filled(a)
-	return writeJSON(w, &full)
+	return WriteJSON(w, &full)
 }
 
-func writeJSON(w io.Writer, v any) error {
+// WriteJSON writes a value as indented JSON in which invisible characters are escaped.
+func WriteJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")

@@ -113,3 +113,13 @@ func FuzzReadAssessment(f *testing.F) {
 		}
 	})
 }
+
+func TestWriteJSONEscapesWhatCannotBeSeen(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteJSON(&b, map[string]string{"name": "a\u202eb\x1b[2J\U000e0001<>"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "{\n  \"name\": \"a\\u202eb\\u001b[2J\\udb40\\udc01<>\"\n}\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}

@@ -8,6 +8,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
+// Wrap breaks a text of one line into lines of at most width columns, for texts of the product that are no report.
+func Wrap(s string, width int) []string { return wrap(clean(s), width) }
+
 // wrap breaks a text of one line into lines of at most width columns: at spaces, and in Chinese where the rules of the
 // script allow it (UAX #14); what fits on no line is cut between characters. The result has at least
 // one line. The text must be clean.
