@@ -20,16 +20,15 @@ func fromPodman(h http.Header) bool { return h.Get("Libpod-Api-Version") != "" }
 func (e *Collector) podman() bool { return e.c.product == "podman" }
 
 // dockerOnly are dockerd's settings. Podman has no daemon that they could belong to, and its API answers what a daemon
-// without them would.
+// without them would. Live restore and default ulimits are not among them: what they are for, Podman does otherwise.
 var dockerOnly = []string{
-	"/engine/cgroup_parent", "/engine/default_ulimits", "/engine/experimental", "/engine/icc", "/engine/iptables",
-	"/engine/live_restore", "/engine/log_level", "/engine/log_options", "/engine/logging_driver",
-	"/engine/no_new_privileges", "/engine/user_namespaces", "/engine/userland_proxy",
+	"/engine/cgroup_parent", "/engine/icc", "/engine/iptables", "/engine/log_level", "/engine/log_options",
+	"/engine/logging_driver", "/engine/no_new_privileges", "/engine/user_namespaces", "/engine/userland_proxy",
 }
 
 // podmanGaps says what can't be told of Podman.
 func (e *Collector) podmanGaps(eng *model.Engine, d daemon) []model.Gap {
-	eng.Experimental = false // the API says so of every Podman
+	eng.Experimental = false // the API says that of every Podman
 	var gaps []model.Gap
 	for _, path := range dockerOnly {
 		if path == "/engine/user_namespaces" && eng.Rootless {
