@@ -138,8 +138,13 @@ func (c *Config) readFile(path string) error {
 }
 
 func (c *Config) decode(b []byte) error {
+	before := *c
 	err := yaml.UnmarshalWithOptions(b, c, yaml.Strict())
 	if err == nil {
+		// The library empties everything for a file that says nothing.
+		if reflect.DeepEqual(*c, Config{}) {
+			*c = before
+		}
 		return nil
 	}
 	var unknown *yaml.UnknownFieldError
