@@ -141,11 +141,13 @@ func accountName(name string, id int) string {
 }
 
 func evalEngineUsers(in *Input, r *Recorder) {
-	good := say("only root and accepted accounts may connect", "仅 root 和已认可的账户可连接")
+	good := say("only root, the owner of a rootless engine and accepted accounts may connect", "仅 root、rootless 引擎的属主和已认可的账户可连接")
 	eachSocket(in, r, good, func(s *model.EngineSocket, ptr string) bool {
 		bad := false
 		for _, u := range s.Users {
-			if u != "root" && !slices.Contains(in.Settings.EngineUsers, u) {
+			// A rootless engine is its owner's own; whoever else gets in has the owner's rights.
+			own := in.Snap.Engine.Rootless && u == s.Owner
+			if u != "root" && !own && !slices.Contains(in.Settings.EngineUsers, u) {
 				bad = true
 				r.Fail(ptr, u, say("account %s may connect to %s, which is as good as root, and is not in assess.engine_users", "账户 %s 可连接 %s（等同 root 权限），且不在 assess.engine_users 中", u, s.Path))
 			}
@@ -156,6 +158,10 @@ func evalEngineUsers(in *Input, r *Recorder) {
 
 func evalEngineTCP(in *Input, r *Recorder) {
 	if noEngine(in, r) || r.Missing(in, "/engine/tcp") {
+		return
+	}
+	if at := in.Snap.Engine.Endpoint; len(in.Snap.Engine.TCP) == 0 && !strings.HasPrefix(at, "unix://") && at != "" {
+		r.Unknown("/engine/endpoint", at, say("the engine is reached at %s; what it asks of clients there was not seen", "引擎通过 %s 访问，无法得知其对客户端的要求", at))
 		return
 	}
 	if len(in.Snap.Engine.TCP) == 0 {

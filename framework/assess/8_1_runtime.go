@@ -216,6 +216,9 @@ func evalNewerImage(in *Input, r *Recorder) {
 	eachContainer(in, r, good, func(c *model.Container, base string) bool {
 		ref := imageref.Parse(c.Workload.Image.Ref)
 		ptr := base + "/workload/image"
+		if containerGap(r, c, base, "/workload/image") {
+			return true
+		}
 		if ref.Name == "" || ref.Digest != "" {
 			return false // the name says one image for good
 		}

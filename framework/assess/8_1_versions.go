@@ -202,6 +202,9 @@ func evalRuntimeUpdates(in *Input, r *Recorder) {
 		if u.Security && isRuntimePackage(in, u.Name) {
 			found = true
 			r.Fail(pointer("host", "updates", i), u.Name, say("%s %s has a security update to %s", "%s %s 有安全更新 %s", u.Name, u.Installed, u.Candidate))
+		} else if slices.Contains(upstreamPackages, u.Name) {
+			found = true
+			r.Warn(pointer("host", "updates", i), u.Name, say("%s %s has an update to %s; its maker's archive does not say whether it is for security", "%s %s 有更新 %s；其厂商软件源未说明是否为安全更新", u.Name, u.Installed, u.Candidate))
 		}
 	}
 	if found {

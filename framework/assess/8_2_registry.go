@@ -40,8 +40,8 @@ func channelChecks() []Check {
 			Title:      say("Registry certificates on this host belong to root", "本机的注册表证书归 root 所有"),
 			References: []string{"CIS Docker 1.6.0 3.7", "CIS Docker 1.6.0 3.8"},
 			Remediation: say(
-				"Give them to root and let nobody write: chown root:root /etc/docker/certs.d/HOST/* && chmod 444 /etc/docker/certs.d/HOST/*",
-				"将其归 root 所有并禁止写入：chown root:root /etc/docker/certs.d/HOST/* && chmod 444 /etc/docker/certs.d/HOST/*"),
+				"Give them to root and let nobody write; the key is for root's eyes only: chown root:root /etc/docker/certs.d/HOST/*; chmod 444 /etc/docker/certs.d/HOST/*.crt /etc/docker/certs.d/HOST/*.cert; chmod 400 /etc/docker/certs.d/HOST/*.key",
+				"将其归 root 所有并禁止写入，私钥仅 root 可读：chown root:root /etc/docker/certs.d/HOST/*；chmod 444 /etc/docker/certs.d/HOST/*.crt /etc/docker/certs.d/HOST/*.cert；chmod 400 /etc/docker/certs.d/HOST/*.key"),
 			Eval: evalRegistryCertificates,
 		},
 	}

@@ -34,11 +34,21 @@ func signatureChecks() []Check {
 }
 
 func evalVerification(in *Input, r *Recorder) {
-	if _, _, ok := in.Control(model.ControlImageTrust); !ok && in.Snap.Engine != nil && in.Snap.Engine.ContentTrust {
-		r.Pass("/engine/content_trust", "", say("content trust refuses unsigned tags at pull", "内容信任在拉取时拒绝未签名的标签"))
-		return
+	_, _, announced := in.Control(model.ControlImageTrust)
+	e, k := in.Snap.Engine, in.Snap.Kubernetes
+	switch {
+	case announced:
+		control(in, r, model.ControlImageTrust, model.CheckFail)
+	case e != nil && e.ContentTrust:
+		r.Warn("/engine/content_trust", "", say("content trust refuses unsigned tags at pull by clients with this setting; others pass it by", "内容信任仅对启用该设置的客户端在拉取时拒绝未签名的标签，其他客户端不受限制"))
+	case r.Missing(in, "/controls"):
+	case e == nil && k == nil:
+		noEngine(in, r)
+	case e == nil && len(k.Webhooks) > 0:
+		r.Unknown("/kubernetes/webhooks", "", say("whether one of %d admission webhooks and policies verifies signatures is not told by the API", "API 无法说明 %d 个准入 Webhook 与策略中是否有验证签名的", len(k.Webhooks)))
+	default:
+		control(in, r, model.ControlImageTrust, model.CheckFail)
 	}
-	control(in, r, model.ControlImageTrust, model.CheckFail)
 }
 
 func evalSignatures(in *Input, r *Recorder) {

@@ -94,10 +94,15 @@ func TestImages(t *testing.T) {
 		}, model.CheckWarn},
 		{"declared", "8.3.a/purpose", nil, model.CheckPass},
 		{"undeclared", "8.3.a/purpose", image(func(i *model.Image) { i.Purpose = "" }), model.CheckWarn},
-		{"nothing verifies", "8.3.b/verification", nil, model.CheckFail},
+		{"nothing verifies", "8.3.b/verification", func(s *model.Snapshot) { s.Engine = &model.Engine{} }, model.CheckFail},
 		{"enforced", "8.3.b/verification", with(model.ControlImageTrust, model.ModeEnforce, nil), model.CheckPass},
 		{"observed", "8.3.b/verification", with(model.ControlImageTrust, model.ModeObserve, nil), model.CheckWarn},
-		{"content trust", "8.3.b/verification", func(s *model.Snapshot) { s.Engine = &model.Engine{ContentTrust: true} }, model.CheckPass},
+		{"content trust", "8.3.b/verification", func(s *model.Snapshot) { s.Engine = &model.Engine{ContentTrust: true} }, model.CheckWarn},
+		{"cluster without webhooks", "8.3.b/verification", func(s *model.Snapshot) { s.Kubernetes = &model.Kubernetes{} }, model.CheckFail},
+		{"cluster with a webhook", "8.3.b/verification", func(s *model.Snapshot) {
+			s.Kubernetes = &model.Kubernetes{Webhooks: []model.KubeWebhook{{Name: "policy"}}}
+		}, model.CheckUnknown},
+		{"engine out of reach", "8.3.b/verification", func(s *model.Snapshot) { s.Gaps = []model.Gap{{Path: "/engine"}} }, model.CheckUnknown},
 		{"controls unread", "8.3.b/verification", func(s *model.Snapshot) { s.Gaps = []model.Gap{{Path: "/controls"}} }, model.CheckUnknown},
 		{"verified", "8.3.b/signatures", nil, model.CheckPass},
 		{"unsigned", "8.3.b/signatures", image(func(i *model.Image) { i.Signature = "unsigned" }), model.CheckFail},

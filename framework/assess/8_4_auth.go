@@ -44,8 +44,8 @@ func authChecks() []Check {
 		{
 			ID: "8.4.d/sudo-log", Severity: model.Low,
 			Title: say("sudo writes a log of its own", "sudo 写入独立日志"),
-			Remediation: say("Run visudo -f /etc/sudoers.d/log with the line: Defaults logfile=/var/log/sudo.log, log_input, log_output",
-				"执行 visudo -f /etc/sudoers.d/log，加入：Defaults logfile=/var/log/sudo.log, log_input, log_output"),
+			Remediation: say("Run visudo -f /etc/sudoers.d/log with the line: Defaults logfile=/var/log/sudo.log, log_output",
+				"执行 visudo -f /etc/sudoers.d/log，加入：Defaults logfile=/var/log/sudo.log, log_output"),
 			Eval: evalSudoLog,
 		},
 		{

@@ -87,7 +87,7 @@ func defaultChecks() []Check {
 			ID: "8.4.e/engine-user-namespaces", Severity: model.Medium,
 			Title:       say("Root in a container is not root on the host", "容器内的 root 不是主机的 root"),
 			References:  []string{benchReference + "2.9", "NIST SP 800-190 4.4.3", "ATT&CK T1611"},
-			Remediation: say("In /etc/docker/daemon.json: { \"userns-remap\": \"default\" }; systemctl restart docker. Or run no container as root.", "在 /etc/docker/daemon.json 中设置：{ \"userns-remap\": \"default\" }；systemctl restart docker。或不以 root 运行任何容器。"),
+			Remediation: say("In /etc/docker/daemon.json: { \"userns-remap\": \"default\" }; systemctl restart docker (the engine then uses another data directory: images, volumes and containers have to be made again). Or run no container as root.", "在 /etc/docker/daemon.json 中设置：{ \"userns-remap\": \"default\" }；systemctl restart docker（引擎将改用另一数据目录，需重新创建镜像、卷和容器）。或不以 root 运行任何容器。"),
 			Eval:        evalUserNamespaces,
 		},
 		{
@@ -175,6 +175,8 @@ func evalDefaultNNP(in *Input, r *Recorder) {
 	e := engineAt(in, r, ptr)
 	switch {
 	case e == nil:
+	case e.Product != "docker":
+		r.NotApplicable("/engine/product", say("%s has no such default; each container is judged by itself", "%s 没有此类默认设置，逐个容器判断", e.Product))
 	case e.NoNewPrivileges:
 		r.Pass(ptr, e.Product, say("no-new-privileges is the default", "no-new-privileges 为默认设置"))
 	default:

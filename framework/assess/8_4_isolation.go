@@ -100,7 +100,7 @@ func kernelRightsChecks() []Check {
 			ID: "8.4.e/image-setuid", Severity: model.Low,
 			Title:       say("Images in use bring no setuid programs that work", "使用中的镜像不含可生效的 setuid 程序"),
 			References:  []string{benchReference + "4.8", "ATT&CK T1548.001"},
-			Remediation: say("In the Dockerfile: RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} + ; or start with --security-opt no-new-privileges", "在 Dockerfile 中加入：RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} + ；或使用 --security-opt no-new-privileges"),
+			Remediation: say("In the Dockerfile: RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} + (or start with --security-opt no-new-privileges)", "在 Dockerfile 中加入：RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} + ；或使用 --security-opt no-new-privileges"),
 			Eval:        evalImageSetuid,
 		},
 	}

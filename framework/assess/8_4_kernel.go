@@ -22,8 +22,8 @@ func kernelChecks() []Check {
 		Check{
 			ID: "8.4.a/mount-options", Severity: model.Low,
 			Title: say("Shared temporary directories allow no setuid programs and no devices", "共享临时目录禁止 setuid 程序和设备文件"),
-			Remediation: say("In /etc/fstab: tmpfs /tmp tmpfs nodev,nosuid,noexec,mode=1777 0 0 and tmpfs /dev/shm tmpfs nodev,nosuid,noexec 0 0; then mount -o remount /tmp /dev/shm",
-				"在 /etc/fstab 中加入：tmpfs /tmp tmpfs nodev,nosuid,noexec,mode=1777 0 0 和 tmpfs /dev/shm tmpfs nodev,nosuid,noexec 0 0，然后执行 mount -o remount"),
+			Remediation: say("In /etc/fstab: tmpfs /tmp tmpfs nodev,nosuid,noexec,mode=1777 0 0 and tmpfs /dev/shm tmpfs nodev,nosuid,noexec 0 0. Then mount -o remount,nodev,nosuid,noexec /dev/shm, and reboot for /tmp",
+				"在 /etc/fstab 中加入：tmpfs /tmp tmpfs nodev,nosuid,noexec,mode=1777 0 0 和 tmpfs /dev/shm tmpfs nodev,nosuid,noexec 0 0，然后执行 mount -o remount,nodev,nosuid,noexec /dev/shm，/tmp 在重启后生效"),
 			Eval: evalMountOptions,
 		},
 		Check{
@@ -59,8 +59,8 @@ func kernelChecks() []Check {
 		Check{
 			ID: "8.4.a/disk-encryption", Severity: model.Low,
 			Title: say("Data at rest is encrypted", "静态数据已加密"),
-			Remediation: say("Put the engine's data directory on LUKS: cryptsetup luksFormat /dev/DISK; cryptsetup open /dev/DISK data; mkfs.ext4 /dev/mapper/data",
-				"将引擎数据目录放在 LUKS 卷上：cryptsetup luksFormat /dev/DISK; cryptsetup open /dev/DISK data; mkfs.ext4 /dev/mapper/data"),
+			Remediation: say("Put the engine's data directory on LUKS, on an empty disk (luksFormat erases it): cryptsetup luksFormat /dev/DISK; cryptsetup open /dev/DISK data; mkfs.ext4 /dev/mapper/data",
+				"将引擎数据目录放在 LUKS 卷上，使用空磁盘（luksFormat 会清除其数据）：cryptsetup luksFormat /dev/DISK; cryptsetup open /dev/DISK data; mkfs.ext4 /dev/mapper/data"),
 			Eval: func(in *Input, r *Recorder) { hardwareEval(in, r, "encrypted_mounts", "disk encryption", encryption) },
 		},
 		Check{

@@ -50,8 +50,8 @@ func minimalChecks() []Check {
 			ID: "8.4.a/engine-file-system", Severity: model.Medium,
 			Title:      say("The engine's data directory is on a file system of its own", "引擎数据目录位于独立的文件系统"),
 			References: []string{benchReference + "1.1.1"},
-			Remediation: say("Move the data directory to a volume of its own: stop the engine, copy /var/lib/docker there and mount it by a line in /etc/fstab: UUID=... /var/lib/docker ext4 defaults,nodev 0 2",
-				"将数据目录迁移到独立的卷：停止引擎，复制 /var/lib/docker，并在 /etc/fstab 中加入：UUID=... /var/lib/docker ext4 defaults,nodev 0 2"),
+			Remediation: say("Move the data directory to a volume of its own: systemctl stop docker docker.socket containerd; mount /dev/DISK /mnt && cp -a /var/lib/docker/. /mnt/ && umount /mnt; add to /etc/fstab: UUID=... /var/lib/docker ext4 defaults 0 2; mount /var/lib/docker; systemctl start docker",
+				"将数据目录迁移到独立的卷：systemctl stop docker docker.socket containerd；mount /dev/DISK /mnt && cp -a /var/lib/docker/. /mnt/ && umount /mnt；在 /etc/fstab 中加入：UUID=... /var/lib/docker ext4 defaults 0 2；mount /var/lib/docker；systemctl start docker"),
 			Eval: evalEngineFileSystem,
 		},
 	}

@@ -39,8 +39,8 @@ func sshdCheck(name string, sev model.Severity, title model.Text, lines string, 
 	return Check{
 		ID: "8.4.d/" + name, Title: title, Severity: sev,
 		References: []string{"NIST SP 800-190 4.5.4", "ATT&CK T1021.004"},
-		Remediation: say("In /etc/ssh/sshd_config.d/10-bulkhead.conf, then sshd -t && systemctl reload ssh:\n%s",
-			"写入 /etc/ssh/sshd_config.d/10-bulkhead.conf，然后执行 sshd -t && systemctl reload ssh：\n%s", lines),
+		Remediation: say("First make sure, in a second session that stays open, that you can sign in without what this takes away. In /etc/ssh/sshd_config.d/10-bulkhead.conf, then sshd -t && systemctl reload ssh (sshd on RHEL and Fedora):\n%s",
+			"请先保持另一会话不断开，并确认更改后仍能登录。写入 /etc/ssh/sshd_config.d/10-bulkhead.conf，然后执行 sshd -t && systemctl reload ssh（RHEL 与 Fedora 为 sshd）：\n%s", lines),
 		Eval: func(in *Input, r *Recorder) {
 			h := hostAt(in, r, "/host/auth/sshd")
 			switch {

@@ -32,7 +32,7 @@ func kubeRightChecks() []Check {
 			ID: "8.5.c/kube-anonymous", Severity: model.Critical, Essential: true,
 			Title:       say("Requests without credentials have no rights", "无凭据的请求没有任何权限"),
 			References:  []string{benchKube + "1.2.1", benchKube + "1.2.6", benchKube + "1.2.8", "ATT&CK T1133"},
-			Remediation: say("In kube-apiserver.yaml: --anonymous-auth=false (or an AuthenticationConfiguration that lets only health paths in) and --authorization-mode=Node,RBAC; kubectl delete clusterrolebinding NAME for grants to system:anonymous.", "在 kube-apiserver.yaml 中设置 --anonymous-auth=false（或用 AuthenticationConfiguration 仅放行健康检查路径）和 --authorization-mode=Node,RBAC；对授予 system:anonymous 的绑定执行 kubectl delete clusterrolebinding NAME。"),
+			Remediation: say("In kube-apiserver.yaml: --authorization-mode=Node,RBAC, and an AuthenticationConfiguration that lets anonymous requests reach /livez, /readyz and /healthz only (--anonymous-auth=false also stops the probes of kubeadm's API server); kubectl delete clusterrolebinding NAME for grants to system:anonymous.", "在 kube-apiserver.yaml 中设置 --authorization-mode=Node,RBAC，并用 AuthenticationConfiguration 仅允许匿名请求访问 /livez、/readyz、/healthz（--anonymous-auth=false 会使 kubeadm 的 API 服务器探针失败）；对授予 system:anonymous 的绑定执行 kubectl delete clusterrolebinding NAME。"),
 			Eval:        evalKubeAnonymous,
 		},
 		{
@@ -46,7 +46,7 @@ func kubeRightChecks() []Check {
 			ID: "8.5.c/kube-admission", Severity: model.High,
 			Title:       say("Admission refuses pods with dangerous rights", "准入控制会拒绝带有危险权限的 Pod"),
 			References:  []string{benchKube + "5.2.1", benchKube + "1.2.10", "NIST SP 800-190 4.4.3", "ATT&CK T1610"},
-			Remediation: say("Run: kubectl label namespace NS pod-security.kubernetes.io/enforce=restricted", "执行：kubectl label namespace NS pod-security.kubernetes.io/enforce=restricted"),
+			Remediation: say("See first what would be refused, by adding --dry-run=server: kubectl label --overwrite namespace NS pod-security.kubernetes.io/enforce=restricted", "先加 --dry-run=server 查看将被拒绝的 Pod，再执行：kubectl label --overwrite namespace NS pod-security.kubernetes.io/enforce=restricted"),
 			Eval:        evalKubeAdmission,
 		},
 	}

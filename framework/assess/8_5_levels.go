@@ -255,6 +255,13 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
+// pins says whether a demand on nodes ("node.labels.LABEL==LEVEL", "LABEL=LEVEL") names the level.
+func pins(demand, label, level string) bool {
+	key, value, ok := strings.Cut(strings.ReplaceAll(demand, " ", ""), "=")
+	value = strings.TrimPrefix(value, "=")
+	return ok && strings.TrimPrefix(key, "node.labels.") == label && value == level
+}
+
 func evalLevelPinned(in *Input, r *Recorder) {
 	label := in.Settings.SensitivityLabel
 	good, all := 0, 0
@@ -264,7 +271,7 @@ func evalLevelPinned(in *Input, r *Recorder) {
 		}
 		all++
 		if slices.ContainsFunc(demands, func(d string) bool {
-			return strings.Contains(d, label) && strings.Contains(d, level) && !strings.Contains(d, "!=")
+			return pins(d, label, level)
 		}) {
 			good++
 			return

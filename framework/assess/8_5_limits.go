@@ -13,7 +13,7 @@ func limitChecks() []Check {
 			ID: "8.5.b/" + name, Severity: sev, Title: title, Remediation: cure,
 			References: []string{benchReference + item, "NIST SP 800-190 4.4.3", "ATT&CK T1499"},
 			Eval: func(in *Input, r *Recorder) {
-				eachKnown(in, r, good, func(p placed) bool {
+				eachWorkload(in, r, good, func(p placed) bool {
 					if has(p) {
 						return false
 					}
@@ -25,7 +25,7 @@ func limitChecks() []Check {
 	}
 	return []Check{
 		limit("memory", "5.11", "/memory_bytes", model.High, say("Memory is limited", "内存受到限制"), say("memory is limited", "已限制内存"), say("memory is not limited", "未限制内存"),
-			say("docker update --memory=256m --memory-swap=256m NAME; in Kubernetes resources.limits.memory.", "docker update --memory=256m --memory-swap=256m NAME；在 Kubernetes 中设置 resources.limits.memory。"),
+			say("See what it uses (docker stats NAME), then set more than that: docker update --memory=512m --memory-swap=512m NAME; in Kubernetes resources.limits.memory.", "先查看用量（docker stats NAME），再设置高于用量的上限：docker update --memory=512m --memory-swap=512m NAME；在 Kubernetes 中设置 resources.limits.memory。"),
 			func(p placed) bool { return p.w.Limits.MemoryBytes > 0 }),
 		limit("cpu", "5.12", "/nano_cpus", model.Medium, say("CPU time is limited or shared by weight", "CPU 时间受限或按权重分配"), say("CPU time is limited or weighted", "已限制 CPU 或设置权重"), say("CPU time is neither limited nor weighted", "未限制 CPU，也未设置权重"),
 			say("docker update --cpus=1 NAME, or --cpu-shares=512; in Kubernetes resources.limits.cpu.", "docker update --cpus=1 NAME，或 --cpu-shares=512；在 Kubernetes 中设置 resources.limits.cpu。"),
@@ -39,7 +39,7 @@ func limitChecks() []Check {
 			ID: "8.5.b/default-ulimits", Severity: model.Low,
 			Title:       say("The engine sets default ulimits", "引擎设置了默认 ulimit"),
 			References:  []string{benchReference + "2.8"},
-			Remediation: say(`In /etc/docker/daemon.json: "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 4096}, "nproc": {"Name": "nproc", "Soft": 1024, "Hard": 2048}}; then systemctl restart docker`, `在 /etc/docker/daemon.json 中设置 "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 4096}, "nproc": {"Name": "nproc", "Soft": 1024, "Hard": 2048}}，然后执行 systemctl restart docker`),
+			Remediation: say(`In /etc/docker/daemon.json: "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 524288}}; then systemctl restart docker`, `在 /etc/docker/daemon.json 中设置 "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 524288}}，然后执行 systemctl restart docker`),
 			Eval:        evalDefaultUlimits,
 		},
 		{
@@ -74,7 +74,7 @@ func evalDefaultUlimits(in *Input, r *Recorder) {
 }
 
 func evalUlimits(in *Input, r *Recorder) {
-	eachKnown(in, r, say("no ulimit of its own, or a limited one", "未自定义 ulimit，或数值有限"), func(p placed) bool {
+	eachWorkload(in, r, say("no ulimit of its own, or a limited one", "未自定义 ulimit，或数值有限"), func(p placed) bool {
 		for _, u := range p.w.Limits.Ulimits {
 			if strings.Contains(u, "-1") || strings.Contains(u, "unlimited") {
 				r.Fail(p.pointer+"/limits/ulimits", p.subject, say("ulimit %s lifts the limit", "ulimit %s 解除了限制", u))

@@ -60,11 +60,3 @@ func swarmManager(in *Input, r *Recorder) *model.Swarm {
 func systemNamespace(name string) bool {
 	return name == "kube-system" || name == "kube-public" || name == "kube-node-lease"
 }
-
-// eachKnown is eachWorkload, with pods that could not be read as unknown also where the engine's containers are known.
-func eachKnown(in *Input, r *Recorder, good model.Text, judge func(p placed) bool) {
-	if g, ok := in.Gap("/kubernetes/pods"); ok && g.Reason != model.GapAbsent {
-		r.Gap("/kubernetes/pods", "", g)
-	}
-	eachWorkload(in, r, good, judge)
-}

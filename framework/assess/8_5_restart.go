@@ -37,7 +37,7 @@ func restartChecks() []Check {
 			References:  []string{benchReference + "5.27"},
 			Remediation: say("docker run --health-cmd='PROGRAM' --health-interval=30s ...; in Kubernetes give the container a livenessProbe or readinessProbe.", "docker run --health-cmd='PROGRAM' --health-interval=30s ...；在 Kubernetes 中为容器配置 livenessProbe 或 readinessProbe。"),
 			Eval: func(in *Input, r *Recorder) {
-				eachKnown(in, r, say("health is checked", "已配置健康检查"), func(p placed) bool {
+				eachWorkload(in, r, say("health is checked", "已配置健康检查"), func(p placed) bool {
 					if p.w.HasHealthcheck || runsOnce(in, p) {
 						return false
 					}
@@ -93,7 +93,7 @@ func runsOnce(in *Input, p placed) bool {
 }
 
 func evalRestartPolicy(in *Input, r *Recorder) {
-	eachKnown(in, r, say("restarted or replaced after a failure", "故障后会重启或被替换"), func(p placed) bool {
+	eachWorkload(in, r, say("restarted or replaced after a failure", "故障后会重启或被替换"), func(p placed) bool {
 		if pod, _ := podOf(in, p); pod != nil {
 			if pod.Owner == "" {
 				r.Fail(p.base, p.subject, say("no controller replaces the pod when its node fails", "节点故障时没有控制器替换该 Pod"))
@@ -103,6 +103,10 @@ func evalRestartPolicy(in *Input, r *Recorder) {
 		if orchestrated(p) || (p.w.Restart != "" && p.w.Restart != "no") {
 			return false
 		}
+		if unit := p.w.Labels["PODMAN_SYSTEMD_UNIT"]; unit != "" {
+			r.Warn(p.pointer+"/labels", p.subject, say("the unit %s runs the container; whether it restarts it (Restart=) was not read", "容器由单元 %s 运行；未读取其是否自动重启（Restart=）", unit))
+			return true
+		}
 		r.Fail(p.pointer+"/restart", p.subject, say("nothing restarts the container after a failure", "容器故障后不会被重启"))
 		return true
 	})
@@ -111,7 +115,7 @@ func evalRestartPolicy(in *Input, r *Recorder) {
 func evalRestartLimit(in *Input, r *Recorder) {
 	most := in.Settings.RestartMax
 	good := say("at most %d restarts after failures, or paced by an orchestrator", "故障重启不超过 %d 次，或由编排系统控制节奏", most)
-	eachKnown(in, r, good, func(p placed) bool {
+	eachWorkload(in, r, good, func(p placed) bool {
 		ptr := p.pointer + "/restart"
 		switch {
 		case p.container == nil || orchestrated(p):
@@ -163,7 +167,7 @@ func evalImageHealth(in *Input, r *Recorder) {
 const manyRestarts = 10
 
 func evalHealthy(in *Input, r *Recorder) {
-	eachKnown(in, r, say("neither unhealthy nor failing again and again", "状态正常，未反复失败"), func(p placed) bool {
+	eachWorkload(in, r, say("neither unhealthy nor failing again and again", "状态正常，未反复失败"), func(p placed) bool {
 		state, restarts := "", 0
 		if c := p.container; c != nil {
 			state, restarts = c.Health, c.Restarts

@@ -22,7 +22,7 @@ func signInChecks() []Check {
 			ID: "8.5.d/local", Severity: model.Medium,
 			Title:       say("Accounts that manage containers have more than a password", "可管理容器的账户不仅凭密码认证"),
 			References:  []string{"NIST SP 800-190 4.3.2", "ATT&CK T1078.003"},
-			Remediation: say("Add to /etc/pam.d/login and /etc/pam.d/sudo: auth required pam_u2f.so; or lock the password and sign in with keys: passwd -l USER", "在 /etc/pam.d/login 与 /etc/pam.d/sudo 中加入：auth required pam_u2f.so；或锁定密码并使用密钥登录：passwd -l USER"),
+			Remediation: say("Register a security key for each account first (pamu2fcfg > ~/.config/Yubico/u2f_keys), then add to /etc/pam.d/login and /etc/pam.d/sudo: auth required pam_u2f.so; or lock the password and sign in with keys: passwd -l USER", "先为每个账户登记安全密钥（pamu2fcfg > ~/.config/Yubico/u2f_keys），再在 /etc/pam.d/login 与 /etc/pam.d/sudo 中加入：auth required pam_u2f.so；或锁定密码并使用密钥登录：passwd -l USER"),
 			Eval:        evalLocalFactors,
 		},
 		{
@@ -43,7 +43,7 @@ func signInChecks() []Check {
 			ID: "8.5.d/control-plane", Severity: model.High,
 			Title:       say("The product's own control plane asks administrators for a second factor", "本产品的控制平面要求管理员使用第二因素"),
 			References:  []string{"NIST SP 800-190 4.3.2"},
-			Remediation: say("Set second_factor: required for administrators in the control plane's configuration.", "在控制平面配置中为管理员设置 second_factor: required。"),
+			Remediation: say("Require a second factor for administrators in the control plane; its status file then says second_factor: required (docs/controls.md).", "在控制平面中要求管理员使用第二因素；其状态文件随后会写明 second_factor: required（见 docs/controls.md）。"),
 			Eval:        evalControlPlaneFactor,
 		},
 	}

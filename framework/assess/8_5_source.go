@@ -47,7 +47,7 @@ func sourceChecks() []Check {
 			ID: "8.5.a/swarm-unneeded", Severity: model.Medium,
 			Title:       say("Swarm mode is off unless it is used", "未使用时不启用 Swarm 模式"),
 			References:  []string{benchReference + "5.1"},
-			Remediation: say("Leave the swarm: docker swarm leave --force", "退出 Swarm：docker swarm leave --force"),
+			Remediation: say("Leave the swarm, which deletes its secrets and configs with the last manager: docker swarm leave --force. Where there are other managers, first: docker node demote NODE", "退出 Swarm（最后一个管理节点退出时会删除其机密与配置）：docker swarm leave --force。如有其他管理节点，先执行 docker node demote NODE"),
 			Eval:        evalSwarmUnneeded,
 		},
 	}

@@ -14,7 +14,7 @@ func swarmRightChecks() []Check {
 			ID: "8.5.c/swarm-secrets", Severity: model.High,
 			Title:       say("Services get secrets from the swarm, not from their environment", "服务通过 Swarm 机密而非环境变量获取敏感信息"),
 			References:  []string{benchReference + "7.4", "ATT&CK T1552.007"},
-			Remediation: say("Run: printf VALUE | docker secret create NAME -; docker service update --env-rm VAR --secret-add NAME SERVICE", "执行：printf VALUE | docker secret create NAME -；docker service update --env-rm VAR --secret-add NAME SERVICE"),
+			Remediation: say("Run: docker secret create NAME FILE; docker service update --env-rm VAR --secret-add NAME SERVICE", "执行：docker secret create NAME FILE；docker service update --env-rm VAR --secret-add NAME SERVICE"),
 			Eval:        evalSwarmSecrets,
 		},
 		{

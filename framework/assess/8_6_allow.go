@@ -61,7 +61,11 @@ func evalEngineRules(in *Input, r *Recorder) {
 	if !engineSide(in, r, "/engine/iptables") {
 		return
 	}
-	if on := in.Snap.Engine.IPTables; on != nil && !*on {
+	switch on := in.Snap.Engine.IPTables; {
+	case on == nil && in.Snap.Engine.Product != "docker":
+		r.NotApplicable("/engine/product", say("%s has no setting that keeps it from writing rules", "%s 没有禁止写入规则的设置", in.Snap.Engine.Product))
+		return
+	case on != nil && !*on:
 		r.Fail("/engine/iptables", "", say("iptables is off: published ports and isolation between bridges have no rules", "iptables 已关闭：发布的端口和网桥间隔离没有规则"))
 		return
 	}
@@ -83,6 +87,10 @@ func evalForwardPolicy(in *Input, r *Recorder) {
 	judge := func(ptr, subject, policy string) {
 		if policy == "drop" {
 			r.Pass(ptr, subject, say("the policy is drop", "策略为丢弃"))
+			return
+		}
+		if slices.ContainsFunc(fw.Tables, func(t model.FirewallTable) bool { return t.Name == "firewalld" }) {
+			r.Unknown(ptr, subject, say("firewalld decides in chains of its own, which were not read", "由 firewalld 在其自有链中决定，未读取这些链"))
 			return
 		}
 		if policy == "" {
@@ -127,6 +135,8 @@ func evalBridgeFilter(in *Input, r *Recorder) {
 		r.Fail(ptr, "", say("br_netfilter is not loaded, so that rules do not see packets within a bridge", "未加载 br_netfilter，规则看不到网桥内部的数据包"))
 	case !*fw.BridgeNFCallIPTables:
 		r.Fail(ptr, "", say("net.bridge.bridge-nf-call-iptables is 0", "net.bridge.bridge-nf-call-iptables 为 0"))
+	case slices.ContainsFunc(sharedBridges(in), func(j joined) bool { return j.net.IPv6 }) && (fw.BridgeNFCallIP6Tables == nil || !*fw.BridgeNFCallIP6Tables):
+		r.Fail("/firewall/bridge_nf_call_ip6tables", "", say("net.bridge.bridge-nf-call-ip6tables is not 1", "net.bridge.bridge-nf-call-ip6tables 不为 1"))
 	default:
 		r.Pass(ptr, "", say("net.bridge.bridge-nf-call-iptables is 1", "net.bridge.bridge-nf-call-iptables 为 1"))
 	}

@@ -178,5 +178,5 @@ kind: NetworkPolicy
 metadata: {name: default-deny}
 spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
 EOF`
-	return say("Deny by default and allow what is needed: %[1]s", "默认拒绝，再按需放行：%[1]s", policy)
+	return say("First allow what is needed, name resolution (UDP and TCP port 53 to kube-system) too, then deny the rest: %[1]s", "先放行所需流量（包括到 kube-system 的 DNS：UDP 与 TCP 53 端口），再默认拒绝其余：%[1]s", policy)
 }

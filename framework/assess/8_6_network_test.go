@@ -45,7 +45,8 @@ func TestNetworkChecks(t *testing.T) {
 		{"8.6.1.a/user-bridges", na, []func(*model.Snapshot){openBoth, lone}},
 		{"8.6.1.a/user-bridges", unk, []func(*model.Snapshot){netGap("/containers")}},
 		{"8.6.1.b/access-control", pass, nil},
-		{"8.6.1.b/access-control", pass, []func(*model.Snapshot){openBoth}},
+		{"8.6.1.b/access-control", warn, []func(*model.Snapshot){openBoth}},
+		{"8.6.1.b/access-control", pass, []func(*model.Snapshot){openBoth, segmentation}},
 		{"8.6.1.b/access-control", fail, []func(*model.Snapshot){bareRules}},
 		{"8.6.1.b/access-control", na, []func(*model.Snapshot){bareRules, lone}},
 		{"8.6.1.b/rate-limit", pass, []func(*model.Snapshot){openBoth}},
@@ -94,7 +95,7 @@ func TestNetworkChecks(t *testing.T) {
 		{"8.6.2.b/host-firewall", pass, []func(*model.Snapshot){noRules}},
 		{"8.6.2.b/host-firewall", pass, []func(*model.Snapshot){everywhere}},
 		{"8.6.2.b/host-firewall", fail, []func(*model.Snapshot){everywhere, noRules}},
-		{"8.6.2.b/host-firewall", pass, []func(*model.Snapshot){everywhere, noRules, func(s *model.Snapshot) {
+		{"8.6.2.b/host-firewall", warn, []func(*model.Snapshot){everywhere, noRules, func(s *model.Snapshot) {
 			s.Firewall.Tables = []model.FirewallTable{{Family: "inet", Name: "filter", Chains: 1, Rules: 3}}
 		}}},
 		{"8.6.2.b/host-firewall", fail, []func(*model.Snapshot){everywhere, noRules, func(s *model.Snapshot) {

@@ -56,8 +56,8 @@ func outsideChecks() []Check {
 			ID: "8.6.2.b/vxlan", Severity: model.High,
 			Title:      say("Overlay packets are taken from known peers only", "仅接受来自已知对端的覆盖网络数据包"),
 			References: []string{"ATT&CK T1599"},
-			Remediation: say("For each node: iptables -I INPUT -p udp --dport 4789 -s NODE -j ACCEPT; then iptables -A INPUT -p udp --dport 4789 -j DROP.",
-				"对每个节点执行：iptables -I INPUT -p udp --dport 4789 -s NODE -j ACCEPT；再执行 iptables -A INPUT -p udp --dport 4789 -j DROP。"),
+			Remediation: say("iptables -I INPUT -p udp --dport 4789 -j DROP; then for each node: iptables -I INPUT -p udp --dport 4789 -s NODE -j ACCEPT.",
+				"iptables -I INPUT -p udp --dport 4789 -j DROP；再对每个节点执行 iptables -I INPUT -p udp --dport 4789 -s NODE -j ACCEPT。"),
 			Eval: evalVXLAN,
 		},
 	}
@@ -136,8 +136,12 @@ func evalHostFirewall(in *Input, r *Recorder) {
 	if undecided(in, r, "/firewall", "", "/firewall", "/controls") {
 		return
 	}
+	if fw := in.Snap.Firewall; fw != nil && fw.DockerUserRules > 0 {
+		r.Pass("/firewall/docker_user_rules", "", say("DOCKER-USER has %d rules of the operator", "DOCKER-USER 有 %d 条运维方规则", fw.DockerUserRules))
+		return
+	}
 	if ptr, what, ok := ownRules(in.Snap.Firewall); ok {
-		r.Pass(ptr, "", what)
+		r.Warn(ptr, "", what)
 		return
 	}
 	for _, p := range open {
@@ -145,19 +149,21 @@ func evalHostFirewall(in *Input, r *Recorder) {
 	}
 }
 
-// ownRules looks for rules that the operator put before the engine's: in DOCKER-USER or in a table of his own.
+// othersTables are tables that programs keep for themselves: they let published ports through, or filter nothing that
+// is forwarded. A name that starts with "docker" is the engine's.
+var othersTables = []string{
+	"nat", "mangle", "raw", "security", "docker*", "netavark", "firewalld", "libvirt*", "kube-proxy", "f2b-table", "fail2ban*", "bulkhead*",
+}
+
+// ownRules looks for a table of the operator's, beside the engine's. How far its rules reach is not known.
 func ownRules(fw *model.Firewall) (ptr string, what model.Text, ok bool) {
 	if fw == nil {
 		return "", model.Text{}, false
 	}
-	if fw.DockerUserRules > 0 {
-		return "/firewall/docker_user_rules", say("DOCKER-USER has %d rules of the operator", "DOCKER-USER 有 %d 条运维方规则", fw.DockerUserRules), true
-	}
 	for i, t := range fw.Tables {
-		foreign := slices.Contains([]string{"nat", "mangle", "raw", "security"}, t.Name) || strings.HasPrefix(t.Name, "docker") ||
-			t.Name == "filter" && t.Family != "inet"
+		foreign := matchesAny(othersTables, t.Name) || t.Name == "filter" && t.Family != "inet"
 		if !foreign && t.Rules > 0 && (t.Family == "inet" || t.Family == "ip" || t.Family == "bridge" || t.Family == "netdev") {
-			return pointer("firewall", "tables", i), say("the table %s %s has %d rules", "表 %s %s 有 %d 条规则", t.Family, t.Name, t.Rules), true
+			return pointer("firewall", "tables", i), say("the table %s %s has %d rules; whether they cover published ports was not read", "表 %s %s 有 %d 条规则；未读取其是否覆盖已发布的端口", t.Family, t.Name, t.Rules), true
 		}
 	}
 	return "", model.Text{}, false
@@ -209,6 +215,10 @@ func declares(entry, want string, port int) bool {
 
 func evalUserlandProxy(in *Input, r *Recorder) {
 	if !engineSide(in, r, "/engine/userland_proxy") {
+		return
+	}
+	if e := in.Snap.Engine; e.UserlandProxy == nil && e.Product != "docker" {
+		r.NotApplicable("/engine/product", say("%s has no such setting", "%s 没有此设置", e.Product))
 		return
 	}
 	if on := in.Snap.Engine.UserlandProxy; on == nil || *on {

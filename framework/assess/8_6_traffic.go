@@ -142,7 +142,7 @@ func evalAccessControl(in *Input, r *Recorder) {
 		return
 	}
 	if fw := in.Snap.Firewall; fw != nil && fw.DockerUserRules > 0 {
-		r.Pass("/firewall/docker_user_rules", "DOCKER-USER", say("%d rules of the operator", "%d 条运维方规则", fw.DockerUserRules))
+		r.Warn("/firewall/docker_user_rules", "DOCKER-USER", say("%d rules of the operator; whether they stand between containers of one bridge was not read", "%d 条运维方规则；未读取其是否限制同一网桥内的容器", fw.DockerUserRules))
 		return
 	}
 	for _, j := range open {

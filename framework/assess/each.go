@@ -47,7 +47,7 @@ func (in *Input) workloads(system bool) []placed {
 	if k := in.Snap.Kubernetes; k != nil {
 		for i := range k.Pods {
 			p := &k.Pods[i]
-			if p.Namespace == "kube-system" && !system {
+			if p.Namespace == "kube-system" && !system || p.Phase == "Succeeded" || p.Phase == "Failed" {
 				continue
 			}
 			for j := range p.Containers {
@@ -96,8 +96,12 @@ func eachWorkload(in *Input, r *Recorder, good model.Text, judge func(p placed) 
 	passRest(r, "/containers", fine, len(all), good)
 }
 
-// missingWorkloads records a gap over all containers, unless a cluster gave workloads instead.
+// missingWorkloads records a gap over all containers, unless a cluster gave workloads instead. Pods that could not be
+// read are unknown beside the engine's containers, which are judged all the same.
 func missingWorkloads(in *Input, r *Recorder) bool {
+	if g, ok := in.Gap("/kubernetes/pods"); ok && g.Reason != model.GapAbsent && g.Path != "" && g.Path != "/" {
+		r.Gap("/kubernetes/pods", "", g)
+	}
 	if in.Snap.Kubernetes != nil && len(in.Snap.Kubernetes.Pods) > 0 && len(in.Snap.Containers) == 0 {
 		return false
 	}
@@ -122,6 +126,6 @@ func control(in *Input, r *Recorder, name string, absent model.CheckStatus) {
 		r.Warn(pointer("controls", i), name, say("%s runs in mode %s only", "%s 仅以 %s 模式运行", name, string(c.Mode)))
 	case r.Missing(in, "/controls"):
 	default:
-		r.add(absent, "/controls", name, say("%s does not run on this node", "本节点未运行 %s", name))
+		r.add(absent, "/controls", name, say("%s does not run on this node: /run/bulkhead/controls/%[1]s.json is missing (docs/controls.md)", "本节点未运行 %s：没有 /run/bulkhead/controls/%[1]s.json（见 docs/controls.md）", name))
 	}
 }
