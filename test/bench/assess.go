@@ -40,7 +40,7 @@ func assessBench(ctx context.Context, bin string, containers int) (lines []line,
 		return nil, err
 	}
 	defer func() {
-		stop, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		stop, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if stopErr := e.Stop(stop); err == nil {
 			err = stopErr

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 )
 
 // StartFleet makes the images and networks and starts the members of the fleet; only limits it to these names (none:
@@ -146,11 +147,16 @@ func StartMany(ctx context.Context, cli *client.Client, n int) error {
 	if err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(4)
 	for i := range n {
 		m := Member{Name: fmt.Sprintf("many-%04d", i)}
-		if err := start(ctx, cli, m, ids); err != nil {
-			return fmt.Errorf("container %s: %w", m.Name, err)
-		}
+		group.Go(func() error {
+			if err := start(ctx, cli, m, ids); err != nil {
+				return fmt.Errorf("container %s: %w", m.Name, err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return group.Wait()
 }

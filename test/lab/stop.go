@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
@@ -65,29 +66,32 @@ func (e *Engine) Stop(ctx context.Context) error {
 
 // empty removes containers and networks through the engine, which then takes back their rules and interfaces itself.
 func (e *Engine) empty(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute) // a hundred containers on a busy machine
 	defer cancel()
 	cli, err := e.Client()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = cli.Close() }()
-	var errs []error
 	_, err = cli.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true})
 	_ = err // an engine outside a swarm refuses, which is what is wanted
 	list, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true})
 	if err != nil {
 		return err
 	}
+	var group errgroup.Group
+	group.SetLimit(8)
 	for _, c := range list.Items {
-		if _, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
-			errs = append(errs, err)
-		}
+		group.Go(func() error {
+			_, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+			return err
+		})
 	}
+	err = group.Wait()
 	if e.state.Private {
-		return errors.Join(errs...) // its networks go with its namespace
+		return err // its networks go with its namespace
 	}
-	return errors.Join(append(errs, removeNetworks(ctx, cli))...)
+	return errors.Join(err, removeNetworks(ctx, cli))
 }
 
 // removeNetworks removes all but the engine's own networks.
