@@ -55,6 +55,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	if containerd > 0 {
 		end(containerd, startTime(containerd))
 	}
+	endShims(e.dir)
 	errs = append(errs, unmountBelow(e.dir), takeBackNetwork(e.state))
 	for _, name := range []string{"state.json", "docker.sock", "dockerd.pid"} {
 		if err := os.Remove(filepath.Join(e.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
