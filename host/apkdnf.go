@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -179,7 +180,7 @@ func offerAdvisories(ctx context.Context, r io.Reader, o *offers) error {
 			return ctx.Err()
 		}
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

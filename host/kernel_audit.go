@@ -17,7 +17,7 @@ func askKernelAudit() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("kernel audit: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
 		return false, fmt.Errorf("kernel audit: %w", err)
 	}

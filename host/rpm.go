@@ -41,7 +41,7 @@ func (h *Host) eachRPM(ctx context.Context, name string, f func(*rpmdb.PackageIn
 	if err != nil {
 		return fmt.Errorf("copy of %s: %w", name, err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	at := filepath.Join(dir, filepath.Base(name))
 	if err := h.copyFile(name, at); err != nil {
 		return err
@@ -82,12 +82,12 @@ func readRPM(ctx context.Context, file string, f func(*rpmdb.PackageInfo)) (err 
 	}()
 	db, err := rpmdb.Open(file)
 	if err != nil {
-		return fmt.Errorf("open rpm database: %v: %w", err, errMalformed)
+		return fmt.Errorf("open rpm database: %w: %w", errMalformed, err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	found, err := db.ListPackagesWithContext(ctx)
 	if err != nil {
-		return fmt.Errorf("read rpm database: %v: %w", err, errMalformed)
+		return fmt.Errorf("read rpm database: %w: %w", errMalformed, err)
 	}
 	for _, p := range found {
 		if p.Name != "gpg-pubkey" {

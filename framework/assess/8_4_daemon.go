@@ -157,14 +157,21 @@ func evalUserNamespaces(in *Input, r *Recorder) {
 	if r.Missing(in, "/containers") {
 		return
 	}
-	root := 0
+	root, unread := 0, 0
 	for _, p := range in.workloads(true) {
+		if p.container != nil && containerGap(r, p.container, p.base, "/workload") {
+			unread++
+			continue
+		}
 		if hostRoot(in, p) {
 			root++
 		}
 	}
 	if root > 0 {
 		r.Fail(ptr, e.Product, say("users are not remapped and %d workloads run as root", "用户未重映射，且有 %d 个工作负载以 root 运行", root))
+		return
+	}
+	if unread > 0 {
 		return
 	}
 	r.Pass(ptr, e.Product, say("users are not remapped, and no workload runs as root", "用户未重映射，但没有工作负载以 root 运行"))

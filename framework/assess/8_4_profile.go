@@ -96,7 +96,7 @@ var (
 		"lightdm", "plasma-desktop", "plasma-workspace", "xfce4", "task-*-desktop", "firefox*", "chromium", "libreoffice-core",
 	}
 	legacyPackages = []string{
-		"telnetd", "telnet-server", "inetutils-telnetd", "rsh-server", "rsh-redone-server", "inetutils-inetd", "rsh-client",
+		"telnetd", "telnet-server", "inetutils-telnetd", "rsh-server", "rsh-redone-server", "inetutils-inetd",
 		"talkd", "talk-server", "fingerd", "finger-server", "tftpd", "tftpd-hpa", "atftpd", "tftp-server", "nis", "ypserv",
 		"ypbind", "xinetd", "openbsd-inetd", "ftpd", "inetutils-ftpd",
 	}

@@ -17,8 +17,10 @@ func TestExecIsSeen(t *testing.T) {
 		return s
 	}
 	wantAll(t, "8.5.c/exec", "/host/audit_rules", []statusCase{
-		{"nothing", warn, with("")}, {"watch", pass, with("-w /usr/bin/docker -p x -k docker")},
-		{"writes only", warn, with("-w /usr/bin/docker -p wa -k docker")}, {"other", warn, with("-w /usr/bin/dockerd -p x")},
+		{"nothing", warn, with("")},
+		{"watch", pass, with("-w /usr/bin/docker -p x -k docker")},
+		{"writes only", warn, with("-w /usr/bin/docker -p wa -k docker")},
+		{"other", warn, with("-w /usr/bin/dockerd -p x")},
 		{"syscall", pass, with("-a always,exit -F path=/usr/bin/docker -F perm=x -k docker")},
 		{"guard", pass, with("", model.Control{Name: model.ControlDaemonGuard, Mode: model.ModeEnforce})},
 		{"guard observes", warn, with("", model.Control{Name: model.ControlDaemonGuard, Mode: model.ModeObserve})},
@@ -38,13 +40,17 @@ func TestKubeRights(t *testing.T) {
 		return cluster(model.Kubernetes{Bindings: []model.KubeBinding{{Name: "b", Namespace: ns, Role: "r", Subjects: []string{who}, Powers: powers}}})
 	}
 	wantAll(t, "8.5.c/kube-admins", "/kubernetes/bindings", []statusCase{
-		{"masters", pass, grant("", "Group/system:masters", "cluster-admin")}, {"person", fail, grant("", "User/eve", "cluster-admin")},
-		{"in a namespace", pass, grant("shop", "User/bob", "cluster-admin")}, {"escalate", fail, grant("", "User/eve", "escalate")},
-		{"both wildcards", fail, grant("", "User/eve", "wildcard-resources", "wildcard-verbs")}, {"verbs of one kind", pass, grant("", "User/eve", "wildcard-verbs")},
+		{"masters", pass, grant("", "Group/system:masters", "cluster-admin")},
+		{"person", fail, grant("", "User/eve", "cluster-admin")},
+		{"in a namespace", pass, grant("shop", "User/bob", "cluster-admin")},
+		{"escalate", fail, grant("", "User/eve", "escalate")},
+		{"both wildcards", fail, grant("", "User/eve", "wildcard-resources", "wildcard-verbs")},
+		{"verbs of one kind", pass, grant("", "User/eve", "wildcard-verbs")},
 		{"none", na, plain(model.Engine{})},
 	})
 	wantAll(t, "8.5.c/kube-powers", "/kubernetes/bindings", []statusCase{
-		{"nothing", pass, cluster(model.Kubernetes{})}, {"secrets", warn, grant("", "ServiceAccount/shop/web", "secrets")},
+		{"nothing", pass, cluster(model.Kubernetes{})},
+		{"secrets", warn, grant("", "ServiceAccount/shop/web", "secrets")},
 		{"in a namespace", pass, grant("shop", "ServiceAccount/shop/web", "secrets")},
 		{"system", pass, grant("", "ServiceAccount/kube-system/cni", "secrets")},
 	})
@@ -54,8 +60,10 @@ func TestKubeRights(t *testing.T) {
 		return cluster(k)
 	}
 	wantAll(t, "8.5.c/kube-anonymous", "/kubernetes/anonymous_auth", []statusCase{
-		{"refused", pass, asked(&no, &no, model.Kubernetes{})}, {"let in", warn, asked(&yes, &no, model.Kubernetes{})},
-		{"rights", fail, asked(&yes, &yes, model.Kubernetes{})}, {"not asked", unk, cluster(model.Kubernetes{})},
+		{"refused", pass, asked(&no, &no, model.Kubernetes{})},
+		{"let in", warn, asked(&yes, &no, model.Kubernetes{})},
+		{"rights", fail, asked(&yes, &yes, model.Kubernetes{})},
+		{"not asked", unk, cluster(model.Kubernetes{})},
 		{"granted", fail, asked(&no, &no, model.Kubernetes{Bindings: []model.KubeBinding{{Powers: []string{"anonymous"}}}})},
 		{"always allow", fail, asked(&no, &no, model.Kubernetes{APIServerFlags: []model.KeyVal{{Key: "authorization-mode", Value: "AlwaysAllow"}}})},
 		{"rbac", pass, asked(&no, &no, model.Kubernetes{APIServerFlags: []model.KeyVal{{Key: "authorization-mode", Value: "Node,RBAC"}}})},
@@ -64,14 +72,18 @@ func TestKubeRights(t *testing.T) {
 		return podWith(model.KubePod{ServiceAccount: account, AutomountToken: true}, model.Workload{})
 	}
 	wantAll(t, "8.5.c/kube-tokens", "/kubernetes/pods", []statusCase{
-		{"own", pass, token("web")}, {"default", fail, token("default")}, {"none", pass, podWith(model.KubePod{}, model.Workload{})},
+		{"own", pass, token("web")},
+		{"default", fail, token("default")},
+		{"none", pass, podWith(model.KubePod{}, model.Workload{})},
 		{"no pod", na, cluster(model.Kubernetes{})},
 	})
 	ns := func(level string, hooks ...model.KubeWebhook) model.Snapshot {
 		return cluster(model.Kubernetes{Namespaces: []model.KubeNS{{Name: "kube-system"}, {Name: "shop", PodSecurity: level}}, Webhooks: hooks})
 	}
 	wantAll(t, "8.5.c/kube-admission", "/kubernetes/namespaces", []statusCase{
-		{"restricted", pass, ns("restricted")}, {"none", fail, ns("")}, {"privileged", fail, ns("privileged")},
+		{"restricted", pass, ns("restricted")},
+		{"none", fail, ns("")},
+		{"privileged", fail, ns("privileged")},
 		{"policy", warn, ns("", model.KubeWebhook{Kind: "policy", FailurePolicy: "Fail"})},
 		{"webhook that may be passed by", fail, ns("", model.KubeWebhook{Kind: "validating", FailurePolicy: "Ignore"})},
 		{"mutating only", fail, ns("", model.KubeWebhook{Kind: "mutating", FailurePolicy: "Fail"})},
@@ -95,8 +107,11 @@ func TestSwarmRights(t *testing.T) {
 	days := func(n int) model.Snapshot { return manager(model.Swarm{CertExpiry: time.Duration(n) * 24 * time.Hour}) }
 	wantAll(t, "8.5.c/swarm-certificates", "/swarm", []statusCase{{"90", pass, days(90)}, {"91", fail, days(91)}, {"unread", unk, days(0)}})
 	wantAll(t, "8.5.c/swarm-ca", "/swarm", []statusCase{
-		{"young", pass, manager(model.Swarm{CACreated: caseTime.AddDate(-1, 0, 0)})}, {"old", warn, manager(model.Swarm{CACreated: caseTime.AddDate(-4, 0, 0)})},
-		{"rotating", pass, manager(model.Swarm{RootRotation: true})}, {"external", pass, manager(model.Swarm{ExternalCA: true})}, {"unread", unk, manager(model.Swarm{})},
+		{"young", pass, manager(model.Swarm{CACreated: caseTime.AddDate(-1, 0, 0)})},
+		{"old", warn, manager(model.Swarm{CACreated: caseTime.AddDate(-4, 0, 0)})},
+		{"rotating", pass, manager(model.Swarm{RootRotation: true})},
+		{"external", pass, manager(model.Swarm{ExternalCA: true})},
+		{"unread", unk, manager(model.Swarm{})},
 	})
 	at := func(addr string, cards int) model.Snapshot {
 		s := manager(model.Swarm{ListenAddress: addr})
@@ -107,8 +122,11 @@ func TestSwarmRights(t *testing.T) {
 		return s
 	}
 	wantAll(t, "8.5.c/swarm-address", "/swarm", []statusCase{
-		{"own", pass, at("10.0.0.1:2377", 2)}, {"every", fail, at("0.0.0.0:2377", 2)}, {"every v6", fail, at("[::]:2377", 2)},
-		{"one card", warn, at("10.0.0.1:2377", 1)}, {"unread", unk, at("", 1)},
+		{"own", pass, at("10.0.0.1:2377", 2)},
+		{"every", fail, at("0.0.0.0:2377", 2)},
+		{"every v6", fail, at("[::]:2377", 2)},
+		{"one card", warn, at("10.0.0.1:2377", 1)},
+		{"unread", unk, at("", 1)},
 	})
 }
 
@@ -123,7 +141,8 @@ func TestSSHFactors(t *testing.T) {
 		return s
 	}
 	wantAll(t, "8.5.d/ssh", "/host/auth/sshd", []statusCase{
-		{"defaults", fail, with("")}, {"keys", warn, with("", "passwordauthentication", "no", "kbdinteractiveauthentication", "no")},
+		{"defaults", fail, with("")},
+		{"keys", warn, with("", "passwordauthentication", "no", "kbdinteractiveauthentication", "no")},
 		{"two methods", pass, with("", "authenticationmethods", "publickey,keyboard-interactive")},
 		{"two passwords", fail, with("", "authenticationmethods", "password,keyboard-interactive")},
 		{"one of two lists is weak", fail, with("", "authenticationmethods", "publickey,password password")},
@@ -146,15 +165,20 @@ func TestLocalFactors(t *testing.T) {
 	locked, set := admin, admin
 	locked.Password, set.Password = "locked", "set"
 	wantAll(t, "8.5.d/local", "/host/users", []statusCase{
-		{"locked", pass, with(locked, "pam_unix.so")}, {"password", warn, with(set, "pam_unix.so")}, {"factor", pass, with(set, "pam_unix.so pam_u2f.so")},
-		{"unread", unk, with(admin, "pam_unix.so")}, {"nobody", na, with(model.User{Name: "x", UID: 5}, "")},
+		{"locked", pass, with(locked, "pam_unix.so")},
+		{"password", warn, with(set, "pam_unix.so")},
+		{"factor", pass, with(set, "pam_unix.so pam_u2f.so")},
+		{"unread", unk, with(admin, "pam_unix.so")},
+		{"nobody", na, with(model.User{Name: "x", UID: 5}, "")},
 	})
 }
 
 func TestOtherSignIns(t *testing.T) {
 	wantAll(t, "8.5.d/kube-users", "/kubernetes/auth_methods", []statusCase{
-		{"exec", pass, cluster(model.Kubernetes{AuthMethods: []string{"exec"}})}, {"certificate", warn, cluster(model.Kubernetes{AuthMethods: []string{"client-certificate"}})},
-		{"basic", fail, cluster(model.Kubernetes{AuthMethods: []string{"basic"}})}, {"nothing", fail, cluster(model.Kubernetes{})},
+		{"exec", pass, cluster(model.Kubernetes{AuthMethods: []string{"exec"}})},
+		{"certificate", warn, cluster(model.Kubernetes{AuthMethods: []string{"client-certificate"}})},
+		{"basic", fail, cluster(model.Kubernetes{AuthMethods: []string{"basic"}})},
+		{"nothing", fail, cluster(model.Kubernetes{})},
 		{"token file", fail, cluster(model.Kubernetes{AuthMethods: []string{"exec"}, APIServerFlags: []model.KeyVal{{Key: "token-auth-file", Value: "/x"}}})},
 		{"none", na, plain(model.Engine{})},
 	})

@@ -20,14 +20,23 @@ func TestRestart(t *testing.T) {
 	unread := policy("", 0)
 	unread.Containers[0].Gaps = []model.Gap{{Path: "/workload", Reason: model.GapFailed}}
 	wantAll(t, "8.5.b/restart-policy", "/containers", []statusCase{
-		{"on failure", pass, policy("on-failure", 5)}, {"always", pass, policy("always", 0)}, {"no", fail, policy("no", 0)},
-		{"nothing", fail, policy("", 0)}, {"task", pass, task}, {"unread", unk, unread}, {"none", na, plain(model.Engine{})},
+		{"on failure", pass, policy("on-failure", 5)},
+		{"always", pass, policy("always", 0)},
+		{"no", fail, policy("no", 0)},
+		{"nothing", fail, policy("", 0)},
+		{"task", pass, task},
+		{"unread", unk, unread},
+		{"none", na, plain(model.Engine{})},
 		{"bare pod", fail, podWith(model.KubePod{}, model.Workload{Restart: "always"})},
 		{"owned pod", pass, podWith(model.KubePod{Owner: "Deployment/web"}, model.Workload{Restart: "always"})},
 	})
 	wantAll(t, "8.5.b/restart-limit", "/containers", []statusCase{
-		{"five", pass, policy("on-failure", 5)}, {"six", warn, policy("on-failure", 6)}, {"no limit", warn, policy("on-failure", 0)},
-		{"always", warn, policy("always", 0)}, {"unless stopped", warn, policy("unless-stopped", 0)}, {"no", pass, policy("no", 0)},
+		{"five", pass, policy("on-failure", 5)},
+		{"six", warn, policy("on-failure", 6)},
+		{"no limit", warn, policy("on-failure", 0)},
+		{"always", warn, policy("always", 0)},
+		{"unless stopped", warn, policy("unless-stopped", 0)},
+		{"no", pass, policy("no", 0)},
 		{"task", pass, task},
 	})
 }
@@ -35,8 +44,10 @@ func TestRestart(t *testing.T) {
 func TestLiveRestore(t *testing.T) {
 	swarm := manager(model.Swarm{})
 	wantAll(t, "8.5.b/live-restore", "/engine/live_restore", []statusCase{
-		{"on", pass, plain(model.Engine{Product: "docker", LiveRestore: true})}, {"off", fail, plain(model.Engine{})},
-		{"podman", na, plain(model.Engine{Product: "podman"})}, {"swarm", na, swarm},
+		{"on", pass, plain(model.Engine{Product: "docker", LiveRestore: true})},
+		{"off", fail, plain(model.Engine{})},
+		{"podman", na, plain(model.Engine{Product: "podman"})},
+		{"swarm", na, swarm},
 	})
 }
 
@@ -49,13 +60,15 @@ func TestHealth(t *testing.T) {
 	}
 	checked := of(model.Workload{HasHealthcheck: true})
 	wantAll(t, "8.5.b/health-checks", "/containers", []statusCase{
-		{"checked", pass, with(checked, model.Image{})}, {"not", fail, with(model.Container{}, model.Image{})},
+		{"checked", pass, with(checked, model.Image{})},
+		{"not", fail, with(model.Container{}, model.Image{})},
 		{"job", pass, podWith(model.KubePod{Owner: "Job/x"}, model.Workload{Restart: "on-failure"})},
 		{"pod", fail, podWith(model.KubePod{Owner: "Deployment/x"}, model.Workload{Restart: "always"})},
 	})
 	wantAll(t, "8.5.b/image-health", "/images", []statusCase{
 		{"of the image", pass, with(model.Container{}, model.Image{Healthcheck: true})},
-		{"of the container", pass, with(checked, model.Image{})}, {"none", warn, with(model.Container{}, model.Image{})},
+		{"of the container", pass, with(checked, model.Image{})},
+		{"none", warn, with(model.Container{}, model.Image{})},
 	})
 	crashing := cluster(model.Kubernetes{Pods: []model.KubePod{{Namespace: "n", Containers: []model.KubeContainer{{Restarts: 30}}}}})
 	short := plain(model.Engine{}, model.Container{})
@@ -67,7 +80,9 @@ func TestHealth(t *testing.T) {
 		{"unhealthy", fail, plain(model.Engine{}, model.Container{Health: "unhealthy"})},
 		{"restarting", fail, plain(model.Engine{}, model.Container{State: "restarting"})},
 		{"many restarts", fail, plain(model.Engine{}, model.Container{Restarts: 10})},
-		{"crashing pod", fail, crashing}, {"missing replicas", fail, short}, {"unready deployment", fail, unready},
+		{"crashing pod", fail, crashing},
+		{"missing replicas", fail, short},
+		{"unready deployment", fail, unready},
 	})
 }
 
@@ -76,14 +91,17 @@ func TestLimits(t *testing.T) {
 	none := with(model.Limits{})
 	wantAll(t, "8.5.b/memory", "/containers", []statusCase{{"limited", pass, with(model.Limits{MemoryBytes: 1})}, {"not", fail, none}})
 	wantAll(t, "8.5.b/cpu", "/containers", []statusCase{
-		{"limited", pass, with(model.Limits{NanoCPUs: 1})}, {"weighted", pass, with(model.Limits{CPUShares: 512})},
-		{"set", pass, with(model.Limits{CPUSet: "0"})}, {"not", fail, none},
+		{"limited", pass, with(model.Limits{NanoCPUs: 1})},
+		{"weighted", pass, with(model.Limits{CPUShares: 512})},
+		{"set", pass, with(model.Limits{CPUSet: "0"})},
+		{"not", fail, none},
 	})
 	wantAll(t, "8.5.b/pids", "/containers", []statusCase{
 		{"limited", pass, with(model.Limits{PIDs: 100})}, {"not", fail, none}, {"pod", pass, podWith(model.KubePod{}, model.Workload{})},
 	})
 	wantAll(t, "8.5.b/ulimits", "/containers", []statusCase{
-		{"none", pass, none}, {"number", pass, with(model.Limits{Ulimits: []string{"nofile=1024:2048"}})},
+		{"none", pass, none},
+		{"number", pass, with(model.Limits{Ulimits: []string{"nofile=1024:2048"}})},
 		{"lifted", fail, with(model.Limits{Ulimits: []string{"memlock=-1:-1"}})},
 	})
 	wantAll(t, "8.5.b/default-ulimits", "/engine/default_ulimits", []statusCase{
@@ -93,7 +111,10 @@ func TestLimits(t *testing.T) {
 		return plain(model.Engine{Product: "docker", Usage: model.EngineUsage{FilesystemPerc: space, InodesUsedPerc: inodes, FilesystemFree: 1}})
 	}
 	wantAll(t, "8.5.b/disk-space", "/engine/usage", []statusCase{
-		{"space", pass, disk(50, 2)}, {"little", warn, disk(85, 2)}, {"full", fail, disk(95, 2)}, {"no inodes", fail, disk(10, 99)},
+		{"space", pass, disk(50, 2)},
+		{"little", warn, disk(85, 2)},
+		{"full", fail, disk(95, 2)},
+		{"no inodes", fail, disk(10, 99)},
 		{"not read", unk, plain(model.Engine{})},
 	})
 }
@@ -103,8 +124,14 @@ func TestSwarmAvailability(t *testing.T) {
 		return manager(model.Swarm{Managers: all, ManagersReachable: reachable})
 	}
 	wantAll(t, "8.5.b/swarm-managers", "/swarm", []statusCase{
-		{"three", pass, n(3, 3)}, {"one", fail, n(1, 1)}, {"two", fail, n(2, 2)}, {"four", warn, n(4, 4)}, {"nine", warn, n(9, 9)},
-		{"lost one", fail, n(3, 2)}, {"worker", na, onSwarm(model.Swarm{})}, {"no swarm", na, plain(model.Engine{})},
+		{"three", pass, n(3, 3)},
+		{"one", fail, n(1, 1)},
+		{"two", fail, n(2, 2)},
+		{"four", warn, n(4, 4)},
+		{"nine", warn, n(9, 9)},
+		{"lost one", fail, n(3, 2)},
+		{"worker", na, onSwarm(model.Swarm{})},
+		{"no swarm", na, plain(model.Engine{})},
 	})
 	zones := func(list ...string) model.Snapshot {
 		s := model.Swarm{}
@@ -120,7 +147,8 @@ func TestSwarmAvailability(t *testing.T) {
 	wantAll(t, "8.5.b/swarm-services", "/swarm", []statusCase{
 		{"two", pass, svc(model.SwarmSvc{Mode: "replicated", Replicas: 2, RollbackOnFailure: true})},
 		{"one", warn, svc(model.SwarmSvc{Mode: "replicated", Replicas: 1, RollbackOnFailure: true})},
-		{"no rollback", warn, svc(model.SwarmSvc{Mode: "global"})}, {"job", pass, svc(model.SwarmSvc{Mode: "global-job"})},
+		{"no rollback", warn, svc(model.SwarmSvc{Mode: "global"})},
+		{"job", pass, svc(model.SwarmSvc{Mode: "global-job"})},
 		{"no service", na, manager(model.Swarm{})},
 	})
 }
@@ -134,15 +162,22 @@ func TestKubeAvailability(t *testing.T) {
 		return cluster(k)
 	}
 	wantAll(t, "8.5.b/kube-control-plane", "/kubernetes/nodes", []statusCase{
-		{"three", pass, plane(3, 3)}, {"one", fail, plane(1, 1)}, {"even etcd", warn, plane(4, 4)}, {"small etcd", fail, plane(3, 1)},
-		{"managed", na, plane(0, 0)}, {"none", na, plain(model.Engine{})},
+		{"three", pass, plane(3, 3)},
+		{"one", fail, plane(1, 1)},
+		{"even etcd", warn, plane(4, 4)},
+		{"small etcd", fail, plane(3, 1)},
+		{"managed", na, plane(0, 0)},
+		{"none", na, plain(model.Engine{})},
 	})
 	nodes := func(list ...model.KubeNode) model.Snapshot { return cluster(model.Kubernetes{Nodes: list}) }
 	a, b := model.KubeNode{Ready: true, Zone: "a"}, model.KubeNode{Ready: true, Zone: "b"}
 	closed := model.KubeNode{Ready: true, Zone: "c", Taints: []string{"node-role.kubernetes.io/control-plane=:NoSchedule"}}
 	wantAll(t, "8.5.b/kube-nodes", "/kubernetes/nodes", []statusCase{
-		{"two zones", pass, nodes(a, b)}, {"one zone", warn, nodes(a, a)}, {"no zone", warn, nodes(model.KubeNode{Ready: true}, model.KubeNode{Ready: true})},
-		{"not ready", fail, nodes(a, b, model.KubeNode{})}, {"one worker", fail, nodes(a, closed)},
+		{"two zones", pass, nodes(a, b)},
+		{"one zone", warn, nodes(a, a)},
+		{"no zone", warn, nodes(model.KubeNode{Ready: true}, model.KubeNode{Ready: true})},
+		{"not ready", fail, nodes(a, b, model.KubeNode{})},
+		{"one worker", fail, nodes(a, closed)},
 	})
 	deploy := func(d model.KubeDeploy) model.Snapshot {
 		d.Namespace = "shop"
@@ -150,7 +185,8 @@ func TestKubeAvailability(t *testing.T) {
 	}
 	wantAll(t, "8.5.b/kube-replicas", "/kubernetes/deployments", []statusCase{
 		{"two with budget", pass, deploy(model.KubeDeploy{Kind: "Deployment", Replicas: 2, Budget: true})},
-		{"one", warn, deploy(model.KubeDeploy{Kind: "Deployment", Replicas: 1})}, {"no budget", warn, deploy(model.KubeDeploy{Kind: "Deployment", Replicas: 2})},
+		{"one", warn, deploy(model.KubeDeploy{Kind: "Deployment", Replicas: 1})},
+		{"no budget", warn, deploy(model.KubeDeploy{Kind: "Deployment", Replicas: 2})},
 		{"scaled to zero", na, deploy(model.KubeDeploy{Kind: "Deployment"})},
 	})
 }

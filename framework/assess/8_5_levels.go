@@ -213,7 +213,7 @@ func evalLevelHosts(in *Input, r *Recorder) {
 		return
 	}
 	for i := range in.Snap.Containers {
-		if c := &in.Snap.Containers[i]; active(c.State) {
+		if c := &in.Snap.Containers[i]; active(c.State) && !containerGap(r, c, pointer("containers", i), "/workload") {
 			here(in.Snap.Node.Name, "/containers", c.Workload.Sensitivity, c.Name)
 		}
 	}

@@ -22,8 +22,11 @@ func leveled(list ...string) model.Snapshot {
 func TestLevels(t *testing.T) {
 	for _, req := range []string{"8.5.e", "8.5.f"} {
 		wantAll(t, req+"/levels-declared", "/containers", []statusCase{
-			{"all", pass, leveled("internal", "secret")}, {"some", warn, leveled("internal", "")}, {"none", fail, leveled("", "")},
-			{"unknown level", fail, leveled("purple")}, {"no container", na, plain(model.Engine{})},
+			{"all", pass, leveled("internal", "secret")},
+			{"some", warn, leveled("internal", "")},
+			{"none", fail, leveled("", "")},
+			{"unknown level", fail, leveled("purple")},
+			{"no container", na, plain(model.Engine{})},
 		})
 	}
 	apart := leveled("internal", "secret")
@@ -33,11 +36,18 @@ func TestLevels(t *testing.T) {
 	stopped := leveled("internal", "secret")
 	stopped.Containers[1].State = "exited"
 	wantAll(t, "8.5.e/networks", "/networks", []statusCase{
-		{"one level", pass, leveled("internal", "internal")}, {"two levels", fail, leveled("internal", "secret")}, {"bare one", warn, leveled("internal", "")},
-		{"apart", pass, apart}, {"network of another level", fail, wrong}, {"other one stopped", pass, stopped}, {"nothing declared", na, leveled("", "")},
+		{"one level", pass, leveled("internal", "internal")},
+		{"two levels", fail, leveled("internal", "secret")},
+		{"bare one", warn, leveled("internal", "")},
+		{"apart", pass, apart},
+		{"network of another level", fail, wrong},
+		{"other one stopped", pass, stopped},
+		{"nothing declared", na, leveled("", "")},
 	})
 	wantAll(t, "8.5.f/host", "/containers", []statusCase{
-		{"one level", pass, leveled("internal", "internal", "")}, {"two levels", fail, leveled("internal", "secret")}, {"nothing declared", na, leveled("")},
+		{"one level", pass, leveled("internal", "internal", "")},
+		{"two levels", fail, leveled("internal", "secret")},
+		{"nothing declared", na, leveled("")},
 		{"stopped", pass, stopped},
 	})
 }
@@ -53,11 +63,16 @@ func TestKubeLevels(t *testing.T) {
 	secret := model.KubePod{Sensitivity: "secret", Node: "n1", NodeSelector: []string{"io.bulkhead.sensitivity=secret"}}
 	public := model.KubePod{Sensitivity: "public", Node: "n1"}
 	wantAll(t, "8.5.e/kube-namespaces", "/kubernetes/namespaces", []statusCase{
-		{"closed", pass, with(true, "secret", secret)}, {"open", fail, with(false, "secret", secret)}, {"mixed", fail, with(true, "secret", public)},
-		{"mixed pods", fail, with(true, "", secret, public)}, {"nothing declared", na, with(false, "", model.KubePod{})},
+		{"closed", pass, with(true, "secret", secret)},
+		{"open", fail, with(false, "secret", secret)},
+		{"mixed", fail, with(true, "secret", public)},
+		{"mixed pods", fail, with(true, "", secret, public)},
+		{"nothing declared", na, with(false, "", model.KubePod{})},
 	})
 	wantAll(t, "8.5.f/pinned", "/kubernetes/pods", []statusCase{
-		{"pinned", pass, with(true, "", secret)}, {"not", fail, with(true, "", public)}, {"plain host", na, leveled("secret")},
+		{"pinned", pass, with(true, "", secret)},
+		{"not", fail, with(true, "", public)},
+		{"plain host", na, leveled("secret")},
 		{"pinned service", pass, manager(model.Swarm{Services: []model.SwarmSvc{{
 			Workload: model.Workload{Sensitivity: "secret"}, Constraints: []string{"node.labels.io.bulkhead.sensitivity==secret"},
 		}}})},

@@ -65,7 +65,7 @@ func enforcing(in *Input, name string) bool {
 }
 
 // undecided records the first gap that could change a bad answer to a good one.
-func undecided(in *Input, r *Recorder, ptr, subject string, paths ...string) bool {
+func undecided(in *Input, r *Recorder, subject string, paths ...string) bool {
 	for _, p := range paths {
 		if g, ok := in.Gap(p); ok {
 			r.Gap(p, subject, g)

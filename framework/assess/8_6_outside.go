@@ -133,7 +133,7 @@ func evalHostFirewall(in *Input, r *Recorder) {
 		control(in, r, model.ControlSegmentation, model.CheckFail)
 		return
 	}
-	if undecided(in, r, "/firewall", "", "/firewall", "/controls") {
+	if undecided(in, r, "", "/firewall", "/controls") {
 		return
 	}
 	if fw := in.Snap.Firewall; fw != nil && fw.DockerUserRules > 0 {
@@ -242,7 +242,7 @@ func evalVXLAN(in *Input, r *Recorder) {
 			return
 		}
 	}
-	if undecided(in, r, "/firewall", "", "/firewall", "/controls") {
+	if undecided(in, r, "", "/firewall", "/controls") {
 		return
 	}
 	if fw := in.Snap.Firewall; fw != nil && fw.VXLANRules > 0 {

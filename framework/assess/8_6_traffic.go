@@ -71,7 +71,7 @@ func evalDefaultBridge(in *Input, r *Recorder) {
 		}
 		if why, ok := bridgeClosed(in, j.net); ok {
 			r.Pass(j.pointer+"/icc", j.net.Name, why)
-		} else if undecided(in, r, j.pointer+"/icc", j.net.Name, "/firewall", "/controls") {
+		} else if undecided(in, r, j.net.Name, "/firewall", "/controls") {
 			return
 		} else if len(j.members) > 1 {
 			r.Fail(j.pointer+"/icc", j.net.Name, say("containers may talk to each other: %s", "容器之间可以通信：%s", memberNames(j.members)))
@@ -105,7 +105,7 @@ func judgeBridge(in *Input, r *Recorder, j joined) {
 	ptr := j.pointer + "/icc"
 	if why, ok := bridgeClosed(in, j.net); ok {
 		r.Pass(ptr, j.net.Name, why)
-	} else if undecided(in, r, ptr, j.net.Name, "/firewall", "/controls") {
+	} else if undecided(in, r, j.net.Name, "/firewall", "/controls") {
 		return
 	} else if sameApplication(j.members) {
 		r.Warn(ptr, j.net.Name, say("containers of one application may talk without rules: %s", "同一应用的容器之间可不受规则限制地通信：%s", memberNames(j.members)))
@@ -138,7 +138,7 @@ func openBridges(in *Input, r *Recorder) (open []joined, ok bool) {
 
 func evalAccessControl(in *Input, r *Recorder) {
 	open, ok := openBridges(in, r)
-	if !ok || undecided(in, r, "/firewall", "", "/firewall", "/controls") {
+	if !ok || undecided(in, r, "", "/firewall", "/controls") {
 		return
 	}
 	if fw := in.Snap.Firewall; fw != nil && fw.DockerUserRules > 0 {
@@ -155,7 +155,7 @@ func evalRateLimit(in *Input, r *Recorder) {
 		control(in, r, model.ControlRateLimit, model.CheckFail)
 		return
 	}
-	if _, ok := openBridges(in, r); !ok || undecided(in, r, "/firewall", "", "/firewall", "/controls") {
+	if _, ok := openBridges(in, r); !ok || undecided(in, r, "", "/firewall", "/controls") {
 		return
 	}
 	if fw := in.Snap.Firewall; fw != nil && fw.RateLimitRules > 0 {
@@ -184,7 +184,7 @@ func evalOverlayEncrypted(in *Input, r *Recorder) {
 			r.Pass(j.pointer+"/encrypted", j.net.Name, say("encrypted by the engine (IPsec)", "由引擎加密（IPsec）"))
 		case enforcing(in, model.ControlEncryption):
 			r.Pass(j.pointer, j.net.Name, say("the tunnel between hosts encrypts it", "由主机间隧道加密"))
-		case undecided(in, r, j.pointer, j.net.Name, "/controls"):
+		case undecided(in, r, j.net.Name, "/controls"):
 		default:
 			r.Fail(j.pointer+"/encrypted", j.net.Name, say("traffic between hosts is in clear", "主机间流量为明文"))
 		}
@@ -209,7 +209,7 @@ func evalCrossHost(in *Input, r *Recorder) {
 	}
 	seen := false
 	for _, j := range networksOf(in, "macvlan", "ipvlan") {
-		if len(j.members) > 0 && !undecided(in, r, j.pointer, j.net.Name, "/controls") {
+		if len(j.members) > 0 && !undecided(in, r, j.net.Name, "/controls") {
 			r.Fail(j.pointer+"/driver", j.net.Name, say("%s puts traffic onto the wire in clear: %s", "%s 将流量以明文送上线路：%s", j.net.Driver, memberNames(j.members)))
 		}
 		seen = seen || len(j.members) > 0

@@ -41,6 +41,8 @@ func TestNoVerdictWithoutEvidence(t *testing.T) {
 	}{
 		{"engine behind TCP, listeners unseen", unk, "8.1.c/tcp", remote},
 		{"container that was not inspected", unk, "8.1.a/newer-image", unread},
+		{"container without known user", unk, "8.4.e/engine-user-namespaces", unread},
+		{"container without known level", unk, "8.5.f/host", unread},
 		{"podman writes its rules always", na, "8.6.2.a.2/engine-rules", podman},
 		{"podman has no userland proxy", na, "8.6.2.b/userland-proxy", podman},
 		{"podman has no default for all", na, "8.4.e/engine-no-new-privileges", podman},

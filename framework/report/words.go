@@ -115,6 +115,9 @@ var words = map[string]model.Text{
 	"failed":         {EN: "failed", ZH: "失败"},
 }
 
+// Word is the name of a status, keyword, severity or reason of a gap in the language.
+func Word(lang, key string) string { return word(lang, key) }
+
 // word returns the interface's word; a key from outside that the table does not know is shown as it is.
 func word(lang, key string, args ...any) string {
 	t, ok := words[key]
