@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-security/bulkhead/framework/assess"
@@ -58,7 +59,7 @@ func (a *App) catalogueList(outDir string) error {
 		fmt.Fprintf(a.Out, "\n%s  %s\n", s.ID, s.Title.In(a.cfg.Lang))
 		for _, r := range cat.Requirements {
 			if sectionOf(cat, r.ID) == s.ID {
-				fmt.Fprintf(a.Out, "  %-10s %-10s %s\n", r.ID, keyword(string(r.Keyword)), r.Title.In(a.cfg.Lang))
+				fmt.Fprintf(a.Out, "  %-10s %s %s\n", r.ID, runewidth.FillRight(report.Word(a.cfg.Lang, string(r.Keyword)), 10), r.Title.In(a.cfg.Lang))
 			}
 		}
 	}
@@ -129,7 +130,7 @@ func (a *App) showEntry(format string, v any, id, title, text string) error {
 
 func (a *App) showRequirement(r catalogue.Requirement) error {
 	lang := a.cfg.Lang
-	fmt.Fprintf(a.Out, "%s  %s (%s)\n", r.ID, r.Title.In(lang), keyword(string(r.Keyword)))
+	fmt.Fprintf(a.Out, "%s  %s (%s)\n", r.ID, r.Title.In(lang), report.Word(a.cfg.Lang, string(r.Keyword)))
 	for _, part := range []struct{ en, zh, text string }{
 		{"What it asks", "要求", r.Asks.In(lang)},
 		{"Why", "原因", r.Why.In(lang)},
@@ -148,7 +149,7 @@ func (a *App) showRequirement(r catalogue.Requirement) error {
 	fmt.Fprintln(a.Out, pick(lang, "Checks", "检查项"))
 	for _, c := range assess.Checks() {
 		if req, _, _ := strings.Cut(c.ID, "/"); req == r.ID {
-			fmt.Fprintf(a.Out, "  %-34s %-9s %s\n", c.ID, c.Severity, c.Title.In(lang))
+			fmt.Fprintf(a.Out, "  %-34s %s %s\n", c.ID, runewidth.FillRight(report.Word(lang, string(c.Severity)), 9), c.Title.In(lang))
 		}
 	}
 	return nil
@@ -162,8 +163,6 @@ func pick(lang, en, zh string) string {
 }
 
 func indent(lines []string) string { return "  " + strings.Join(lines, "\n  ") }
-
-func keyword(k string) string { return strings.ReplaceAll(k, "_", " ") }
 
 // sectionOf is the section with the longest id that is a prefix of the requirement's.
 func sectionOf(cat *catalogue.Catalogue, id string) string {
