@@ -63,8 +63,10 @@ func (g group) collect(titles map[string]string) {
 
 func TestComponentDefinition(t *testing.T) {
 	checks := []assess.Check{
-		{ID: "8.1.c/socket-mode", Title: model.Text{EN: "mode", ZH: "权限"}, Severity: model.High, Essential: true,
-			References: []string{"CIS Docker 1.6.0 3.15"}},
+		{
+			ID: "8.1.c/socket-mode", Title: model.Text{EN: "mode", ZH: "权限"}, Severity: model.High, Essential: true,
+			References: []string{"CIS Docker 1.6.0 3.15"},
+		},
 		{ID: "8.1.c/tcp", Title: model.Text{EN: "tcp", ZH: "监听"}, Severity: model.Critical},
 		{ID: "8.6.2.a.1/shared", Title: model.Text{EN: "shared", ZH: "共用"}, Severity: model.Low},
 	}
@@ -215,8 +217,10 @@ func sample() *model.Assessment {
 	failed := model.CheckResult{
 		ID: "8.1.c/socket-mode", Status: model.CheckFail, Severity: model.High, Essential: true, Title: "mode", TitleZH: "权限",
 		References: []string{"CIS Docker 1.6.0 3.15"}, Remediation: "chmod 0660\n/run/docker.sock", RemediationZH: "修改权限",
-		Evidence: []model.Evidence{{Pointer: "/engine/sockets/0", Subject: " /run/docker\n.sock", Status: model.CheckFail,
-			Text: "anyone may write", TextZH: "任何人可写"}},
+		Evidence: []model.Evidence{{
+			Pointer: "/engine/sockets/0", Subject: " /run/docker\n.sock", Status: model.CheckFail,
+			Text: "anyone may write", TextZH: "任何人可写",
+		}},
 	}
 	excepted := model.CheckResult{
 		ID: "8.1.c/tcp", Status: model.CheckFail, Severity: model.Critical, Title: "tcp", TitleZH: "监听",

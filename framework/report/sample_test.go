@@ -122,10 +122,14 @@ func sampleEvidence(s model.CheckStatus) []model.Evidence {
 	ev := []model.Evidence{
 		{Pointer: "/containers/0/workload", Subject: hostileName, Status: s, Text: hostileName + " mounts /var/run/docker.sock", TextZH: hostileName + " 挂载了 /var/run/docker.sock"},
 		{Pointer: "/containers/1/workload", Subject: cjkName, Status: s, Text: "runs privileged, with all capabilities and the host's network, process and IPC namespaces", TextZH: "以特权方式运行，拥有全部能力，并使用主机的网络、进程与 IPC 命名空间"},
-		{Pointer: "/images/2", Subject: longName, Status: s, Text: "is addressed by a moving tag", TextZH: "使用可变标签引用",
-			Exception: &model.Exception{Check: "8.3.d", Subject: "registry.*", Owner: "ana@example.com", Reason: "vendor image, digest promised for March", Expires: "2027-03-31"}},
-		{Pointer: "/containers/4", Subject: "ci-runner", Status: s, Text: "holds the engine's socket", TextZH: "持有引擎套接字",
-			Exception: &model.Exception{Check: "8.1.c", Subject: "ci-*", Owner: "bo@example.com", Reason: "build agent <b>old</b>", Expires: "2026-01-31", Expired: true}},
+		{
+			Pointer: "/images/2", Subject: longName, Status: s, Text: "is addressed by a moving tag", TextZH: "使用可变标签引用",
+			Exception: &model.Exception{Check: "8.3.d", Subject: "registry.*", Owner: "ana@example.com", Reason: "vendor image, digest promised for March", Expires: "2027-03-31"},
+		},
+		{
+			Pointer: "/containers/4", Subject: "ci-runner", Status: s, Text: "holds the engine's socket", TextZH: "持有引擎套接字",
+			Exception: &model.Exception{Check: "8.1.c", Subject: "ci-*", Owner: "bo@example.com", Reason: "build agent <b>old</b>", Expires: "2026-01-31", Expired: true},
+		},
 		{Pointer: "/containers/5", Subject: "good", Status: model.CheckPass, Text: "is as it should be", TextZH: "符合要求"},
 	}
 	for i := range 12 {
