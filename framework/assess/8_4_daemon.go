@@ -168,7 +168,7 @@ func evalUserNamespaces(in *Input, r *Recorder) {
 		}
 	}
 	if root > 0 {
-		r.Fail(ptr, e.Product, say("users are not remapped and %d workloads run as root", "用户未重映射，且有 %d 个工作负载以 root 运行", root))
+		r.Fail(ptr, e.Product, say("users are not remapped; workloads that run as root: %d", "用户未重映射，且有 %d 个工作负载以 root 运行", root))
 		return
 	}
 	if unread > 0 {

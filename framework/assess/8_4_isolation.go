@@ -108,6 +108,11 @@ func kernelRightsChecks() []Check {
 
 func namespaceCheck(name string, sev model.Severity, title model.Text, of func(model.Namespaces) string, field, flag, pod, bench string, refs ...string) Check {
 	en, zh := "Start it without "+flag, "去除 "+flag
+	if name == "host-cgroup" {
+		// On control groups of version 1 the host's is what the engine gives without being asked.
+		en += `, or, where that is the engine's default, with --cgroupns private; for all containers: "default-cgroupns-mode": "private" in /etc/docker/daemon.json`
+		zh += `；若其为引擎默认值，则使用 --cgroupns private，或在 /etc/docker/daemon.json 中设置 "default-cgroupns-mode": "private"`
+	}
 	if pod != "" {
 		en, zh = en+" (Kubernetes: without "+pod+")", zh+"（Kubernetes：去除 "+pod+"）"
 	}

@@ -123,7 +123,9 @@ func TestSwarmUnneeded(t *testing.T) {
 		{"off", pass, plain(model.Engine{})},
 		{"on without service", fail, manager(model.Swarm{})},
 		{"on with service", pass, manager(model.Swarm{Services: []model.SwarmSvc{{Name: "web"}}})},
-		{"idle worker", warn, worker}, {"busy worker", pass, busy}, {"no engine", na, model.Snapshot{}},
+		{"idle worker", warn, worker},
+		{"busy worker", pass, busy},
+		{"no engine", na, model.Snapshot{}},
 	})
 }
 
@@ -136,13 +138,20 @@ func TestKubeVersions(t *testing.T) {
 		return cluster(k)
 	}
 	wantAll(t, "8.5.a/kubernetes-version", "/kubernetes/version", []statusCase{
-		{"current", pass, at("v1.37.2", "")}, {"newer than known", pass, at("v1.40.0", "")}, {"ended", fail, at("v1.34.1", "kubeadm")},
-		{"ancient", fail, at("v1.19.0", "")}, {"ended but of a vendor", warn, at("v1.34.1-eks-x", "eks")}, {"strange", unk, at("x", "")},
+		{"current", pass, at("v1.37.2", "")},
+		{"newer than known", pass, at("v1.40.0", "")},
+		{"ended", fail, at("v1.34.1", "kubeadm")},
+		{"ancient", fail, at("v1.19.0", "")},
+		{"ended but of a vendor", warn, at("v1.34.1-eks-x", "eks")},
+		{"strange", unk, at("x", "")},
 		{"none", na, plain(model.Engine{})},
 	})
 	wantAll(t, "8.5.a/kubelet-skew", "/kubernetes/nodes", []statusCase{
-		{"same", pass, at("v1.37.2", "", "v1.37.0", "v1.34.0")}, {"newer", fail, at("v1.36.0", "", "v1.37.0")},
-		{"too old", fail, at("v1.37.0", "", "v1.33.0")}, {"strange", unk, at("v1.37.0", "", "?")}, {"empty", na, at("v1.37.0", "")},
+		{"same", pass, at("v1.37.2", "", "v1.37.0", "v1.34.0")},
+		{"newer", fail, at("v1.36.0", "", "v1.37.0")},
+		{"too old", fail, at("v1.37.0", "", "v1.33.0")},
+		{"strange", unk, at("v1.37.0", "", "?")},
+		{"empty", na, at("v1.37.0", "")},
 	})
 }
 
@@ -154,8 +163,12 @@ func TestControlPlaneImages(t *testing.T) {
 	tagged, moving, foreign, near := official, official, official, official
 	tagged.Digest, moving.Kind, foreign.Registry, near.Registry = "", model.RefMovingTag, "docker.io", "registry.k8s.io.evil.example"
 	wantAll(t, "8.5.a/control-plane-images", "/kubernetes/pods", []statusCase{
-		{"official", pass, with(official)}, {"digest unknown", warn, with(tagged)}, {"moving", fail, with(moving)},
-		{"foreign", fail, with(foreign)}, {"looks official", fail, with(near)}, {"managed", na, cluster(model.Kubernetes{})},
+		{"official", pass, with(official)},
+		{"digest unknown", warn, with(tagged)},
+		{"moving", fail, with(moving)},
+		{"foreign", fail, with(foreign)},
+		{"looks official", fail, with(near)},
+		{"managed", na, cluster(model.Kubernetes{})},
 	})
 	s := with(foreign)
 	wantCheck(t, pass, "8.5.a/control-plane-images", &s, func(set *Settings) { set.TrustedRegistries = []string{"docker.io"} })

@@ -149,7 +149,7 @@ func evalKubeUsers(in *Input, r *Recorder) {
 		ptr := pointer("kubernetes", "api_server_flags", i)
 		switch f.Key {
 		case "token-auth-file", "basic-auth-file":
-			r.Fail(ptr, "kube-apiserver", say("--%s holds passwords that never expire", "--%s 保存永不过期的口令", f.Key))
+			r.Fail(ptr, "kube-apiserver", say("--%s holds passwords that never expire", "--%s 保存永不过期的密码", f.Key))
 		case "oidc-issuer-url", "authentication-config":
 			r.Pass(ptr, "kube-apiserver", say("--%s: an identity provider signs people in", "--%s：由身份提供方登录", f.Key))
 		}

@@ -102,7 +102,7 @@ func judgeShared(r *Recorder, j joined) bool {
 	case len(tenants) > 1:
 		r.Fail(j.pointer, j.net.Name, say("joins tenants %s", "连接了不同租户 %s", strings.Join(tenants, ", ")))
 	case len(levels) > 1:
-		r.Fail(j.pointer, j.net.Name, say("joins sensitivity levels %s", "连接了不同敏感级别 %s", strings.Join(levels, ", ")))
+		r.Fail(j.pointer, j.net.Name, say("joins sensitivity levels %s", "连接了不同敏感度等级 %s", strings.Join(levels, ", ")))
 	case len(apps) > 1:
 		r.Warn(j.pointer, j.net.Name, say("joins %s", "连接了 %s", strings.Join(apps, ", ")))
 	default:

@@ -67,11 +67,36 @@ func (r *Recorder) Gap(pointer, subject string, g model.Gap) {
 }
 
 func gapText(pointer string, g model.Gap) model.Text {
-	detail := g.Detail
-	if detail != "" {
-		detail = ": " + detail
+	t := model.Text{
+		EN: fmt.Sprintf("%s could not be read (%s)", pointer, g.Reason),
+		ZH: fmt.Sprintf("无法读取 %s（%s）", pointer, reasonZH(g.Reason)),
 	}
-	return say("%s could not be read (%s)%s", "无法读取 %s（%s）%s", pointer, string(g.Reason), detail)
+	if g.Detail != "" {
+		t.EN, t.ZH = t.EN+": "+g.Detail, t.ZH+"："+g.Detail
+	}
+	return t
+}
+
+func reasonZH(reason model.GapReason) string {
+	switch reason {
+	case model.GapPermission:
+		return "权限不足"
+	case model.GapAbsent:
+		return "不存在"
+	case model.GapTimeout:
+		return "超时"
+	case model.GapMalformed:
+		return "内容无法识别"
+	case model.GapLimit:
+		return "达到上限"
+	case model.GapUnsupported:
+		return "不支持"
+	case model.GapSkipped:
+		return "未要求收集"
+	case model.GapFailed:
+		return "失败"
+	}
+	return string(reason)
 }
 
 func (r *Recorder) add(s model.CheckStatus, pointer, subject string, t model.Text) {
