@@ -28,7 +28,10 @@ type daemon struct {
 }
 
 func (e *Collector) daemon(ctx context.Context) daemon {
-	d, _ := e.daemonOnce.get(ctx, func(context.Context) (daemon, error) { return e.findDaemon(), nil })
+	d, err := e.daemonOnce.get(ctx, func(context.Context) (daemon, error) { return e.findDaemon(), nil })
+	if err != nil { // no time was left to look
+		return daemon{local: strings.HasPrefix(e.c.endpoint, "unix://"), reason: reason(err), detail: "the engine's process: " + err.Error()}
+	}
 	return d
 }
 
