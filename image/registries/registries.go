@@ -34,12 +34,24 @@ func Enrich(ctx context.Context, snap *model.Snapshot, root string, probe bool) 
 	enrich(ctx, snap, os.DirFS(root), probe)
 }
 
+// files reads this machine's files, unless the engine is on another one.
+func (s *set) files(ctx context.Context, engine *model.Engine, root fs.FS) []model.Gap {
+	if engine != nil && engine.Endpoint != "" && !strings.HasPrefix(engine.Endpoint, "unix://") {
+		return []model.Gap{{
+			Path: "/registries", Reason: model.GapUnsupported,
+			Detail: "the engine is on another machine, whose files are not read",
+			Remedy: "run bulkhead assess on the engine's own machine",
+		}}
+	}
+	return s.addFiles(ctx, root)
+}
+
 func enrich(ctx context.Context, snap *model.Snapshot, root fs.FS, probe bool) {
 	s := &set{byHost: map[string]*entry{}}
 	s.addEngine(snap.Engine)
 	s.addImages(snap)
 	s.addWorkloads(snap)
-	for _, gap := range s.addFiles(ctx, root) {
+	for _, gap := range s.files(ctx, snap.Engine, root) {
 		gap.Collector = collector
 		snap.Gaps = append(snap.Gaps, gap)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -165,4 +166,17 @@ func FuzzFiles(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFilesOfAnotherMachineAreNotRead(t *testing.T) {
+	root := fstest.MapFS{"etc/containers/registries.conf": {Data: []byte("[[registry]]\nlocation = \"local.example\"\ninsecure = true\n")}}
+	for endpoint, want := range map[string]bool{"unix:///run/docker.sock": true, "tcp://10.0.0.1:2376": false} {
+		snap := &model.Snapshot{Engine: &model.Engine{Endpoint: endpoint}}
+		enrich(t.Context(), snap, root, false)
+		read := slices.ContainsFunc(snap.Registries, func(r model.Registry) bool { return r.Host == "local.example" })
+		told := slices.ContainsFunc(snap.Gaps, func(g model.Gap) bool { return g.Path == "/registries" })
+		if read != want || told == want {
+			t.Errorf("%s: read %v, gap %v", endpoint, read, told)
+		}
+	}
 }
