@@ -33,11 +33,15 @@ func (h *Host) Files(ctx context.Context) (func(*model.Snapshot), []model.Gap) {
 		{"default-docker", "/etc/default/docker"},
 		{"sysconfig-docker", "/etc/sysconfig/docker"},
 		{"containerd-config", "/etc/containerd/config.toml"},
-		{"tls-ca", engine.tlsCA}, {"tls-cert", engine.tlsCert}, {"tls-key", engine.tlsKey},
+		{"tls-ca", engine.tlsCA},
+		{"tls-cert", engine.tlsCert},
+		{"tls-key", engine.tlsKey},
 		{"engine-root", engine.root},
 		{"containerd-socket", "/run/containerd/containerd.sock"},
-		{"os-passwd", "/etc/passwd"}, {"os-shadow", "/etc/shadow"},
-		{"sshd_config", "/etc/ssh/sshd_config"}, {"sudoers", "/etc/sudoers"},
+		{"os-passwd", "/etc/passwd"},
+		{"os-shadow", "/etc/shadow"},
+		{"sshd_config", "/etc/ssh/sshd_config"},
+		{"sudoers", "/etc/sudoers"},
 	} {
 		f.add(p.purpose, p.path)
 	}

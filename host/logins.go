@@ -15,9 +15,15 @@ var loginWriters = []string{"systemd-journald", "rsyslogd", "syslog-ng", "syslog
 
 // loginFiles are the places besides the journal. Those below /run are gone after a reboot.
 var loginFiles = []struct{ name, path string }{
-	{"auth.log", "/var/log/auth.log"}, {"secure", "/var/log/secure"}, {"messages", "/var/log/messages"},
-	{"wtmp", "/var/log/wtmp"}, {"btmp", "/var/log/btmp"}, {"utmp", "/run/utmp"},
-	{"wtmpdb", "/var/lib/wtmpdb/wtmp.db"}, {"lastlog", "/var/log/lastlog"}, {"audit.log", "/var/log/audit/audit.log"},
+	{"auth.log", "/var/log/auth.log"},
+	{"secure", "/var/log/secure"},
+	{"messages", "/var/log/messages"},
+	{"wtmp", "/var/log/wtmp"},
+	{"btmp", "/var/log/btmp"},
+	{"utmp", "/run/utmp"},
+	{"wtmpdb", "/var/lib/wtmpdb/wtmp.db"},
+	{"lastlog", "/var/log/lastlog"},
+	{"audit.log", "/var/log/audit/audit.log"},
 }
 
 // Logins looks for the places where authentications are recorded and whether somebody still writes there.

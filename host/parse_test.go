@@ -71,9 +71,14 @@ func TestVersions(t *testing.T) {
 		a, b  string
 		want  bool
 	}{
-		{debNewer, "1:1.0-1", "2.0-1", true}, {debNewer, "1.0~rc1-1", "1.0-1", false}, {debNewer, "1.0-1+deb12u1", "1.0-1", true},
-		{debNewer, "x:1", "1", false}, {apkNewer, "1.2.10-r0", "1.2.9-r3", true}, {apkNewer, "1.2_rc1-r0", "1.2-r0", false},
-		{rpmNewer, "1:3.0.7-28.el9_4", "1:3.0.7-27.el9", true}, {rpmNewer, "5.1-1", "1:1-1", false},
+		{debNewer, "1:1.0-1", "2.0-1", true},
+		{debNewer, "1.0~rc1-1", "1.0-1", false},
+		{debNewer, "1.0-1+deb12u1", "1.0-1", true},
+		{debNewer, "x:1", "1", false},
+		{apkNewer, "1.2.10-r0", "1.2.9-r3", true},
+		{apkNewer, "1.2_rc1-r0", "1.2-r0", false},
+		{rpmNewer, "1:3.0.7-28.el9_4", "1:3.0.7-27.el9", true},
+		{rpmNewer, "5.1-1", "1:1-1", false},
 	} {
 		if got := c.newer(c.a, c.b); got != c.want {
 			t.Errorf("%s newer than %s = %v", c.a, c.b, got)
@@ -97,8 +102,11 @@ func TestPackedLists(t *testing.T) {
 		updates       int
 		gap           model.GapReason
 	}{
-		{"x_Packages", list, 1, ""}, {"x_Packages.lz4", lz.String(), 1, ""}, {"x_Packages.gz", gz.String(), 1, ""},
-		{"x_Packages.xz", "?", 0, model.GapUnsupported}, {"x_InRelease", "Origin: X", 0, model.GapAbsent},
+		{"x_Packages", list, 1, ""},
+		{"x_Packages.lz4", lz.String(), 1, ""},
+		{"x_Packages.gz", gz.String(), 1, ""},
+		{"x_Packages.xz", "?", 0, model.GapUnsupported},
+		{"x_InRelease", "Origin: X", 0, model.GapAbsent},
 	} {
 		h := plant(t, []byte(status))
 		dir := filepath.Join(h.root, aptLists)

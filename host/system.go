@@ -210,9 +210,21 @@ func (h *Host) memory() int64 {
 
 // hypervisors maps what the firmware calls the machine to the name of the hypervisor.
 var hypervisors = []struct{ word, name string }{
-	{"qemu", "kvm"}, {"kvm", "kvm"}, {"google", "kvm"}, {"amazon ec2", "kvm"}, {"openstack", "kvm"}, {"digitalocean", "kvm"},
-	{"vmware", "vmware"}, {"virtualbox", "virtualbox"}, {"innotek", "virtualbox"}, {"microsoft corporation virtual", "hyper-v"},
-	{"xen", "xen"}, {"parallels", "parallels"}, {"alibaba cloud", "kvm"}, {"bhyve", "bhyve"}, {"nutanix", "kvm"},
+	{"qemu", "kvm"},
+	{"kvm", "kvm"},
+	{"google", "kvm"},
+	{"amazon ec2", "kvm"},
+	{"openstack", "kvm"},
+	{"digitalocean", "kvm"},
+	{"vmware", "vmware"},
+	{"virtualbox", "virtualbox"},
+	{"innotek", "virtualbox"},
+	{"microsoft corporation virtual", "hyper-v"},
+	{"xen", "xen"},
+	{"parallels", "parallels"},
+	{"alibaba cloud", "kvm"},
+	{"bhyve", "bhyve"},
+	{"nutanix", "kvm"},
 }
 
 func (h *Host) virtualization(guest bool) string {

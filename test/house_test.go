@@ -34,7 +34,7 @@ var allowedSiblings = map[string]string{
 	"framework/report -> framework/catalogue": "reports explain requirements",
 	"framework/oscal -> framework/catalogue":  "the catalogue is what the OSCAL catalog is made of",
 	"framework/oscal -> framework/assess":     "the component definition lists the checks",
-	"framework/oscal -> framework/report":    "one writer of JSON escapes what cannot be seen",
+	"framework/oscal -> framework/report":     "one writer of JSON escapes what cannot be seen",
 	"framework/report -> framework/assess":    "reports explain checks",
 	"framework/assess -> detect/imageref":     "references are judged by their kind",
 	"config -> framework/assess":              "settings of checks are declared beside the checks",

@@ -119,8 +119,10 @@ func TestCheckOnPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for page, wants := range map[string][]string{
-		"requirements/8.1.c.md": {`| Mode \| of it | high | yes |`, "References: CIS Docker 1.6.0 3.3",
-			"What to do: chmod &lt;FILE> `a*b`<br>then \\$X\n"},
+		"requirements/8.1.c.md": {
+			`| Mode \| of it | high | yes |`, "References: CIS Docker 1.6.0 3.3",
+			"What to do: chmod &lt;FILE> `a*b`<br>then \\$X\n",
+		},
 		"requirements/zh/8.1.c.md": {"| 权限 | 高 | 是 |", "处理办法：修改"},
 		"coverage.md":              {"[8.1.c/mode](requirements/8.1.c.md)"},
 	} {
@@ -157,8 +159,10 @@ func TestSchemas(t *testing.T) {
 	var full model.Snapshot
 	fill(reflect.ValueOf(&full).Elem(), enums)
 	full.Schema = model.SnapshotSchema
-	small := &model.Snapshot{Schema: model.SnapshotSchema, Node: model.Node{Name: "n"}, Taken: time.Unix(0, 0).UTC(),
-		Gaps: []model.Gap{{Path: "/engine", Collector: "engine", Reason: model.GapAbsent}}}
+	small := &model.Snapshot{
+		Schema: model.SnapshotSchema, Node: model.Node{Name: "n"}, Taken: time.Unix(0, 0).UTC(),
+		Gaps: []model.Gap{{Path: "/engine", Collector: "engine", Reason: model.GapAbsent}},
+	}
 	cat, err := catalogue.Load()
 	if err != nil {
 		t.Fatal(err)

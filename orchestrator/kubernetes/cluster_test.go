@@ -170,10 +170,15 @@ func TestDistribution(t *testing.T) {
 	for _, c := range []struct {
 		version, provider, hint, want string
 	}{
-		{"v1.36.1+k3s1", "", "", "k3s"}, {"v1.36.1+rke2r1", "", "", "rke2"}, {"v1.35.2-eks-abc", "", "", "eks"},
-		{"v1.35.2-gke.100", "", "", "gke"}, {"v1.36.0", "kind://docker/kind/n", "kubeadm.alpha.kubernetes.io/cri-socket", "kind"},
-		{"v1.36.0", "", "kubernetes.azure.com/cluster", "aks"}, {"v1.36.0", "", "node.openshift.io/os_id", "openshift"},
-		{"v1.36.0", "", "kubeadm.alpha.kubernetes.io/cri-socket", "kubeadm"}, {"v1.36.0", "", "", ""},
+		{"v1.36.1+k3s1", "", "", "k3s"},
+		{"v1.36.1+rke2r1", "", "", "rke2"},
+		{"v1.35.2-eks-abc", "", "", "eks"},
+		{"v1.35.2-gke.100", "", "", "gke"},
+		{"v1.36.0", "kind://docker/kind/n", "kubeadm.alpha.kubernetes.io/cri-socket", "kind"},
+		{"v1.36.0", "", "kubernetes.azure.com/cluster", "aks"},
+		{"v1.36.0", "", "node.openshift.io/os_id", "openshift"},
+		{"v1.36.0", "", "kubeadm.alpha.kubernetes.io/cri-socket", "kubeadm"},
+		{"v1.36.0", "", "", ""},
 	} {
 		r := &reading{k: model.Kubernetes{Version: c.version}, providers: []string{c.provider}, hints: []string{c.hint}}
 		if got := distribution(r); got != c.want {

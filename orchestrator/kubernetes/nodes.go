@@ -137,8 +137,11 @@ func distribution(r *reading) string {
 		}
 	}
 	for _, m := range []struct{ prefix, name string }{
-		{"node.openshift.io/", "openshift"}, {"kubernetes.azure.com/", "aks"}, {"minikube.k8s.io/", "minikube"},
-		{"microk8s.io/", "microk8s"}, {"kubeadm.alpha.kubernetes.io/", "kubeadm"},
+		{"node.openshift.io/", "openshift"},
+		{"kubernetes.azure.com/", "aks"},
+		{"minikube.k8s.io/", "minikube"},
+		{"microk8s.io/", "microk8s"},
+		{"kubeadm.alpha.kubernetes.io/", "kubeadm"},
 	} {
 		if slices.ContainsFunc(r.hints, func(h string) bool { return strings.HasPrefix(h, m.prefix) }) {
 			return m.name
@@ -150,9 +153,18 @@ func distribution(r *reading) string {
 // networkPlugin is told by the names of DaemonSets; "" when none is known.
 func networkPlugin(names []string) string {
 	for _, m := range []struct{ part, name string }{
-		{"cilium", "cilium"}, {"canal", "canal"}, {"calico-node", "calico"}, {"antrea-agent", "antrea"},
-		{"ovnkube-node", "ovn-kubernetes"}, {"kube-ovn-cni", "kube-ovn"}, {"kube-router", "kube-router"},
-		{"weave-net", "weave"}, {"aws-node", "aws-vpc"}, {"azure-cns", "azure"}, {"kube-flannel", "flannel"}, {"kindnet", "kindnet"},
+		{"cilium", "cilium"},
+		{"canal", "canal"},
+		{"calico-node", "calico"},
+		{"antrea-agent", "antrea"},
+		{"ovnkube-node", "ovn-kubernetes"},
+		{"kube-ovn-cni", "kube-ovn"},
+		{"kube-router", "kube-router"},
+		{"weave-net", "weave"},
+		{"aws-node", "aws-vpc"},
+		{"azure-cns", "azure"},
+		{"kube-flannel", "flannel"},
+		{"kindnet", "kindnet"},
 	} {
 		if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, m.part) }) {
 			return m.name

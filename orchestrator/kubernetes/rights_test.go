@@ -56,7 +56,8 @@ func TestBinding(t *testing.T) {
 		want     *model.KubeBinding
 	}{
 		"default cluster-admin is shown": {
-			metav1.ObjectMeta{Name: "cluster-admin", Labels: own}, cluster("cluster-admin"),
+			metav1.ObjectMeta{Name: "cluster-admin", Labels: own},
+			cluster("cluster-admin"),
 			[]rbacv1.Subject{user("eve"), group("system:masters")},
 			&model.KubeBinding{Name: "cluster-admin", Role: "cluster-admin", Subjects: []string{"Group/system:masters", "User/eve"}, Powers: everything},
 		},
@@ -64,17 +65,22 @@ func TestBinding(t *testing.T) {
 			metav1.ObjectMeta{Name: "system:node", Labels: own}, cluster("system:node"), []rbacv1.Subject{group("system:nodes")}, nil,
 		},
 		"what was added to them is": {
-			metav1.ObjectMeta{Name: "system:node", Labels: own}, cluster("system:node"),
+			metav1.ObjectMeta{Name: "system:node", Labels: own},
+			cluster("system:node"),
 			[]rbacv1.Subject{group("system:nodes"), {Kind: "ServiceAccount", Namespace: "shop", Name: "web"}},
 			&model.KubeBinding{Name: "system:node", Role: "system:node", Subjects: []string{"ServiceAccount/shop/web"}, Powers: []string{"secrets"}},
 		},
 		"harmless": {metav1.ObjectMeta{Name: "v"}, cluster("view"), []rbacv1.Subject{user("bob")}, nil},
 		"harmless but for anyone": {
-			metav1.ObjectMeta{Name: "v"}, cluster("view"), []rbacv1.Subject{user("system:anonymous")},
+			metav1.ObjectMeta{Name: "v"},
+			cluster("view"),
+			[]rbacv1.Subject{user("system:anonymous")},
 			&model.KubeBinding{Name: "v", Role: "view", Subjects: []string{"User/system:anonymous"}, Powers: []string{"anonymous"}},
 		},
 		"role of a namespace": {
-			metav1.ObjectMeta{Name: "r", Namespace: "shop"}, rbacv1.RoleRef{Kind: "Role", Name: "reader"}, []rbacv1.Subject{user("bob")},
+			metav1.ObjectMeta{Name: "r", Namespace: "shop"},
+			rbacv1.RoleRef{Kind: "Role", Name: "reader"},
+			[]rbacv1.Subject{user("bob")},
 			&model.KubeBinding{Name: "r", Namespace: "shop", Role: "reader", Subjects: []string{"User/bob"}, Powers: []string{"secrets"}},
 		},
 		"nobody": {metav1.ObjectMeta{Name: "n"}, cluster("cluster-admin"), nil, nil},

@@ -129,7 +129,8 @@ func TestSinfulPod(t *testing.T) {
 			Ports:   []model.PortMap{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}},
 			Restart: "always", EnvNames: []string{"DB_PASSWORD", "NODE"},
 			Secrets: []model.SecretSighting{
-				{Place: "arg", Kind: "password", Digest: "d"}, {Place: "env:DB_PASSWORD", Kind: "password", Digest: "d"},
+				{Place: "arg", Kind: "password", Digest: "d"},
+				{Place: "env:DB_PASSWORD", Kind: "password", Digest: "d"},
 				{Place: "label:password", Kind: "password", Digest: "d"},
 			},
 			Labels: all, Tenant: "t1", Sensitivity: "secret",

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
-	"golang.org/x/sync/errgroup"
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
