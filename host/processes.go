@@ -51,7 +51,7 @@ func (h *Host) Processes(ctx context.Context) (func(*model.Snapshot), []model.Ga
 	if hidden > 0 {
 		gaps = append(gaps, model.Gap{
 			Path: "/host/processes/*/exe", Reason: model.GapPermission, Remedy: remedyPrivilege,
-			Detail: "program and namespaces of " + strconv.Itoa(hidden) + " processes of other accounts",
+			Detail: "program and namespaces of processes of other accounts: " + strconv.Itoa(hidden),
 		})
 	}
 	return func(s *model.Snapshot) { s.HostPart().Processes = list }, gaps
