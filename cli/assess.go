@@ -40,7 +40,7 @@ Nothing is changed on the host. As root it sees everything; as another user it s
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.assess(cmd.Context(), f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.save, "save", "", "also write the snapshot of facts to `file`")
+	fl.StringVar(&f.save, "save", "", "also write the snapshot of facts to `file` (- for standard output, instead of the report)")
 	fl.StringVar(&f.from, "from", "", "assess the snapshot in `file` (- for standard input) instead of this host")
 	fl.StringVar(&f.out, "out", "", "write the report to `file` instead of standard output")
 	fl.StringVar(&f.failOn, "fail-on", "", "exit 2 when a requirement is not shown to be met: `shall` for the binding ones, should for all")
@@ -75,16 +75,15 @@ func (a *App) assess(ctx context.Context, f assessFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.save != "" {
-		if err := toFile(f.save, func(w io.Writer) error { return model.EncodeSnapshot(w, snap) }); err != nil {
-			return err
-		}
+	if err := a.save(f.save, snap); err != nil {
+		return err
 	}
 	result := assess.Run(cat, snap, a.cfg.Assess)
 	write := func(w io.Writer) error { return a.writeReport(w, format, f, cat, &result) }
-	if f.out != "" {
+	switch {
+	case f.out != "":
 		err = toFile(f.out, write)
-	} else {
+	case f.save != "-": // else standard output holds the snapshot
 		err = write(a.Out)
 	}
 	if err != nil {
@@ -115,6 +114,17 @@ func (a *App) writeReport(w io.Writer, format string, f assessFlags, cat *catalo
 		return report.SARIF(w, r, cat)
 	}
 	return report.Text(w, r, cat, opts)
+}
+
+// save writes the snapshot to a file, or to standard output for "-".
+func (a *App) save(path string, snap *model.Snapshot) error {
+	switch path {
+	case "":
+		return nil
+	case "-":
+		return model.EncodeSnapshot(a.Out, snap)
+	}
+	return toFile(path, func(w io.Writer) error { return model.EncodeSnapshot(w, snap) })
 }
 
 // snapshot reads a saved snapshot, or collects one.
