@@ -58,7 +58,7 @@ func (a *App) catalogueList(outDir string) error {
 	for _, s := range cat.Sections {
 		fmt.Fprintf(a.Out, "\n%s  %s\n", s.ID, s.Title.In(a.cfg.Lang))
 		for _, r := range cat.Requirements {
-			if sectionOf(cat, r.ID) == s.ID {
+			if in, _ := cat.SectionOf(r.ID); in.ID == s.ID {
 				fmt.Fprintf(a.Out, "  %-10s %s %s\n", r.ID, runewidth.FillRight(report.Word(a.cfg.Lang, string(r.Keyword)), 10), r.Title.In(a.cfg.Lang))
 			}
 		}
@@ -68,8 +68,8 @@ func (a *App) catalogueList(outDir string) error {
 	return nil
 }
 
-// catalogueOSCAL writes both documents to a directory, or one after the other as they are asked for: OSCAL has one
-// document to a file, so standard output takes the catalog only.
+// catalogueOSCAL writes both documents to a directory. OSCAL has one document to a file, so standard output takes the
+// catalog only.
 func (a *App) catalogueOSCAL(cat *catalogue.Catalogue, dir string) error {
 	if dir == "" {
 		fmt.Fprintln(a.Err, "bulkhead: the catalog only; --out-dir DIR writes the component definition beside it")
@@ -107,15 +107,11 @@ func (a *App) catalogueShow(id string) error {
 		}
 		return a.showRequirement(r)
 	}
-	for _, t := range cat.Threats {
-		if t.ID == id {
-			return a.showEntry(format, t, t.ID, t.Title.In(a.cfg.Lang), t.Text.In(a.cfg.Lang))
-		}
+	if t, ok := cat.Threat(id); ok {
+		return a.showEntry(format, t, t.ID, t.Title.In(a.cfg.Lang), t.Text.In(a.cfg.Lang))
 	}
-	for _, p := range cat.Parts {
-		if p.ID == id {
-			return a.showEntry(format, p, p.ID, p.Title.In(a.cfg.Lang), p.Text.In(a.cfg.Lang))
-		}
+	if p, ok := cat.Part(id); ok {
+		return a.showEntry(format, p, p.ID, p.Title.In(a.cfg.Lang), p.Text.In(a.cfg.Lang))
 	}
 	return fmt.Errorf("there is no %q in X.1643's clauses 6 to 8; `bulkhead catalogue` lists the ids", id)
 }
@@ -163,17 +159,6 @@ func pick(lang, en, zh string) string {
 }
 
 func indent(lines []string) string { return "  " + strings.Join(lines, "\n  ") }
-
-// sectionOf is the section with the longest id that is a prefix of the requirement's.
-func sectionOf(cat *catalogue.Catalogue, id string) string {
-	best := ""
-	for _, s := range cat.Sections {
-		if strings.HasPrefix(id, s.ID+".") && len(s.ID) > len(best) {
-			best = s.ID
-		}
-	}
-	return best
-}
 
 func catalogueIDs() []string {
 	cat, err := catalogue.Load()
