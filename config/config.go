@@ -38,6 +38,8 @@ type Config struct {
 	Kubernetes Kubernetes      `yaml:"kubernetes" envPrefix:"KUBERNETES_"`
 	Collect    Collect         `yaml:"collect" envPrefix:"COLLECT_"`
 	Assess     assess.Settings `yaml:"assess"`
+	Server     Server          `yaml:"server" envPrefix:"SERVER_"`
+	Client     Client          `yaml:"client" envPrefix:"CLIENT_"`
 }
 
 // Log says what is logged to standard error, and how.
@@ -85,6 +87,8 @@ func Default() Config {
 			SetuidSearch: time.Second, ImageContents: true,
 		},
 		Assess: assess.DefaultSettings(),
+		Server: defaultServer(),
+		Client: Client{Timeout: 30 * time.Second},
 	}
 }
 
@@ -216,6 +220,12 @@ func (c *Config) Validate() error {
 	if c.Collect.SetuidSearch < 0 || c.Collect.SetuidSearch > c.Collect.Timeout {
 		return fmt.Errorf("collect.setuid_search is %s; it must be between 0s and collect.timeout (%s)",
 			c.Collect.SetuidSearch, c.Collect.Timeout)
+	}
+	if err := c.Server.Validate(); err != nil {
+		return err
+	}
+	if err := c.Client.validate(); err != nil {
+		return err
 	}
 	return c.Assess.Validate()
 }
