@@ -1,0 +1,104 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+func TestJudge(t *testing.T) {
+	ok, bad := model.AttackSucceeded, model.AttackFailed
+	for _, c := range []struct {
+		name          string
+		without, with outcome
+		want          model.Verdict
+		why           string
+	}{
+		{"proved", outcome{ok, false}, outcome{bad, true}, model.VerdictProved, "recorded"},
+		{"not recorded", outcome{ok, false}, outcome{bad, false}, model.VerdictNotProved, "audit log"},
+		{"came through", outcome{ok, false}, outcome{ok, true}, model.VerdictNotProved, "control was on"},
+		{"proves nothing", outcome{bad, false}, outcome{bad, true}, model.VerdictNotProved, "proves nothing"},
+	} {
+		got, why := judge(Drill{Action: "UserRead"}, c.without, c.with)
+		if got != c.want || !strings.Contains(why, c.why) {
+			t.Errorf("%s: %s, %s", c.name, got, why)
+		}
+	}
+}
+
+func TestEveryDrillIsWhole(t *testing.T) {
+	seen := map[string]bool{}
+	count := map[string]int{}
+	for _, d := range All() {
+		if seen[d.ID] {
+			t.Errorf("%s is there twice", d.ID)
+		}
+		seen[d.ID] = true
+		count[d.Requirement]++
+		if !strings.HasPrefix(d.ID, d.Requirement+"/") || d.Title == "" || d.Technique == "" || len(d.Threats) == 0 ||
+			d.Needs == nil || d.Control == ControlNone || d.Action == "" || d.Attack == nil {
+			t.Errorf("%s lacks something: %+v", d.ID, d.Drill)
+		}
+	}
+	if count["8.5.c"] < 5 || count["8.5.d"] < 4 {
+		t.Errorf("too few drills: %v", count)
+	}
+}
+
+func TestPick(t *testing.T) {
+	all := All()
+	one, err := Pick(all, []string{all[2].ID}, "")
+	if err != nil || len(one) != 1 || one[0].ID != all[2].ID {
+		t.Errorf("by id: %v, %v", one, err)
+	}
+	if _, err := Pick(all, []string{"8.5.c/none"}, ""); err == nil {
+		t.Error("an unknown drill was picked")
+	}
+	some, err := Pick(all, nil, "8.5.d")
+	if err != nil || len(some) != len(factors()) {
+		t.Errorf("by requirement: %d, %v", len(some), err)
+	}
+	if every, err := Pick(all, nil, ""); err != nil || len(every) != len(all) {
+		t.Errorf("all: %d, %v", len(every), err)
+	}
+}
+
+type broken struct{ err error }
+
+func (b broken) Launch(context.Context, Control) (*Plane, error) { return nil, b.err }
+
+func TestWhatCannotRunSaysWhy(t *testing.T) {
+	var told []string
+	r := Run(t.Context(), broken{errors.New("no room")}, All()[:1], func(r model.DrillResult, done, all int) { told = append(told, r.ID) })
+	r.Results[0].DurationMS = 0
+	want := model.DrillReport{Schema: model.DrillSchema, Results: []model.DrillResult{{
+		ID: All()[0].ID, WithoutControl: model.AttackNotRun, WithControl: model.AttackNotRun, Verdict: model.VerdictCannotRun,
+		Why: `with the control "authorization" off: start a throw-away control plane: no room`,
+	}}}
+	if d := cmp.Diff(want, r); d != "" {
+		t.Error(d)
+	}
+	if len(told) != 1 {
+		t.Errorf("told %v", told)
+	}
+}
+
+func TestCodesAreNeverUsedTwice(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	w := &World{plane: &Plane{Now: func() time.Time { return now }, Advance: func(d time.Duration) { now = now.Add(d) }}}
+	p := &person{totp: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+	seen := map[string]bool{}
+	for range 5 {
+		code, err := w.code(p)
+		if err != nil || seen[code] {
+			t.Fatalf("code %q, %v", code, err)
+		}
+		seen[code] = true
+	}
+}

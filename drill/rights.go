@@ -1,0 +1,132 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/bulkhead-security/bulkhead/model"
+	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
+)
+
+// rights are the drills of 8.5.c: users may do only given actions on given objects.
+func rights() []Drill {
+	meta := func(id, technique, title string, threats ...string) model.Drill {
+		return model.Drill{ID: "8.5.c/" + id, Requirement: "8.5.c", Threats: threats, Technique: technique, Title: title, Needs: []string{}}
+	}
+	return []Drill{
+		{
+			Drill:   meta("other-tenant", "T1078", "The owner of one tenant reads a user of another", "7.6.a", "7.6.b"),
+			Control: ControlAuthorization, Action: "UserRead", Attack: readOtherTenant,
+		},
+		{
+			Drill:   meta("wider-action", "T1136", "An auditor, who may only read, makes a user", "7.6.a"),
+			Control: ControlAuthorization, Action: "UserCreate", Attack: auditorCreatesUser,
+		},
+		{
+			Drill:   meta("forged-identity", "T1550", "A stranger says to be the administrator, with a made-up token and a proxy's header", "7.6.b"),
+			Control: ControlAuthentication, Action: "Authenticate", Attack: forgeIdentity,
+		},
+		{
+			Drill:   meta("self-widening-policy", "T1098", "The owner of one tenant writes a policy that opens another", "7.6.a", "7.6.d"),
+			Control: ControlConfinement, Action: "UserRead", Attack: widenOwnRights,
+		},
+		{
+			Drill:   meta("revoked-right", "T1550.001", "A token is used after it was revoked", "7.6.a"),
+			Control: ControlRevocation, Action: "Authenticate", Attack: useRevokedToken,
+		},
+	}
+}
+
+func readOtherTenant(ctx context.Context, w *World) (bool, error) {
+	victim, err := w.user(ctx, other, "victim", model.RoleDeveloper)
+	if err != nil {
+		return false, err
+	}
+	attacker, err := w.user(ctx, own, "attacker", model.RoleOwner)
+	if err != nil {
+		return false, err
+	}
+	_, err = w.users(attacker).GetUser(ctx, &bulkheadv1.Id{Id: victim.id})
+	return succeeded(err)
+}
+
+func auditorCreatesUser(ctx context.Context, w *World) (bool, error) {
+	auditor, err := w.user(ctx, own, "attacker", model.RoleAuditor)
+	if err != nil {
+		return false, err
+	}
+	_, err = w.users(auditor).CreateUser(ctx, &bulkheadv1.CreateUserRequest{User: &bulkheadv1.User{Tenant: own, Name: "backdoor"}})
+	return succeeded(err)
+}
+
+// forgeIdentity shows what a stranger can make up: a token of the right shape, and the header that a sloppy server
+// behind a proxy would believe.
+func forgeIdentity(ctx context.Context, w *World) (bool, error) {
+	forged := &person{session: "bhs_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}
+	client := w.clientWith(forged.session, http.Header{"X-Forwarded-User": {w.admin.name}})
+	_, err := tenantsAt(client, w.plane.URL).CreateTenant(ctx, &bulkheadv1.CreateTenantRequest{Tenant: &bulkheadv1.Tenant{Id: "forged"}})
+	return succeeded(err)
+}
+
+func widenOwnRights(ctx context.Context, w *World) (bool, error) {
+	victim, err := w.user(ctx, other, "victim", model.RoleDeveloper)
+	if err != nil {
+		return false, err
+	}
+	attacker, err := w.user(ctx, own, "attacker", model.RoleOwner)
+	if err != nil {
+		return false, err
+	}
+	text := fmt.Sprintf("@id(\"open-sesame\")\npermit (principal == Bulkhead::User::%q, action, resource);\n", attacker.id)
+	_, err = w.policies(attacker).ApplyPolicies(ctx, &bulkheadv1.ApplyPoliciesRequest{
+		Tenant: own, BaseVersion: -1, Note: "drill", Files: []*bulkheadv1.PolicyFile{{Name: "open.cedar", Text: text}},
+	})
+	// Whether the policy is refused or only confined, what counts is whether it opens the other tenant.
+	if _, err := succeeded(err); err != nil {
+		return false, err
+	}
+	_, err = w.users(attacker).GetUser(ctx, &bulkheadv1.Id{Id: victim.id})
+	return succeeded(err)
+}
+
+func useRevokedToken(ctx context.Context, w *World) (bool, error) {
+	owner, err := w.user(ctx, own, "victim", model.RoleOwner)
+	if err != nil {
+		return false, err
+	}
+	made, err := w.tokens(owner).CreateToken(ctx, &bulkheadv1.CreateTokenRequest{Name: "ci", Scopes: []string{"UserList"}, Days: 1})
+	if err != nil {
+		return false, fmt.Errorf("make a token: %w", err)
+	}
+	thief := &person{session: made.GetSecret()}
+	list := &bulkheadv1.ListInTenantRequest{Tenant: own}
+	if _, err := w.users(thief).ListUsers(ctx, list); err != nil {
+		return false, fmt.Errorf("use the token before it is revoked: %w", err)
+	}
+	if _, err := w.tokens(owner).RevokeToken(ctx, &bulkheadv1.Id{Id: made.GetToken().GetId()}); err != nil {
+		return false, fmt.Errorf("revoke the token: %w", err)
+	}
+	w.plane.Advance(2 * time.Second)
+	_, err = w.users(thief).ListUsers(ctx, list)
+	return succeeded(err)
+}
+
+// succeeded tells an attack that was refused from one that could not be run.
+func succeeded(err error) (bool, error) {
+	if err == nil {
+		return true, nil
+	}
+	var e *connect.Error
+	if errors.As(err, &e) {
+		switch e.Code() {
+		case connect.CodePermissionDenied, connect.CodeUnauthenticated, connect.CodeNotFound, connect.CodeInvalidArgument, connect.CodeFailedPrecondition:
+			return false, nil
+		}
+	}
+	return false, err
+}
