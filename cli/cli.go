@@ -46,11 +46,12 @@ type Build struct {
 
 // App is the command line with what it needs.
 type App struct {
-	Node  Node
-	Build Build
-	In    io.Reader
-	Out   io.Writer
-	Err   io.Writer
+	Node   Node
+	Drills Drills // nil where there are none
+	Build  Build
+	In     io.Reader
+	Out    io.Writer
+	Err    io.Writer
 	// Environ is "NAME=value" as in os.Environ.
 	Environ []string
 
@@ -132,6 +133,9 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	complete(root, "log-level", "debug", "info", "warn", "error")
 	complete(root, "log-format", "text", "json")
 	root.AddCommand(a.assessCommand(), a.catalogueCommand(), a.configCommand(), a.manCommand(), a.versionCommand())
+	if a.Drills != nil {
+		root.AddCommand(a.drillCommand())
+	}
 	return root
 }
 

@@ -45,7 +45,7 @@ type Plane struct {
 	// DemandPhishingResistant turns the demand for a phishing-resistant factor of administrators on, unless that is the
 	// control that is left out.
 	DemandPhishingResistant func()
-	Stop      func(context.Context) error
+	Stop                    func(context.Context) error
 }
 
 // Launcher makes throw-away control planes.

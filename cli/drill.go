@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Drills are the attacks that prove controls.
+type Drills interface {
+	// List gives the drills of a requirement, or all.
+	List(requirement string) []model.Drill
+	// Run runs those with the ids, or of the requirement, or all. An error means that a name is unknown.
+	Run(ctx context.Context, ids []string, requirement string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error)
+}
+
+func (a *App) drillCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "drill",
+		Short: "Attack harmlessly to prove that the controls hold",
+		Long: `A drill is a harmless attack. It runs twice: with the control off, where it must succeed, and with the control on, where
+it must fail and be recorded. Only then is it proved. Drills attack what they make for themselves and throw away, never the
+installation, the engine or the network that are in use.`,
+	}
+	cmd.AddCommand(a.drillListCommand(), a.drillRunCommand())
+	return cmd
+}
+
+func (a *App) drillListCommand() *cobra.Command {
+	var requirement string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the drills",
+		Example: "  bulkhead drill list --requirement 8.5.c",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return a.drillList(requirement) },
+	}
+	cmd.Flags().StringVar(&requirement, "requirement", "", "only those of this requirement, e.g. 8.5.c")
+	return cmd
+}
+
+func (a *App) drillList(requirement string) error {
+	format, err := a.format("text", "json")
+	if err != nil {
+		return err
+	}
+	drills := a.Drills.List(requirement)
+	if len(drills) == 0 {
+		return fmt.Errorf("there is no drill of %q; `bulkhead drill list` shows all", requirement)
+	}
+	if format == "json" {
+		return a.printJSON(drills)
+	}
+	w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tTECHNIQUE\tATTACK")
+	for _, d := range drills {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", d.ID, d.Technique, d.Title)
+	}
+	return w.Flush()
+}
+
+func (a *App) drillRunCommand() *cobra.Command {
+	var requirement string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "run [ID...]",
+		Short: "Run drills; exit 2 unless all are proved",
+		Example: `  bulkhead drill run 8.5.d/password-only
+  bulkhead drill run --requirement 8.5.c --output json
+  bulkhead drill run --all`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var ids []string
+			for _, d := range a.Drills.List("") {
+				ids = append(ids, d.ID)
+			}
+			return ids, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := 0
+			for _, given := range []bool{len(args) > 0, requirement != "", all} {
+				if given {
+					n++
+				}
+			}
+			if n != 1 {
+				return errors.New("name drills, or give --requirement ID, or --all; `bulkhead drill list` shows them")
+			}
+			return a.drillRun(cmd.Context(), args, requirement)
+		},
+	}
+	cmd.Flags().StringVar(&requirement, "requirement", "", "those of this requirement, e.g. 8.5.c")
+	cmd.Flags().BoolVar(&all, "all", false, "all drills")
+	return cmd
+}
+
+func (a *App) drillRun(ctx context.Context, ids []string, requirement string) error {
+	format, err := a.format("text", "json")
+	if err != nil {
+		return err
+	}
+	if requirement != "" && len(a.Drills.List(requirement)) == 0 {
+		return fmt.Errorf("there is no drill of %q; `bulkhead drill list` shows all", requirement)
+	}
+	tell := func(r model.DrillResult, done, all int) {
+		if format == "text" {
+			fmt.Fprintf(a.Out, "[%d/%d] %-12s %s (%d ms)\n        without the control: %s, with it: %s\n        %s\n",
+				done, all, r.Verdict, r.ID, r.DurationMS, r.WithoutControl, r.WithControl, r.Why)
+		}
+	}
+	report, err := a.Drills.Run(ctx, ids, requirement, tell)
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		if err := a.printJSON(report); err != nil {
+			return err
+		}
+	}
+	proved := 0
+	for _, r := range report.Results {
+		if r.Verdict == model.VerdictProved {
+			proved++
+		}
+	}
+	if proved < len(report.Results) {
+		return errNo{fmt.Sprintf("%d of %d drills proved their control", proved, len(report.Results))}
+	}
+	if format == "text" {
+		fmt.Fprintf(a.Out, "%d of %d drills proved their control\n", proved, len(report.Results))
+	}
+	return nil
+}
