@@ -60,6 +60,7 @@ type App struct {
 	noColor    bool
 	cfg        config.Config
 	log        *slog.Logger
+	remote     remoteState
 }
 
 // errNo is the answer "no": it was already told, and only the exit code is left to say.
