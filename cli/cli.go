@@ -137,6 +137,7 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	if a.Drills != nil {
 		root.AddCommand(a.drillCommand())
 	}
+	root.AddCommand(a.tenantsCommand())
 	return root
 }
 
@@ -144,7 +145,11 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 // given are set again over what the file and the environment say.
 func (a *App) load(cmd *cobra.Command) error {
 	given := map[string]string{}
-	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if _, list := f.Value.(pflag.SliceValue); !list { // to set a list again would append, and none is a setting
+			given[f.Name] = f.Value.String()
+		}
+	})
 	path := a.configPath
 	if path == "" {
 		path = a.environ("BULKHEAD_CONFIG")
