@@ -54,11 +54,13 @@ type Principal struct {
 
 // Strength is how a principal authenticated.
 type Strength struct {
-	AMR               []string  `json:"amr,omitempty"` // RFC 8176: pwd, otp, hwk, user, mfa, fed
-	MFA               bool      `json:"mfa"`
-	PhishingResistant bool      `json:"phishing_resistant"`
-	Time              time.Time `json:"time,omitzero"`        // first factor
-	FactorTime        time.Time `json:"factor_time,omitzero"` // second factor, last shown
+	AMR               []string `json:"amr,omitempty"` // RFC 8176: pwd, otp, hwk, user, mfa, fed
+	MFA               bool     `json:"mfa"`
+	PhishingResistant bool     `json:"phishing_resistant"`
+	// Pending says that the account has a second factor which was not shown yet: nothing but showing it is open.
+	Pending    bool      `json:"pending,omitempty"`
+	Time       time.Time `json:"time,omitzero"`        // first factor
+	FactorTime time.Time `json:"factor_time,omitzero"` // second factor, last shown
 }
 
 // Request asks a door's question: may this principal do this action to this resource now?

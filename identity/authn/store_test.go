@@ -1,0 +1,5 @@
+package authn
+
+import "testing"
+
+func testStore(testing.TB) Store { return newMemory() }
