@@ -1,0 +1,131 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// entry is one call on its way in.
+type entry struct {
+	ctx       context.Context //nolint:containedctx // lives as long as the call
+	procedure string
+	rule      *rule
+	header    http.Header
+	msg       proto.Message
+	call      *call
+	request   model.Request
+	decision  model.Decision
+	tenant    string // that the record concerns
+	recordID  string
+	digest    []byte
+}
+
+// enter takes a call through all that comes before its record and its handler.
+func (g *Gate) enter(ctx context.Context, procedure, address string, h http.Header, m proto.Message) (*entry, error) {
+	in, err := g.identify(ctx, procedure, address, h)
+	if err != nil {
+		return nil, err
+	}
+	in.msg = m
+	if err := g.validate(m); err != nil {
+		return nil, err
+	}
+	if in.rule.public() {
+		return in, nil
+	}
+	return in, g.admit(in)
+}
+
+// identify finds the method's rule and who calls, and holds the call to its rate.
+func (g *Gate) identify(ctx context.Context, procedure, address string, h http.Header) (*entry, error) {
+	r, ok := g.rules[procedure]
+	if !ok {
+		return nil, &model.Error{Code: model.CodeDenied, Message: "this method says not what it needs, so nobody may call it"}
+	}
+	c := &call{client: clientOf(address, h), credential: credentialOf(h)}
+	in := &entry{ctx: context.WithValue(ctx, callKey{}, c), procedure: procedure, rule: r, header: h, call: c}
+	if r.public() {
+		if !g.public.allow("a "+network(c.client.Address), g.Now()) {
+			return nil, tooMany()
+		}
+		return in, g.known(in)
+	}
+	if c.credential == "" {
+		return nil, g.unknown(c, &model.Error{Code: model.CodeUnauthenticated, Message: "nobody is signed in"})
+	}
+	p, err := g.Authn.Authenticate(ctx, c.credential, c.client.Address, c.client.UserAgent)
+	if err != nil {
+		return nil, g.unknown(c, err)
+	}
+	if p.ID == "" || p.Tenant == "" {
+		return nil, g.unknown(c, &model.Error{Code: model.CodeUnauthenticated, Message: "nobody is signed in"})
+	}
+	c.principal = p
+	if !g.callers.allow("i "+p.String(), g.Now()) {
+		return nil, tooMany()
+	}
+	return in, nil
+}
+
+// known tells handlers at the public door who is signed in already, if anybody is.
+func (g *Gate) known(in *entry) error {
+	if in.call.credential == "" {
+		return nil
+	}
+	p, err := g.Authn.Authenticate(in.ctx, in.call.credential, in.call.client.Address, in.call.client.UserAgent)
+	switch model.CodeOf(err) {
+	case "":
+		in.call.principal = p
+	case model.CodeUnauthenticated, model.CodeExpired, model.CodeNotFound:
+		in.call.credential = ""
+	default:
+		return fmt.Errorf("who is calling: %w", err)
+	}
+	return nil
+}
+
+// unknown counts a credential that was not good against its address.
+func (g *Gate) unknown(c *call, err error) error {
+	if !g.public.allow("f "+network(c.client.Address), g.Now()) {
+		return tooMany()
+	}
+	return err
+}
+
+func tooMany() error {
+	return &model.Error{Code: model.CodeTooMany, Message: "too many requests"}
+}
+
+// validate holds a message to the schema's rules of form.
+func (g *Gate) validate(m proto.Message) error {
+	err := g.valid.Validate(m)
+	var broken *protovalidate.ValidationError
+	switch {
+	case err == nil:
+		return checkDepth(m)
+	case !errors.As(err, &broken) || len(broken.Violations) == 0:
+		return fmt.Errorf("validate: %w", err)
+	}
+	v := broken.Violations[0]
+	field := protovalidate.FieldPathString(v.Proto.GetField())
+	text := v.Proto.GetMessage()
+	if text == "" {
+		text = v.Proto.GetRuleId()
+	}
+	return &model.Error{Code: model.CodeInvalid, Message: field + ": " + text, Field: field}
+}
+
+// fresh says whether the caller showed a second factor within the step-up time. A token never did.
+func (g *Gate) fresh(p model.Principal, now time.Time) bool {
+	t := p.Auth.FactorTime
+	age := now.Sub(t)
+	return p.Credential.Type == "Session" && p.Auth.MFA && !t.IsZero() && age >= -time.Minute && age <= g.Settings.StepUp
+}
