@@ -1,0 +1,177 @@
+package lab
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Server is `bulkhead serve` on a directory of its own.
+type Server struct {
+	URL  string
+	Dir  string
+	Link string // enrolment link of the first start, or empty
+	CA   *x509.CertPool
+
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	endErr error
+	log    *lockedBuffer
+}
+
+// lockedBuffer keeps what the server says.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) line(s string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.text.Len() < 1<<20 {
+		b.text.WriteString(s + "\n")
+	}
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// FreePort gives a loopback port that nothing listens on.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+var enrolLink = regexp.MustCompile(`https://\S+/enrol#code=\S+`)
+
+// Serve starts bin on dir at the port of 127.0.0.1 and waits until it is ready.
+func Serve(ctx context.Context, bin, dir string, port int, env []string, args ...string) (*Server, error) {
+	all := append([]string{"serve", "--data-dir", dir, "--listen", fmt.Sprintf("127.0.0.1:%d", port)}, args...)
+	s := &Server{URL: fmt.Sprintf("https://localhost:%d", port), Dir: dir, ended: make(chan struct{}), log: &lockedBuffer{}}
+	s.cmd = exec.Command(bin, all...) // its end is the caller's to choose
+	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	s.cmd.Stdout, s.cmd.Stderr = w, w
+	err = s.cmd.Start()
+	w.Close()
+	if err != nil {
+		r.Close()
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	go s.read(r)
+	go func() { s.endErr = s.cmd.Wait(); close(s.ended) }()
+	if err := s.ready(ctx); err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("%w; it said:\n%s", err, s.log)
+	}
+	s.Link = enrolLink.FindString(s.log.String())
+	return s, nil
+}
+
+func (s *Server) read(r *os.File) {
+	defer r.Close()
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		s.log.line(lines.Text())
+	}
+}
+
+// ready waits for /readyz.
+func (s *Server) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	for {
+		if err := s.trust(); err == nil {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/readyz", nil)
+			if err != nil {
+				return err
+			}
+			client := s.Client()
+			res, err := client.Do(req)
+			client.CloseIdleConnections()
+			if err == nil {
+				res.Body.Close()
+				if res.StatusCode == http.StatusOK {
+					return nil
+				}
+			}
+		}
+		select {
+		case <-s.ended:
+			return fmt.Errorf("the server ended before it was ready: %w", s.endErr)
+		case <-ctx.Done():
+			return fmt.Errorf("the server was not ready in time: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// trust reads the CA that the server wrote beside its data.
+func (s *Server) trust() error {
+	b, err := os.ReadFile(filepath.Join(s.Dir, "ca.pem"))
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return fmt.Errorf("%s has no certificate", filepath.Join(s.Dir, "ca.pem"))
+	}
+	s.CA = pool
+	return nil
+}
+
+// Client is an HTTP client with connections of its own that trusts the server.
+func (s *Server) Client() *http.Client {
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: s.CA, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: true,
+	}}
+}
+
+// Log is what the server said so far.
+func (s *Server) Log() string { return s.log.String() }
+
+// PID of the server.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Kill ends the server as a power cut would.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.ended
+}
+
+// Stop ends the server as an administrator would.
+func (s *Server) Stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop the server: %w", err)
+	}
+	select {
+	case <-s.ended:
+		return s.endErr
+	case <-time.After(40 * time.Second):
+		s.Kill()
+		return fmt.Errorf("the server did not stop within 40 s; it said:\n%s", s.log)
+	}
+}
