@@ -1,0 +1,331 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/transparency-dev/tessera"
+	"github.com/transparency-dev/tessera/client"
+	"github.com/transparency-dev/tessera/storage/posix"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Options say where a log is and how it is written.
+type Options struct {
+	Dir    string // of the log alone; made 0700
+	Origin string // "bulkhead/NAME"; the signer has the same name
+	Signer note.Signer
+	// Batch is how many entries are written together at most, BatchAge how long a record of a read waits for others at most.
+	// Records of changes wait only while the batch before them is written.
+	Batch    int
+	BatchAge time.Duration
+	// SpoolDir, best on another file system, has room set aside for records while the log can't be written and the
+	// break-glass is open. Empty means beside Dir.
+	SpoolDir  string
+	SpoolSize int64 // bytes set aside; 0 means 4 MiB
+	// Always are actions whose records go to the spool when the log can't be written, also while the break-glass is closed:
+	// those that are needed to open it. AuditBreakGlass is always one.
+	Always []string
+	Log    *slog.Logger
+	Now    func() time.Time
+}
+
+// Limits of a log in operation.
+const (
+	appendLimit     = 15 * time.Second       // how long an Append waits at most
+	laterQueue      = 4096                   // records of reads that wait
+	checkpointEvery = 250 * time.Millisecond // while the log grows
+	collectEvery    = 15 * time.Second       // removal of partial tiles that full ones replaced
+	flushAge        = time.Millisecond       // tessera's own; batches are made here
+)
+
+// Log is an open audit log. Its methods may be called at once from many places.
+type Log struct {
+	o        Options
+	log      *slog.Logger
+	now      func() time.Time
+	appender *tessera.Appender
+	shutdown func(context.Context) error
+	ctx      context.Context // of tessera, ended by cancel
+	cancel   context.CancelFunc
+	fetch    client.FileFetcher
+	lock     *os.File
+	spool    *spool
+	glass    glass
+
+	urgent chan *pending
+	later  chan *pending
+	ending chan struct{} // closed by Close: nobody waits for a place in a queue any more
+	stop   chan struct{} // closed by Close: nothing comes any more
+	done   chan struct{} // closed when everything is written
+
+	sending sync.RWMutex // held for reading while a record is put into a queue
+	closed  bool
+
+	size    atomic.Uint64
+	mu      sync.Mutex
+	grown   chan struct{} // closed and replaced when the log grew
+	failure error         // of the last write; nil after a good one
+}
+
+// Open opens the log and makes it when there is none. Records that an earlier process left in the spool are appended.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	if o.Signer == nil || o.Origin == "" || o.Signer.Name() != o.Origin {
+		return nil, errors.New("open the audit log: the signer's name must be the log's origin")
+	}
+	if o.Batch < 1 || o.BatchAge <= 0 {
+		return nil, errors.New("open the audit log: batch and batch age must be above zero")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.SpoolDir == "" {
+		o.SpoolDir = o.Dir + ".spool"
+	}
+	l := &Log{
+		o: o, log: o.Log, now: o.Now, fetch: client.FileFetcher{Root: o.Dir},
+		urgent: make(chan *pending, 4*o.Batch), later: make(chan *pending, laterQueue),
+		ending: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}), grown: make(chan struct{}),
+	}
+	if err := l.open(ctx); err != nil {
+		l.release()
+		return nil, fmt.Errorf("open the audit log in %s: %w", o.Dir, err)
+	}
+	go l.run()
+	return l, nil
+}
+
+func (l *Log) open(ctx context.Context) error {
+	if err := os.MkdirAll(l.o.Dir, 0o700); err != nil {
+		return err
+	}
+	if err := l.takeLock(); err != nil {
+		return err
+	}
+	if err := l.probe(); err != nil {
+		return err
+	}
+	driver, err := posix.New(ctx, posix.Config{Path: l.o.Dir})
+	if err != nil {
+		return err
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	l.ctx, l.cancel = run, cancel
+	appender, shutdown, reader, err := tessera.NewAppender(run, driver, tessera.NewAppendOptions().
+		WithCheckpointSigner(l.o.Signer).
+		WithBatching(uint(l.o.Batch), flushAge).
+		WithCheckpointInterval(checkpointEvery).
+		WithCheckpointRepublishInterval(0).
+		WithGarbageCollectionInterval(collectEvery))
+	if err != nil {
+		return err
+	}
+	l.appender, l.shutdown = appender, shutdown
+	size, err := reader.IntegratedSize(ctx)
+	if err != nil {
+		return err
+	}
+	l.size.Store(size)
+	l.spool, err = openSpool(filepath.Join(l.o.SpoolDir, "spool"), l.o.SpoolSize)
+	if err != nil {
+		// The log itself is fine: only the break-glass would not work.
+		l.log.Error("the audit log's spool can't be opened; the break-glass will not work", "err", err)
+		return nil
+	}
+	return l.skipAppended(ctx)
+}
+
+// takeLock keeps a second process out. The kernel drops it when the process ends, however it ends.
+func (l *Log) takeLock() error {
+	f, err := os.OpenFile(l.o.Dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(fmt.Errorf("another process has it open: %w", err), f.Close())
+	}
+	l.lock = f
+	return nil
+}
+
+// probe makes sure that a new log can be made: tessera panics where it can't open its lock files.
+func (l *Log) probe() error {
+	state := filepath.Join(l.o.Dir, ".state")
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"treeState.lock", "publish.lock", "gcState.lock"} {
+		f, err := os.OpenFile(filepath.Join(state, name), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Log) release() {
+	if l.cancel != nil {
+		l.cancel()
+	}
+	if l.spool != nil {
+		l.spool.close()
+	}
+	if l.lock != nil {
+		l.lock.Close()
+	}
+}
+
+// Origin is the log's name.
+func (l *Log) Origin() string { return l.o.Origin }
+
+// Size is how many entries the log has.
+func (l *Log) Size() uint64 { return l.size.Load() }
+
+// Append writes a record and returns once it is integrated and on disk. Where it went to the spool, because the log can't
+// be written and the break-glass is open, the place's Origin is empty.
+func (l *Log) Append(ctx context.Context, r model.Record) (model.LogRecord, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
+	defer cancel()
+	p, err := l.pend(r)
+	if err != nil {
+		return model.LogRecord{}, err
+	}
+	p.done = make(chan struct{})
+	if err := l.put(ctx, l.urgent, p); err != nil {
+		return model.LogRecord{}, err
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return model.LogRecord{}, unavailable(ctx.Err())
+	}
+	if p.err != nil {
+		return model.LogRecord{}, unavailable(p.err)
+	}
+	return model.LogRecord{Origin: p.origin, Index: p.index, Record: p.record, Event: p.entry}, nil
+}
+
+// Later queues the record of a read. It waits while the queue is full, up to ctx. Queued records are written in batches, and
+// before Close returns.
+func (l *Log) Later(ctx context.Context, r model.Record) error {
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
+	defer cancel()
+	p, err := l.pend(r)
+	if err != nil {
+		return err
+	}
+	return l.put(ctx, l.later, p)
+}
+
+func (l *Log) pend(r model.Record) (*pending, error) {
+	if r.Time.IsZero() {
+		r.Time = l.now()
+	}
+	if r.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		r.ID = id.String()
+	}
+	entry, err := encode(&r)
+	if err != nil {
+		return nil, err
+	}
+	return &pending{record: r, entry: entry}, nil
+}
+
+var errClosed = errors.New("the audit log is closed")
+
+func (l *Log) put(ctx context.Context, queue chan<- *pending, p *pending) error {
+	l.sending.RLock()
+	defer l.sending.RUnlock()
+	if l.closed {
+		return unavailable(errClosed)
+	}
+	select {
+	case queue <- p:
+		return nil
+	case <-l.ending:
+		return unavailable(errClosed)
+	case <-ctx.Done():
+		return unavailable(fmt.Errorf("the queue of records is full: %w", ctx.Err()))
+	}
+}
+
+// Close writes what is queued, waits for a checkpoint over it and closes the log.
+func (l *Log) Close(ctx context.Context) error {
+	l.glass.end()
+	close(l.ending)
+	l.sending.Lock()
+	l.closed = true
+	l.sending.Unlock()
+	close(l.stop)
+	var err error
+	select {
+	case <-l.done:
+		err = l.lastError()
+		if err == nil {
+			err = l.shutdown(ctx)
+		}
+	case <-ctx.Done():
+		err = fmt.Errorf("close the audit log: %w", ctx.Err())
+	}
+	l.release()
+	return err
+}
+
+func (l *Log) lastError() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failure
+}
+
+// Wait returns once the log has more than n entries.
+func (l *Log) Wait(ctx context.Context, n uint64) error {
+	for {
+		l.mu.Lock()
+		grown := l.grown
+		l.mu.Unlock()
+		if l.Size() > n {
+			return nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// unavailable is the error of a record that can't be written.
+func unavailable(err error) error {
+	var already *model.Error
+	if errors.As(err, &already) {
+		return err
+	}
+	return &model.Error{
+		Code:    model.CodeAuditUnavailable,
+		Message: "the action was not done because its record can't be written to the audit log",
+		Remedy: "look at the server's log for the cause, most often a full disk, and try again once it is gone; in an emergency an " +
+			"administrator can open the break-glass with `bulkhead audit break-glass`",
+		Err: err,
+	}
+}
