@@ -1,0 +1,175 @@
+//go:build e2e
+
+package plane
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/descope/virtualwebauthn"
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/totp"
+)
+
+// code is a code of the authenticator app that was not used before. It waits for the next where it has to.
+func (p *person) code() string {
+	p.t.Helper()
+	const period = 30
+	for uint64(time.Now().Unix())/period <= p.step {
+		time.Sleep(200 * time.Millisecond)
+	}
+	now := time.Now()
+	p.step = uint64(now.Unix()) / period
+	code, err := totp.GenerateCodeCustom(p.otp.Secret(), now, totp.ValidateOpts{Period: period, Digits: otp.DigitsSix})
+	p.noError(err)
+	return code
+}
+
+// passkey is a software authenticator with a credential for the server.
+type passkey struct {
+	rp   virtualwebauthn.RelyingParty
+	auth virtualwebauthn.Authenticator
+	cred virtualwebauthn.Credential
+}
+
+// registerPasskey registers a passkey for the person's account through the API, and gives the session as it is then.
+func (p *person) registerPasskey(secret string) (*passkey, string) {
+	p.t.Helper()
+	u, err := url.Parse(p.server.URL)
+	p.noError(err)
+	k := &passkey{
+		rp:   virtualwebauthn.RelyingParty{Name: "Bulkhead", ID: u.Hostname(), Origin: p.server.URL},
+		cred: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2),
+	}
+	var begun struct {
+		ID      string          `json:"id"`
+		Options json.RawMessage `json:"options"`
+	}
+	if status, body := p.post(secret, "AccountService/BeginPasskey", struct{}{}, &begun); status != http.StatusOK {
+		p.t.Fatalf("BeginPasskey: %d %s", status, body)
+	}
+	options, err := virtualwebauthn.ParseAttestationOptions(string(begun.Options))
+	p.noError(err)
+	k.auth = virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: []byte(options.UserID)})
+	response := virtualwebauthn.CreateAttestationResponse(k.rp, k.auth, k.cred, *options)
+	k.auth.AddCredential(k.cred)
+	var done struct {
+		Session struct{ Secret string }
+	}
+	status, body := p.post(secret, "AccountService/FinishPasskey",
+		map[string]any{"id": begun.ID, "response": json.RawMessage(response), "name": "key"}, &done)
+	if status != http.StatusOK {
+		p.t.Fatalf("FinishPasskey: %d %s", status, body)
+	}
+	if done.Session.Secret == "" {
+		return k, secret
+	}
+	return k, done.Session.Secret
+}
+
+// signInWith signs in with a passkey alone: two factors at once.
+func (p *person) signInWith(k *passkey) string {
+	p.t.Helper()
+	var begun struct {
+		ID      string          `json:"id"`
+		Options json.RawMessage `json:"options"`
+	}
+	if status, body := p.post("", "AuthService/BeginPasskeySignIn", struct{}{}, &begun); status != http.StatusOK {
+		p.t.Fatalf("BeginPasskeySignIn: %d %s", status, body)
+	}
+	options, err := virtualwebauthn.ParseAssertionOptions(string(begun.Options))
+	p.noError(err)
+	response := virtualwebauthn.CreateAssertionResponse(k.rp, k.auth, k.cred, *options)
+	var done struct {
+		Secret string
+		Caller struct {
+			PhishingResistant bool `json:"phishingResistant"`
+		}
+	}
+	status, body := p.post("", "AuthService/FinishPasskeySignIn", map[string]any{"id": begun.ID, "response": json.RawMessage(response)}, &done)
+	if status != http.StatusOK || done.Secret == "" || !done.Caller.PhishingResistant {
+		p.t.Fatalf("FinishPasskeySignIn: %d %s", status, body)
+	}
+	return done.Secret
+}
+
+// TestStranger goes the way of somebody who sees the product for the first time: from the first start to a published
+// assessment, and to a token that was revoked.
+func TestStranger(t *testing.T) {
+	s := serve(t)
+	if s.Link == "" {
+		t.Fatalf("the first start printed no enrolment link:\n%s", s.Log())
+	}
+	admin := newPerson(t, s)
+	admin.enrol(s.Link, "admin")
+	if r := newPerson(t, s).run("enrol", s.Link, "--name", "thief", "--password-file", filepath.Join(admin.home, "password")); r.code == 0 {
+		t.Fatal("the enrolment link was good twice")
+	}
+	key, _ := admin.registerPasskey(admin.secret())
+	strong := admin.signInWith(key)
+	if status, body := admin.post(strong, "TenantService/ListTenants", struct{}{}, nil); status != http.StatusOK {
+		t.Fatalf("list tenants with a passkey: %d %s", status, body)
+	}
+
+	admin.must("tenants", "create", "acme", "--name", "Acme")
+	var invited struct {
+		Link string `json:"link"`
+		User struct{ ID string }
+	}
+	admin.ask(&invited, "users", "create", "alice", "--tenant", "acme", "--role", "owner")
+	alice := newPerson(t, s)
+	alice.enrol(invited.Link, "")
+	admin.ask(&invited, "users", "create", "bob", "--tenant", "acme", "--role", "developer")
+
+	var token struct {
+		Token  struct{ ID string }
+		Secret string
+	}
+	alice.ask(&token, "tokens", "create", "ci", "--scope", "AssessmentPublish", "--scope", "AssessmentList", "--days", "1")
+	if !strings.HasPrefix(token.Secret, "bht_") {
+		t.Fatalf("the token is %q", token.Secret)
+	}
+	ci := newPerson(t, s)
+	file, ca := filepath.Join(ci.home, "token"), filepath.Join(s.Dir, "ca.pem")
+	if err := os.WriteFile(file, []byte(token.Secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ci.env = []string{"BULKHEAD_CLIENT_SERVER=" + s.URL, "BULKHEAD_CLIENT_CA_FILE=" + ca, "BULKHEAD_CLIENT_TOKEN_FILE=" + file}
+	ci.must("assess", "--publish")
+
+	var status struct {
+		Requirements []struct{ ID, Status string }
+	}
+	alice.ask(&status, "status")
+	if len(status.Requirements) != 29 {
+		t.Errorf("the status tells of %d requirements, not of 29", len(status.Requirements))
+	}
+	if code, body := ci.post(token.Secret, "AssessmentService/GetStatus", struct{}{}, &status); code != http.StatusOK || len(status.Requirements) != 29 {
+		t.Errorf("status by API: %d %s", code, tail(body, 300))
+	}
+	if r := ci.run("users", "list"); r.code != 2 {
+		t.Errorf("a token without the scope listed users: %d %s%s", r.code, r.stdout, r.stderr)
+	}
+
+	alice.must("tokens", "revoke", token.Token.ID)
+	if r := ci.run("status"); r.code != 2 {
+		t.Errorf("the revoked token was answered with %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+	if code, _ := ci.post(token.Secret, "AssessmentService/GetStatus", struct{}{}, nil); code != http.StatusUnauthorized {
+		t.Errorf("the revoked token was answered with %d by the API", code)
+	}
+	var found struct {
+		Records []struct{ Action, Outcome string }
+	}
+	admin.ask(&found, "audit", "search", "--filter", `action = "TokenRevoke"`)
+	if len(found.Records) != 1 || found.Records[0].Outcome != "allowed" {
+		t.Errorf("the log says of the revocation: %+v", found)
+	}
+	admin.must("audit", "verify")
+}
