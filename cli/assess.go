@@ -18,7 +18,7 @@ import (
 
 type assessFlags struct {
 	save, from, out, failOn, explain string
-	verbose                          bool
+	verbose, publish                 bool
 }
 
 func (a *App) assessCommand() *cobra.Command {
@@ -35,6 +35,7 @@ Nothing is changed on the host. As root it sees everything; as another user it s
   bulkhead assess --save host.json                 # keep the facts; assess them anywhere with --from
   bulkhead assess --from host.json -o html --out report.html
   bulkhead assess -o json --fail-on shall          # exit 2 when a binding requirement is not shown to be met
+  bulkhead assess --publish                        # also send the result to the control plane
   bulkhead assess diff before.json after.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.assess(cmd.Context(), f) },
@@ -45,6 +46,7 @@ Nothing is changed on the host. As root it sees everything; as another user it s
 	fl.StringVar(&f.out, "out", "", "write the report to `file` instead of standard output")
 	fl.StringVar(&f.failOn, "fail-on", "", "exit 2 when a requirement is not shown to be met: `shall` for the binding ones, should for all")
 	fl.StringVar(&f.explain, "explain", "", "all evidence of one requirement or check, by `id`")
+	fl.BoolVar(&f.publish, "publish", false, "also send the result to the control plane (see `bulkhead login`)")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "list every check, also those that pass")
 	fl.StringVar(&a.cfg.Engine.Endpoint, "engine", "", "container engine's `endpoint`, e.g. unix:///run/docker.sock")
 	fl.StringVar(&a.cfg.Kubernetes.Kubeconfig, "kubeconfig", "", "also look at the cluster of this kubeconfig `file`")
@@ -55,6 +57,7 @@ Nothing is changed on the host. As root it sees everything; as another user it s
 	complete(cmd, "fail-on", "shall", "should")
 	// Replaces the completion of the global flag: this command writes more formats.
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	a.localRemoteFlags(cmd)
 	cmd.AddCommand(a.diffCommand())
 	return cmd
 }
@@ -64,8 +67,14 @@ func (a *App) assess(ctx context.Context, f assessFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.failOn != "" && f.failOn != "shall" && f.failOn != "should" {
-		return fmt.Errorf("invalid argument %q for --fail-on: shall or should", f.failOn)
+	if err := checkFailOn(f.failOn); err != nil {
+		return err
+	}
+	if f.publish {
+		// Before the work, so that nobody waits for a report to learn that nobody is signed in.
+		if _, err := a.server(ctx); err != nil {
+			return err
+		}
 	}
 	cat, err := catalogue.Load()
 	if err != nil {
@@ -88,6 +97,11 @@ func (a *App) assess(ctx context.Context, f assessFlags) error {
 	}
 	if err != nil {
 		return err
+	}
+	if f.publish {
+		if err := a.publish(ctx, &result); err != nil {
+			return err
+		}
 	}
 	if f.failOn != "" {
 		if bad, ids := report.FailOn(&result, f.failOn); bad {

@@ -109,6 +109,7 @@ computing") into practice on container hosts.
 
   bulkhead assess            where does this host stand on all 29 requirements, why, and what to do
   bulkhead catalogue         the requirements, threats and parts of the standard
+  bulkhead login             sign in to a control plane; tenants, users, groups, tokens, status, jobs and watch use it
 
 Settings come from a file (--config, /etc/bulkhead/config.yaml), then the environment (BULKHEAD_*), then flags.
 Exit codes: 0 fine, 1 error, 2 the answer is no.`,
@@ -137,7 +138,7 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	if a.Drills != nil {
 		root.AddCommand(a.drillCommand())
 	}
-	root.AddCommand(a.tenantsCommand())
+	root.AddCommand(a.remoteCommands()...)
 	return root
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // remote is the control plane as the verbs see it: what a generated client needs.
@@ -31,9 +32,25 @@ type remoteState struct {
 	unit time.Duration
 }
 
+// remoteCommands are the verbs of the control plane.
+func (a *App) remoteCommands() []*cobra.Command {
+	return []*cobra.Command{
+		a.enrolCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(),
+		a.tenantsCommand(), a.usersCommand(), a.groupsCommand(), a.tokensCommand(),
+		a.statusCommand(), a.jobsCommand(), a.watchCommand(),
+	}
+}
+
 // remoteFlags gives a verb the flags that say which control plane, and as whom.
-func (a *App) remoteFlags(cmd *cobra.Command) {
-	f := cmd.PersistentFlags()
+func (a *App) remoteFlags(cmd *cobra.Command) { a.bindRemote(cmd.PersistentFlags()) }
+
+// localRemoteFlags gives them to a verb but not to those below it, with --tenant.
+func (a *App) localRemoteFlags(cmd *cobra.Command) {
+	a.bindRemote(cmd.Flags())
+	cmd.Flags().StringVar(&a.remote.tenant, "tenant", "", "publish in this `tenant` (default: your own)")
+}
+
+func (a *App) bindRemote(f *pflag.FlagSet) {
 	f.StringVar(&a.cfg.Client.Server, "server", "", "control plane's `address`, https://host:port (default: that of the last login)")
 	f.StringVar(&a.cfg.Client.CAFile, "ca-file", "", "trust the certificates in `file` (PEM) and no others")
 	f.StringVar(&a.cfg.Client.TokenFile, "token-file", "", "API token in `file` instead of the session of `bulkhead login`")
