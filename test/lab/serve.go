@@ -25,6 +25,7 @@ type Server struct {
 	Link string // enrolment link of the first start, or empty
 	CA   *x509.CertPool
 
+	shared *http.Client
 	cmd    *exec.Cmd
 	ended  chan struct{}
 	endErr error
@@ -87,6 +88,7 @@ func Serve(ctx context.Context, bin, dir string, port int, env []string, args ..
 		return nil, fmt.Errorf("%w; it said:\n%s", err, s.log)
 	}
 	s.Link = enrolLink.FindString(s.log.String())
+	s.shared = s.Client()
 	return s, nil
 }
 
@@ -149,6 +151,9 @@ func (s *Server) Client() *http.Client {
 		TLSClientConfig: &tls.Config{RootCAs: s.CA, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: true,
 	}}
 }
+
+// Shared is an HTTP client whose connections are shared by all who use it.
+func (s *Server) Shared() *http.Client { return s.shared }
 
 // Log is what the server said so far.
 func (s *Server) Log() string { return s.log.String() }

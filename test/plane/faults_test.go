@@ -1,0 +1,245 @@
+//go:build e2e
+
+package plane
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/test/lab"
+)
+
+// kills is how often the server is killed on each database: a few in `make test`, a hundred in `make soak`.
+func kills(t *testing.T) int {
+	n, err := strconv.Atoi(os.Getenv("BULKHEAD_KILLS"))
+	if err != nil {
+		return 6
+	}
+	t.Logf("%d kills", n)
+	return n
+}
+
+// TestKilledUnderLoad kills the server again and again while writers write. Nothing that was acknowledged may be lost, in
+// the store or in the log, and nothing may be there twice.
+func TestKilledUnderLoad(t *testing.T) {
+	for name, args := range databases(t) {
+		t.Run(name, func(t *testing.T) { killedUnderLoad(t, args) })
+	}
+}
+
+func killedUnderLoad(t *testing.T, args []string) {
+	port, err := lab.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	start := func() *lab.Server {
+		s, err := lab.Serve(t.Context(), binary(t), dir, port, nil, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	var now atomic.Pointer[lab.Server]
+	now.Store(start())
+	defer func() { now.Load().Kill() }()
+
+	owner, token := tenantOwner(t, now.Load())
+	l := &load{server: now.Load, token: token, tenant: "acme"}
+	l.start(t.Context(), 8)
+	seed := rand.New(rand.NewPCG(1, 2)) // the same moments in each run, as far as the machine allows
+	for range kills(t) {
+		time.Sleep(time.Duration(50+seed.IntN(400)) * time.Millisecond)
+		now.Load().Kill()
+		now.Store(start())
+	}
+	time.Sleep(300 * time.Millisecond)
+	l.end()
+	owner.server = now.Load()
+	checkLoad(t, owner, l)
+	if err := now.Load().Stop(); err != nil {
+		t.Error(err)
+	}
+	verifyOffline(t, owner, dir)
+	now.Store(start()) // for the deferred end
+}
+
+// tenantOwner makes the tenant acme with an owner, and a token of the owner's that may write groups.
+func tenantOwner(t *testing.T, s *lab.Server) (*person, string) {
+	t.Helper()
+	admin := newPerson(t, s)
+	admin.enrol(s.Link, "admin")
+	admin.must("tenants", "create", "acme")
+	var invited struct{ Link string }
+	admin.ask(&invited, "users", "create", "olga", "--tenant", "acme", "--role", "owner")
+	owner := newPerson(t, s)
+	owner.enrol(invited.Link, "")
+	var token struct{ Secret string }
+	owner.ask(&token, "tokens", "create", "load", "--scope", "GroupCreate", "--scope", "GroupList", "--scope", "AuditRead", "--scope", "AuditExport", "--days", "1")
+	return owner, token.Secret
+}
+
+// checkLoad compares what was acknowledged with what the server has.
+func checkLoad(t *testing.T, p *person, l *load) {
+	t.Helper()
+	for _, w := range l.wrong {
+		t.Error("wrong answer:", w)
+	}
+	if len(l.changes) < 10 {
+		t.Fatalf("only %d changes were acknowledged: the test shows nothing", len(l.changes))
+	}
+	var list struct{ Groups []struct{ Name string } }
+	p.ask(&list, "groups", "list", "--limit", "100000")
+	stored := map[string]int{}
+	for _, g := range list.Groups {
+		stored[g.Name]++
+	}
+	for _, c := range l.changes {
+		if stored[c.name] != 1 {
+			t.Errorf("the acknowledged group %s is there %d times", c.name, stored[c.name])
+		}
+	}
+	if len(stored) != len(l.changes) {
+		t.Errorf("there are %d groups, %d were asked for", len(stored), len(l.changes))
+	}
+	records := p.records("GroupCreate")
+	places := map[string]string{}
+	for _, r := range records {
+		if before, twice := places[r.ID]; twice {
+			t.Errorf("the record %s is there twice: %s", r.ID, before)
+		}
+		places[r.ID] = r.Outcome
+	}
+	replayed := 0
+	for _, c := range l.changes {
+		if c.record == "" {
+			replayed++
+		} else if places[c.record] != "allowed" {
+			t.Errorf("the record %s of the acknowledged group %s is not in the log: %q", c.record, c.name, places[c.record])
+		}
+	}
+	t.Logf("%d changes acknowledged, %d of them after a restart, %d records", len(l.changes), replayed, len(records))
+}
+
+type record struct{ ID, Action, Outcome string }
+
+// records gives all records of an action, once the index has caught up with the log.
+func (p *person) records(action string) []record {
+	p.t.Helper()
+	var found struct{ Records []record }
+	for before, same := -1, 0; same < 3; {
+		p.ask(&found, "audit", "search", "--filter", fmt.Sprintf("action = %q", action), "--limit", "1000000")
+		if len(found.Records) == before {
+			same++
+		} else {
+			before, same = len(found.Records), 0
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	return found.Records
+}
+
+// verifyOffline verifies a copy of the audit log with the public key alone.
+func verifyOffline(t *testing.T, p *person, dir string) {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(dir, "audit", "*.pub"))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("there is no public key of a log in %s: %v", dir, err)
+	}
+	key, err := os.ReadFile(logs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.run("audit", "verify", "--dir", strings.TrimSuffix(logs[0], ".pub"), "--key", strings.TrimSpace(string(key)))
+	if r.code != 0 {
+		t.Errorf("verify ended with %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestFullDisk fills the disk under a running server: changes are refused with the reason, nothing is lost, and with
+// space it goes on without a restart.
+func TestFullDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "small")
+	if err := lab.SmallDisk(dir, 96<<20); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := lab.UnmountDisk(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	port, err := lab.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := lab.Serve(t.Context(), binary(t), filepath.Join(dir, "data"), port, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Kill()
+	owner, token := tenantOwner(t, s)
+	l := &load{server: func() *lab.Server { return s }, token: token, tenant: "acme"}
+	l.start(t.Context(), 2)
+	time.Sleep(time.Second)
+	l.end()
+
+	fill := filepath.Join(dir, "fill")
+	if err := lab.Fill(fill); err != nil {
+		t.Fatal(err)
+	}
+	var refused []string
+	for i := range 200 {
+		status, _, body := l.create(t.Context(), fmt.Sprintf("full-%d", i), fmt.Sprintf("full-%d", i))
+		if status == http.StatusOK {
+			l.changes = append(l.changes, change{name: fmt.Sprintf("full-%d", i), acked: true})
+			continue
+		}
+		refused = append(refused, fmt.Sprint(status, " ", body))
+		break
+	}
+	if len(refused) == 0 {
+		t.Fatal("the disk was full and every change was acknowledged")
+	}
+	if !slices.ContainsFunc([]string{"audit_unavailable", `"unavailable"`}, func(code string) bool { return strings.Contains(refused[0], code) }) {
+		t.Errorf("the refusal does not say why: %s", refused[0])
+	}
+	if err := os.Remove(fill); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for {
+		status, _, body := l.create(t.Context(), "after", "after")
+		if status == http.StatusOK {
+			l.changes = append(l.changes, change{name: "after", acked: true})
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a minute after there was space again: %d %s", status, body)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	var list struct{ Groups []struct{ Name string } }
+	owner.ask(&list, "groups", "list", "--limit", "100000")
+	have := map[string]int{}
+	for _, g := range list.Groups {
+		have[g.Name]++
+	}
+	for _, c := range l.changes {
+		if have[c.name] != 1 {
+			t.Errorf("the acknowledged group %s is there %d times", c.name, have[c.name])
+		}
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+	verifyOffline(t, owner, filepath.Join(dir, "data"))
+}
