@@ -1,0 +1,218 @@
+package authz
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	cedar "github.com/cedar-policy/cedar-go"
+	"github.com/cedar-policy/cedar-go/types"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+const (
+	scopeAll        = "*"
+	credentialToken = "Token"
+)
+
+// Assume says what to take for granted of a request, to find what it lacks.
+type Assume struct {
+	Factor            bool // a second factor
+	PhishingResistant bool // a passkey
+	Fresh             bool // a second factor, just now
+	Approved          bool // a second person's approval
+	// NoFourEyes leaves the demand for approval out: whether somebody may do it of own right.
+	NoFourEyes bool
+}
+
+// decide answers without Needs.
+func (s *snapshot) decide(r *model.Request, a Assume) model.Decision {
+	act := s.schema.actions[r.Action]
+	if act == nil || len(act.resources) == 0 {
+		return s.refuse(fmt.Sprintf("%q is no action that can be asked for", r.Action))
+	}
+	if reason := s.scope(&r.Principal, act); reason != "" {
+		return s.refuse(reason)
+	}
+	w, err := s.schema.newWorld(r, act)
+	if err != nil {
+		return s.refuse(err.Error())
+	}
+	facts, err := s.context(r, act, a)
+	if err != nil {
+		return s.refuse(err.Error())
+	}
+	list := s.index.candidates(make(walk, 0, 32), w.ancestors(w.principal), act.ancestors, w.ancestors(w.resource))
+	request := cedar.Request{Principal: w.principal.UID, Action: act.uid, Resource: w.resource.UID, Context: facts}
+	outcome, why := cedar.Authorize(list, w, request)
+	return s.answer(r, list, outcome, why)
+}
+
+// scope checks what a token is narrowed to: "*", an action, or a group that the action is in.
+func (s *snapshot) scope(p *model.Principal, act *action) string {
+	if p.Scopes == nil && p.Credential.Type != credentialToken {
+		return ""
+	}
+	for _, scope := range p.Scopes {
+		if scope == scopeAll || act.groups[scope] {
+			return ""
+		}
+	}
+	return fmt.Sprintf("the token's scopes do not include %s", act.name)
+}
+
+// context are the facts of a decision. A door can add some, and can't replace those that are decided here.
+func (s *snapshot) context(r *model.Request, act *action, a Assume) (types.Record, error) {
+	p := &r.Principal
+	token := p.Credential.Type == credentialToken
+	m := make(types.RecordMap, 14+len(r.Facts))
+	c := converter{schema: s.schema}
+	for k, v := range r.Facts {
+		var err error
+		if m[types.String(k)], err = c.value(v, 0); err != nil {
+			return types.Record{}, fmt.Errorf("fact %s: %w", k, err)
+		}
+	}
+	delete(m, "ip")
+	address, _ := m["address"].(types.String)
+	if ip, err := netip.ParseAddr(string(address)); err == nil && ip.Zone() == "" {
+		m["ip"] = types.IPAddr(netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()))
+	}
+	m["address"] = address
+	door, _ := m["door"].(types.String)
+	m["door"] = door
+	m["mfa"] = types.Boolean(p.Auth.MFA || a.Factor)
+	m["phishing_resistant"] = types.Boolean(p.Auth.PhishingResistant || a.PhishingResistant)
+	m["phishing_resistant_demanded"] = types.Boolean(s.opts.phishingResistant)
+	m["fresh_factor"] = types.Boolean(!token && (r.FreshFactor || a.Fresh))
+	m["approved"] = types.Boolean(r.Approved || a.Approved)
+	m["dangerous"] = types.Boolean(r.Dangerous || act.dangerous == "yes")
+	m["four_eyes"] = types.Boolean(s.fourEyes(r) && !a.NoFourEyes)
+	m["credential"] = credential(p)
+	m["amr"] = amr(p.Auth.AMR)
+	m["time"] = types.NewDatetime(r.Time)
+	return types.NewRecord(m), nil
+}
+
+func (s *snapshot) fourEyes(r *model.Request) bool { return r.FourEyes || s.opts.fourEyes[r.Action] }
+
+func credential(p *model.Principal) types.String {
+	switch p.Credential.Type {
+	case "Session", credentialToken:
+		return types.String(p.Credential.Type)
+	}
+	return "Certificate"
+}
+
+func amr(list []string) types.Value {
+	if len(list) == 0 {
+		return types.Set{}
+	}
+	values := make([]types.Value, len(list))
+	for i, v := range list {
+		values[i] = types.String(v)
+	}
+	return types.NewSet(values...)
+}
+
+// answer is Cedar's outcome, except that a forbid that could not be evaluated refuses: Cedar leaves it out, and what was
+// meant to be stopped would go through.
+func (s *snapshot) answer(r *model.Request, list walk, outcome cedar.Decision, why cedar.Diagnostic) model.Decision {
+	d := model.Decision{Allowed: outcome == cedar.Allow, PolicyVersion: s.version}
+	var deciding, failed []*entry
+	for _, e := range why.Errors {
+		p := find(list, e.PolicyID)
+		d.Errors = append(d.Errors, fmt.Sprintf("%s: %s", e.PolicyID, e.Message))
+		if p.Effect == "forbid" {
+			failed = append(failed, p)
+		}
+	}
+	slices.Sort(d.Errors)
+	for _, p := range why.Reasons {
+		deciding = append(deciding, find(list, p.PolicyID))
+	}
+	byRank(deciding)
+	switch {
+	case len(failed) > 0 && (d.Allowed || len(deciding) == 0):
+		byRank(failed)
+		d.Allowed, deciding = false, failed
+		d.Reason = fmt.Sprintf("the policy %s, which forbids, could not be evaluated; so it is refused", failed[0].ID)
+	case len(deciding) == 0:
+		d.Reason = fmt.Sprintf("no policy permits %s on %s to %s", r.Action, r.Resource.Ref, name(&r.Principal))
+	default:
+		d.Reason = reason(deciding[0])
+	}
+	for _, p := range deciding {
+		d.Policies = append(d.Policies, p.ID)
+	}
+	return d
+}
+
+func find(list walk, id cedar.PolicyID) *entry {
+	for _, e := range list {
+		if e.id == id {
+			return e
+		}
+	}
+	return &entry{} // can't be: Cedar was given this list
+}
+
+func byRank(list []*entry) {
+	if len(list) > 1 {
+		slices.SortFunc(list, func(a, b *entry) int { return a.rank - b.rank })
+	}
+}
+
+func reason(p *entry) string {
+	if p.Reason != "" {
+		return p.Reason
+	}
+	return "the policy " + p.ID + " " + p.Effect + "s it"
+}
+
+func name(p *model.Principal) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.Ref.String()
+}
+
+func (s *snapshot) refuse(reason string) model.Decision {
+	return model.Decision{Reason: reason, PolicyVersion: s.version}
+}
+
+// needs finds what would have turned a refusal into a permission, by asking again with it. An API token can't show a
+// factor, so that for it approval alone can help.
+func (s *snapshot) needs(r *model.Request, a Assume) []model.Need {
+	token := r.Principal.Credential.Type == credentialToken
+	all := Assume{NoFourEyes: a.NoFourEyes, Approved: a.Approved || s.fourEyes(r) && !a.NoFourEyes}
+	if !token {
+		all.Factor, all.PhishingResistant, all.Fresh = true, true, true
+	}
+	if all == a || !s.decide(r, all).Allowed {
+		return nil
+	}
+	var needs []model.Need
+	lacks := func(n model.Need, less Assume) bool {
+		if less == all || s.decide(r, less).Allowed {
+			return false
+		}
+		needs = append(needs, n)
+		return true
+	}
+	less := all
+	less.Factor = a.Factor
+	factor := lacks(model.NeedFactor, less)
+	less = all
+	less.PhishingResistant = a.PhishingResistant
+	lacks(model.NeedPhishingResistant, less)
+	if less = all; !factor { // whoever shows one, shows it now
+		less.Fresh = a.Fresh
+		lacks(model.NeedStepUp, less)
+	}
+	less = all
+	less.Approved = a.Approved
+	lacks(model.NeedApproval, less)
+	return needs
+}
