@@ -256,6 +256,10 @@ func (m *memory) CreateToken(_ context.Context, t *model.Token) error {
 	return add(m, m.tokens, t.ID, *t)
 }
 
+func (m *memory) Token(_ context.Context, id string) (*model.Token, error) {
+	return get(m, m.tokens, id)
+}
+
 func (m *memory) TokenBySecret(_ context.Context, hash []byte) (*model.Token, error) {
 	return find(m, m.tokens, func(t model.Token) bool { return bytes.Equal(t.SecretHash, hash) })
 }

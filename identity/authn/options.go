@@ -63,6 +63,7 @@ type SessionStore interface {
 // TokenStore keeps API tokens.
 type TokenStore interface {
 	CreateToken(ctx context.Context, t *model.Token) error
+	Token(ctx context.Context, id string) (*model.Token, error)
 	TokenBySecret(ctx context.Context, hash []byte) (*model.Token, error)
 	RevokeToken(ctx context.Context, id string, at time.Time) error
 	TouchToken(ctx context.Context, id string, at time.Time) error

@@ -105,16 +105,23 @@ func (s *Service) Sessions(ctx context.Context, user string) ([]model.Session, e
 	return slices.DeleteFunc(all, func(m model.Session) bool { return !now.Before(m.Expires) || !now.Before(m.Idle) }), nil
 }
 
-// Expires is when the caller's session ends at the latest; zero for other credentials.
+// Expires is when the caller's session or token ends at the latest; zero for other credentials.
 func (s *Service) Expires(ctx context.Context, p model.Principal) (time.Time, error) {
-	if p.Credential.Type != "Session" {
-		return time.Time{}, nil
+	switch p.Credential.Type {
+	case "Session":
+		session, err := s.store.Session(ctx, p.Credential.ID)
+		if err != nil {
+			return time.Time{}, lookup(err)
+		}
+		return session.Expires, nil
+	case "Token":
+		token, err := s.store.Token(ctx, p.Credential.ID)
+		if err != nil {
+			return time.Time{}, lookup(err)
+		}
+		return token.Expires, nil
 	}
-	session, err := s.store.Session(ctx, p.Credential.ID)
-	if err != nil {
-		return time.Time{}, lookup(err)
-	}
-	return session.Expires, nil
+	return time.Time{}, nil
 }
 
 // RevokeSession ends a session of the user. Another user's session is not found.
