@@ -9,6 +9,12 @@ import (
 
 // admit finds what the call is about and asks for the decision. A refusal is recorded here.
 func (g *Gate) admit(in *entry) error {
+	g.begin(in)
+	if pending(in) {
+		in.request.Resource.Ref, _ = in.ref()
+		in.decision = model.Decision{Reason: "the second factor was not shown yet", Needs: []model.Need{model.NeedFactor}}
+		return g.refuse(in, in.refusal())
+	}
 	err := g.target(in)
 	if model.CodeOf(err) == model.CodeNotFound {
 		in.decision.Reason = "there is no such object"
@@ -26,8 +32,21 @@ func (g *Gate) admit(in *entry) error {
 	return g.refuse(in, in.refusal())
 }
 
-// target sets the request's resource from the message's fields.
-func (g *Gate) target(in *entry) error {
+// pending says whether the caller still has to show the second factor and asks for something else. Nothing is looked up
+// for such a caller.
+func pending(in *entry) bool {
+	if !in.call.principal.Auth.Pending {
+		return false
+	}
+	switch in.rule.access.GetAction() {
+	case "SessionStepUp", "SessionRevoke", "AccountRead":
+		return !in.rule.self()
+	}
+	return true
+}
+
+// begin sets all of the request but what it is about.
+func (g *Gate) begin(in *entry) {
 	p, a := in.call.principal, in.rule.access
 	in.request = model.Request{
 		Principal: p, Action: a.GetAction(), Time: g.Now(),
@@ -37,7 +56,15 @@ func (g *Gate) target(in *entry) error {
 	in.request.FreshFactor = g.fresh(p, in.request.Time)
 	in.tenant = p.Tenant
 	if in.rule.self() {
-		in.request.Resource = self(p)
+		in.request.Facts["has_factor"] = p.Auth.Pending || p.Auth.MFA
+	}
+}
+
+// target sets what the request is about, from the message's fields.
+func (g *Gate) target(in *entry) error {
+	a := in.rule.access
+	if in.rule.self() {
+		in.request.Resource = self(in.call.principal)
 		in.request.Objects = parents(in.request.Resource)
 		return nil
 	}
@@ -68,6 +95,9 @@ func (g *Gate) target(in *entry) error {
 // ref is the object that the method's marks and the message's fields name.
 func (in *entry) ref() (model.Ref, error) {
 	a, m := in.rule.access, in.msg.ProtoReflect()
+	if in.rule.self() {
+		return in.call.principal.Ref, nil
+	}
 	if a.GetResource() == model.TypeSystem {
 		return model.Ref{Type: model.TypeSystem, ID: model.SystemID}, nil
 	}

@@ -109,4 +109,3 @@ type replayed struct {
 
 // Any gives the message.
 func (r *replayed) Any() any { return r.msg }
-

@@ -59,14 +59,14 @@ func (g *Gate) identify(ctx context.Context, procedure, address string, h http.H
 		return in, g.known(in)
 	}
 	if c.credential == "" {
-		return nil, g.unknown(c, &model.Error{Code: model.CodeUnauthenticated, Message: "nobody is signed in"})
+		return nil, g.unknown(c, unauthenticated())
 	}
 	p, err := g.Authn.Authenticate(ctx, c.credential, c.client.Address, c.client.UserAgent)
 	if err != nil {
 		return nil, g.unknown(c, err)
 	}
 	if p.ID == "" || p.Tenant == "" {
-		return nil, g.unknown(c, &model.Error{Code: model.CodeUnauthenticated, Message: "nobody is signed in"})
+		return nil, g.unknown(c, unauthenticated())
 	}
 	c.principal = p
 	if !g.callers.allow("i "+p.String(), g.Now()) {
@@ -98,6 +98,10 @@ func (g *Gate) unknown(c *call, err error) error {
 		return tooMany()
 	}
 	return err
+}
+
+func unauthenticated() error {
+	return &model.Error{Code: model.CodeUnauthenticated, Message: "nobody is signed in"}
 }
 
 func tooMany() error {

@@ -14,7 +14,9 @@ import (
 )
 
 // WrapStreamingClient implements connect.Interceptor; the gate is for servers.
-func (g *Gate) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc { return next }
+func (g *Gate) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
 
 // WrapStreamingHandler implements connect.Interceptor: the request is read, judged and recorded before the handler sees
 // it, and the right is asked for again while the stream is open.

@@ -1,0 +1,87 @@
+// Package api has the handlers of the API, one file per service. Every call comes through control/gate, which has decided
+// and recorded it before; what a decision alone can't say, such as that nobody hands out more rights than they have, is
+// held to here.
+//
+// Handlers know the store and the other rooms through small interfaces of their own, keep no state, and answer with
+// model.Error only.
+package api
+
+import (
+	"net/http"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+
+	"github.com/bulkhead-security/bulkhead/control/gate"
+	"github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1/bulkheadv1connect"
+)
+
+// Services are the handlers of every service. One that is nil answers "unimplemented", behind the gate like the others.
+type Services struct {
+	Auth        bulkheadv1connect.AuthServiceHandler
+	Account     bulkheadv1connect.AccountServiceHandler
+	Tenants     bulkheadv1connect.TenantServiceHandler
+	Users       bulkheadv1connect.UserServiceHandler
+	Groups      bulkheadv1connect.GroupServiceHandler
+	Tokens      bulkheadv1connect.TokenServiceHandler
+	Policies    bulkheadv1connect.PolicyServiceHandler
+	Access      bulkheadv1connect.AccessServiceHandler
+	Audit       bulkheadv1connect.AuditServiceHandler
+	Assessments bulkheadv1connect.AssessmentServiceHandler
+	Jobs        bulkheadv1connect.JobServiceHandler
+	System      bulkheadv1connect.SystemServiceHandler
+	Watch       bulkheadv1connect.WatchServiceHandler
+	// Health answers the health protocol of gRPC, which is open to all; nil leaves it out.
+	Health grpchealth.Checker
+}
+
+// Register mounts all services behind the gate, and reflection for signed-in callers. body bounds a request's bytes.
+// more comes before the gate, e.g. traces.
+func Register(mux *http.ServeMux, g *gate.Gate, s Services, body int, more ...connect.Interceptor) {
+	opts := []connect.HandlerOption{
+		connect.WithInterceptors(append(more, g)...), connect.WithReadMaxBytes(body), connect.WithCompressMinBytes(1024),
+	}
+	add := func(path string, h http.Handler) { mux.Handle(path, h) }
+	add(bulkheadv1connect.NewAuthServiceHandler(or[bulkheadv1connect.AuthServiceHandler](s.Auth, bulkheadv1connect.UnimplementedAuthServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewAccountServiceHandler(or[bulkheadv1connect.AccountServiceHandler](s.Account, bulkheadv1connect.UnimplementedAccountServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewTenantServiceHandler(or[bulkheadv1connect.TenantServiceHandler](s.Tenants, bulkheadv1connect.UnimplementedTenantServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewUserServiceHandler(or[bulkheadv1connect.UserServiceHandler](s.Users, bulkheadv1connect.UnimplementedUserServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewGroupServiceHandler(or[bulkheadv1connect.GroupServiceHandler](s.Groups, bulkheadv1connect.UnimplementedGroupServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewTokenServiceHandler(or[bulkheadv1connect.TokenServiceHandler](s.Tokens, bulkheadv1connect.UnimplementedTokenServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewPolicyServiceHandler(or[bulkheadv1connect.PolicyServiceHandler](s.Policies, bulkheadv1connect.UnimplementedPolicyServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewAccessServiceHandler(or[bulkheadv1connect.AccessServiceHandler](s.Access, bulkheadv1connect.UnimplementedAccessServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewAuditServiceHandler(or[bulkheadv1connect.AuditServiceHandler](s.Audit, bulkheadv1connect.UnimplementedAuditServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewAssessmentServiceHandler(or[bulkheadv1connect.AssessmentServiceHandler](s.Assessments, bulkheadv1connect.UnimplementedAssessmentServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewJobServiceHandler(or[bulkheadv1connect.JobServiceHandler](s.Jobs, bulkheadv1connect.UnimplementedJobServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewSystemServiceHandler(or[bulkheadv1connect.SystemServiceHandler](s.System, bulkheadv1connect.UnimplementedSystemServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewWatchServiceHandler(or[bulkheadv1connect.WatchServiceHandler](s.Watch, bulkheadv1connect.UnimplementedWatchServiceHandler{}), opts...))
+	if s.Health != nil {
+		add(grpchealth.NewHandler(s.Health, connect.WithReadMaxBytes(4096)))
+	}
+	reflector := grpcreflect.NewStaticReflector(ServiceNames()...)
+	for _, mount := range []func(*grpcreflect.Reflector, ...connect.HandlerOption) (string, http.Handler){
+		grpcreflect.NewHandlerV1, grpcreflect.NewHandlerV1Alpha,
+	} {
+		path, h := mount(reflector, connect.WithReadMaxBytes(64<<10))
+		mux.Handle(path, g.SignedIn(h))
+	}
+}
+
+// ServiceNames are the services of the API.
+func ServiceNames() []string {
+	return []string{
+		bulkheadv1connect.AuthServiceName, bulkheadv1connect.AccountServiceName, bulkheadv1connect.TenantServiceName,
+		bulkheadv1connect.UserServiceName, bulkheadv1connect.GroupServiceName, bulkheadv1connect.TokenServiceName,
+		bulkheadv1connect.PolicyServiceName, bulkheadv1connect.AccessServiceName, bulkheadv1connect.AuditServiceName,
+		bulkheadv1connect.AssessmentServiceName, bulkheadv1connect.JobServiceName, bulkheadv1connect.SystemServiceName,
+		bulkheadv1connect.WatchServiceName,
+	}
+}
+
+func or[T any](have T, otherwise T) T {
+	if any(have) == nil {
+		return otherwise
+	}
+	return have
+}
