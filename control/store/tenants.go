@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+type tenantRow struct {
+	bun.BaseModel `bun:"table:tenants,alias:t"`
+	ID            string `bun:"id,pk"`
+	Name          string `bun:"name"`
+	Labels        string `bun:"labels"`
+	Created       int64  `bun:"created"`
+	Version       int64  `bun:"version"`
+}
+
+func tenantRowOf(t *model.Tenant) *tenantRow {
+	labels := "{}"
+	if len(t.Labels) > 0 {
+		labels = text(t.Labels)
+	}
+	return &tenantRow{ID: t.ID, Name: t.Name, Labels: labels, Created: us(t.Created), Version: t.Version}
+}
+
+func (r *tenantRow) model() (*model.Tenant, error) {
+	labels, err := value[map[string]string](r.Labels)
+	if len(labels) == 0 {
+		labels = nil
+	}
+	return &model.Tenant{ID: r.ID, Name: r.Name, Labels: labels, Created: at(r.Created), Version: r.Version}, err
+}
+
+func tenants() listing {
+	return listing{
+		name: "tenants", tenant: "id",
+		fields: map[string]field{"id": {"id", isText}, "name": {"name", isText}, "created": {"created", isTime}},
+		keys:   []field{{"id", isText}},
+	}
+}
+
+// CreateTenant adds a tenant.
+func (s *Store) CreateTenant(ctx context.Context, t *model.Tenant) error {
+	t.Version = 1
+	return s.insert(ctx, "tenant", tenantRowOf(t), changed(created, "Tenant", t.ID, t.ID))
+}
+
+// Tenant finds a tenant.
+func (s *Store) Tenant(ctx context.Context, id string) (*model.Tenant, error) {
+	var r tenantRow
+	if err := s.one(ctx, "tenant", id, &r, "id = ?", id); err != nil {
+		return nil, err
+	}
+	return r.model()
+}
+
+// Tenants lists tenants by id.
+func (s *Store) Tenants(ctx context.Context, q model.Query) ([]model.Tenant, string, error) {
+	rows, next, err := page(ctx, s, tenants(), q, func(r *tenantRow) []any { return []any{r.ID} })
+	if err != nil {
+		return nil, "", err
+	}
+	out, err := convert(rows, (*tenantRow).model)
+	return out, next, err
+}
+
+// UpdateTenant changes name and labels.
+func (s *Store) UpdateTenant(ctx context.Context, t *model.Tenant) error {
+	return s.update(ctx, "tenant", t.ID, &t.Version, func(version int64) any {
+		r := tenantRowOf(t)
+		r.Version = version
+		return r
+	}, []string{"name", "labels"}, changed(updated, "Tenant", t.ID, t.ID))
+}
+
+// DeleteTenant removes a tenant with its groups, policies and assessments. One that has users stays.
+func (s *Store) DeleteTenant(ctx context.Context, id string) error {
+	if id == model.SystemTenant {
+		return &model.Error{Code: model.CodeConflict, Message: "the tenant \"system\" can't be deleted"}
+	}
+	err := s.change(ctx, "tenant", func(db bun.IDB) error {
+		r, err := db.NewDelete().Model((*tenantRow)(nil)).Where("id = ?", id).Exec(ctx)
+		return touched(r, err, notFound("tenant", id))
+	}, changed(deleted, "Tenant", id, id))
+	if kindOf(err) == dangling {
+		return &model.Error{
+			Code: model.CodeConflict, Message: "the tenant still has users",
+			Remedy: "Delete its users first.", Err: err,
+		}
+	}
+	return err
+}

@@ -1,0 +1,211 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PostgresOptions say how to start a PostgreSQL server.
+type PostgresOptions struct {
+	// Dir holds everything that the server writes; empty makes one, which Stop removes. Keep its path short, since the
+	// socket lies below it.
+	Dir string
+	// Args are added to the command line, e.g. "-c", "max_connections=50".
+	Args []string
+}
+
+// Postgres is a running server from Debian's package, with a database cluster of its own. It listens on a Unix socket
+// that only its own user and root reach, and needs no password.
+type Postgres struct {
+	// Log is the path of what the server wrote.
+	Log  string
+	dir  string
+	made bool
+	bin  string
+	args []string
+	as   *syscall.Credential
+	cmd  *exec.Cmd
+	done chan error
+}
+
+// StartPostgres makes a database cluster and starts its server. As root it runs as the user postgres, since the server
+// refuses root.
+func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
+	bin, err := postgresBin()
+	if err != nil {
+		return nil, err
+	}
+	p := &Postgres{dir: o.Dir, bin: bin, args: o.Args}
+	if p.dir == "" {
+		if p.dir, err = os.MkdirTemp("", "bh-pg"); err != nil {
+			return nil, fmt.Errorf("directory of PostgreSQL: %w", err)
+		}
+		p.made = true
+	}
+	p.Log = filepath.Join(p.dir, "log")
+	if err := p.prepare(ctx); err != nil {
+		return nil, errors.Join(err, p.remove())
+	}
+	if err := p.Start(ctx); err != nil {
+		return nil, errors.Join(err, p.remove())
+	}
+	return p, nil
+}
+
+// postgresBin finds the newest installed server.
+func postgresBin() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is right
+	if len(found) == 0 {
+		return "", errors.New("PostgreSQL is not installed: apt-get install postgresql")
+	}
+	slices.SortFunc(found, func(a, b string) int { return postgresMajor(a) - postgresMajor(b) })
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+func postgresMajor(path string) int {
+	n, err := strconv.Atoi(strings.Split(path, "/")[4])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (p *Postgres) prepare(ctx context.Context) error {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return fmt.Errorf("directory of PostgreSQL: %w", err)
+	}
+	if os.Geteuid() == 0 {
+		u, err := user.Lookup("postgres")
+		if err != nil {
+			return fmt.Errorf("PostgreSQL refuses to run as root: %w", err)
+		}
+		uid, _ := strconv.ParseUint(u.Uid, 10, 32) // they are numbers on Linux
+		gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+		p.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		if err := os.Chown(p.dir, int(uid), int(gid)); err != nil {
+			return fmt.Errorf("directory of PostgreSQL: %w", err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(p.dir, "data")); err == nil {
+		return nil
+	}
+	cmd := p.command(ctx, "initdb", "-D", filepath.Join(p.dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	return nil
+}
+
+func (p *Postgres) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, name), args...)
+	cmd.Dir = p.dir
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Setpgid: true}
+	return cmd
+}
+
+// Start starts the server again after Stop or Kill, and waits until it answers.
+func (p *Postgres) Start(ctx context.Context) error {
+	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("log of PostgreSQL: %w", err)
+	}
+	defer log.Close()
+	args := append([]string{"-D", filepath.Join(p.dir, "data"), "-k", p.dir, "-c", "listen_addresses=", "-c", "fsync=off"}, p.args...)
+	p.cmd = p.command(context.WithoutCancel(ctx), "postgres", args...)
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGINT
+	started := make(chan error)
+	p.done = make(chan error, 1)
+	go func(cmd *exec.Cmd, done chan<- error) {
+		// The server ends with this process, also when a test panics: with the thread that started it, to be exact.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			done <- cmd.Wait()
+		}
+	}(p.cmd, p.done)
+	if err := <-started; err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	for {
+		if p.answers(ctx) == nil {
+			return nil
+		}
+		select {
+		case err := <-p.done:
+			out, _ := os.ReadFile(p.Log)
+			return fmt.Errorf("PostgreSQL ended at once: %w: %s", err, out)
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL does not answer: %w", errors.Join(ctx.Err(), p.Kill()))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (p *Postgres) answers(ctx context.Context) error {
+	c, err := pgx.Connect(ctx, p.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close(ctx) }()
+	return c.Ping(ctx)
+}
+
+// URL names a database of the server.
+func (p *Postgres) URL(database string) string {
+	return "postgres://postgres@/" + url.PathEscape(database) + "?" + url.Values{"host": {p.dir}, "sslmode": {"disable"}}.Encode()
+}
+
+// Create makes an empty database and gives its URL.
+func (p *Postgres) Create(ctx context.Context, database string) (string, error) {
+	c, err := pgx.Connect(ctx, p.URL("postgres"))
+	if err != nil {
+		return "", fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	defer func() { _ = c.Close(ctx) }()
+	if _, err := c.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{database}.Sanitize()); err != nil {
+		return "", fmt.Errorf("create the database %s: %w", database, err)
+	}
+	return p.URL(database), nil
+}
+
+// Kill ends the server and all that it started as a power cut would.
+func (p *Postgres) Kill() error {
+	err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	<-p.done
+	return err
+}
+
+// Halt ends the server in good order, but does not wait for its clients.
+func (p *Postgres) Halt() error {
+	err := p.cmd.Process.Signal(syscall.SIGINT)
+	<-p.done
+	return err
+}
+
+// Stop ends the server and removes the directory that StartPostgres made.
+func (p *Postgres) Stop() error { return errors.Join(p.Halt(), p.remove()) }
+
+func (p *Postgres) remove() error {
+	if !p.made {
+		return nil
+	}
+	return os.RemoveAll(p.dir)
+}
