@@ -41,7 +41,7 @@ soak: setup build ## the long tests: minutes of fuzzing for each parser
 	@scripts/soak
 
 .PHONY: lint
-lint: setup $(TOOLS)/golangci-lint ## formatting, vet, staticcheck and the rest, generated files, vulnerabilities
+lint: setup $(TOOLS)/golangci-lint $(TOOLS)/buf ## formatting, vet, staticcheck and the rest, the API's schema, generated files, vulnerabilities
 	@scripts/lint $(TOOLS)
 
 .PHONY: fmt
@@ -49,7 +49,8 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 	$(TOOLS)/golangci-lint fmt ./...
 
 .PHONY: generate
-generate: ## write the generated files again: docs/requirements, docs/schema, docs/coverage.md
+generate: $(TOOLS)/buf ## write the generated files again: proto/gen, docs/requirements, docs/schema, docs/coverage.md
+	@scripts/proto generate
 	$(GO) run ./docs/gen
 
 .PHONY: bench
@@ -64,4 +65,10 @@ clean: ## remove what was built, and the demonstration fleet and engine of `make
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	@mkdir -p $(TOOLS)
 	cd tools && $(GO) build -o $(TOOLS)/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/vuln/cmd/govulncheck
+	@touch $@
+
+# buf with its plugins, which have to be of the versions that the product's runtime expects.
+$(TOOLS)/buf: tools/go.mod tools/go.sum
+	@mkdir -p $(TOOLS)
+	cd tools && $(GO) build -o $(TOOLS)/ github.com/bufbuild/buf/cmd/buf google.golang.org/protobuf/cmd/protoc-gen-go connectrpc.com/connect/cmd/protoc-gen-connect-go
 	@touch $@
