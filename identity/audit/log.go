@@ -285,6 +285,10 @@ func (l *Log) Close(ctx context.Context) error {
 		if err == nil {
 			err = l.shutdown(ctx)
 		}
+		if size := l.Size(); err == nil && size > 0 {
+			// What an earlier process wrote without a checkpoint gets one too.
+			_, err = l.covering(ctx, size-1)
+		}
 	case <-ctx.Done():
 		err = fmt.Errorf("close the audit log: %w", ctx.Err())
 	}

@@ -67,8 +67,7 @@ func readBundle(ctx context.Context, f client.FileFetcher, index uint64, partial
 	return b.Entries, nil
 }
 
-// Read gives up to n records from an index on, oldest first. An entry that is no record of ours is given with its bytes
-// alone.
+// Read gives up to n records from an index on, oldest first. An entry that is no record of ours is given as one that says so.
 func (l *Log) Read(ctx context.Context, from uint64, n int) ([]model.LogRecord, error) {
 	to := min(l.Size(), from+uint64(max(n, 0)))
 	var out []model.LogRecord
@@ -81,6 +80,7 @@ func (l *Log) Read(ctx context.Context, from uint64, n int) ([]model.LogRecord, 
 			r.Record = *record
 		} else {
 			l.log.Warn("an entry of the audit log can't be decoded", "index", e.index, "err", err)
+			r.Record = undecodable(r.Origin, e.index)
 		}
 		out = append(out, r)
 	}
@@ -159,5 +159,14 @@ func (l *Log) covering(ctx context.Context, index uint64) (*model.Checkpoint, er
 		case <-ctx.Done():
 			return nil, &model.Error{Code: model.CodeUnavailable, Message: "there is no checkpoint over this record yet", Remedy: "try again in a moment", Err: ctx.Err()}
 		}
+	}
+}
+
+// undecodable stands for an entry that is no event of ours, so that it can be seen in the index too.
+func undecodable(origin string, index uint64) model.Record {
+	id := fmt.Sprintf("%s/%d", origin, index)
+	return model.Record{
+		ID: id, Tenant: model.SystemTenant, Action: "Undecodable", Outcome: model.OutcomeFailed, Reason: "the entry is no event of this product",
+		Resource: model.Ref{Type: "Record", ID: id},
 	}
 }

@@ -1,0 +1,269 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/transparency-dev/tessera/api/layout"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// memory is the store's part that logs use.
+type memory struct {
+	mu      sync.Mutex
+	logs    map[string]model.LogState
+	kept    map[string][]model.Checkpoint
+	records []model.LogRecord
+	fail    int // so many calls
+}
+
+func newMemory(states ...model.LogState) *memory {
+	m := &memory{logs: map[string]model.LogState{}, kept: map[string][]model.Checkpoint{}}
+	for _, s := range states {
+		m.logs[s.Origin] = s
+	}
+	return m
+}
+
+func (m *memory) Logs(context.Context) ([]model.LogState, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []model.LogState
+	for _, l := range m.logs {
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func (m *memory) SetLogState(_ context.Context, s *model.LogState) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.logs[s.Origin] = *s
+	return nil
+}
+
+func (m *memory) KeepCheckpoint(_ context.Context, c *model.Checkpoint) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kept[c.Origin] = append([]model.Checkpoint{*c}, m.kept[c.Origin]...)
+	return nil
+}
+
+func (m *memory) Checkpoints(_ context.Context, origin string, limit int) ([]model.Checkpoint, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]model.Checkpoint{}, m.kept[origin][:min(limit, len(m.kept[origin]))]...), nil
+}
+
+func (m *memory) IndexedUpTo(context.Context, string) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return uint64(len(m.records)), nil
+}
+
+func (m *memory) IndexRecords(_ context.Context, records []model.LogRecord) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail > 0 {
+		m.fail--
+		return errors.New("the store is away")
+	}
+	m.records = append(m.records, records...)
+	return nil
+}
+
+func keep(t *testing.T, l *Log, k keys, m *memory, file string) *Keeper {
+	t.Helper()
+	keeper, err := NewKeeper(KeeperOptions{Log: l, Key: k.key, Store: m, File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keeper.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return keeper
+}
+
+func problems(m *memory, origin string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.logs[origin].Problems, "; ")
+}
+
+// TestOwnLogThatWentBack has one machine alone: its kept file is what is left to compare with.
+func TestOwnLogThatWentBack(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		tamper     func(*testing.T, made)
+	}{
+		{"nothing", "", func(*testing.T, made) {}},
+		{"rolled back", "rolled back: bulkhead/test keeps a signed checkpoint over 300 entries", func(t *testing.T, m made) {
+			e := m.entries(t)[:200]
+			m.rewrite(t, e, true)
+		}},
+		{"forked", "forked: bulkhead/test keeps a signed checkpoint over 300 entries", func(t *testing.T, m made) {
+			e := m.entries(t)
+			e[290] = bytes.Replace(e[290], []byte("anna"), []byte("bnna"), 1)
+			m.rewrite(t, append(e, e[:100]...), true)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := made{dir: filepath.Join(t.TempDir(), "log"), keys: newKeys(t, origin)}
+			file := filepath.Join(t.TempDir(), "kept")
+			for _, n := range []int{100, 200} {
+				l := open(t, options(m.dir, m.keys))
+				fill(t, l, n)
+				closeLog(t, l)
+				l = open(t, options(m.dir, m.keys))
+				keep(t, l, m.keys, newMemory(), file)
+				closeLog(t, l)
+			}
+			c.tamper(t, m)
+			l := open(t, options(m.dir, m.keys))
+			defer closeLog(t, l)
+			store := newMemory()
+			size := l.Size()
+			keeper := keep(t, l, m.keys, store, file)
+			if got := problems(store, origin); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("found %q, not %q", got, c.want)
+			}
+			if _, err := keeper.VerifyLogs(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if c.want == "" {
+				return
+			}
+			r, err := l.ReadAt(t.Context(), size)
+			if err != nil || r.Record.Action != "AuditProblemFound" || !strings.Contains(r.Record.Reason, c.want) {
+				t.Errorf("the record is %+v: %v", r, err)
+			}
+		})
+	}
+}
+
+// TestOtherLogThatWentBack has a second replica that only sees the store.
+func TestOtherLogThatWentBack(t *testing.T) {
+	m := makeLog(t)
+	mine := newKeys(t, "bulkhead/me")
+	other := model.LogState{Origin: origin, PublicKey: m.keys.key}
+	for _, c := range []struct {
+		name, want string
+		after      func(*memory)
+	}{
+		{"nothing", "", func(*memory) {}},
+		{"rolled back", "rolled back: bulkhead/me keeps a signed checkpoint over 700 entries", func(s *memory) { s.kept[origin] = m.kept[:2] }},
+		{"all gone", "truncated", func(s *memory) { s.kept[origin] = nil }},
+		{"another key", "another key", func(s *memory) {
+			s.logs[origin] = model.LogState{Origin: origin, PublicKey: newKeys(t, origin).key}
+		}},
+		{"forked", "forked: there are two signed checkpoints over 700 entries", func(s *memory) {
+			f := made{dir: filepath.Join(t.TempDir(), "log"), keys: m.keys}
+			if err := os.CopyFS(f.dir, os.DirFS(m.dir)); err != nil {
+				t.Fatal(err)
+			}
+			e := f.entries(t)
+			e[0] = e[1]
+			f.rewrite(t, e, true)
+			note, err := os.ReadFile(filepath.Join(f.dir, layout.CheckpointPath))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.kept[origin] = []model.Checkpoint{{Origin: origin, Size: 700, Note: string(note)}}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := newMemory(other)
+			store.kept[origin] = m.kept
+			l := open(t, options(filepath.Join(t.TempDir(), "me"), mine))
+			defer closeLog(t, l)
+			file := filepath.Join(t.TempDir(), "kept")
+			keep(t, l, mine, store, file)
+			if got := problems(store, origin); got != "" {
+				t.Fatal(got)
+			}
+			c.after(store)
+			keep(t, l, mine, store, file)
+			if got := problems(store, origin); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("found %q, not %q", got, c.want)
+			}
+			kept, err := KeptCheckpoints(file)
+			if err != nil || len(kept) == 0 {
+				t.Errorf("%d kept: %v", len(kept), err)
+			}
+		})
+	}
+}
+
+func TestKeptFileIsThinnedAndSurvivesAStop(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kept")
+	k, err := openKept(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2000 {
+		k.remember(keptLine{"key", model.Checkpoint{Origin: origin, Size: uint64(i), Root: []byte{1}, Note: "x"}})
+	}
+	if err := k.thin(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString(`{"key":"unfini`)
+	f.Close()
+	for i := range 2 {
+		if k, err = openKept(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.add("key", model.Checkpoint{Origin: origin, Size: uint64(3000 + i), Root: []byte{1}, Note: "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if k, err = openKept(path); err != nil {
+		t.Fatal(err)
+	}
+	_, got := k.of(origin)
+	if want := keptNewest + 1500/keptNth + 1 + 2; len(got) != want || got[len(got)-1].Size != 3001 {
+		t.Errorf("%d checkpoints are left, not %d", len(got), want)
+	}
+}
+
+func TestFollowFillsTheIndexOnce(t *testing.T) {
+	l := open(t, options(filepath.Join(t.TempDir(), "log"), newKeys(t, origin)))
+	defer closeLog(t, l)
+	store := newMemory()
+	store.fail = 1
+	fill(t, l, 700)
+	for _, n := range []int{700, 900} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- l.Follow(ctx, store) }()
+		if n == 900 {
+			fill(t, l, 200)
+		}
+		for {
+			if next, _ := store.IndexedUpTo(ctx, ""); next >= uint64(n) {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	for i, r := range store.records {
+		if r.Index != uint64(i) {
+			t.Fatalf("record %d is at %d", r.Index, i)
+		}
+	}
+}
