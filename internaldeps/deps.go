@@ -25,6 +25,7 @@ import (
 	_ "github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/leodido/go-syslog/v4/rfc5424"
+	_ "github.com/pmezard/go-difflib/difflib"
 	_ "github.com/pquerna/otp/totp"
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "github.com/riverqueue/river"

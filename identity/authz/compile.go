@@ -40,7 +40,8 @@ type entry struct {
 	scope   *ast.Policy   // as it was written
 	wall    types.EntityUID
 	actions []types.EntityUID // that its scope names; none for all
-	rank    int  // place in the order of loading; the shipped guardrails come first
+	reads   reads             // of the context
+	rank    int               // place in the order of loading; the shipped guardrails come first
 }
 
 // Source is where a policy stands.
@@ -175,7 +176,7 @@ func newEntry(tenant, file string, p *cedar.Policy, text string) (*entry, string
 	if p.Effect() == cedar.Forbid {
 		e.Effect = "forbid"
 	}
-	e.actions = scopeActions(tree.Action)
+	e.actions, e.reads = scopeActions(tree.Action), readsOf(tree)
 	if tenant != "" && tenant != model.SystemTenant {
 		e.wall = types.NewEntityUID(typeTenant, types.String(tenant))
 		e.policy = confine(tree, e.wall)

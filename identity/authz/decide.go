@@ -2,11 +2,9 @@ package authz
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	cedar "github.com/cedar-policy/cedar-go"
-	"github.com/cedar-policy/cedar-go/types"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -39,11 +37,11 @@ func (s *snapshot) decide(r *model.Request, a Assume) model.Decision {
 	if err != nil {
 		return s.refuse(err.Error())
 	}
-	facts, err := s.context(r, act, a)
+	list := s.index.candidates(make(walk, 0, 32), w.ancestors(w.principal), act.ancestors, w.ancestors(w.resource))
+	facts, err := s.context(r, act, a, list.reads())
 	if err != nil {
 		return s.refuse(err.Error())
 	}
-	list := s.index.candidates(make(walk, 0, 32), w.ancestors(w.principal), act.ancestors, w.ancestors(w.resource))
 	request := cedar.Request{Principal: w.principal.UID, Action: act.uid, Resource: w.resource.UID, Context: facts}
 	outcome, why := cedar.Authorize(list, w, request)
 	return s.answer(r, list, outcome, why)
@@ -62,59 +60,7 @@ func (s *snapshot) scope(p *model.Principal, act *action) string {
 	return fmt.Sprintf("the token's scopes do not include %s", act.name)
 }
 
-// context are the facts of a decision. A door can add some, and can't replace those that are decided here.
-func (s *snapshot) context(r *model.Request, act *action, a Assume) (types.Record, error) {
-	p := &r.Principal
-	token := p.Credential.Type == credentialToken
-	m := make(types.RecordMap, 14+len(r.Facts))
-	c := converter{schema: s.schema}
-	for k, v := range r.Facts {
-		var err error
-		if m[types.String(k)], err = c.value(v, 0); err != nil {
-			return types.Record{}, fmt.Errorf("fact %s: %w", k, err)
-		}
-	}
-	delete(m, "ip")
-	address, _ := m["address"].(types.String)
-	if ip, err := netip.ParseAddr(string(address)); err == nil && ip.Zone() == "" {
-		m["ip"] = types.IPAddr(netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()))
-	}
-	m["address"] = address
-	door, _ := m["door"].(types.String)
-	m["door"] = door
-	m["mfa"] = types.Boolean(p.Auth.MFA || a.Factor)
-	m["phishing_resistant"] = types.Boolean(p.Auth.PhishingResistant || a.PhishingResistant)
-	m["phishing_resistant_demanded"] = types.Boolean(s.opts.phishingResistant)
-	m["fresh_factor"] = types.Boolean(!token && (r.FreshFactor || a.Fresh))
-	m["approved"] = types.Boolean(r.Approved || a.Approved)
-	m["dangerous"] = types.Boolean(r.Dangerous || act.dangerous == "yes")
-	m["four_eyes"] = types.Boolean(s.fourEyes(r) && !a.NoFourEyes)
-	m["credential"] = credential(p)
-	m["amr"] = amr(p.Auth.AMR)
-	m["time"] = types.NewDatetime(r.Time)
-	return types.NewRecord(m), nil
-}
-
 func (s *snapshot) fourEyes(r *model.Request) bool { return r.FourEyes || s.opts.fourEyes[r.Action] }
-
-func credential(p *model.Principal) types.String {
-	switch p.Credential.Type {
-	case "Session", credentialToken:
-		return types.String(p.Credential.Type)
-	}
-	return "Certificate"
-}
-
-func amr(list []string) types.Value {
-	if len(list) == 0 {
-		return types.Set{}
-	}
-	values := make([]types.Value, len(list))
-	for i, v := range list {
-		values[i] = types.String(v)
-	}
-	return types.NewSet(values...)
-}
 
 // answer is Cedar's outcome, except that a forbid that could not be evaluated refuses: Cedar leaves it out, and what was
 // meant to be stopped would go through.

@@ -25,7 +25,6 @@ type world struct {
 	principal types.Entity
 	resource  types.Entity
 	others    []types.Entity
-	tenants   []types.Entity // made when they are asked for
 }
 
 var _ types.EntityGetter = (*world)(nil)
@@ -33,10 +32,11 @@ var _ types.EntityGetter = (*world)(nil)
 // newWorld builds the entities of a request. What does not fit together is an error, and so a refusal.
 func (s *Schema) newWorld(r *model.Request, a *action) (*world, error) {
 	w := &world{schema: s, action: a}
-	var err error
-	if w.principal, err = s.principal(&r.Principal); err != nil {
+	who, err := s.cache.principal(s, &r.Principal)
+	if err != nil {
 		return nil, err
 	}
+	w.principal = who.entity
 	if r.Resource.Type == r.Principal.Type && r.Resource.ID == r.Principal.ID {
 		w.resource = w.principal
 	} else if w.resource, err = s.object(&r.Resource); err != nil {
@@ -69,7 +69,7 @@ func (w *world) Get(uid types.EntityUID) (types.Entity, bool) {
 	case uid == w.resource.UID:
 		return w.resource, true
 	case uid.Type == typeTenant:
-		return w.tenant(uid), true
+		return w.schema.cache.tenant(uid), true
 	case uid == w.action.uid:
 		return w.action.entity, true
 	case uid.Type == typeAction:
@@ -84,16 +84,6 @@ func (w *world) Get(uid types.EntityUID) (types.Entity, bool) {
 		}
 	}
 	return types.Entity{}, false
-}
-
-func (w *world) tenant(uid types.EntityUID) types.Entity {
-	for i := range w.tenants {
-		if w.tenants[i].UID == uid {
-			return w.tenants[i]
-		}
-	}
-	w.tenants = append(w.tenants, tenantEntity(uid))
-	return w.tenants[len(w.tenants)-1]
 }
 
 func tenantEntity(uid types.EntityUID) types.Entity {
@@ -173,7 +163,7 @@ func (s *Schema) object(o *model.Object) (types.Entity, error) {
 	}
 	switch uid.Type {
 	case typeTenant:
-		return tenantEntity(uid), nil
+		return s.cache.tenant(uid), nil
 	case typeSystem, typeRole:
 		return types.Entity{UID: uid}, nil
 	}

@@ -20,7 +20,7 @@ func plainWalk(s *snapshot, r *model.Request) model.Decision {
 	if err != nil {
 		return s.refuse(err.Error())
 	}
-	facts, err := s.context(r, act, Assume{})
+	facts, err := s.context(r, act, Assume{}, readsAll)
 	if err != nil {
 		return s.refuse(err.Error())
 	}

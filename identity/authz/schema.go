@@ -39,6 +39,7 @@ type Schema struct {
 	validator *validate.Validator
 	actions   map[string]*action
 	types     map[string]types.EntityType // by the name without namespace
+	cache     *cache
 }
 
 // action is one action or group of actions.
@@ -66,6 +67,9 @@ func NewSchema() (*Schema, error) {
 		return nil, fmt.Errorf("resolving the Cedar schema: %w", err)
 	}
 	s := &Schema{resolved: res, validator: validate.New(res), actions: map[string]*action{}, types: map[string]types.EntityType{}}
+	if s.cache, err = newCache(); err != nil {
+		return nil, err
+	}
 	for t := range res.Entities {
 		s.types[strings.TrimPrefix(string(t), prefix)] = t
 	}
@@ -91,6 +95,8 @@ func (s *Schema) newAction(uid types.EntityUID, a resolved.Action) *action {
 		}
 		out.groups[string(out.ancestors[i].ID)] = true
 	}
+	// All ancestors at once, so that Cedar finds each without searching.
+	out.entity.Parents = types.NewEntityUIDSet(out.ancestors[1:]...)
 	if a.AppliesTo != nil {
 		out.principals, out.resources = a.AppliesTo.Principals, a.AppliesTo.Resources
 	}
