@@ -4,12 +4,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 )
@@ -32,7 +35,7 @@ func main() {
 	containers := flag.Int("containers", 100, "containers on the engine")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	lines, err := assessBench(ctx, *bin, *containers)
+	lines, err := all(ctx, *bin, *containers)
 	stop()
 	if err == nil {
 		err = write(lines, *out)
@@ -41,6 +44,25 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func all(ctx context.Context, bin string, containers int) ([]line, error) {
+	bin, err := filepath.Abs(bin)
+	if err != nil {
+		return nil, err
+	}
+	plane, err := planeBench(ctx, bin)
+	if err != nil {
+		return nil, err
+	}
+	node, err := assessBench(ctx, bin, containers)
+	return append(node, plane...), err
+}
+
+// sorted puts lines in the order of their names.
+func sorted(lines []line) []line {
+	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.Name, b.Name) })
+	return lines
 }
 
 func write(lines []line, path string) error {
