@@ -159,11 +159,11 @@ func (f field) where(sel *bun.SelectQuery, c model.Condition) error {
 			sel.Where("? = 0", column)
 		}
 	case isInSet:
-		not := ""
+		like := "LIKE"
 		if c.Op == "!=" {
-			not = "NOT "
+			like = "NOT LIKE"
 		}
-		sel.Where("? ?LIKE ? ESCAPE '!'", column, bun.Safe(not), element(c.Value))
+		sel.Where("? ? ? ESCAPE '!'", column, bun.Safe(like), element(c.Value))
 	}
 	return nil
 }
