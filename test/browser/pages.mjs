@@ -1,0 +1,159 @@
+// Goes through the plain pages of a control plane in headless Chromium, as a person would: enrols with a passkey, adds an
+// authenticator app, signs out and in, approves a device. Each page is checked with axe.
+// Usage: node pages.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA BULKHEAD CA-FINGERPRINT HOME SCREENSHOTS
+import { createHmac } from "node:crypto";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const [url, link, spki, bulkhead, fingerprint, home, shots] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const password = "four gulls over ostend";
+const profile = mkdtempSync(join(tmpdir(), "bulkhead-browser-"));
+const problems = [];
+
+function totp(secret, time) {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const bits = [...secret].map((c) => alphabet.indexOf(c).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(time / 30000)));
+  const mac = createHmac("sha1", key).update(counter).digest();
+  const at = mac[19] & 15;
+  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1e6).padStart(6, "0");
+}
+
+function check(ok, what) {
+  if (!ok) throw new Error(what);
+}
+
+// look checks the page's accessibility and takes its picture.
+async function look(page, name) {
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+  const found = await page.evaluate(async (source) => {
+    if (!window.axe) (0, eval)(source);
+    return (await window.axe.run()).violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => n.target).join(", ")})`);
+  }, axe);
+  problems.push(...found.map((f) => `${name}: ${f}`));
+}
+
+// login starts `bulkhead login` and gives the code that it shows, and its end.
+function login() {
+  const child = spawn(bulkhead, ["login", "--server", url, "--ca-fingerprint", fingerprint], { env: { HOME: home, PATH: process.env.PATH } });
+  let text = "";
+  const code = new Promise((resolve, reject) => {
+    const read = (b) => {
+      text += b;
+      const m = text.match(/\b([A-Z0-9]{4}-[A-Z0-9]{4})\b/);
+      if (m) resolve(m[1]);
+    };
+    child.stdout.on("data", read);
+    child.stderr.on("data", read);
+    child.on("exit", () => reject(new Error(`login ended: ${text}`)));
+  });
+  const end = new Promise((resolve) => child.on("exit", (status) => resolve({ status, text })));
+  return { code, end };
+}
+
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+  bypassCSP: true, // for axe; the pages' own scripts run under the policy in the other test
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    `--ignore-certificate-errors-spki-list=${spki}`,
+  ],
+});
+try {
+  const page = context.pages()[0] ?? (await context.newPage());
+  page.setDefaultTimeout(20000);
+  page.on("pageerror", (e) => problems.push(`script: ${e.message}`));
+  page.on("console", (m) => {
+    if (m.type() === "error" && !/status of (401|403|404|429)/.test(m.text())) problems.push(`console: ${m.text()}`);
+  });
+  const cdp = await context.newCDPSession(page);
+  await cdp.send("WebAuthn.enable");
+  await cdp.send("WebAuthn.addVirtualAuthenticator", {
+    options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+
+  await page.goto(link);
+  await page.locator("#enrol-name").fill("admin");
+  check(!page.url().includes("bhe_"), "the enrolment code stays in the address bar");
+  await look(page, "enrol");
+  await page.locator("#enrol-password").fill(password);
+  await page.locator("#enrol-password-again").fill("other " + password);
+  await page.locator("#enrol-submit").click();
+  await page.locator("#error:not([hidden])").waitFor();
+  await page.locator("#enrol-password-again").fill(password);
+  await page.locator("#enrol-submit").click();
+  await page.locator("#register").waitFor();
+  await look(page, "register");
+  await page.locator("#passkey-name").fill("virtual key");
+  await page.locator("#passkey-add").click();
+  await page.locator("#recovery").waitFor();
+  check((await page.locator("#recovery-codes li").count()) >= 8, "too few recovery codes");
+  await look(page, "recovery");
+  await page.locator("#recovery-done").click();
+
+  await page.locator("#account").waitFor();
+  check((await page.locator("#factors tbody tr").count()) >= 1, "the passkey is not listed");
+  await page.locator("#factor-add").click();
+  await page.locator("#totp-begin").click();
+  await page.locator("#totp-secret").waitFor();
+  await page.locator("#totp-qr").waitFor();
+  const secret = (await page.locator("#totp-text").textContent()).replaceAll(" ", "");
+  await look(page, "totp");
+  const used = totp(secret, Date.now());
+  await page.locator("#totp-code").fill(used);
+  await page.locator("#totp-finish").click();
+  await page.locator("#factors tbody tr").nth(1).waitFor();
+  await look(page, "account");
+
+  await page.locator("#sign-out").click();
+  await page.locator("#signin-form").waitFor();
+  await look(page, "sign-in");
+  await page.locator("#signin-name").fill("admin");
+  await page.locator("#signin-password").fill("not the password at all");
+  await page.locator("#signin-submit").click();
+  await page.locator("#error:not([hidden])").waitFor();
+  await page.locator("#signin-password").fill(password);
+  await page.locator("#signin-submit").click();
+  await page.locator("#second").waitFor();
+  await look(page, "second");
+  await page.locator("#second-code").fill(used);
+  await page.locator("#second-submit").click();
+  await page.locator("#error:not([hidden])").waitFor(); // a code is good once
+  await page.locator("#second-passkey").click();
+  await page.locator("#account").waitFor();
+
+  await page.locator("#sign-out").click();
+  await page.locator("#signin-passkey").click();
+  await page.locator("#account").waitFor();
+
+  const cli = login();
+  await page.goto(`${url}/device`);
+  await page.locator("#device-code").fill(await cli.code);
+  await page.locator("#device-submit").click();
+  await page.locator("#device-allow").waitFor();
+  await look(page, "device");
+  await page.locator("#device-allow").click();
+  const ended = await cli.end;
+  check(ended.status === 0, `login ended with ${ended.status}: ${ended.text}`);
+
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.goto(`${url}/account?lang=zh`);
+  await page.locator("#account").waitFor();
+  check((await page.locator("html").getAttribute("lang")).startsWith("zh"), "the page is not in Chinese");
+  await look(page, "account-zh-dark");
+} finally {
+  await context.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+if (problems.length > 0) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}
+console.log("all pages were gone through");

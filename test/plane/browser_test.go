@@ -1,0 +1,46 @@
+//go:build e2e
+
+package plane
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestPages goes through the plain pages in Chromium.
+func TestPages(t *testing.T) {
+	s := serve(t)
+	b, err := os.ReadFile(filepath.Join(s.Dir, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		t.Fatal("ca.pem is no PEM")
+	}
+	ca, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, print := sha256.Sum256(ca.RawSubjectPublicKeyInfo), sha256.Sum256(ca.Raw)
+	shots := os.Getenv("BULKHEAD_SCREENSHOTS")
+	if shots == "" {
+		shots = t.TempDir()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "../browser/pages.mjs", s.URL, s.Link, base64.StdEncoding.EncodeToString(spki[:]), binary(t),
+		"sha256:"+hex.EncodeToString(print[:]), t.TempDir(), shots)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
