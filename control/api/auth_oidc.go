@@ -32,7 +32,9 @@ func (s *AuthService) OIDCCallback() http.Handler {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		http.SetCookie(w, gone(bindingCookie("")))
+		used := bindingCookie("")
+		used.MaxAge = -1
+		http.SetCookie(w, used)
 		answer, err := oidcAnswer(r)
 		var in *authn.SignedIn
 		path := "/"

@@ -57,12 +57,11 @@ func bindingCookie(value string) *http.Cookie {
 	}
 }
 
-func gone(c *http.Cookie) *http.Cookie {
+func forgetSession(ctx context.Context) {
+	c := newSessionCookie("")
 	c.MaxAge = -1
-	return c
+	setCookie(ctx, c)
 }
-
-func forgetSession(ctx context.Context) { setCookie(ctx, gone(newSessionCookie(""))) }
 
 // keepSession hands a new session's secret over: in a cookie, or as the result for whoever asked for it.
 func keepSession(ctx context.Context, in *authn.SignedIn) (secret string) {
