@@ -1,5 +1,3 @@
-// Package api has the handlers of the API, one type per service. They run behind control/gate, which has found out who calls,
-// asked for the decision and had it recorded; a handler does the work and nothing of that.
 package api
 
 import (

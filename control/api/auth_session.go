@@ -8,7 +8,6 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	"github.com/bulkhead-security/bulkhead/identity/authn"
@@ -106,7 +105,7 @@ func stepOf(s authn.Step) bulkheadv1.Step {
 func callerOf(p model.Principal, expires time.Time) *bulkheadv1.Caller {
 	out := &bulkheadv1.Caller{
 		Id: p.ID, Name: p.Name, Tenant: p.Tenant, Roles: p.Roles, Groups: p.Groups, Amr: p.Auth.AMR, Mfa: p.Auth.MFA,
-		PhishingResistant: p.Auth.PhishingResistant, FactorTime: moment(p.Auth.FactorTime), Expires: moment(expires),
+		PhishingResistant: p.Auth.PhishingResistant, FactorTime: stamp(p.Auth.FactorTime), Expires: stamp(expires),
 		Credential: p.Credential.ID, Scopes: p.Scopes,
 	}
 	switch p.Credential.Type {
@@ -116,14 +115,6 @@ func callerOf(p model.Principal, expires time.Time) *bulkheadv1.Caller {
 		out.Kind = "token"
 	}
 	return out
-}
-
-// moment leaves a time that is not known out.
-func moment(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
 }
 
 func ceremony(c *authn.Ceremony, err error) (*bulkheadv1.Ceremony, error) {
