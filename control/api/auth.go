@@ -104,6 +104,6 @@ func (s *AuthService) StartOIDC(ctx context.Context, req *bulkheadv1.StartOIDCRe
 	if err != nil {
 		return nil, err
 	}
-	setCookie(ctx, bindingCookie(start.Binding))
+	setCookie(ctx, bindingCookie(start.Binding, bindingAge))
 	return &bulkheadv1.StartOIDCResponse{Url: start.URL}, nil
 }

@@ -22,6 +22,8 @@ const (
 	// cookie that is HttpOnly, so a page never asks for it. An answer without a body for the secret has it in the same header.
 	sessionHeader = "Bulkhead-Session"
 	asToken       = "token"
+	bindingAge    = 600 // seconds that a sign-in at a provider may take
+	deleted       = -1  // as a cookie's age
 )
 
 func client(ctx context.Context) authn.Client {
@@ -43,23 +45,22 @@ func setCookie(ctx context.Context, c *http.Cookie) {
 }
 
 // newSessionCookie goes to this host only, by TLS only, to no script, and with no request that another site makes.
-func newSessionCookie(secret string) *http.Cookie {
+func newSessionCookie(secret string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: secret, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		MaxAge: maxAge,
 	}
 }
 
 // bindingCookie has to come along when the provider sends the browser back, which is another site's doing: hence Lax.
-func bindingCookie(value string) *http.Cookie {
+func bindingCookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
-		Name: oidcCookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: 600,
+		Name: oidcCookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: maxAge,
 	}
 }
 
 func forgetSession(ctx context.Context) {
-	c := newSessionCookie("")
-	c.MaxAge = -1
-	setCookie(ctx, c)
+	setCookie(ctx, newSessionCookie("", deleted))
 }
 
 // keepSession hands a new session's secret over: in a cookie, or as the result for whoever asked for it.
@@ -70,7 +71,7 @@ func keepSession(ctx context.Context, in *authn.SignedIn) (secret string) {
 		}
 		return in.Secret
 	}
-	setCookie(ctx, newSessionCookie(in.Secret))
+	setCookie(ctx, newSessionCookie(in.Secret, 0))
 	return ""
 }
 

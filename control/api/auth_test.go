@@ -256,7 +256,7 @@ func TestFactorsOverTheAPI(t *testing.T) {
 	}
 	party := virtualwebauthn.RelyingParty{ID: "bulkhead.test", Name: "Bulkhead", Origin: authOrigin}
 	key := virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: []byte(reg.GetSession().GetCaller().GetId())})
-	credential := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	credential := newCredential()
 	c, err := d.account.BeginPasskey(t.Context(), &bulkheadv1.Empty{})
 	noError(t, err)
 	creation, err := virtualwebauthn.ParseAttestationOptions(options(t, c))
@@ -380,4 +380,14 @@ func object(t *testing.T, s string) *structpb.Struct {
 	out := &structpb.Struct{}
 	noError(t, protojson.Unmarshal([]byte(s), out))
 	return out
+}
+
+// newCredential leaves out the keys that the test library writes too short: those with a coordinate that begins with zero.
+func newCredential() virtualwebauthn.Credential {
+	const full = 77
+	for {
+		if c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2); len(c.Key.AttestationData()) == full {
+			return c
+		}
+	}
 }
