@@ -51,6 +51,7 @@ async function loadSessions() {
 }
 
 function describe(me) {
+  $("password-user").value = me.name || ""; // for password managers
   const pairs = { "who.name": me.name, "who.tenant": me.tenant, "who.roles": (me.roles || []).join(", "), "who.until": when(me.expires) };
   $("who").replaceChildren(
     ...Object.entries(pairs).flatMap(([key, value]) => {
