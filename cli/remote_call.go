@@ -161,9 +161,7 @@ func needOf(resp *http.Response) (model.Code, error) {
 	var refusal struct {
 		Details []struct{ Type, Value string }
 	}
-	if json.Unmarshal(b, &refusal) != nil {
-		return "", nil // no answer of the API; the client says so
-	}
+	_ = json.Unmarshal(b, &refusal) // what is no answer of the API has no details; the client says so
 	for _, d := range refusal.Details {
 		raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(d.Value, "="))
 		var detail bulkheadv1.ErrorDetail

@@ -47,7 +47,7 @@ func (a *App) watch(ctx context.Context, req *bulkheadv1.WatchRequest, most int)
 	if err != nil {
 		return remoteError(err)
 	}
-	defer stream.Close()
+	defer func() { _ = stream.Close() }() // the stream's own error says more
 	for n := 0; stream.Receive(); {
 		c := stream.Msg()
 		if c.GetOperation() == "alive" {

@@ -3,7 +3,6 @@ package pages
 import (
 	"encoding/json"
 	"encoding/xml"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -23,7 +22,7 @@ func handler(t *testing.T) http.Handler {
 	return h
 }
 
-func get(t *testing.T, h http.Handler, target string, headers ...string) *http.Response {
+func get(t *testing.T, h http.Handler, target string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -31,16 +30,7 @@ func get(t *testing.T, h http.Handler, target string, headers ...string) *http.R
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	return w.Result()
-}
-
-func body(t *testing.T, r *http.Response) string {
-	t.Helper()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return w
 }
 
 // TestPagesKeepThePolicy reads each page as a browser would: own files only, nothing inline, each field with a label, each
@@ -50,8 +40,8 @@ func TestPagesKeepThePolicy(t *testing.T) {
 	for p := range pagesOf() {
 		for _, lang := range []string{"en", "zh"} {
 			res := get(t, h, p+"?lang="+lang)
-			if res.StatusCode != http.StatusOK || res.Header.Get("Cache-Control") != "no-cache" || res.Header.Get("Content-Language") != lang {
-				t.Errorf("%s: %d, %v", p, res.StatusCode, res.Header)
+			if res.Code != http.StatusOK || res.Header().Get("Cache-Control") != "no-cache" || res.Header().Get("Content-Language") != lang {
+				t.Errorf("%s: %d, %v", p, res.Code, res.Header())
 			}
 			doc, err := html.Parse(res.Body)
 			if err != nil {
@@ -124,8 +114,8 @@ func (c *check) element(n *html.Node) {
 }
 
 func (c *check) served(at string) {
-	if res := get(c.t, c.h, at); res.StatusCode != http.StatusOK || !strings.Contains(res.Header.Get("Cache-Control"), "immutable") {
-		c.t.Errorf("%s: %s: %d, %v", c.page, at, res.StatusCode, res.Header)
+	if res := get(c.t, c.h, at); res.Code != http.StatusOK || !strings.Contains(res.Header().Get("Cache-Control"), "immutable") {
+		c.t.Errorf("%s: %s: %d, %v", c.page, at, res.Code, res.Header())
 	}
 }
 
@@ -154,7 +144,7 @@ func TestLanguage(t *testing.T) {
 		{"/sign-in?lang=xx", "", "", "en"},
 	} {
 		res := get(t, h, c.target, c.header, c.value)
-		if b := body(t, res); !strings.Contains(b, `<html lang="`+c.want+`">`) {
+		if b := res.Body.String(); !strings.Contains(b, `<html lang="`+c.want+`">`) {
 			t.Errorf("%+v: %.60s", c, b)
 		}
 	}
@@ -162,17 +152,17 @@ func TestLanguage(t *testing.T) {
 
 func TestCaching(t *testing.T) {
 	h := handler(t)
-	tag := get(t, h, "/enrol").Header.Get("ETag")
-	if res := get(t, h, "/enrol", "If-None-Match", tag); tag == "" || res.StatusCode != http.StatusNotModified {
-		t.Errorf("%q: %d", tag, res.StatusCode)
+	tag := get(t, h, "/enrol").Header().Get("ETag")
+	if res := get(t, h, "/enrol", "If-None-Match", tag); tag == "" || res.Code != http.StatusNotModified {
+		t.Errorf("%q: %d", tag, res.Code)
 	}
 	for _, p := range []string{"/pages/0000/style.css", "/pages/", "/pages/../pages.go", "/enrol/x", "/nothing"} {
-		if res := get(t, h, p); res.StatusCode == http.StatusOK {
+		if res := get(t, h, p); res.Code == http.StatusOK {
 			t.Errorf("%s is served", p)
 		}
 	}
-	if res := get(t, h, "/"); res.Header.Get("Location") != "/account" {
-		t.Errorf("/ leads to %q", res.Header.Get("Location"))
+	if res := get(t, h, "/"); res.Header().Get("Location") != "/account" {
+		t.Errorf("/ leads to %q", res.Header().Get("Location"))
 	}
 }
 
@@ -247,7 +237,7 @@ func TestScriptsUseWhatIsThere(t *testing.T) {
 	h := handler(t)
 	names := regexp.MustCompile(`(?:\$|onClick|onSubmit)\("([a-z-]+)"(?:, "([a-z-]+)")?`)
 	for p, page := range pagesOf() {
-		doc := body(t, get(t, h, p))
+		doc := get(t, h, p).Body.String()
 		b, err := files.ReadFile("static/" + page + ".js")
 		if err != nil {
 			t.Fatal(err)
