@@ -107,7 +107,7 @@ func (s *snapshot) context(r *model.Request, act *action, a Assume, mask reads) 
 		bit reads
 		yes bool
 	}{
-		{readMFA, r.Principal.Auth.MFA || a.Factor},
+		{readMFA, r.Principal.Auth.MFA && !r.Principal.Auth.Pending || a.Factor},
 		{readPhishingResistant, r.Principal.Auth.PhishingResistant || a.PhishingResistant},
 		{readDemanded, s.opts.phishingResistant},
 		{readFresh, !token && (r.FreshFactor || a.Fresh)},

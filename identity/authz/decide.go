@@ -132,7 +132,7 @@ func (s *snapshot) refuse(reason string) model.Decision {
 // factor, so that for it approval alone can help.
 func (s *snapshot) needs(r *model.Request, a Assume) []model.Need {
 	token := r.Principal.Credential.Type == credentialToken
-	all := Assume{NoFourEyes: a.NoFourEyes, Approved: a.Approved || s.fourEyes(r) && !a.NoFourEyes}
+	all := Assume{NoFourEyes: a.NoFourEyes, Approved: a.Approved || !a.NoFourEyes}
 	if !token {
 		all.Factor, all.PhishingResistant, all.Fresh = true, true, true
 	}

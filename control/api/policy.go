@@ -1,0 +1,295 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gowebpki/jcs"
+
+	"github.com/bulkhead-security/bulkhead/control/gate"
+	"github.com/bulkhead-security/bulkhead/identity/authz"
+	"github.com/bulkhead-security/bulkhead/model"
+	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
+)
+
+// PolicyStore keeps the versions of policies.
+type PolicyStore interface {
+	CreatePolicies(ctx context.Context, p *model.Policies) error
+	Policies(ctx context.Context, tenant string, version int64) (*model.Policies, error)
+	PolicyVersions(ctx context.Context, q model.Query) ([]model.Policies, string, error)
+}
+
+// PolicyRecords are the recorded decisions that a draft is tried on.
+type PolicyRecords interface {
+	Record(ctx context.Context, origin string, index uint64) (*model.LogRecord, error)
+	Records(ctx context.Context, q model.Query) ([]model.LogRecord, string, error)
+}
+
+// PolicyPeople are those whom decisions are about.
+type PolicyPeople interface {
+	Directory
+	Account(ctx context.Context, id string) (*model.Account, error)
+	AccountByName(ctx context.Context, tenant, name string) (*model.Account, error)
+	Accounts(ctx context.Context, q model.Query) ([]model.Account, string, error)
+}
+
+// ObjectReader tells what policies may know of an object. Objects does.
+type ObjectReader interface {
+	Object(ctx context.Context, ref model.Ref) (model.Object, error)
+}
+
+// PolicySigner signs a version's digest.
+type PolicySigner interface {
+	Sign(ctx context.Context, digest []byte) (string, error)
+}
+
+// Policies implements PolicyService.
+type Policies struct {
+	Store   PolicyStore
+	Records PolicyRecords
+	People  PolicyPeople
+	Objects ObjectReader
+	Signer  PolicySigner
+	Engine  *authz.Engine
+	// Applied is told that a new version was written, so that it is loaded as soon as it is committed. May be nil.
+	Applied func()
+	StepUp  time.Duration // how long a second factor is fresh
+	Now     func() time.Time
+}
+
+// checkTime bounds checking a draft: a change holds the store's transaction meanwhile.
+const checkTime = 10 * time.Second
+
+// GetPolicies implements PolicyService.
+func (s *Policies) GetPolicies(ctx context.Context, r *bulkheadv1.GetPoliciesRequest) (*bulkheadv1.PolicySet, error) {
+	tenant := gate.TenantOf(ctx, r.GetTenant())
+	p, err := s.version(ctx, tenant, r.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	out := policiesOut(p)
+	shipped, err := authz.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	out.Shipped = filesOut(shipped)
+	return out, nil
+}
+
+// version is a version, 0 for the newest; where there is none yet, that is version 0 without files.
+func (s *Policies) version(ctx context.Context, tenant string, version int64) (*model.Policies, error) {
+	p, err := s.Store.Policies(ctx, tenant, version)
+	if version == 0 && model.CodeOf(err) == model.CodeNotFound {
+		return &model.Policies{Tenant: tenant}, nil
+	}
+	return p, err
+}
+
+// ListPolicyVersions implements PolicyService.
+func (s *Policies) ListPolicyVersions(ctx context.Context, r *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListPolicyVersionsResponse, error) {
+	q, err := gate.PageOf(r.GetPage(), gate.Fields{"version", "author"})
+	if err != nil {
+		return nil, err
+	}
+	q.Tenant = gate.Scope(ctx, r.GetTenant())
+	list, next, err := s.Store.PolicyVersions(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &bulkheadv1.ListPolicyVersionsResponse{NextPage: next}
+	for i := range list {
+		out.Versions = append(out.Versions, policiesOut(&list[i]))
+	}
+	return out, gate.MaskAll(out.GetVersions(), r.GetPage().GetReadMask())
+}
+
+// GetSchema implements PolicyService.
+func (s *Policies) GetSchema(context.Context, *bulkheadv1.Empty) (*bulkheadv1.GetSchemaResponse, error) {
+	return &bulkheadv1.GetSchemaResponse{Cedar: s.Engine.Schema().Text()}, nil
+}
+
+// ApplyPolicies implements PolicyService.
+func (s *Policies) ApplyPolicies(ctx context.Context, r *bulkheadv1.ApplyPoliciesRequest) (*bulkheadv1.PolicySet, error) {
+	tenant := gate.TenantOf(ctx, r.GetTenant())
+	return s.apply(ctx, model.Policies{Tenant: tenant, Files: filesIn(r.GetFiles()), Note: r.GetNote()}, r.GetBaseVersion())
+}
+
+// RollbackPolicies implements PolicyService. It goes the way of any draft: what was right once may not be any more.
+func (s *Policies) RollbackPolicies(ctx context.Context, r *bulkheadv1.RollbackPoliciesRequest) (*bulkheadv1.PolicySet, error) {
+	draft := model.Policies{Tenant: gate.TenantOf(ctx, r.GetTenant()), Note: r.GetNote()}
+	if draft.Note == "" {
+		draft.Note = fmt.Sprintf("back to version %d", r.GetVersion())
+	}
+	if r.GetVersion() > 0 {
+		old, err := s.Store.Policies(ctx, draft.Tenant, r.GetVersion())
+		if err != nil {
+			return nil, err
+		}
+		draft.Files = old.Files
+	}
+	return s.apply(ctx, draft, -1)
+}
+
+// apply checks a draft and writes it as the next version. base is the version it was made from, or -1.
+func (s *Policies) apply(ctx context.Context, draft model.Policies, base int64) (*bulkheadv1.PolicySet, error) {
+	if _, err := s.People.Tenant(ctx, draft.Tenant); err != nil {
+		return nil, err
+	}
+	newest, err := s.version(ctx, draft.Tenant, 0)
+	if err != nil {
+		return nil, err
+	}
+	if base >= 0 && base != newest.Version {
+		return nil, &model.Error{Code: model.CodeConflict, Message: fmt.Sprintf("version %d is in force, and the draft was made from %d", newest.Version, base),
+			Remedy: "Read what is in force, apply your change to that, and preview it again."}
+	}
+	draft.Version, draft.Author, draft.Created = newest.Version+1, gate.Caller(ctx).ID, s.Now().UTC()
+	if draft.Tenant == model.SystemTenant { // waits for those who take administrators away at the same time
+		if err := guardAdministrators(ctx, s.People); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.fit(ctx, &draft); err != nil {
+		return nil, err
+	}
+	digest, err := policyDigest(&draft)
+	if err != nil {
+		return nil, err
+	}
+	draft.Digest = hex.EncodeToString(digest)
+	if draft.Signature, err = s.Signer.Sign(ctx, digest); err != nil {
+		return nil, &model.Error{Code: model.CodeUnavailable, Message: "the policies could not be signed", Err: err}
+	}
+	if err := s.Store.CreatePolicies(ctx, &draft); err != nil {
+		return nil, err
+	}
+	if s.Applied != nil {
+		s.Applied()
+	}
+	return policiesOut(&draft), nil
+}
+
+// fit refuses a draft that is wrong, that fails its own tests, or after which nobody could administer.
+func (s *Policies) fit(ctx context.Context, draft *model.Policies) error {
+	check, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if problems := s.Engine.Schema().Validate(check, draft.Tenant, draft.Files); len(problems) > 0 {
+		p := problems[0]
+		return &model.Error{Code: model.CodeInvalid, Field: "files", Message: fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message),
+			Remedy: "`bulkhead policy validate` shows all problems."}
+	}
+	engine, err := s.Engine.With(*draft)
+	if err != nil {
+		return err
+	}
+	for _, t := range engine.Test(check, draft.Tenant, draft.Files) {
+		if !t.Passed {
+			return &model.Error{Code: model.CodeInvalid, Field: "files", Message: fmt.Sprintf("the test %q in %s fails: %s", t.Name, t.File, t.Why),
+				Remedy: "Correct the policy or the test; `bulkhead policy test` shows all results."}
+		}
+	}
+	left, err := s.administrators(check, engine)
+	if err != nil {
+		return err
+	}
+	if len(left) == 0 {
+		return &model.Error{Code: model.CodeLastAdministrator, Message: "no administrator could change policies and users afterwards",
+			Remedy: "Narrow the policies that forbid, so that an administrator stays; `bulkhead policy diff` shows who would."}
+	}
+	if check.Err() != nil {
+		return &model.Error{Code: model.CodeTooLarge, Message: "checking the policies took too long", Remedy: "Use fewer or narrower policies.", Err: check.Err()}
+	}
+	return nil
+}
+
+// administrators are those who could still put things right with a draft in force.
+func (s *Policies) administrators(ctx context.Context, draft *authz.Engine) ([]model.Principal, error) {
+	accounts, err := s.People.Administrators(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []model.Principal
+	for i := range accounts {
+		p, err := principalOf(ctx, s.People, &accounts[i])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	// As from the caller's place, so that a policy which ties administrators to a network leaves those who are in it.
+	r := model.Request{Time: s.Now(), Facts: map[string]any{"address": gate.ClientOf(ctx).Address, "door": "api"}}
+	return draft.AdministratorsLeft(ctx, all, r), nil
+}
+
+// principalOf is an account as somebody who asks: with its groups' roles and hosts, by a session of two factors.
+func principalOf(ctx context.Context, d Directory, a *model.Account) (model.Principal, error) {
+	groups, err := d.GroupsOf(ctx, a)
+	if err != nil {
+		return model.Principal{}, err
+	}
+	r := rights{roles: a.Roles, hosts: a.Hosts}
+	p := model.Principal{
+		Ref: userRef(a.ID), Name: a.Name, Tenant: a.Tenant, Credential: model.Ref{Type: "Session"}, Auth: model.Strength{MFA: true},
+	}
+	for i := range groups {
+		r = r.with(groups[i].Roles, groups[i].Hosts)
+		p.Groups = append(p.Groups, groups[i].ID)
+	}
+	p.Roles, p.Hosts = r.roles, r.hosts
+	return p, nil
+}
+
+// policyDigest is the SHA-256 of the canonical JSON (RFC 8785) of tenant, version and files.
+func policyDigest(p *model.Policies) ([]byte, error) {
+	b, err := json.Marshal(struct {
+		Tenant  string             `json:"tenant"`
+		Version int64              `json:"version"`
+		Files   []model.PolicyFile `json:"files"`
+	}{p.Tenant, p.Version, append([]model.PolicyFile{}, p.Files...)})
+	if err == nil {
+		b, err = jcs.Transform(b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("canonical form of policies: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return sum[:], nil
+}
+
+func policiesOut(p *model.Policies) *bulkheadv1.PolicySet {
+	return &bulkheadv1.PolicySet{
+		Tenant: p.Tenant, Version: p.Version, Files: filesOut(p.Files), Author: p.Author, Note: p.Note, Created: stamp(p.Created),
+		Signature: p.Signature, Digest: p.Digest,
+	}
+}
+
+func filesOut(files []model.PolicyFile) []*bulkheadv1.PolicyFile {
+	var out []*bulkheadv1.PolicyFile
+	for _, f := range files {
+		out = append(out, &bulkheadv1.PolicyFile{Name: f.Name, Text: f.Text})
+	}
+	return out
+}
+
+func filesIn(files []*bulkheadv1.PolicyFile) []model.PolicyFile {
+	var in []model.PolicyFile
+	for _, f := range files {
+		in = append(in, model.PolicyFile{Name: f.GetName(), Text: f.GetText()})
+	}
+	return in
+}
+
+// policyRecord splits "ORIGIN/INDEX".
+func policyRecord(id string) (origin, index string, err error) {
+	at := strings.LastIndexByte(id, '/')
+	if at < 1 {
+		return "", "", errors.New("it is not ORIGIN/INDEX")
+	}
+	return id[:at], id[at+1:], nil
+}
