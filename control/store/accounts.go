@@ -31,7 +31,7 @@ type accountRow struct {
 func accountRowOf(a *model.Account) *accountRow {
 	return &accountRow{
 		ID: a.ID, Tenant: a.Tenant, Name: a.Name, DisplayName: a.DisplayName, Email: a.Email, Roles: list(a.Roles),
-		Hosts: list(a.Hosts), Disabled: flag(a.Disabled), Issuer: a.Issuer, Subject: a.Subject, Created: us(a.Created),
+		Hosts: list(a.Hosts), Disabled: truth(a.Disabled), Issuer: a.Issuer, Subject: a.Subject, Created: us(a.Created),
 		LastSignIn: us(a.LastSignIn), Version: a.Version,
 	}
 }

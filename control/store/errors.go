@@ -134,7 +134,7 @@ func postgresKind(code string) failKind {
 		return damaged
 	}
 	switch {
-	case strings.HasPrefix(code, "23"), strings.HasPrefix(code, "22"):
+	case strings.HasPrefix(code, "23"), strings.HasPrefix(code, "22"), code == "42804":
 		return breaksRule
 	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "53"):
 		return away

@@ -75,7 +75,7 @@ func blob(b []byte) []byte {
 	return b
 }
 
-func flag(b bool) int64 {
+func truth(b bool) int64 {
 	if b {
 		return 1
 	}
