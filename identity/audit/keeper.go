@@ -279,6 +279,12 @@ func (k *Keeper) report(ctx context.Context, origin, key string, c *model.Checkp
 
 // VerifyLogs verifies the whole own log and compares the others', and gives the state of all.
 func (k *Keeper) VerifyLogs(ctx context.Context) ([]model.LogState, error) {
+	if size := k.o.Log.Size(); size > 0 {
+		// So that the newest records are covered too, if the log can be written.
+		if _, err := k.o.Log.covering(ctx, size-1); err != nil && model.CodeOf(err) != model.CodeUnavailable {
+			return nil, err
+		}
+	}
 	kept := k.ofOwn(ctx)
 	r, err := Verify(ctx, k.o.Log.o.Dir, k.o.Key, kept)
 	if err != nil {

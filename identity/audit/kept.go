@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -185,4 +186,10 @@ func KeptCheckpoints(path string) ([]model.Checkpoint, error) {
 		out = append(out, line.Checkpoint)
 	}
 	return out, s.Err()
+}
+
+// ForKey leaves the checkpoints of the log that a verifier key is of.
+func ForKey(list []model.Checkpoint, verifierKey string) []model.Checkpoint {
+	name, _, _ := strings.Cut(verifierKey, "+")
+	return slices.DeleteFunc(slices.Clone(list), func(c model.Checkpoint) bool { return c.Origin != name })
 }
