@@ -190,6 +190,9 @@ func TestOtherSignIns(t *testing.T) {
 	wantAll(t, "8.5.d/control-plane", "", []statusCase{
 		{"absent", na, plain(model.Engine{})}, {"required", pass, plane(model.KeyVal{Key: "second_factor", Value: "required"})}, {"optional", fail, plane()},
 	})
+	wantAll(t, "8.5.c/control-plane", "", []statusCase{
+		{"absent", na, plain(model.Engine{})}, {"decides", pass, plane(model.KeyVal{Key: "authorization", Value: "enforce"})}, {"open", fail, plane()},
+	})
 	wantAll(t, "8.5.d/engine-tcp", "/engine/tcp", []statusCase{
 		{"mutual", pass, plain(model.Engine{Product: "docker", TCP: []model.EngineTCP{{Address: "10.0.0.1:2376", TLS: true, VerifyClient: true}}})},
 		{"open", fail, plain(model.Engine{Product: "docker", TCP: []model.EngineTCP{{Address: "0.0.0.0:2375"}}})},

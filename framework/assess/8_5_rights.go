@@ -31,6 +31,13 @@ func rightChecks() []Check {
 			Remediation: say("Turn on the daemon guard (it refuses exec --privileged and --user root) or the sensor; at least record the client: echo '-w /usr/bin/docker -p x -k docker' >> /etc/audit/rules.d/docker.rules && augenrules --load", "启用守护进程防护（拒绝 exec --privileged 与 --user root）或传感器；至少记录客户端的使用：echo '-w /usr/bin/docker -p x -k docker' >> /etc/audit/rules.d/docker.rules && augenrules --load"),
 			Eval:        evalExec,
 		},
+		{
+			ID: "8.5.c/control-plane", Severity: model.Medium,
+			Title:       say("A policy decides who may do what in the product's own control plane", "由策略决定用户在本产品的控制平面中可以做什么"),
+			References:  []string{"NIST SP 800-190 4.3.1", "ATT&CK T1078"},
+			Remediation: say("Run `bulkhead serve` of a release that decides every call; its status file then says authorization: enforce (docs/controls.md).", "运行对每次调用都作判定的 bulkhead serve 版本；其状态文件随后会写明 authorization: enforce（见 docs/controls.md）。"),
+			Eval:        evalControlPlaneRights,
+		},
 	}
 }
 
@@ -53,6 +60,11 @@ func after(rule, flag string) string {
 		return words[i+1]
 	}
 	return ""
+}
+
+func evalControlPlaneRights(in *Input, r *Recorder) {
+	planeFact(in, r, "authorization", "enforce",
+		say("every call is decided by policy", "每次调用均由策略判定"), say("the control plane does not decide calls by policy", "控制平面未按策略判定调用"))
 }
 
 func evalExec(in *Input, r *Recorder) {

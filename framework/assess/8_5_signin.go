@@ -171,6 +171,12 @@ func evalKubeUsers(in *Input, r *Recorder) {
 }
 
 func evalControlPlaneFactor(in *Input, r *Recorder) {
+	planeFact(in, r, "second_factor", "required",
+		say("a second factor is required", "要求第二因素"), say("the control plane does not require a second factor", "控制平面未要求第二因素"))
+}
+
+// planeFact passes where the control plane that runs here says of itself that the fact has the value.
+func planeFact(in *Input, r *Recorder, key, value string, good, bad model.Text) {
 	c, i, ok := in.Control(model.ControlPlane)
 	if !ok {
 		if !r.Missing(in, "/controls") {
@@ -178,9 +184,9 @@ func evalControlPlaneFactor(in *Input, r *Recorder) {
 		}
 		return
 	}
-	if v, j, _ := setting(c.Facts, "second_factor"); v == "required" {
-		r.Pass(pointer("controls", i, "facts", j), c.Name, say("a second factor is required", "要求第二因素"))
+	if v, j, _ := setting(c.Facts, key); v == value {
+		r.Pass(pointer("controls", i, "facts", j), c.Name, good)
 		return
 	}
-	r.Fail(pointer("controls", i, "facts"), c.Name, say("the control plane does not require a second factor", "控制平面未要求第二因素"))
+	r.Fail(pointer("controls", i, "facts"), c.Name, bad)
 }
