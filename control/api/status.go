@@ -110,13 +110,11 @@ func (r *reasons) of(ctx context.Context, node int, requirement string) (string,
 			}
 			doc = full.Document
 		}
-		a, err := report.ReadAssessment(bytes.NewReader(doc))
-		if err != nil {
-			return "", &model.Error{Code: model.CodeInternal, Message: "a stored assessment can't be read", Err: err}
-		}
 		known = map[string]string{}
-		for i := range a.Requirements {
-			known[a.Requirements[i].ID] = a.Requirements[i].Reason
+		if a, err := report.ReadAssessment(bytes.NewReader(doc)); err == nil { // one that can't be read gives no reasons
+			for i := range a.Requirements {
+				known[a.Requirements[i].ID] = a.Requirements[i].Reason
+			}
 		}
 		r.read[node] = known
 	}
