@@ -208,7 +208,7 @@ func (w *world) post(secret string, m protoreflect.MethodDescriptor, msg proto.M
 	kind := "application/json"
 	if m.IsStreamingServer() {
 		kind = "application/connect+json"
-		body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...) //nolint:gosec // small
+		body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...)
 	}
 	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, "/"+string(m.Parent().FullName())+"/"+string(m.Name()), bytes.NewReader(body))
 	r.Header.Set("Content-Type", kind)
@@ -242,15 +242,15 @@ func errorCode(t testing.TB, body string) string {
 	if e.Error != nil {
 		e.failure = *e.Error
 	}
-	for _, d := range e.Details {
-		raw, err := base64.RawStdEncoding.DecodeString(d.Value)
-		detail := &bulkheadv1.ErrorDetail{}
-		if err != nil || proto.Unmarshal(raw, detail) != nil {
-			t.Fatalf("detail %q", d.Value)
-		}
-		return detail.GetCode()
+	if len(e.Details) == 0 {
+		return e.Code
 	}
-	return e.Code
+	raw, err := base64.RawStdEncoding.DecodeString(e.Details[0].Value)
+	detail := &bulkheadv1.ErrorDetail{}
+	if err != nil || proto.Unmarshal(raw, detail) != nil {
+		t.Fatalf("detail %q", e.Details[0].Value)
+	}
+	return detail.GetCode()
 }
 
 func objectID(kind, tenant string) string {

@@ -60,7 +60,7 @@ func TestPlainHTTP(t *testing.T) {
 	w := newWorld(t, real)
 	w.account("owner", "acme", strong(), model.RoleOwner)
 	srv := w.serve()
-	post := func(path, body string, headers ...string) (int, map[string]any, http.Header) {
+	post := func(path, body string, headers ...string) (int, map[string]any) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+path, strings.NewReader(body))
 		if err != nil {
@@ -81,10 +81,10 @@ func TestPlainHTTP(t *testing.T) {
 		}
 		out := map[string]any{}
 		_ = json.Unmarshal(raw, &out)
-		return res.StatusCode, out, res.Header
+		return res.StatusCode, out
 	}
 	const list, bearer = "/bulkhead.v1.UserService/ListUsers", "Bearer bhs_owner"
-	if status, out, _ := post(list, `{"page":{"filter":"name = \"owner\"","readMask":"name,roles"}}`, "Authorization", bearer); status != 200 ||
+	if status, out := post(list, `{"page":{"filter":"name = \"owner\"","readMask":"name,roles"}}`, "Authorization", bearer); status != 200 ||
 		len(out["users"].([]any)) != 1 || out["users"].([]any)[0].(map[string]any)["email"] != nil { //nolint:forcetypeassert // a test
 		t.Error(status, out)
 	}
@@ -106,7 +106,7 @@ func TestPlainHTTP(t *testing.T) {
 		"reflection alpha": {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", `{}`, nil, 401},
 		"health":           {"/grpc.health.v1.Health/Check", `{}`, nil, 200},
 	} {
-		if status, out, _ := post(c.path, c.body, c.headers...); status != c.status {
+		if status, out := post(c.path, c.body, c.headers...); status != c.status {
 			t.Errorf("%s: %d %v", name, status, out)
 		}
 	}

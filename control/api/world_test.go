@@ -114,7 +114,7 @@ func (w *world) fill() {
 			ID: id(t, "access"), Tenant: t, User: id(t, "user"), Action: "UserDelete", Resource: model.Ref{Type: "User", ID: id(t, "user")},
 			Reason: named(t, "reason"), Duration: time.Hour, State: model.AccessPending, Created: now, Expires: now.Add(time.Hour),
 		}))
-		must(w.store.IndexRecords(ctx, []model.LogRecord{{Origin: "log", Index: uint64(i), Record: model.Record{ //nolint:gosec // small
+		must(w.store.IndexRecords(ctx, []model.LogRecord{{Origin: "log", Index: uint64(i), Record: model.Record{
 			ID: id(t, "record"), Time: now, Tenant: t, Action: "UserRead", Actor: id(t, "user"), Outcome: model.OutcomeAllowed,
 			Resource: model.Ref{Type: "User", ID: id(t, "user")},
 		}, Event: []byte("{}")}}))

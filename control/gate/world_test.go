@@ -29,7 +29,6 @@ type world struct {
 	auditErr  error
 	records   []model.Record // appended
 	later     []model.Record
-	inTx      int
 	events    []string
 	http      *http.Client
 	url       string
