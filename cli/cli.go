@@ -48,6 +48,7 @@ type Build struct {
 type App struct {
 	Node   Node
 	Drills Drills // nil where there are none
+	Server Server // nil where there is none
 	Build  Build
 	In     io.Reader
 	Out    io.Writer
@@ -135,6 +136,9 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	complete(root, "log-level", "debug", "info", "warn", "error")
 	complete(root, "log-format", "text", "json")
 	root.AddCommand(a.assessCommand(), a.catalogueCommand(), a.configCommand(), a.manCommand(), a.versionCommand())
+	if a.Server != nil {
+		root.AddCommand(a.serveCommand())
+	}
 	if a.Drills != nil {
 		root.AddCommand(a.drillCommand())
 	}

@@ -123,6 +123,8 @@ type Telemetry struct {
 	Endpoint string  `yaml:"endpoint" env:"ENDPOINT"` // https://host:4318; empty sends none
 	CAFile   string  `yaml:"ca_file" env:"CA_FILE"`
 	Sample   float64 `yaml:"sample" env:"SAMPLE"` // part of the requests, 0 to 1
+	// MetricsListen is host:port on loopback for Prometheus' /metrics in the clear. Empty serves them on the admin socket only.
+	MetricsListen string `yaml:"metrics_listen" env:"METRICS_LISTEN"`
 }
 
 // Client says which control plane the command line talks to.

@@ -158,7 +158,7 @@ func (s *Policies) apply(ctx context.Context, draft model.Policies, base int64) 
 	if err := s.fit(ctx, &draft); err != nil {
 		return nil, err
 	}
-	digest, err := policyDigest(&draft)
+	digest, err := PolicyDigest(&draft)
 	if err != nil {
 		return nil, err
 	}
@@ -245,8 +245,8 @@ func principalOf(ctx context.Context, d Directory, a *model.Account) (model.Prin
 	return p, nil
 }
 
-// policyDigest is the SHA-256 of the canonical JSON (RFC 8785) of tenant, version and files.
-func policyDigest(p *model.Policies) ([]byte, error) {
+// PolicyDigest is the SHA-256 of the canonical JSON (RFC 8785) of tenant, version and files.
+func PolicyDigest(p *model.Policies) ([]byte, error) {
 	b, err := json.Marshal(struct {
 		Tenant  string             `json:"tenant"`
 		Version int64              `json:"version"`

@@ -48,12 +48,16 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Register adds what another part counts.
-func (m *Metrics) Register(c ...prometheus.Collector) { m.registry.MustRegister(c...) }
-
 // Gauge adds a value that is asked for when somebody reads the metrics.
 func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
+// Labelled adds a value for each of something, and gives what sets it.
+func (m *Metrics) Labelled(name, help, label string) func(of string, value float64) {
+	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{label})
+	m.registry.MustRegister(v)
+	return func(of string, value float64) { v.WithLabelValues(of).Set(value) }
 }
 
 // Handler serves the metrics; who gets to it is the caller's business.

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// workers is the work in the background.
+func (p *plane) workers() []model.Worker {
+	const day = 24 * time.Hour
+	return []model.Worker{
+		{Kind: "retention", Title: "Remove what is kept long enough", Every: day, Run: p.retention},
+		{Kind: "expiry", Title: "End tickets, codes and requests for access whose time is over", Every: 5 * time.Minute, Run: p.expiry},
+		{Kind: "report", Title: "Say where every tenant stands", Every: day, Run: p.report},
+	}
+}
+
+func (p *plane) retention(ctx context.Context) (string, error) {
+	r := p.c.Retention
+	return counted(p.store.Prune(ctx, model.Retention{
+		AuditIndex: r.AuditIndex, Assessments: r.Assessments, Sessions: r.Sessions, Tokens: r.Tokens, Changes: r.Changes, Jobs: r.Jobs,
+		Answers: 24 * time.Hour,
+	}, p.now()))
+}
+
+func (p *plane) expiry(ctx context.Context) (string, error) {
+	return counted(p.store.Prune(ctx, model.Retention{}, p.now()))
+}
+
+// counted says what was removed.
+func counted(n map[string]int64, err error) (string, error) {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(n)) {
+		if n[k] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", strings.ReplaceAll(k, "_", " "), n[k]))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing was over", err
+	}
+	return strings.Join(parts, ", "), err
+}
+
+// maxReport bounds the report's text.
+const maxReport = 16 << 10
+
+// report counts, for every tenant, the requirements by their worst status over its nodes.
+func (p *plane) report(ctx context.Context) (string, error) {
+	var b strings.Builder
+	for q := (model.Query{Size: 200}); ; {
+		tenants, next, err := p.store.Tenants(ctx, q)
+		if err != nil {
+			return "", fmt.Errorf("list the tenants: %w", err)
+		}
+		for _, t := range tenants {
+			latest, err := p.store.LatestAssessments(ctx, t.ID)
+			if err != nil {
+				return "", fmt.Errorf("assessments of %s: %w", t.ID, err)
+			}
+			if len(latest) > 0 && b.Len() < maxReport {
+				fmt.Fprintf(&b, "%s: %s\n", t.ID, standing(latest))
+			}
+		}
+		if q.Token = next; next == "" {
+			break
+		}
+	}
+	if b.Len() == 0 {
+		return "no assessments yet", nil
+	}
+	return strings.TrimSpace(b.String()), nil
+}
+
+func standing(latest []model.Published) string {
+	order := []model.Status{model.NotMet, model.Unknown, model.PartlyMet, model.Met, model.NotApplicable} // the worst first
+	worst := map[string]int{}
+	for _, a := range latest {
+		for id, s := range a.Statuses {
+			at := slices.Index(order, s)
+			if was, ok := worst[id]; !ok || at < was {
+				worst[id] = at
+			}
+		}
+	}
+	count := make([]int, len(order))
+	for _, at := range worst {
+		if at >= 0 {
+			count[at]++
+		}
+	}
+	parts := []string{fmt.Sprintf("%d nodes", len(latest))}
+	for i, s := range order {
+		if count[i] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[i], strings.ReplaceAll(string(s), "_", " ")))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// statusDir is where the parts of the product say that they run; see docs/controls.md.
+const statusDir = "/run/bulkhead/controls"
+
+// publishStatus says that the control plane runs, for `bulkhead assess` on this machine; what it gives takes that back. Only
+// root's word counts there.
+func (p *plane) publishStatus() func() {
+	nothing := func() {}
+	if os.Geteuid() != 0 {
+		return nothing
+	}
+	b, err := json.Marshal(map[string]any{
+		"name": model.ControlPlane, "mode": model.ModeEnforce, "version": p.o.version, "since": p.started.UTC().Format(time.RFC3339), "pid": os.Getpid(),
+		"facts": []model.KeyVal{
+			// No setting turns this off: administrators and owners without one may only register one.
+			{Key: "second_factor", Value: "required"},
+			{Key: "phishing_resistant", Value: yesNo(p.c.SignIn.PhishingResistant)},
+			{Key: "audit_log", Value: p.log.Origin()},
+			{Key: "database", Value: p.store.Kind()},
+		},
+	})
+	path := filepath.Join(statusDir, model.ControlPlane+".json")
+	if err == nil {
+		err = os.MkdirAll(statusDir, 0o755) //nolint:gosec // it is there to be read
+	}
+	if err == nil {
+		err = writeWhole(path, b, 0o644)
+	}
+	if err != nil {
+		p.slog.Warn("`bulkhead assess` will not see that the control plane runs", "error", err)
+		return nothing
+	}
+	return func() {
+		// Another server on this machine may have written its own meanwhile.
+		if now, err := os.ReadFile(path); err != nil || string(now) != string(b) {
+			return
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			p.slog.Warn("the status file stays behind", "error", err)
+		}
+	}
+}
+
+func yesNo(b bool) string {
+	return cmp.Or(map[bool]string{true: "required"}[b], "not required")
+}
