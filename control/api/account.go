@@ -33,7 +33,7 @@ func (s *AccountService) ListFactors(ctx context.Context, _ *bulkheadv1.Empty) (
 }
 
 func factorOf(f model.Factor) *bulkheadv1.Factor {
-	out := &bulkheadv1.Factor{Id: f.ID, Kind: string(f.Kind), Name: f.Name, Created: moment(f.Created), LastUsed: moment(f.LastUsed)}
+	out := &bulkheadv1.Factor{Id: f.ID, Kind: string(f.Kind), Name: f.Name, Created: stamp(f.Created), LastUsed: stamp(f.LastUsed)}
 	if f.Kind == model.FactorRecovery {
 		out.Left = int32(f.Counter)
 	}
@@ -114,19 +114,11 @@ func (s *AccountService) ListSessions(ctx context.Context, _ *bulkheadv1.Empty) 
 	if err != nil {
 		return nil, err
 	}
-	return sessionsOf(sessions, p.Credential.ID), nil
-}
-
-// sessionsOf is also for administrators who look at another's.
-func sessionsOf(sessions []model.Session, current string) *bulkheadv1.ListSessionsResponse {
 	out := &bulkheadv1.ListSessionsResponse{}
-	for _, m := range sessions {
-		out.Sessions = append(out.Sessions, &bulkheadv1.Session{
-			Id: m.ID, User: m.User, Amr: m.Auth.AMR, Created: moment(m.Created), LastSeen: moment(m.LastSeen), Expires: moment(m.Expires),
-			Address: m.Address, UserAgent: m.UserAgent, Current: m.ID == current,
-		})
+	for i := range sessions {
+		out.Sessions = append(out.Sessions, sessionOut(&sessions[i], p.Credential.ID))
 	}
-	return out
+	return out, nil
 }
 
 // RevokeSession ends one of the caller's sessions.

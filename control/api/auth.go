@@ -1,5 +1,3 @@
-// Package api has the handlers of the API, one type per service. They run behind control/gate, which has found out who calls,
-// asked for the decision and had it recorded; a handler does the work and nothing of that.
 package api
 
 import (
@@ -106,6 +104,6 @@ func (s *AuthService) StartOIDC(ctx context.Context, req *bulkheadv1.StartOIDCRe
 	if err != nil {
 		return nil, err
 	}
-	setCookie(ctx, bindingCookie(start.Binding))
+	setCookie(ctx, bindingCookie(start.Binding, bindingAge))
 	return &bulkheadv1.StartOIDCResponse{Url: start.URL}, nil
 }

@@ -32,7 +32,7 @@ func (s *AuthService) OIDCCallback() http.Handler {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		http.SetCookie(w, gone(bindingCookie("")))
+		http.SetCookie(w, bindingCookie("", deleted))
 		answer, err := oidcAnswer(r)
 		var in *authn.SignedIn
 		path := "/"
@@ -43,7 +43,7 @@ func (s *AuthService) OIDCCallback() http.Handler {
 			refuseOIDC(w, err)
 			return
 		}
-		http.SetCookie(w, newSessionCookie(in.Secret))
+		http.SetCookie(w, newSessionCookie(in.Secret, 0))
 		_ = onward.Execute(w, path)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	"github.com/bulkhead-security/bulkhead/identity/authn"
@@ -23,6 +22,8 @@ const (
 	// cookie that is HttpOnly, so a page never asks for it. An answer without a body for the secret has it in the same header.
 	sessionHeader = "Bulkhead-Session"
 	asToken       = "token"
+	bindingAge    = 600 // seconds that a sign-in at a provider may take
+	deleted       = -1  // as a cookie's age
 )
 
 func client(ctx context.Context) authn.Client {
@@ -44,25 +45,23 @@ func setCookie(ctx context.Context, c *http.Cookie) {
 }
 
 // newSessionCookie goes to this host only, by TLS only, to no script, and with no request that another site makes.
-func newSessionCookie(secret string) *http.Cookie {
+func newSessionCookie(secret string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: secret, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		MaxAge: maxAge,
 	}
 }
 
 // bindingCookie has to come along when the provider sends the browser back, which is another site's doing: hence Lax.
-func bindingCookie(value string) *http.Cookie {
+func bindingCookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
-		Name: oidcCookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: 600,
+		Name: oidcCookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: maxAge,
 	}
 }
 
-func gone(c *http.Cookie) *http.Cookie {
-	c.MaxAge = -1
-	return c
+func forgetSession(ctx context.Context) {
+	setCookie(ctx, newSessionCookie("", deleted))
 }
-
-func forgetSession(ctx context.Context) { setCookie(ctx, gone(newSessionCookie(""))) }
 
 // keepSession hands a new session's secret over: in a cookie, or as the result for whoever asked for it.
 func keepSession(ctx context.Context, in *authn.SignedIn) (secret string) {
@@ -72,7 +71,7 @@ func keepSession(ctx context.Context, in *authn.SignedIn) (secret string) {
 		}
 		return in.Secret
 	}
-	setCookie(ctx, newSessionCookie(in.Secret))
+	setCookie(ctx, newSessionCookie(in.Secret, 0))
 	return ""
 }
 
@@ -107,7 +106,7 @@ func stepOf(s authn.Step) bulkheadv1.Step {
 func callerOf(p model.Principal, expires time.Time) *bulkheadv1.Caller {
 	out := &bulkheadv1.Caller{
 		Id: p.ID, Name: p.Name, Tenant: p.Tenant, Roles: p.Roles, Groups: p.Groups, Amr: p.Auth.AMR, Mfa: p.Auth.MFA,
-		PhishingResistant: p.Auth.PhishingResistant, FactorTime: moment(p.Auth.FactorTime), Expires: moment(expires),
+		PhishingResistant: p.Auth.PhishingResistant, FactorTime: stamp(p.Auth.FactorTime), Expires: stamp(expires),
 		Credential: p.Credential.ID, Scopes: p.Scopes,
 	}
 	switch p.Credential.Type {
@@ -117,14 +116,6 @@ func callerOf(p model.Principal, expires time.Time) *bulkheadv1.Caller {
 		out.Kind = "token"
 	}
 	return out
-}
-
-// moment leaves a time that is not known out.
-func moment(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
 }
 
 func ceremony(c *authn.Ceremony, err error) (*bulkheadv1.Ceremony, error) {

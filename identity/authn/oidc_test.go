@@ -31,11 +31,11 @@ func federation(t *testing.T, issuers map[string]*issuer, change ...func(*Provid
 	return w
 }
 
-func (w *world) federated(i *issuer, user string) (*SignedIn, error) {
+func (w *world) federated(i *issuer) (*SignedIn, error) {
 	w.t.Helper()
 	start, err := w.StartOIDC(ctx(w.t), "one", "/devices?code=1")
 	must(w.t, err)
-	a := i.browse(start.URL, user)
+	a := i.browse(start.URL)
 	a.Binding = start.Binding
 	in, path, err := w.FinishOIDC(ctx(w.t), here, a)
 	if err == nil && path != "/devices?code=1" {
@@ -47,7 +47,7 @@ func (w *world) federated(i *issuer, user string) (*SignedIn, error) {
 func TestOIDC(t *testing.T) {
 	i := newIssuer(t)
 	w := federation(t, map[string]*issuer{"one": i})
-	in, err := w.federated(i, user2)
+	in, err := w.federated(i)
 	must(t, err)
 	if p := in.Principal; p.Name != user2 || p.Tenant != "acme" || !slices.Equal(p.Roles, []string{model.RoleDeveloper}) || p.Auth.MFA || p.Auth.AMR[0] != "fed" {
 		t.Errorf("signed in as %+v", p)
@@ -56,7 +56,7 @@ func TestOIDC(t *testing.T) {
 		t.Errorf("the record is %+v", r)
 	}
 	i.groups, i.amr = []string{"audit", "others"}, []string{"pwd", "otp"}
-	again, err := w.federated(i, user2)
+	again, err := w.federated(i)
 	must(t, err)
 	if p := again.Principal; p.ID != in.Principal.ID || !slices.Equal(p.Roles, []string{model.RoleAuditor}) || !p.Auth.MFA || p.Auth.PhishingResistant || p.Auth.FactorTime.IsZero() {
 		t.Errorf("with other groups and a second factor: %+v", p)
@@ -65,18 +65,18 @@ func TestOIDC(t *testing.T) {
 		t.Errorf("the older session kept %v", p.Roles)
 	}
 	i.amr, i.acr = []string{"pwd"}, "phr"
-	if in, err = w.federated(i, user2); err != nil || !in.Principal.Auth.PhishingResistant || !in.Principal.Auth.MFA {
+	if in, err = w.federated(i); err != nil || !in.Principal.Auth.PhishingResistant || !in.Principal.Auth.MFA {
 		t.Errorf("with acr: %+v, %v", in, err)
 	}
 	i.groups = nil
-	if in, err = w.federated(i, user2); err != nil || len(in.Principal.Roles) != 0 {
+	if in, err = w.federated(i); err != nil || len(in.Principal.Roles) != 0 {
 		t.Errorf("without groups: %+v, %v", in, err)
 	}
 	a, err := w.store.Account(ctx(t), in.Principal.ID)
 	must(t, err)
 	a.Disabled = true
 	must(t, w.store.UpdateAccount(ctx(t), a))
-	_, err = w.federated(i, user2)
+	_, err = w.federated(i)
 	wantCode(t, err, model.CodeUnauthenticated)
 }
 
@@ -84,28 +84,28 @@ func TestOIDCAccounts(t *testing.T) {
 	t.Run("in no mapped group", func(t *testing.T) {
 		i := newIssuer(t)
 		i.groups = []string{"others"}
-		_, err := federation(t, map[string]*issuer{"one": i}).federated(i, user2)
+		_, err := federation(t, map[string]*issuer{"one": i}).federated(i)
 		wantCode(t, err, model.CodeDenied)
 	})
 	t.Run("no new users", func(t *testing.T) {
 		i := newIssuer(t)
-		_, err := federation(t, map[string]*issuer{"one": i}, func(p *Provider) { p.CreateUsers = false }).federated(i, user2)
+		_, err := federation(t, map[string]*issuer{"one": i}, func(p *Provider) { p.CreateUsers = false }).federated(i)
 		wantCode(t, err, model.CodeDenied)
 	})
 	t.Run("a name or address that exists is not taken over", func(t *testing.T) {
 		i := newIssuer(t)
 		w := federation(t, map[string]*issuer{"one": i})
 		w.account(user2, model.RoleOwner)
-		_, err := w.federated(i, user2)
+		_, err := w.federated(i)
 		wantCode(t, err, model.CodeExists)
 	})
 	t.Run("with a factor of our own", func(t *testing.T) {
 		i := newIssuer(t)
 		w := federation(t, map[string]*issuer{"one": i})
-		in, err := w.federated(i, user2)
+		in, err := w.federated(i)
 		must(t, err)
 		secret, _ := w.app(in)
-		in, err = w.federated(i, user2)
+		in, err = w.federated(i)
 		must(t, err)
 		if in.Next != StepFactor || len(in.Principal.Roles) != 0 {
 			t.Errorf("the provider's word is enough: %+v", in)
@@ -121,12 +121,13 @@ func TestOIDCAccounts(t *testing.T) {
 
 func TestOIDCAttacks(t *testing.T) {
 	i, evil := newIssuer(t), newIssuer(t)
+	twin := newIssuerLike(t, i)
 	both := map[string]*issuer{"one": i, "two": evil}
 	// begin goes to the provider and back, and hands over what came for a test to spoil.
 	begin := func(t *testing.T, w *world) OIDCAnswer {
 		start, err := w.StartOIDC(ctx(t), "one", "")
 		must(t, err)
-		a := i.browse(start.URL, user2)
+		a := i.browse(start.URL)
 		a.Binding = start.Binding
 		return a
 	}
@@ -165,6 +166,9 @@ func TestOIDCAttacks(t *testing.T) {
 		a, b := begin(t, w), begin(t, w)
 		a.Code = b.Code
 		refused(t, w, a, model.CodeUnauthenticated)
+		if !strings.Contains(w.said.String(), "refused the code") {
+			t.Errorf("refused for another reason: %s", w.said)
+		}
 	})
 	t.Run("code twice", func(t *testing.T) {
 		w := federation(t, both)
@@ -197,39 +201,47 @@ func TestOIDCAttacks(t *testing.T) {
 		w := federation(t, both)
 		w.pass(11 * time.Minute)
 		refused(t, w, begin(t, w), model.CodeUnauthenticated)
+		if !strings.Contains(w.said.String(), "was issued 1") {
+			t.Errorf("refused for another reason: %s", w.said)
+		}
 	})
-	spoiled := map[string]func(map[string]any){
-		"no ID token": func(a map[string]any) { delete(a, "id_token") },
-		"nonce replayed": func(a map[string]any) { // a genuine token of an earlier sign-in
-			a["id_token"] = i.tokens[0]
-			delete(a, "access_token_hash")
-		},
-		"another provider's token": func(a map[string]any) { a["id_token"] = evil.tokens[0] },
-		"not signed": func(a map[string]any) {
+	spoiled := map[string]struct {
+		mangle func(map[string]any)
+		why    string
+	}{
+		"no ID token":              {func(a map[string]any) { delete(a, "id_token") }, "no ID token"},
+		"nonce replayed":           {func(a map[string]any) { a["id_token"] = i.tokens[0] }, "nonce"}, // a genuine one of an earlier sign-in
+		"another provider's token": {func(a map[string]any) { a["id_token"] = evil.tokens[0] }, "signature"},
+		"another issuer's token":   {func(a map[string]any) { a["id_token"] = twin.tokens[0] }, "different provider"}, // of the same keys
+		"not signed": {func(a map[string]any) {
 			parts := strings.Split(a["id_token"].(string), ".")
 			a["id_token"] = "eyJhbGciOiJub25lIn0." + parts[1] + "."
-		},
-		"signature spoiled": func(a map[string]any) {
+		}, "signature"},
+		"signature spoiled": {func(a map[string]any) {
 			id := a["id_token"].(string)
 			a["id_token"] = id[:len(id)-8] + "AAAAAAAA"
-		},
-		"another access token": func(a map[string]any) { a["access_token"] = "another" },
+		}, "signature"},
+		"another access token": {func(a map[string]any) { a["access_token"] = "another" }, "access token hash"},
 	}
-	we := federation(t, map[string]*issuer{"one": evil})
-	_, err := we.federated(evil, user2)
-	must(t, err)
-	for name, mangle := range spoiled {
+	for _, o := range []*issuer{evil, twin} {
+		_, err := federation(t, map[string]*issuer{"one": o}).federated(o)
+		must(t, err)
+	}
+	for name, tt := range spoiled {
 		t.Run(name, func(t *testing.T) {
 			w := federation(t, both)
 			a := begin(t, w)
-			i.mangle = mangle
+			i.mangle = tt.mangle
 			defer func() { i.mangle = nil }()
 			refused(t, w, a, model.CodeUnauthenticated)
+			if !strings.Contains(w.said.String(), tt.why) {
+				t.Errorf("refused for another reason: %s", w.said)
+			}
 		})
 	}
 	t.Run("another client's token", func(t *testing.T) {
 		other := federation(t, map[string]*issuer{"one": i}, func(p *Provider) { p.ClientID = "other" })
-		_, err := other.federated(i, user2)
+		_, err := other.federated(i)
 		must(t, err)
 		stolen := i.tokens[len(i.tokens)-1]
 		w := federation(t, both)
@@ -237,6 +249,9 @@ func TestOIDCAttacks(t *testing.T) {
 		i.mangle = func(a map[string]any) { a["id_token"] = stolen }
 		defer func() { i.mangle = nil }()
 		refused(t, w, a, model.CodeUnauthenticated)
+		if !strings.Contains(w.said.String(), "expected audience") {
+			t.Errorf("refused for another reason: %s", w.said)
+		}
 	})
 }
 
@@ -244,11 +259,11 @@ func TestOIDCIssuerInAnswer(t *testing.T) { // RFC 9207
 	i := newIssuer(t)
 	i.sendIss = true
 	w := federation(t, map[string]*issuer{"one": i, "two": newIssuer(t)})
-	_, err := w.federated(i, user2)
+	_, err := w.federated(i)
 	must(t, err)
 	start, err := w.StartOIDC(ctx(t), "one", "")
 	must(t, err)
-	a := i.browse(start.URL, user2)
+	a := i.browse(start.URL)
 	a.Binding, a.Issuer = start.Binding, "" // cut out
 	_, _, err = w.FinishOIDC(ctx(t), here, a)
 	wantCode(t, err, model.CodeUnauthenticated)

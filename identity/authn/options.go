@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/go-webauthn/webauthn/webauthn"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -58,6 +60,8 @@ type SessionStore interface {
 	RotateSession(ctx context.Context, oldID string, s *model.Session) error
 	DeleteSession(ctx context.Context, id string) error
 	DeleteSessionsOf(ctx context.Context, user, exceptID string) error
+	// LastChange counts with every committed change of an account, group, session or token.
+	LastChange(ctx context.Context) (int64, error)
 }
 
 // TokenStore keeps API tokens.
@@ -134,6 +138,7 @@ type Service struct {
 	rules     *passwordRules
 	web       *webauthn.WebAuthn // nil where the public URL has an address instead of a name
 	providers map[string]*provider
+	known     *lru.Cache[[sha256.Size]byte, known]
 	names     []string // of providers, in the order of the settings
 	public    *url.URL
 }
@@ -156,6 +161,9 @@ func New(o Options) (*Service, error) {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.known, err = lru.New[[sha256.Size]byte, known](mostKnown); err != nil {
+		return nil, err
 	}
 	if s.rules, err = newPasswordRules(o.Settings.Blocklist); err != nil {
 		return nil, err

@@ -23,23 +23,26 @@ import (
 
 // issuer is a real OpenID provider with two users, whose strength, groups and answers a test can change.
 type issuer struct {
-	t      *testing.T
-	server *httptest.Server
-	caFile string
+	t       *testing.T
+	server  *httptest.Server
+	storage *storage.Storage
+	caFile  string
 
 	mu      sync.Mutex
 	groups  []string
 	amr     []string
 	acr     string
-	sendIss bool                  // RFC 9207
-	mangle  func(map[string]any)  // the token endpoint's answer
-	tokens  []string              // ID tokens that were given
-	meta    func(map[string]any)  // the discovery document
-	seen    func(r *http.Request) // requests to the token endpoint
+	sendIss bool                 // RFC 9207
+	mangle  func(map[string]any) // the token endpoint's answer
+	tokens  []string             // ID tokens that were given
+	meta    func(map[string]any) // the discovery document
 	clients map[string]*storage.Client
 }
 
-func newIssuer(t *testing.T) *issuer {
+func newIssuer(t *testing.T) *issuer { return newIssuerLike(t, nil) }
+
+// newIssuerLike has the keys, clients and users of another one under an own name.
+func newIssuerLike(t *testing.T, other *issuer) *issuer {
 	t.Helper()
 	i := &issuer{t: t, groups: []string{"platform"}, amr: []string{"pwd"}}
 	i.server = httptest.NewUnstartedServer(nil)
@@ -49,7 +52,11 @@ func newIssuer(t *testing.T) *issuer {
 			"https://bulkhead.example:8443/oidc/callback?provider=one", "https://bulkhead.example:8443/oidc/callback?provider=two"),
 		"other": storage.WebClient("other", "the secret", "https://bulkhead.example:8443/oidc/callback"),
 	}
-	kept := &people{Storage: storage.NewStorageWithClients(storage.NewUserStore(at), i.clients), i: i}
+	i.storage = storage.NewStorageWithClients(storage.NewUserStore(at), i.clients)
+	if other != nil {
+		i.storage = other.storage
+	}
+	kept := &people{Storage: i.storage, i: i}
 	quiet := op.WithLogger(slog.New(slog.DiscardHandler))
 	i.server.Config.Handler = i.front(exampleop.SetupServer(at, kept, nil, false, quiet))
 	i.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
@@ -126,12 +133,18 @@ func (i *issuer) front(next http.Handler) http.Handler {
 }
 
 // browse signs a user in at the provider, as a browser that was sent to the address, and gives what comes back.
-func (i *issuer) browse(address, user string) OIDCAnswer {
+func (i *issuer) browse(address string) OIDCAnswer {
 	i.t.Helper()
 	client := *i.server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	next := func(resp *http.Response, err error) *url.URL {
+	next := func(address string, form url.Values) *url.URL {
 		i.t.Helper()
+		resp, err := client.Get(address)
+		if form != nil {
+			must(i.t, err)
+			resp.Body.Close()
+			resp, err = client.PostForm(address, form)
+		}
 		must(i.t, err)
 		defer resp.Body.Close()
 		to, err := resp.Location()
@@ -141,11 +154,11 @@ func (i *issuer) browse(address, user string) OIDCAnswer {
 		}
 		return to
 	}
-	login := next(client.Get(address))
-	back := next(client.PostForm(login.String(), url.Values{
-		"username": {user}, "password": {"verysecure"}, "id": {login.Query().Get("authRequestID")},
-	}))
-	to := next(client.Get(back.String()))
+	login := next(address, nil)
+	back := next(login.String(), url.Values{
+		"username": {user2}, "password": {"verysecure"}, "id": {login.Query().Get("authRequestID")},
+	})
+	to := next(back.String(), nil)
 	if !strings.HasPrefix(to.String(), "https://bulkhead.example:8443/oidc/callback") {
 		i.t.Fatalf("sent to %s", to)
 	}

@@ -3,44 +3,10 @@ package authn
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
-
-// touchEvery is how exactly the last use of sessions and tokens is kept.
-const touchEvery = time.Minute
-
-// Authenticate gives who a session secret or an API token stands for, as the account is now. Nothing is cached: a revoked
-// session, an ended token and a disabled account are refused with the next call on every replica.
-func (s *Service) Authenticate(ctx context.Context, secret, _, _ string) (model.Principal, error) {
-	if strings.HasPrefix(secret, prefixToken) {
-		return s.byToken(ctx, secret)
-	}
-	hash, ok := secretHash(secret, prefixSession)
-	if !ok {
-		return model.Principal{}, errSession(nil)
-	}
-	session, err := s.store.SessionBySecret(ctx, hash)
-	if err != nil {
-		return model.Principal{}, lookup(err)
-	}
-	now := s.now()
-	if !now.Before(session.Expires) || !now.Before(session.Idle) {
-		return model.Principal{}, errSession(nil)
-	}
-	p, err := s.principalOf(ctx, session)
-	if err != nil {
-		return model.Principal{}, err
-	}
-	if now.Sub(session.LastSeen) >= touchEvery {
-		if err := s.store.TouchSession(ctx, session.ID, now, s.idleEnd(session, now)); err != nil && !missing(err) {
-			return model.Principal{}, coded(err, "keeping when the session was seen")
-		}
-	}
-	return p, nil
-}
 
 func lookup(err error) error {
 	if missing(err) {

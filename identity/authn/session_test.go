@@ -1,9 +1,11 @@
 package authn
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/control/store"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -119,6 +121,82 @@ func TestSessionEnds(t *testing.T) {
 		must(t, w.RevokeSessions(ctx(t), a.ID))
 		w.refusedSecret(three.Secret)
 	})
+}
+
+// What others do to the store counts with the next call, whatever was remembered.
+func TestNothingStale(t *testing.T) {
+	w := newWorld(t)
+	db := w.store.(*store.Store)
+	other, err := New(Options{ // a replica
+		Store: w.store, Recorder: w.log, Sealer: w.sealer, Settings: w.settings, Clock: w.now, PublicURL: w.public.String(), Argon: light,
+	})
+	must(t, err)
+	w.group("developers", model.RoleDeveloper)
+	a := w.account("bob")
+	update := func(change func(a *model.Account)) {
+		b, err := db.Account(ctx(t), a.ID)
+		must(t, err)
+		change(b)
+		must(t, db.UpdateAccount(ctx(t), b))
+	}
+	in := w.signIn(a)
+	_, token, err := w.CreateToken(ctx(t), a.ID, "ci", []string{"x"}, 1, in.Principal)
+	must(t, err)
+	roles := func(want ...string) {
+		t.Helper()
+		for _, s := range []*Service{w.Service, other, w.Service} {
+			for _, secret := range []string{in.Secret, token} {
+				p, err := s.Authenticate(ctx(t), secret, "", "")
+				must(t, err)
+				if !slices.Equal(p.Roles, want) {
+					t.Errorf("the roles are %v, want %v", p.Roles, want)
+				}
+				p.Roles = append(p.Roles, "mine")
+			}
+		}
+	}
+	roles()
+	update(func(a *model.Account) { a.Roles = []string{model.RoleAuditor} })
+	roles(model.RoleAuditor)
+	update(func(a *model.Account) { a.Groups = []string{"g-developers"} })
+	roles(model.RoleAuditor, model.RoleDeveloper)
+	g, err := db.Group(ctx(t), "g-developers")
+	must(t, err)
+	g.Roles = []string{model.RoleOperator}
+	must(t, db.UpdateGroup(ctx(t), g))
+	roles(model.RoleAuditor, model.RoleOperator)
+	must(t, db.DeleteGroup(ctx(t), g.ID))
+	roles(model.RoleAuditor)
+	gone := func(secret string) {
+		t.Helper()
+		for _, s := range []*Service{w.Service, other} {
+			_, err := s.Authenticate(ctx(t), secret, "", "")
+			wantCode(t, err, model.CodeUnauthenticated)
+		}
+	}
+	must(t, db.RevokeToken(ctx(t), mustID(t, w, token), w.now()))
+	gone(token)
+	must(t, db.DeleteSessionsOf(ctx(t), a.ID, ""))
+	gone(in.Secret)
+	in = w.signIn(a)
+	_, token, err = w.CreateToken(ctx(t), a.ID, "ci", []string{"x"}, 1, in.Principal)
+	must(t, err)
+	roles(model.RoleAuditor)
+	update(func(a *model.Account) { a.Disabled = true })
+	gone(in.Secret)
+	gone(token)
+	update(func(a *model.Account) { a.Disabled = false })
+	roles(model.RoleAuditor)
+	must(t, db.DeleteAccount(ctx(t), a.ID))
+	gone(in.Secret)
+	gone(token)
+}
+
+func mustID(t *testing.T, w *world, secret string) string {
+	t.Helper()
+	p, err := w.Authenticate(ctx(t), secret, "", "")
+	must(t, err)
+	return p.Credential.ID
 }
 
 func TestLastSeenIsKeptOnceAMinute(t *testing.T) {

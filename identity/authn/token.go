@@ -89,35 +89,3 @@ func (s *Service) checkToken(name string, scopes []string, days int) error {
 func (s *Service) RevokeToken(ctx context.Context, id string) error {
 	return coded(s.store.RevokeToken(ctx, id, s.now()), "revoking the token")
 }
-
-func (s *Service) byToken(ctx context.Context, secret string) (model.Principal, error) {
-	hash, ok := secretHash(secret, prefixToken)
-	if !ok {
-		return model.Principal{}, errSession(nil)
-	}
-	token, err := s.store.TokenBySecret(ctx, hash)
-	if err != nil {
-		return model.Principal{}, lookup(err)
-	}
-	now := s.now()
-	if !token.Revoked.IsZero() || !now.Before(token.Expires) {
-		return model.Principal{}, errSession(nil)
-	}
-	account, err := s.store.Account(ctx, token.User)
-	if err != nil {
-		return model.Principal{}, lookup(err)
-	}
-	auth := token.Auth
-	auth.FactorTime = time.Time{}
-	p, err := s.principal(ctx, account, model.Ref{Type: "Token", ID: token.ID}, auth)
-	if err != nil {
-		return model.Principal{}, err
-	}
-	p.Scopes = append([]string{}, token.Scopes...) // never nil: nil would be a session
-	if now.Sub(token.LastUsed) >= touchEvery {
-		if err := s.store.TouchToken(ctx, token.ID, now); err != nil && !missing(err) {
-			return model.Principal{}, coded(err, "keeping when the token was used")
-		}
-	}
-	return p, nil
-}

@@ -22,7 +22,7 @@ type key struct {
 func newKey(a *model.Account) *key {
 	return &key{
 		Authenticator: virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: []byte(a.ID)}),
-		Credential:    virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2), party: party,
+		Credential:    newCredential(), party: party,
 	}
 }
 
@@ -105,7 +105,7 @@ func TestPasskeyRefused(t *testing.T) {
 		"wrong party":     func(k *key) { k.party.ID = "evil.test" },
 		"not verified":    func(k *key) { k.Options.UserNotVerified = true },
 		"not present":     func(k *key) { k.Options.UserNotPresent = true },
-		"another key":     func(k *key) { k.Key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2).Key },
+		"another key":     func(k *key) { k.Key = newCredential().Key },
 		"unknown key":     func(k *key) { k.ID = []byte("another") },
 		"no user":         func(k *key) { k.Options.UserHandle = nil },
 		"unknown user":    func(k *key) { k.Options.UserHandle = []byte("nobody") },
@@ -287,4 +287,14 @@ func FuzzAuthenticatorResponse(f *testing.F) {
 		}
 		_, _ = parseAssertion(b)
 	})
+}
+
+// newCredential leaves out the keys that the test library writes too short: those with a coordinate that begins with zero.
+func newCredential() virtualwebauthn.Credential {
+	const full = 77
+	for {
+		if c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2); len(c.Key.AttestationData()) == full {
+			return c
+		}
+	}
 }

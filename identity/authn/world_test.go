@@ -1,11 +1,13 @@
 package authn
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -77,15 +79,16 @@ type world struct {
 	t     testing.TB
 	store Store
 	log   *log
+	said  *bytes.Buffer // what the service logged
 	mu    sync.Mutex
 	time  time.Time
 }
 
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: testStore(t), log: &log{}, time: time.Now().UTC().Truncate(time.Second)}
+	w := &world{t: t, store: testStore(t), log: &log{}, said: &bytes.Buffer{}, time: time.Now().UTC().Truncate(time.Second)}
 	o := Options{
-		Store: w.store, Recorder: w.log, Sealer: newSealer(t), PublicURL: "https://bulkhead.example:8443", Argon: light,
+		Store: w.store, Recorder: w.log, Log: slog.New(slog.NewTextHandler(w.said, nil)), Sealer: newSealer(t), PublicURL: "https://bulkhead.example:8443", Argon: light,
 		Clock: func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.time },
 		Settings: Settings{
 			StepUp: 5 * time.Minute, Idle: time.Hour, Absolute: 12 * time.Hour, SingleIdle: 10 * time.Minute, SingleAbsolute: time.Hour,
