@@ -51,10 +51,9 @@ func (a *App) auditClient(ctx context.Context) (bulkheadv1connect.AuditServiceCl
 	return bulkheadv1connect.NewAuditServiceClient(r.HTTP, r.URL), nil
 }
 
-func timeFlags(cmd *cobra.Command, f *auditFlags) *cobra.Command {
+func timeFlags(cmd *cobra.Command, f *auditFlags) {
 	cmd.Flags().StringVar(&f.since, "since", "", "not before this `time`: 2026-01-31, 2026-01-31T10:00:00Z, or an age such as 24h")
 	cmd.Flags().StringVar(&f.until, "until", "", "before this `time`")
-	return cmd
 }
 
 // request is the part of the log that flags pick.
@@ -153,7 +152,7 @@ func (a *App) auditExport(ctx context.Context, f auditFlags) error {
 	if err != nil {
 		return remoteError(err)
 	}
-	defer stream.Close()
+	defer func() { _ = stream.Close() }() // it was read to its end, or ctx is over
 	for stream.Receive() {
 		b, err := protojson.Marshal(stream.Msg().GetEvent())
 		if err != nil {

@@ -112,24 +112,24 @@ type ocsfUnmapped struct {
 
 // classify says which OCSF class and activity an action is.
 func classify(action string) (class, activity int) {
-	switch {
-	case action == "SignIn" || action == "SessionCreate" || action == "SessionStepUp" || action == "DeviceDecide":
+	switch action {
+	case "SignIn", "SessionCreate", "SessionStepUp", "DeviceDecide":
 		return classAuthentication, 1 // Logon
-	case action == "SignOut" || action == "SessionRevoke" || action == "UserSessionsRevoke":
+	case "SignOut", "SessionRevoke", "UserSessionsRevoke":
 		return classAuthentication, 2 // Logoff
-	case action == "PasswordChange":
+	case "PasswordChange":
 		return classAccountChange, 3
-	case action == "PasswordReset" || action == "UserInvite":
+	case "PasswordReset", "UserInvite":
 		return classAccountChange, 4
-	case action == "FactorRegister":
+	case "FactorRegister":
 		return classAccountChange, 10
-	case action == "FactorDelete":
+	case "FactorDelete":
 		return classAccountChange, 11
-	case action == "UserCreate":
+	case "UserCreate":
 		return classAccountChange, 1
-	case action == "UserDelete":
+	case "UserDelete":
 		return classAccountChange, 6
-	case action == "UserUpdate":
+	case "UserUpdate":
 		return classAccountChange, activityOther
 	}
 	return classAPIActivity, apiActivity(action)
