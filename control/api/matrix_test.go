@@ -77,7 +77,7 @@ func TestMatrix(t *testing.T) {
 
 const matrixHead = `# Who gets through the gate, with the shipped policies: OWN TENANT/OTHER TENANT, or one answer where a method is about the
 # caller, the installation or nobody. Made by TestMatrix from the schema; "go test ./control/api -run Matrix -update" writes it.
-# yes: through. hidden: not_found. factor, step-up: what is missing. who: nobody is signed in.
+# yes: through. hidden: not_found. factor, step-up, approval: what is missing. who: nobody is signed in.
 # Actions: ? public, ~ own account, ! changes something, * needs a fresh factor.
 `
 
