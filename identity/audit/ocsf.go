@@ -139,10 +139,26 @@ var apiVerbs = []struct {
 	suffix   string
 	activity int
 }{
-	{"Create", 1}, {"Publish", 1}, {"Request", 1}, {"Run", 1}, {"Push", 1},
-	{"Read", 2}, {"List", 2}, {"Export", 2}, {"Verify", 2}, {"Watch", 2}, {"Explain", 2}, {"Preview", 2}, {"Pull", 2},
-	{"Update", 3}, {"Apply", 3}, {"Decide", 3}, {"Cancel", 3},
-	{"Delete", 4}, {"Revoke", 4}, {"Remove", 4},
+	{"Create", 1},
+	{"Publish", 1},
+	{"Request", 1},
+	{"Run", 1},
+	{"Push", 1},
+	{"Read", 2},
+	{"List", 2},
+	{"Export", 2},
+	{"Verify", 2},
+	{"Watch", 2},
+	{"Explain", 2},
+	{"Preview", 2},
+	{"Pull", 2},
+	{"Update", 3},
+	{"Apply", 3},
+	{"Decide", 3},
+	{"Cancel", 3},
+	{"Delete", 4},
+	{"Revoke", 4},
+	{"Remove", 4},
 }
 
 func apiActivity(action string) int {

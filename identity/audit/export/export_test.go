@@ -455,8 +455,13 @@ func (other) Origin() string { return "bulkhead/other" }
 func TestReceiversThatAreWronglyConfigured(t *testing.T) {
 	short := secretFile(t, "short")
 	for _, s := range []Spec{
-		{Kind: "carrier pigeon"}, {Kind: "syslog", To: "nowhere"}, {Kind: "webhook", To: "http://a/"}, {Kind: "webhook", To: "https://a/"},
-		{Kind: "webhook", To: "https://a/", SecretFile: short}, {Kind: "otlp", To: "http://a/"}, {Kind: "otlp", To: "https://a/", CAFile: short},
+		{Kind: "carrier pigeon"},
+		{Kind: "syslog", To: "nowhere"},
+		{Kind: "webhook", To: "http://a/"},
+		{Kind: "webhook", To: "https://a/"},
+		{Kind: "webhook", To: "https://a/", SecretFile: short},
+		{Kind: "otlp", To: "http://a/"},
+		{Kind: "otlp", To: "https://a/", CAFile: short},
 		{Kind: "syslog", To: "a:1", CertFile: short, KeyFile: short},
 	} {
 		if _, err := NewReceiver(s); err == nil {
