@@ -37,6 +37,7 @@ func (a *App) remoteCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.enrolCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(),
 		a.tenantsCommand(), a.usersCommand(), a.groupsCommand(), a.tokensCommand(),
+		a.policyCommand(), a.accessCommand(),
 		a.statusCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),
 	}
 }

@@ -23,8 +23,10 @@ type AccessStore interface {
 
 // Access implements AccessService.
 type Access struct {
-	Store   AccessStore
-	People  interface{ Account(ctx context.Context, id string) (*model.Account, error) }
+	Store  AccessStore
+	People interface {
+		Account(ctx context.Context, id string) (*model.Account, error)
+	}
 	Objects ObjectReader
 	Engine  *authz.Engine
 	Now     func() time.Time
@@ -62,8 +64,10 @@ func (s *Access) RequestAccess(ctx context.Context, r *bulkheadv1.RequestAccessR
 		return nil, err
 	}
 	if d := s.Engine.WouldApprovalHelp(s.request(ctx, caller, r.GetAction(), o, now)); !d.Allowed {
-		return nil, &model.Error{Code: model.CodeDenied, Message: "access to " + r.GetAction() + " can't be asked for here: " + d.Reason, Policies: d.Policies,
-			Remedy: "`bulkhead policy schema` lists what can be asked for: the actions in the group Requestable."}
+		return nil, &model.Error{
+			Code: model.CodeDenied, Message: "access to " + r.GetAction() + " can't be asked for here: " + d.Reason, Policies: d.Policies,
+			Remedy: "`bulkhead policy schema` lists what can be asked for: the actions in the group Requestable.",
+		}
 	}
 	if err := s.room(ctx, caller.ID); err != nil {
 		return nil, err
@@ -166,8 +170,10 @@ func (s *Access) mayApprove(ctx context.Context, caller model.Principal, a *mode
 	q := s.request(ctx, caller, a.Action, o, now)
 	q.FreshFactor = true // the gate asked for it: to approve is dangerous
 	if d := s.Engine.MayApprove(ctx, q); !d.Allowed {
-		return &model.Error{Code: model.CodeDenied, Message: "you can't approve what you may not do yourself: " + d.Reason, Policies: d.Policies,
-			Remedy: "`bulkhead policy who-can` lists who may."}
+		return &model.Error{
+			Code: model.CodeDenied, Message: "you can't approve what you may not do yourself: " + d.Reason, Policies: d.Policies,
+			Remedy: "`bulkhead policy who-can` lists who may.",
+		}
 	}
 	return nil
 }

@@ -146,8 +146,10 @@ func (s *Policies) apply(ctx context.Context, draft model.Policies, base int64) 
 		return nil, err
 	}
 	if base >= 0 && base != newest.Version {
-		return nil, &model.Error{Code: model.CodeConflict, Message: fmt.Sprintf("version %d is in force, and the draft was made from %d", newest.Version, base),
-			Remedy: "Read what is in force, apply your change to that, and preview it again."}
+		return nil, &model.Error{
+			Code: model.CodeConflict, Message: fmt.Sprintf("version %d is in force, and the draft was made from %d", newest.Version, base),
+			Remedy: "Read what is in force, apply your change to that, and preview it again.",
+		}
 	}
 	draft.Version, draft.Author, draft.Created = newest.Version+1, gate.Caller(ctx).ID, s.Now().UTC()
 	if draft.Tenant == model.SystemTenant { // waits for those who take administrators away at the same time
@@ -181,8 +183,10 @@ func (s *Policies) fit(ctx context.Context, draft *model.Policies) error {
 	defer cancel()
 	if problems := s.Engine.Schema().Validate(check, draft.Tenant, draft.Files); len(problems) > 0 {
 		p := problems[0]
-		return &model.Error{Code: model.CodeInvalid, Field: "files", Message: fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message),
-			Remedy: "`bulkhead policy validate` shows all problems."}
+		return &model.Error{
+			Code: model.CodeInvalid, Field: "files", Message: fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message),
+			Remedy: "`bulkhead policy validate` shows all problems.",
+		}
 	}
 	engine, err := s.Engine.With(*draft)
 	if err != nil {
@@ -190,8 +194,10 @@ func (s *Policies) fit(ctx context.Context, draft *model.Policies) error {
 	}
 	for _, t := range engine.Test(check, draft.Tenant, draft.Files) {
 		if !t.Passed {
-			return &model.Error{Code: model.CodeInvalid, Field: "files", Message: fmt.Sprintf("the test %q in %s fails: %s", t.Name, t.File, t.Why),
-				Remedy: "Correct the policy or the test; `bulkhead policy test` shows all results."}
+			return &model.Error{
+				Code: model.CodeInvalid, Field: "files", Message: fmt.Sprintf("the test %q in %s fails: %s", t.Name, t.File, t.Why),
+				Remedy: "Correct the policy or the test; `bulkhead policy test` shows all results.",
+			}
 		}
 	}
 	left, err := s.administrators(check, engine)
@@ -199,8 +205,10 @@ func (s *Policies) fit(ctx context.Context, draft *model.Policies) error {
 		return err
 	}
 	if len(left) == 0 {
-		return &model.Error{Code: model.CodeLastAdministrator, Message: "no administrator could change policies and users afterwards",
-			Remedy: "Narrow the policies that forbid, so that an administrator stays; `bulkhead policy diff` shows who would."}
+		return &model.Error{
+			Code: model.CodeLastAdministrator, Message: "no administrator could change policies and users afterwards",
+			Remedy: "Narrow the policies that forbid, so that an administrator stays; `bulkhead policy diff` shows who would.",
+		}
 	}
 	if check.Err() != nil {
 		return &model.Error{Code: model.CodeTooLarge, Message: "checking the policies took too long", Remedy: "Use fewer or narrower policies.", Err: check.Err()}

@@ -112,4 +112,6 @@ func effectOut(e *authz.Effect, out *bulkheadv1.PolicyPreview) {
 	}
 }
 
-func objectRefOut(r model.Ref) *bulkheadv1.ObjectRef { return &bulkheadv1.ObjectRef{Type: r.Type, Id: r.ID} }
+func objectRefOut(r model.Ref) *bulkheadv1.ObjectRef {
+	return &bulkheadv1.ObjectRef{Type: r.Type, Id: r.ID}
+}

@@ -55,8 +55,10 @@ func newPolicyHouse(t *testing.T) *policyHouse {
 	now := func() time.Time { return h.now }
 	objects := &api.Objects{Store: st}
 	h.refresh = api.NewPolicyRefresher(st, engine, slog.New(slog.DiscardHandler))
-	h.policies = &api.Policies{Store: st, Records: st, People: st, Objects: objects, Signer: plainSigner{}, Engine: engine,
-		Applied: h.refresh.Soon, StepUp: 5 * time.Minute, Now: now}
+	h.policies = &api.Policies{
+		Store: st, Records: st, People: st, Objects: objects, Signer: plainSigner{}, Engine: engine,
+		Applied: h.refresh.Soon, StepUp: 5 * time.Minute, Now: now,
+	}
 	h.access = &api.Access{Store: st, People: st, Objects: objects, Engine: engine, Now: now}
 	for _, id := range []string{"acme", "globex"} {
 		if err := st.CreateTenant(ctx, &model.Tenant{ID: id, Name: id, Created: h.now}); err != nil {
@@ -78,8 +80,10 @@ func newPolicyHouse(t *testing.T) *policyHouse {
 }
 
 func (h *policyHouse) as(id, tenant string, roles ...string) context.Context {
-	p := model.Principal{Ref: model.Ref{Type: "User", ID: id}, Name: id, Tenant: tenant, Roles: roles,
-		Credential: model.Ref{Type: "Session", ID: "s"}, Auth: model.Strength{MFA: true, FactorTime: h.now}}
+	p := model.Principal{
+		Ref: model.Ref{Type: "User", ID: id}, Name: id, Tenant: tenant, Roles: roles,
+		Credential: model.Ref{Type: "Session", ID: "s"}, Auth: model.Strength{MFA: true, FactorTime: h.now},
+	}
 	return gate.With(context.Background(), p, gate.Client{Address: "192.0.2.1"}, "")
 }
 
@@ -93,8 +97,10 @@ func TestPoliciesApplyAndRollBack(t *testing.T) {
 	h := newPolicyHouse(t)
 	owner := h.as("olga", "acme", "owner")
 	q := model.Request{Principal: gate.Caller(h.as("bob", "acme")), Action: "AuditRead", Resource: model.Object{Ref: model.Ref{Type: "Tenant", ID: "acme"}}, Time: h.now}
-	if err := h.store.IndexRecords(owner, []model.LogRecord{{Origin: "o", Index: 0, Record: model.Record{ID: "r", Time: h.now.Add(-time.Hour),
-		Tenant: "acme", Action: q.Action, Outcome: model.OutcomeRefused, Request: &q}}}); err != nil {
+	if err := h.store.IndexRecords(owner, []model.LogRecord{{Origin: "o", Index: 0, Record: model.Record{
+		ID: "r", Time: h.now.Add(-time.Hour),
+		Tenant: "acme", Action: q.Action, Outcome: model.OutcomeRefused, Request: &q,
+	}}}); err != nil {
 		t.Fatal(err)
 	}
 	preview, err := h.policies.PreviewPolicies(owner, &bulkheadv1.PreviewPoliciesRequest{Files: cedarFile("bob.cedar", bobReads)})
@@ -141,8 +147,10 @@ func TestPoliciesThatAreRefused(t *testing.T) {
 		{"no id", `permit (principal, action, resource);`, "", model.CodeInvalid},
 		{"nobody administers", `@id("a") @reason("r") forbid (principal, action, resource);`, "", model.CodeLastAdministrator},
 		{"no administrator applies policies", `@id("a") @reason("r") forbid (principal, action == Bulkhead::Action::"PolicyApply", resource);`, "", model.CodeLastAdministrator},
-		{"a failing test", `@id("a") @reason("r") forbid (principal == Bulkhead::User::"x", action, resource);`,
-			"tests:\n  - {name: t, principal: {id: x}, action: UserList, resource: {type: Tenant, id: acme}, expect: allow}\n", model.CodeInvalid},
+		{
+			"a failing test", `@id("a") @reason("r") forbid (principal == Bulkhead::User::"x", action, resource);`,
+			"tests:\n  - {name: t, principal: {id: x}, action: UserList, resource: {type: Tenant, id: acme}, expect: allow}\n", model.CodeInvalid,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,8 +237,10 @@ func TestAccessForATime(t *testing.T) {
 	h := newPolicyHouse(t)
 	bob, owner := h.as("bob", "acme"), h.as("olga", "acme", "owner")
 	ask := func(ctx context.Context, action, typ, id string) (*bulkheadv1.AccessRequest, error) {
-		return h.access.RequestAccess(ctx, &bulkheadv1.RequestAccessRequest{Action: action, Resource: &bulkheadv1.ObjectRef{Type: typ, Id: id},
-			Reason: "test", Duration: durationpb.New(time.Hour)})
+		return h.access.RequestAccess(ctx, &bulkheadv1.RequestAccessRequest{
+			Action: action, Resource: &bulkheadv1.ObjectRef{Type: typ, Id: id},
+			Reason: "test", Duration: durationpb.New(time.Hour),
+		})
 	}
 	for _, tt := range []struct {
 		name, action, typ, id string

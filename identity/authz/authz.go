@@ -62,8 +62,10 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{schema: schema, shipped: shipped, opts: settings{fourEyes: map[string]bool{}, phishingResistant: o.PhishingResistant}}
 	for _, a := range o.FourEyes {
 		if !schema.HasAction(a) {
-			return nil, &model.Error{Code: model.CodeInvalid, Message: fmt.Sprintf("server.four_eyes names %q, which is no action", a),
-				Remedy: "`bulkhead policy schema` lists the actions"}
+			return nil, &model.Error{
+				Code: model.CodeInvalid, Message: fmt.Sprintf("server.four_eyes names %q, which is no action", a),
+				Remedy: "`bulkhead policy schema` lists the actions",
+			}
 		}
 		e.opts.fourEyes[a] = true
 	}
@@ -142,8 +144,10 @@ func (e *Engine) compile(sets []model.Policies) (*snapshot, error) {
 		entries, problems := e.schema.entriesOf(set)
 		if len(problems) > 0 {
 			p := problems[0]
-			return nil, &model.Error{Code: model.CodeInvalid, Field: p.File,
-				Message: fmt.Sprintf("policies of %s, %s:%d:%d: %s", set.Tenant, p.File, p.Line, p.Column, p.Message)}
+			return nil, &model.Error{
+				Code: model.CodeInvalid, Field: p.File,
+				Message: fmt.Sprintf("policies of %s, %s:%d:%d: %s", set.Tenant, p.File, p.Line, p.Column, p.Message),
+			}
 		}
 		s.entries = append(s.entries, entries...)
 	}

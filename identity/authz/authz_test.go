@@ -144,8 +144,10 @@ func on(typ, id, tenant string) model.Object {
 }
 
 func request(p model.Principal, action string, o model.Object) model.Request {
-	return model.Request{Principal: p, Action: action, Resource: o, Time: time.Unix(1767600000, 0), FreshFactor: true,
-		Facts: map[string]any{"address": "192.0.2.1", "door": "api"}}
+	return model.Request{
+		Principal: p, Action: action, Resource: o, Time: time.Unix(1767600000, 0), FreshFactor: true,
+		Facts: map[string]any{"address": "192.0.2.1", "door": "api"},
+	}
 }
 
 func set(tenant string, files ...string) model.Policies {
@@ -265,8 +267,14 @@ func TestScopes(t *testing.T) {
 		scopes []string
 		want   bool
 	}{
-		{[]string{"UserList"}, true}, {[]string{"Read"}, true}, {[]string{"DirectoryRead"}, true}, {[]string{"*"}, true},
-		{[]string{"UserCreate", "Change"}, false}, {[]string{}, false}, {nil, false}, {[]string{"userlist"}, false},
+		{[]string{"UserList"}, true},
+		{[]string{"Read"}, true},
+		{[]string{"DirectoryRead"}, true},
+		{[]string{"*"}, true},
+		{[]string{"UserCreate", "Change"}, false},
+		{[]string{}, false},
+		{nil, false},
+		{[]string{"userlist"}, false},
 	}
 	for _, tt := range tests {
 		r := request(user("ada", "system", model.RoleAdministrator), "UserList", on("Tenant", "acme", ""))

@@ -51,8 +51,10 @@ func (c *cache) principal(s *Schema, p *model.Principal) (*knownPrincipal, error
 	if err != nil {
 		return nil, err
 	}
-	k := &knownPrincipal{entity: e, from: model.Principal{Ref: p.Ref, Tenant: p.Tenant, Name: p.Name,
-		Roles: slices.Clone(p.Roles), Groups: slices.Clone(p.Groups), Hosts: slices.Clone(p.Hosts)}}
+	k := &knownPrincipal{entity: e, from: model.Principal{
+		Ref: p.Ref, Tenant: p.Tenant, Name: p.Name,
+		Roles: slices.Clone(p.Roles), Groups: slices.Clone(p.Groups), Hosts: slices.Clone(p.Hosts),
+	}}
 	c.principals.Add(p.Ref, k)
 	return k, nil
 }

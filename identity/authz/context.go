@@ -141,8 +141,13 @@ func (k contextKey) fill(m types.RecordMap) {
 		bit  reads
 		name types.String
 	}{
-		{readMFA, "mfa"}, {readPhishingResistant, "phishing_resistant"}, {readDemanded, "phishing_resistant_demanded"},
-		{readFresh, "fresh_factor"}, {readApproved, "approved"}, {readDangerous, "dangerous"}, {readFourEyes, "four_eyes"},
+		{readMFA, "mfa"},
+		{readPhishingResistant, "phishing_resistant"},
+		{readDemanded, "phishing_resistant_demanded"},
+		{readFresh, "fresh_factor"},
+		{readApproved, "approved"},
+		{readDangerous, "dangerous"},
+		{readFourEyes, "four_eyes"},
 	} {
 		if k.mask&f.bit != 0 {
 			m[f.name] = types.Boolean(k.set&f.bit != 0)

@@ -100,8 +100,10 @@ func (r source) request() model.Request {
 	q := request(p, action, o)
 	q.FreshFactor = r.IntN(2) == 0
 	if r.IntN(4) == 0 {
-		q.Objects = []model.Object{{Ref: model.Ref{Type: "Host", ID: "h1"}, Parents: []model.Ref{{Type: "System", ID: "bulkhead"}}},
-			{Ref: model.Ref{Type: "Group", ID: "g1"}, Parents: []model.Ref{{Type: "Tenant", ID: "acme"}}}}
+		q.Objects = []model.Object{
+			{Ref: model.Ref{Type: "Host", ID: "h1"}, Parents: []model.Ref{{Type: "System", ID: "bulkhead"}}},
+			{Ref: model.Ref{Type: "Group", ID: "g1"}, Parents: []model.Ref{{Type: "Tenant", ID: "acme"}}},
+		}
 	}
 	return q
 }

@@ -107,9 +107,9 @@ func (e *Engine) Test(ctx context.Context, tenant string, files []model.PolicyFi
 
 // parseTests reads a test file strictly. Aliases, which could make a small file very large, are refused.
 func (s *Schema) parseTests(f model.PolicyFile) ([]testCase, *Problem) {
-	fail := func(line, column int, message string) *Problem { return &Problem{f.Name, line, column, message} }
+	fail := func(line int, message string) *Problem { return &Problem{f.Name, line, 1, message} }
 	if line := deepLine(f.Text); line > 0 {
-		return nil, fail(line, 1, fmt.Sprintf("it is nested too deeply (at most %d brackets, and %d columns of indentation)", maxDepth, maxIndent))
+		return nil, fail(line, fmt.Sprintf("it is nested too deeply (at most %d brackets, and %d columns of indentation)", maxDepth, maxIndent))
 	}
 	tree, err := parser.ParseBytes([]byte(f.Text), 0)
 	if err != nil {
@@ -120,18 +120,18 @@ func (s *Schema) parseTests(f model.PolicyFile) ([]testCase, *Problem) {
 		ast.Walk(&v, d)
 	}
 	if v.line > 0 {
-		return nil, fail(v.line, 1, "anchors and aliases are not read here; write it out")
+		return nil, fail(v.line, "anchors and aliases are not read here; write it out")
 	}
 	var t testFile
 	if err := yaml.UnmarshalWithOptions([]byte(f.Text), &t, yaml.Strict()); err != nil {
 		return nil, yamlProblem(f.Name, err)
 	}
 	if len(t.Tests) > maxTests {
-		return nil, fail(1, 1, fmt.Sprintf("there are %d tests, more than %d; split the file", len(t.Tests), maxTests))
+		return nil, fail(1, fmt.Sprintf("there are %d tests, more than %d; split the file", len(t.Tests), maxTests))
 	}
 	for i := range t.Tests {
 		if message := s.checkTest(&t.Tests[i]); message != "" {
-			return nil, fail(1, 1, fmt.Sprintf("test %d (%q): %s", i+1, t.Tests[i].Name, message))
+			return nil, fail(1, fmt.Sprintf("test %d (%q): %s", i+1, t.Tests[i].Name, message))
 		}
 	}
 	return t.Tests, nil
