@@ -8,10 +8,14 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
+
+// actionAuthenticate is what a credential that is not good is recorded as. It is no action of the policies.
+const actionAuthenticate = "Authenticate"
 
 // entry is one call on its way in.
 type entry struct {
@@ -59,14 +63,14 @@ func (g *Gate) identify(ctx context.Context, procedure, address string, h http.H
 		return in, g.known(in)
 	}
 	if c.credential == "" {
-		return nil, g.unknown(c, unauthenticated())
+		return nil, g.unknown(ctx, c, unauthenticated())
 	}
 	p, err := g.Authn.Authenticate(ctx, c.credential, c.client.Address, c.client.UserAgent)
 	if err != nil {
-		return nil, g.unknown(c, err)
+		return nil, g.unknown(ctx, c, err)
 	}
 	if p.ID == "" || p.Tenant == "" {
-		return nil, g.unknown(c, unauthenticated())
+		return nil, g.unknown(ctx, c, unauthenticated())
 	}
 	c.principal = p
 	if !g.callers.allow("i "+p.String(), g.Now()) {
@@ -92,10 +96,25 @@ func (g *Gate) known(in *entry) error {
 	return nil
 }
 
-// unknown counts a credential that was not good against its address.
-func (g *Gate) unknown(c *call, err error) error {
+// unknown counts a credential that was not good against its address, and records it: somebody may be trying keys.
+func (g *Gate) unknown(ctx context.Context, c *call, err error) error {
 	if !g.public.allow("f "+network(c.client.Address), g.Now()) {
 		return tooMany()
+	}
+	if c.credential == "" {
+		return err // nothing was shown
+	}
+	id, uerr := uuid.NewV7()
+	if uerr != nil {
+		return fmt.Errorf("id of a record: %w", uerr)
+	}
+	rec := g.Audit.Later(ctx, model.Record{
+		ID: id.String(), Time: g.Now(), Tenant: model.SystemTenant, Action: actionAuthenticate,
+		Resource: model.Ref{Type: model.TypeSystem, ID: model.SystemID}, Outcome: model.OutcomeRefused,
+		Reason: "the credential is not good: " + messageOf(err), Address: c.client.Address, UserAgent: c.client.UserAgent,
+	})
+	if rec != nil {
+		return unrecorded(rec)
 	}
 	return err
 }

@@ -27,14 +27,14 @@ func (g *Gate) SignedIn(next http.Handler, opts ...connect.HandlerOption) http.H
 
 func (g *Gate) signedIn(r *http.Request, c *call) error {
 	if c.credential == "" {
-		return g.unknown(c, unauthenticated())
+		return g.unknown(r.Context(), c, unauthenticated())
 	}
 	p, err := g.Authn.Authenticate(r.Context(), c.credential, c.client.Address, c.client.UserAgent)
 	switch {
 	case err != nil:
-		return g.unknown(c, err)
+		return g.unknown(r.Context(), c, err)
 	case p.ID == "" || p.Auth.Pending:
-		return g.unknown(c, unauthenticated())
+		return g.unknown(r.Context(), c, unauthenticated())
 	case !g.callers.allow("i "+p.String(), g.Now()):
 		return tooMany()
 	}
