@@ -49,10 +49,12 @@ type App struct {
 	Node   Node
 	Drills Drills // nil where there are none
 	Server Server // nil where there is none
-	Build  Build
-	In     io.Reader
-	Out    io.Writer
-	Err    io.Writer
+	// Database opens the server's database for its keeper; nil where there is none.
+	Database OpenDatabase
+	Build    Build
+	In       io.Reader
+	Out      io.Writer
+	Err      io.Writer
 	// Environ is "NAME=value" as in os.Environ.
 	Environ []string
 
@@ -141,6 +143,9 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	}
 	if a.Drills != nil {
 		root.AddCommand(a.drillCommand())
+	}
+	if a.Database != nil {
+		root.AddCommand(a.backupCommand(), a.restoreCommand(), a.doctorCommand())
 	}
 	root.AddCommand(a.remoteCommands()...)
 	return root

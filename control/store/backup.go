@@ -55,7 +55,8 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 	return s.readTx(ctx, func(tx bun.Tx) error {
 		z := gzip.NewWriter(w)
 		b := &backup{store: s, tx: tx, tar: tar.NewWriter(z), now: time.Now().UTC(), end: ending{Rows: map[string]int64{}}}
-		version, err := s.schemaVersion(context.WithValue(ctx, transactionKey{s}, &transaction{of: s, Tx: tx}))
+		ctx := context.WithValue(ctx, transactionKey{s}, &transaction{of: s, Tx: tx})
+		version, err := s.schemaVersion(ctx)
 		if err != nil {
 			return err
 		}
@@ -104,6 +105,10 @@ func (b *backup) file(name string, content []byte) error {
 }
 
 func (b *backup) table(ctx context.Context, name string) error {
+	// An earlier schema that was opened as it is has fewer.
+	if there, err := b.store.hasTable(ctx, name); err != nil || !there {
+		return err
+	}
 	b.end.Rows[name] = 0 // also where there are none
 	rows, err := b.tx.QueryContext(ctx, "SELECT * FROM ? ORDER BY 1, 2", bun.Ident(name))
 	if err != nil {

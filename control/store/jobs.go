@@ -32,7 +32,7 @@ func (j *jobs) open(ctx context.Context, s *Store) error {
 		return err
 	}
 	defer unlock()
-	q, err := s.openQueue(ctx, &river.Config{Logger: s.log}, true)
+	q, err := s.openQueue(ctx, &river.Config{Logger: s.log}, !s.options.Present)
 	if err != nil {
 		return err
 	}

@@ -42,12 +42,31 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.notNewer(version); err != nil {
+		return err
+	}
+	return s.migrateTo(ctx, s.options.migrateTo)
+}
+
+func (s *Store) notNewer(version int) error {
 	if newest := s.newest(); version > newest {
 		return unavailable(
 			fmt.Sprintf("the database has schema %d, made by a newer Bulkhead; this one knows %d", version, newest),
 			"Run the newer version, or restore a backup of the older one into an empty database.", nil)
 	}
-	return s.migrateTo(ctx, s.options.migrateTo)
+	return nil
+}
+
+// mustBePresent refuses a database that Bulkhead did not make.
+func (s *Store) mustBePresent(ctx context.Context) error {
+	version, err := s.schemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if version == 0 {
+		return unavailable("the database is empty, or not Bulkhead's", "Start the server once, or correct server.database.", nil)
+	}
+	return s.notNewer(version)
 }
 
 // migrateTo runs the migrations up to a version; 0 means all.

@@ -19,6 +19,11 @@ const readers = 8
 // openSQLite opens one connection that writes and a few that read. In WAL mode these do not wait for each other.
 func (s *Store) openSQLite(context.Context) error {
 	s.kind = KindSQLite
+	if s.options.Present {
+		if _, err := os.Stat(filepath.Join(s.options.Dir, FileName)); err != nil {
+			return unavailable("there is no database", "Name the server's data directory with server.data_dir.", err)
+		}
+	}
 	if err := dataDir(s.options.Dir); err != nil {
 		return unavailable("the data directory can't be used", "Name a directory that the server may write, with server.data_dir.", err)
 	}

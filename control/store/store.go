@@ -23,6 +23,9 @@ type Options struct {
 	// URL is postgres://user:password@host:port/database; empty means SQLite.
 	URL string
 	Log *slog.Logger
+	// Present takes the database as it is: it is neither made nor brought to this program's schema, and a server may be
+	// running on it. It is for who looks at it or saves it.
+	Present bool
 
 	// migrateTo stops at a version of the schema, and also adds migrations; both are for tests and Restore.
 	migrateTo int
@@ -63,7 +66,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.migrate(ctx); err != nil {
+	prepare := s.migrate
+	if o.Present {
+		prepare = s.mustBePresent
+	}
+	if err := prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.jobs.open(ctx, s); err != nil {

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/control/store"
+)
+
+// Database is the server's database, for whoever keeps it. *store.Store is one.
+type Database interface {
+	// Backup writes everything as it is at one moment, also while the server runs.
+	Backup(ctx context.Context, w io.Writer) error
+	// Restore fills an empty database.
+	Restore(ctx context.Context, r io.Reader) error
+	// Doctor looks whether it is sound.
+	Doctor(ctx context.Context) []store.Finding
+	Close() error
+}
+
+// OpenDatabase opens the database of a server with a data directory; present means as it is, without making or
+// upgrading it.
+type OpenDatabase func(ctx context.Context, c config.Server, dir string, present bool, log *slog.Logger) (Database, error)
+
+// A backup of the server is a gzipped tar: bulkhead.json, then store.tar.gz, then the files of the data directory below
+// data/, and master.key.
+const (
+	backupFormat  = "bulkhead.backup/v1"
+	backupHead    = "bulkhead.json"
+	backupStore   = "store.tar.gz"
+	backupData    = "data/"
+	backupKey     = "master.key"
+	masterKeySize = 1 << 16 // at most
+)
+
+// head says what a backup has.
+type head struct {
+	Format    string `json:"format"`
+	Version   string `json:"version"` // of Bulkhead
+	Created   string `json:"created"`
+	MasterKey bool   `json:"master_key"`
+}
+
+func (a *App) openDatabase(ctx context.Context, present bool) (Database, string, error) {
+	dir := a.cfg.Server.Dir(a.Environ)
+	db, err := a.Database(ctx, a.cfg.Server, dir, present, a.log)
+	if err != nil {
+		return nil, dir, remedied(err)
+	}
+	return db, dir, nil
+}
+
+// keptFile says whether a file of the data directory belongs into a backup: all but the database, which is saved on its
+// own, the keys, locks, sockets and what is half written.
+func keptFile(name string) bool {
+	base := filepath.Base(name)
+	top, _, _ := strings.Cut(name, "/")
+	return !strings.HasPrefix(top, store.FileName) && !strings.HasSuffix(base, ".lock") && !strings.HasSuffix(base, ".key") &&
+		!strings.HasSuffix(base, ".tmp") && !strings.HasPrefix(top, ".bulkhead-")
+}
+
+// kept are the regular files of the data directory, in the order in which they must be copied while a server appends: what
+// may move into the log first, then what says how long the log is, then what it consists of, which only grows.
+func kept(dir string) ([]string, error) {
+	var first, second, third []string
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !d.Type().IsRegular() || !keptFile(name) {
+			return nil
+		}
+		switch {
+		case strings.Contains(name, ".spool/"):
+			first = append(first, name)
+		case d.Name() == "checkpoint" || strings.Contains(name, "/.state/"):
+			second = append(second, name)
+		default:
+			third = append(third, name)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the data directory: %w", err)
+	}
+	return append(first, append(second, third...)...), nil
+}
