@@ -34,7 +34,7 @@ keys: keep it as safe as the server, or leave the key out with --without-keys an
 		RunE: func(cmd *cobra.Command, args []string) error { return a.backup(cmd.Context(), args[0], withoutKeys) },
 	}
 	cmd.Flags().BoolVar(&withoutKeys, "without-keys", false, "leave the master key out")
-	return cmd
+	return a.keeperFlags(cmd)
 }
 
 func (a *App) backup(ctx context.Context, path string, withoutKeys bool) error {

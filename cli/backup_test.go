@@ -49,7 +49,7 @@ func serverDir(t *testing.T) string {
 	}
 	for name, text := range map[string]string{
 		"audit/checkpoint": "log\n1\n", "audit/tile/0/000.p/1": "leaf", "audit/.state/treeState": "{}", "audit/.state/treeState.lock": "",
-		"audit.spool/spool": "s", "audit.lock": "", "master.key": "secret of the server",
+		"spool/spool": "s", "lock": "", "instance": "i", "checkpoints/kept": "k", "master.key": "secret of the server",
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -102,8 +102,8 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, want := range map[string]bool{
-			"audit/checkpoint": true, "audit/tile/0/000.p/1": true, "audit/.state/treeState": true, "audit.spool/spool": true,
-			"audit.lock": false, "master.key": keys,
+			"audit/checkpoint": true, "audit/tile/0/000.p/1": true, "audit/.state/treeState": true, "spool/spool": true,
+			"lock": false, "instance": true, "checkpoints/kept": true, "master.key": keys,
 		} {
 			fi, err := os.Stat(filepath.Join(to, name))
 			if (err == nil) != want || err == nil && fi.Mode().Perm() != 0o600 {

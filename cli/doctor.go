@@ -22,7 +22,7 @@ const (
 )
 
 func (a *App) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.keeperFlags(&cobra.Command{
 		Use:   "doctor",
 		Short: "Look whether the server's database, files and disk are sound",
 		Long: `Looks at the server's data on this machine: who may read the files, how much space is left, whether the database
@@ -32,7 +32,7 @@ server may run meanwhile. Exit code 2 when something is wrong.`,
   bulkhead doctor --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
-	}
+	})
 }
 
 // diagnosis is the doctor's answer as JSON.
@@ -145,15 +145,20 @@ func checkAudit(dir string) store.Finding {
 	if !f.OK {
 		return f
 	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return store.Finding{Check: check, Detail: err.Error(), Remedy: "Give the files back to the server's user."}
+	}
+	defer root.Close()
 	n := 0
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
-		file, err := os.Open(path)
+		file, err := root.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -9,7 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/control/store"
@@ -58,19 +61,29 @@ func (a *App) openDatabase(ctx context.Context, present bool) (Database, string,
 	return db, dir, nil
 }
 
+// keeperFlags name the server whose data it is, as those of serve do.
+func (a *App) keeperFlags(cmd *cobra.Command) *cobra.Command {
+	f, s := cmd.Flags(), &a.cfg.Server
+	f.StringVar(&s.DataDir, "data-dir", s.DataDir, "`directory` of database, keys and audit log (default: /var/lib/bulkhead for root)")
+	f.StringVar(&s.Database, "database", s.Database, "postgres:// `URL` without password (default: SQLite in the data directory)")
+	f.StringVar(&s.MasterKeyFile, "master-key-file", s.MasterKeyFile, "`file` of the key that seals secrets (default: master.key in the data directory)")
+	return cmd
+}
+
 // keptFile says whether a file of the data directory belongs into a backup: all but the database, which is saved on its
 // own, the keys, locks, sockets and what is half written.
 func keptFile(name string) bool {
 	base := filepath.Base(name)
 	top, _, _ := strings.Cut(name, "/")
-	return !strings.HasPrefix(top, store.FileName) && !strings.HasSuffix(base, ".lock") && !strings.HasSuffix(base, ".key") &&
+	return !strings.HasPrefix(top, store.FileName) && base != "lock" && !strings.HasSuffix(base, ".lock") && !strings.HasSuffix(base, ".key") &&
 		!strings.HasSuffix(base, ".tmp") && !strings.HasPrefix(top, ".bulkhead-")
 }
 
-// kept are the regular files of the data directory, in the order in which they must be copied while a server appends: what
-// may move into the log first, then what says how long the log is, then what it consists of, which only grows.
+// kept are the regular files of the data directory, in the order in which they must be copied while a server appends:
+// what was seen of the log, or waits for it, then what says how long the log is, then what it consists of, which only
+// grows. So the copy of the log has all that the rest of the copy knows of it.
 func kept(dir string) ([]string, error) {
-	var first, second, third []string
+	var rest, head, tiles []string
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -82,17 +95,17 @@ func kept(dir string) ([]string, error) {
 			return nil
 		}
 		switch {
-		case strings.Contains(name, ".spool/"):
-			first = append(first, name)
+		case !strings.HasPrefix(name, "audit/"):
+			rest = append(rest, name)
 		case d.Name() == "checkpoint" || strings.Contains(name, "/.state/"):
-			second = append(second, name)
+			head = append(head, name)
 		default:
-			third = append(third, name)
+			tiles = append(tiles, name)
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the data directory: %w", err)
 	}
-	return append(first, append(second, third...)...), nil
+	return slices.Concat(rest, head, tiles), nil
 }

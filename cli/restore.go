@@ -27,7 +27,7 @@ const (
 )
 
 func (a *App) restoreCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.keeperFlags(&cobra.Command{
 		Use:   "restore FILE",
 		Short: "Bring a server back from a backup, into an empty database and directory",
 		Long: `Fills an empty database, and a data directory without a server's files, from a backup. The database may be of the
@@ -37,10 +37,10 @@ new one. A backup of an earlier version is brought up to date. Without the maste
 The server must not run. What was done since the backup is gone, and checkpoints of the audit log that others kept will
 say so.`,
 		Example: `  bulkhead restore /backup/bulkhead-2026-05-04.tar.gz
-  BULKHEAD_SERVER_DATABASE=postgres://bulkhead@db/bulkhead bulkhead restore bulkhead.tar.gz`,
+  bulkhead restore bulkhead.tar.gz --data-dir ./new --database postgres://bulkhead@db/bulkhead`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.restore(cmd.Context(), args[0]) },
-	}
+	})
 }
 
 func (a *App) restore(ctx context.Context, file string) (err error) {
@@ -116,7 +116,7 @@ func unpack(ctx context.Context, r io.Reader, dir string) (head, error) {
 	if err != nil {
 		return h, fmt.Errorf("it is no gzip file: %w", err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }() // what was read was checked
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return h, fmt.Errorf("open the temporary directory: %w", err)

@@ -114,7 +114,7 @@ func (b *backup) table(ctx context.Context, name string) error {
 	if err != nil {
 		return b.store.fail("read for the backup", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	columns, err := rows.Columns()
 	if err != nil {
 		return b.store.fail("read for the backup", err)

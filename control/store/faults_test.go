@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,8 +34,8 @@ func TestErrorsTellNoSecrets(t *testing.T) {
 				return err
 			}),
 		} {
-			e, ok := err.(*model.Error)
-			if !ok {
+			var e *model.Error
+			if !errors.As(err, &e) {
 				t.Fatalf("%s: %T", name, err)
 			}
 			told := e.Message + e.Remedy + e.Field
@@ -62,7 +63,8 @@ func TestFullDisk(t *testing.T) {
 		err = s.CreateSecret(ctx, fmt.Sprint(kept), make([]byte, 4096))
 	}
 	code(t, err, model.CodeUnavailable)
-	if !strings.Contains(err.(*model.Error).Remedy, "full") {
+	var full *model.Error
+	if !errors.As(err, &full) || !strings.Contains(full.Remedy, "full") {
 		t.Fatal(err)
 	}
 	_, err = s.write.ExecContext(ctx, "PRAGMA max_page_count = 1000000")

@@ -185,7 +185,7 @@ func (f *filler) columnsOf(ctx context.Context, table string) ([]string, error) 
 	if err != nil {
 		return nil, f.store.fail("look at the schema", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	columns, err := rows.Columns()
 	if err != nil {
 		return nil, f.store.fail("look at the schema", err)

@@ -86,7 +86,7 @@ func (s *Store) inConn(ctx context.Context, f func(bun.Conn, *pgx.Conn) error) e
 	if err != nil {
 		return s.fail("get a connection", err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // gives the connection back
 	if s.kind != KindPostgres {
 		return f(c, nil)
 	}
