@@ -79,10 +79,8 @@ func tenantOwner(t *testing.T, s *lab.Server) (*person, string) {
 	admin := newPerson(t, s)
 	admin.enrol(s.Link, "admin")
 	admin.must("tenants", "create", "acme")
-	var invited struct{ Link string }
-	admin.ask(&invited, "users", "create", "olga", "--tenant", "acme", "--role", "owner")
 	owner := newPerson(t, s)
-	owner.enrol(invited.Link, "")
+	owner.enrol(admin.invite("olga", "owner"), "olga")
 	var token struct{ Secret string }
 	owner.ask(&token, "tokens", "create", "load", "--scope", "GroupCreate", "--scope", "GroupList", "--scope", "AuditRead", "--scope", "AuditExport", "--days", "1")
 	return owner, token.Secret

@@ -165,6 +165,17 @@ func (p *person) enrol(link, name string) {
 	}
 }
 
+// invite makes a user of acme and gives the link for them.
+func (p *person) invite(name, role string) string {
+	p.t.Helper()
+	var made struct {
+		Code string `json:"enrolment_code"`
+	}
+	p.ask(&made, "users", "create", name, "--tenant", "acme", "--role", role)
+	_, ca, _ := strings.Cut(p.server.Link, "&ca=")
+	return p.server.URL + "/enrol#code=" + made.Code + "&ca=" + ca
+}
+
 func (p *person) noError(err error) {
 	p.t.Helper()
 	if err != nil {
