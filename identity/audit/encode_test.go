@@ -93,6 +93,25 @@ func required(t *testing.T, b []byte) {
 	}
 }
 
+// TestNilLists: a list that was never made is written as an empty one, so that the entry can be read again.
+func TestNilLists(t *testing.T) {
+	r := model.Record{ID: "r", Time: time.Unix(1, 0), Action: "UserRead", Outcome: model.OutcomeAllowed, Request: &model.Request{
+		Resource: model.Object{Attrs: map[string]any{"names": []string(nil), "refs": []model.Ref(nil)}},
+	}}
+	entry, err := encode(&r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"names": []string{}, "refs": []model.Ref{}}
+	if d := cmp.Diff(want, got.Request.Resource.Attrs); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestEntriesAreBounded(t *testing.T) {
 	r := sample("0190")
 	long := strings.Repeat("é", 1<<20)

@@ -79,9 +79,9 @@ func tag(v any, depth int) any {
 	case model.Ref:
 		return map[string]any{tagRef: v}
 	case []model.Ref:
-		return map[string]any{tagRefs: v}
+		return map[string]any{tagRefs: append([]model.Ref{}, v...)} // a nil list is an empty one, not null
 	case []string:
-		return v
+		return append([]string{}, v...)
 	case []any:
 		out := make([]any, len(v))
 		for i, x := range v {
