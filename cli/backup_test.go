@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -246,5 +247,13 @@ func TestDoctorVerb(t *testing.T) {
 	}
 	if code, _ := keep(t, filepath.Join(t.TempDir(), "none"), "doctor"); code != ExitNo {
 		t.Error(code)
+	}
+}
+
+func TestFilesAreCopiedInTheirOrder(t *testing.T) {
+	got, err := kept(serverDir(t))
+	want := []string{"checkpoints/kept", "instance", "spool/spool", "audit/checkpoint", "audit/.state/treeState", "audit/tile/0/000.p/1"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatal(got, err)
 	}
 }

@@ -80,10 +80,10 @@ func keptFile(name string) bool {
 }
 
 // kept are the regular files of the data directory, in the order in which they must be copied while a server appends:
-// what was seen of the log, or waits for it, then what says how long the log is, then what it consists of, which only
-// grows. So the copy of the log has all that the rest of the copy knows of it.
+// what was seen of the log, or waits for it, then what it signed, then its state, then what it consists of. Each only
+// grows, so each has all that those before it know of it.
 func kept(dir string) ([]string, error) {
-	var rest, head, tiles []string
+	var rest, signed, state, tiles []string
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -97,8 +97,10 @@ func kept(dir string) ([]string, error) {
 		switch {
 		case !strings.HasPrefix(name, "audit/"):
 			rest = append(rest, name)
-		case d.Name() == "checkpoint" || strings.Contains(name, "/.state/"):
-			head = append(head, name)
+		case d.Name() == "checkpoint":
+			signed = append(signed, name)
+		case strings.Contains(name, "/.state/"):
+			state = append(state, name)
 		default:
 			tiles = append(tiles, name)
 		}
@@ -107,5 +109,5 @@ func kept(dir string) ([]string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the data directory: %w", err)
 	}
-	return slices.Concat(rest, head, tiles), nil
+	return slices.Concat(rest, signed, state, tiles), nil
 }
