@@ -25,6 +25,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 	app := &cli.App{
 		Node:     &node{version: buildVersion()},
+		Drills:   &drills{version: buildVersion()},
 		Server:   &server{version: buildVersion()},
 		Database: openDatabase,
 		Build:    cli.Build{Version: buildVersion(), Commit: commit, Date: date, Go: runtime.Version()},

@@ -41,11 +41,12 @@ type planeOptions struct {
 
 // adapt wraps parts; nil leaves a part as it is.
 type adapt struct {
-	store  func(authn.Store) authn.Store
-	authn  func(gate.Authenticator) gate.Authenticator
-	authz  func(gate.Decider) gate.Decider
-	signIn func(*authn.Options)
-	door   func(http.Handler) http.Handler
+	store    func(authn.Store) authn.Store
+	authn    func(gate.Authenticator) gate.Authenticator
+	authz    func(gate.Decider) gate.Decider
+	signIn   func(*authn.Options)
+	door     func(http.Handler) http.Handler
+	services func(*api.Services)
 }
 
 // plane is the control plane with all its parts.

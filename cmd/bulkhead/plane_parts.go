@@ -241,6 +241,9 @@ func (p *plane) handler(around []connect.Interceptor) (http.Handler, error) {
 	}
 	auth := api.NewAuthService(p.authn)
 	services.Auth = auth
+	if p.o.adapt.services != nil {
+		p.o.adapt.services(&services)
+	}
 	mux := http.NewServeMux()
 	api.Register(mux, p.gate, services, int(p.c.Limits.Body), around...)
 	mux.Handle("GET "+authn.CallbackPath, auth.OIDCCallback())
@@ -277,6 +280,7 @@ func (p *plane) services() (api.Services, error) {
 			StepUp: p.c.SignIn.StepUp, Now: p.now,
 		},
 		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: p.engine, Now: p.now},
+		Audit:       &api.Audit{Store: s, Log: p.log, Verifier: p.keeper, Now: p.now},
 		Assessments: &api.Assessments{Store: s, Catalogue: cat, Now: p.now},
 		Jobs:        &api.Jobs{Store: s},
 		System: &api.System{

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/klog/v2"
+
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/control/store"
 )
@@ -29,6 +31,7 @@ func (s *server) Serve(ctx context.Context, c config.Server, log *slog.Logger, o
 	if err != nil {
 		return err
 	}
+	klog.SetSlogLogger(log) // tessera's
 	p, err := openPlane(ctx, planeOptions{config: c, version: s.version, log: log})
 	if err != nil {
 		return err
