@@ -134,7 +134,7 @@ func (p *plane) openData(context.Context) error {
 }
 
 func (p *plane) openStore(ctx context.Context) error {
-	at, err := databaseURL(p.c)
+	at, err := p.c.DatabaseURL()
 	if err != nil {
 		return err
 	}

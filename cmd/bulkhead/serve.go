@@ -83,17 +83,10 @@ func (p *plane) enrolmentLink(ctx context.Context) (string, error) {
 // withDefaults fills in what depends on the machine.
 func withDefaults(c config.Server) (config.Server, error) {
 	var err error
-	if c.DataDir == "" {
-		if c.DataDir, err = dataDir(); err != nil {
-			return c, err
-		}
-	}
-	if c.DataDir, err = filepath.Abs(c.DataDir); err != nil {
+	if c.DataDir, err = filepath.Abs(c.Dir(os.Environ())); err != nil {
 		return c, fmt.Errorf("data directory: %w", err)
 	}
-	if c.MasterKeyFile == "" {
-		c.MasterKeyFile = filepath.Join(c.DataDir, "master.key")
-	}
+	c.MasterKeyFile = c.MasterKey(os.Environ())
 	if c.AdminSocket == "" {
 		c.AdminSocket = filepath.Join(c.DataDir, "admin.sock")
 	}
@@ -111,20 +104,6 @@ func validName(name string) error {
 		return fmt.Errorf("%q can't be the name of a replica: up to 63 letters, digits, dots, dashes and underscores, not beginning with a dot; give one with --name", name)
 	}
 	return nil
-}
-
-func dataDir() (string, error) {
-	if os.Geteuid() == 0 {
-		return "/var/lib/bulkhead", nil
-	}
-	if d := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
-		return filepath.Join(d, "bulkhead"), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("data directory: %w; give one with --data-dir", err)
-	}
-	return filepath.Join(home, ".local", "share", "bulkhead"), nil
 }
 
 // publicURL is the URL by which the server is reached, where none was given.
@@ -153,23 +132,6 @@ func knownHosts(public, listen string) (host string, others []string, err error)
 		others = append(others, h)
 	}
 	return u.Hostname(), others, nil
-}
-
-// databaseURL puts the password of its file into the URL.
-func databaseURL(c config.Server) (string, error) {
-	if c.Database == "" || c.DatabasePasswordFile == "" {
-		return c.Database, nil
-	}
-	b, err := os.ReadFile(c.DatabasePasswordFile)
-	if err != nil {
-		return "", fmt.Errorf("password of the database: %w", err)
-	}
-	u, err := url.Parse(c.Database)
-	if err != nil {
-		return "", errors.New("server.database is not a URL")
-	}
-	u.User = url.UserPassword(u.User.Username(), strings.TrimRight(string(b), "\r\n"))
-	return u.String(), nil
 }
 
 // noticeOf is how long a stop waits for others to see that the server is not ready: there are others with PostgreSQL only.
