@@ -213,7 +213,7 @@ func (p *plane) loops() map[string]func(context.Context) error {
 		"certificates": p.certs.Run,
 		"audit index":  func(ctx context.Context) error { return p.log.Follow(ctx, p.store) },
 		"checkpoints":  p.keeper.Run,
-		"policies":     func(ctx context.Context) error { p.refresh.Run(ctx); return nil },
+		"policies":     func(ctx context.Context) error { p.refresh.Run(ctx); return ctx.Err() },
 	}
 	for _, e := range p.exports {
 		l["export "+e.name] = e.exporter.Run

@@ -125,8 +125,10 @@ func TestTwoServers(t *testing.T) {
 func TestPoliciesOfAnotherHand(t *testing.T) {
 	c := planeConfig(t.TempDir(), "a")
 	p := mustOpen(t, c)
-	good := &model.Policies{Tenant: model.SystemTenant, Version: 1, Author: "x", Created: time.Now(), Digest: "00",
-		Signature: "none", Files: []model.PolicyFile{{Name: "a.cedar", Text: "permit (principal, action, resource);"}}}
+	good := &model.Policies{
+		Tenant: model.SystemTenant, Version: 1, Author: "x", Created: time.Now(), Digest: "00",
+		Signature: "none", Files: []model.PolicyFile{{Name: "a.cedar", Text: "permit (principal, action, resource);"}},
+	}
 	if err := p.store.CreatePolicies(t.Context(), good); err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +151,10 @@ func TestJobs(t *testing.T) {
 			t.Errorf("%s: %q, %v", w.Kind, did, err)
 		}
 	}
-	err := p.store.CreateAssessment(t.Context(), &model.Published{ID: "1", Tenant: model.SystemTenant, Node: "n1", NodeName: "n1", Time: time.Now(),
-		Published: time.Now(), Publisher: "x", Document: []byte("{}"), Statuses: map[string]model.Status{"8.1.a": model.Met, "8.1.b": model.NotMet}})
+	err := p.store.CreateAssessment(t.Context(), &model.Published{
+		ID: "1", Tenant: model.SystemTenant, Node: "n1", NodeName: "n1", Time: time.Now(),
+		Published: time.Now(), Publisher: "x", Document: []byte("{}"), Statuses: map[string]model.Status{"8.1.a": model.Met, "8.1.b": model.NotMet},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func listenUnix(path string) (net.Listener, error) {
 			return nil, fmt.Errorf("%s is there and is no socket", path)
 		}
 		d := net.Dialer{Timeout: time.Second}
-		if c, err := d.Dial("unix", path); err == nil { //nolint:noctx // local, and bounded
+		if c, err := d.Dial("unix", path); err == nil {
 			_ = c.Close()
 			return nil, fmt.Errorf("another server listens at %s", path)
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -32,11 +31,7 @@ func adminClient(path string) *http.Client {
 func text(t *testing.T, c *http.Client, url string) (int, string) {
 	t.Helper()
 	res := get(t, c, url, nil)
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(b)
+	return res.status, res.body
 }
 
 func TestAdminSocket(t *testing.T) {
@@ -161,7 +156,7 @@ func TestWhatIsWrittenDown(t *testing.T) {
 	for _, sp := range spans.GetSpans() {
 		w.WriteString(sp.Name)
 		for _, a := range sp.Attributes {
-			w.WriteString(string(a.Key) + "=" + a.Value.Emit() + "\n")
+			w.WriteString(string(a.Key) + "=" + a.Value.String() + "\n")
 		}
 	}
 	all := w.String() + log.String()

@@ -106,7 +106,15 @@ func (s *stand) dial(t *testing.T) net.Conn {
 	return c
 }
 
-func get(t *testing.T, c *http.Client, url string, change func(*http.Request)) *http.Response {
+// answer is a response that was read.
+type answer struct {
+	status, major int
+	header        http.Header
+	body          string
+	tls           uint16
+}
+
+func get(t *testing.T, c *http.Client, url string, change func(*http.Request)) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -119,8 +127,16 @@ func get(t *testing.T, c *http.Client, url string, change func(*http.Request)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { res.Body.Close() })
-	return res
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer{status: res.StatusCode, major: res.ProtoMajor, header: res.Header, body: string(b)}
+	if res.TLS != nil {
+		a.tls = res.TLS.Version
+	}
+	return a
 }
 
 var hello = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -145,14 +161,14 @@ func TestEveryAnswerCarriesTheHeaders(t *testing.T) {
 				"Content-Security-Policy": contentPolicy, "Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin",
 				"Cross-Origin-Resource-Policy": "same-origin", "X-Frame-Options": "DENY", "Access-Control-Allow-Origin": "",
 			} {
-				if got := res.Header.Get(name); got != want {
+				if got := res.header.Get(name); got != want {
 					t.Errorf("%s %s: %q, want %q", path, name, got, want)
 				}
 			}
-			if h2 != (res.ProtoMajor == 2) {
-				t.Errorf("HTTP/%d", res.ProtoMajor)
+			if h2 != (res.major == 2) {
+				t.Errorf("HTTP/%d", res.major)
 			}
-			if res.TLS.Version != tls.VersionTLS13 {
+			if res.tls != tls.VersionTLS13 {
 				t.Error("not TLS 1.3")
 			}
 		}
@@ -270,7 +286,7 @@ func TestHeaderTricks(t *testing.T) {
 	}
 	// HTTP/2: larger than the limit.
 	res, err := s.client(t, true).Do(func() *http.Request {
-		r, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+s.addr+"/", nil)
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.addr+"/", nil)
 		r.Header.Set("X", strings.Repeat("x", 256<<10))
 		return r
 	}())
@@ -281,8 +297,8 @@ func TestHeaderTricks(t *testing.T) {
 		}
 	}
 	// The server stands.
-	if res := get(t, s.client(t, true), "https://"+s.addr+"/healthz", nil); res.StatusCode != 200 {
-		t.Error(res.Status)
+	if res := get(t, s.client(t, true), "https://"+s.addr+"/healthz", nil); res.status != http.StatusOK {
+		t.Error(res.status)
 	}
 }
 

@@ -194,11 +194,10 @@ func TestReady(t *testing.T) {
 		o.Ready = []Check{{"store", func(context.Context) error { return nil }}, {"audit", func(context.Context) error { return broken }}}
 	})
 	res := get(t, s.client(t, true), "https://"+s.addr+"/readyz", nil)
-	b, _ := io.ReadAll(res.Body)
-	if res.StatusCode != 503 || string(b) != "not ready\n" {
-		t.Errorf("%d %q", res.StatusCode, b)
+	if res.status != http.StatusServiceUnavailable || res.body != "not ready\n" {
+		t.Errorf("%d %q", res.status, res.body)
 	}
-	if res := get(t, s.client(t, true), "https://"+s.addr+"/healthz", nil); res.StatusCode != 200 {
-		t.Error(res.Status)
+	if res := get(t, s.client(t, true), "https://"+s.addr+"/healthz", nil); res.status != http.StatusOK {
+		t.Error(res.status)
 	}
 }
