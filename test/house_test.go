@@ -135,7 +135,7 @@ func goFiles(t *testing.T) []string {
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() && (path != root && strings.HasPrefix(name, ".") || name == "node_modules" || name == "internaldeps" || name == "tools" || name == "testdata" || name == "bin") {
+		if d.IsDir() && (path != root && strings.HasPrefix(name, ".") || name == "node_modules" || name == "tools" || name == "testdata" || name == "bin") {
 			return fs.SkipDir
 		}
 		if strings.HasSuffix(name, ".go") && !strings.HasPrefix(path, filepath.Join(root, "proto", "gen")) {

@@ -39,7 +39,8 @@ type Postgres struct {
 	args []string
 	as   *syscall.Credential
 	cmd  *exec.Cmd
-	done chan error
+	done chan struct{} // closed when the server has ended
+	end  error         // how, once done is closed
 }
 
 // StartPostgres makes a database cluster and starts its server. As root it runs as the user postgres, since the server
@@ -118,8 +119,26 @@ func (p *Postgres) command(ctx context.Context, name string, args ...string) *ex
 	return cmd
 }
 
-// Start starts the server again after Stop or Kill, and waits until it answers.
+// Start starts the server again after Halt or Kill, and waits until it answers. What a killed server had started needs
+// a moment to notice, and holds its memory for so long: then it is tried again.
 func (p *Postgres) Start(ctx context.Context) error {
+	for tries := 50; ; tries-- {
+		err := p.start(ctx)
+		if err == nil || tries == 0 || !strings.Contains(err.Error(), "pre-existing shared memory block") {
+			return err
+		}
+		if err := os.Truncate(p.Log, 0); err != nil {
+			return fmt.Errorf("log of PostgreSQL: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (p *Postgres) start(ctx context.Context) error {
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("log of PostgreSQL: %w", err)
@@ -130,16 +149,17 @@ func (p *Postgres) Start(ctx context.Context) error {
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGINT
 	started := make(chan error)
-	p.done = make(chan error, 1)
-	go func(cmd *exec.Cmd, done chan<- error) {
+	p.done = make(chan struct{})
+	go func(cmd *exec.Cmd, done chan struct{}) {
 		// The server ends with this process, also when a test panics: with the thread that started it, to be exact.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			done <- cmd.Wait()
+			p.end = cmd.Wait()
 		}
+		close(done)
 	}(p.cmd, p.done)
 	if err := <-started; err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
@@ -149,9 +169,9 @@ func (p *Postgres) Start(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case err := <-p.done:
+		case <-p.done:
 			out, _ := os.ReadFile(p.Log)
-			return fmt.Errorf("PostgreSQL ended at once: %w: %s", err, out)
+			return fmt.Errorf("PostgreSQL ended at once: %w: %s", p.end, out)
 		case <-ctx.Done():
 			return fmt.Errorf("PostgreSQL does not answer: %w", errors.Join(ctx.Err(), p.Kill()))
 		case <-time.After(20 * time.Millisecond):
@@ -195,6 +215,11 @@ func (p *Postgres) Kill() error {
 
 // Halt ends the server in good order, but does not wait for its clients.
 func (p *Postgres) Halt() error {
+	select {
+	case <-p.done:
+		return nil // it has ended already
+	default:
+	}
 	err := p.cmd.Process.Signal(syscall.SIGINT)
 	<-p.done
 	return err
