@@ -20,7 +20,7 @@ func BenchmarkGate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w.signIns["bhs_owner"] = func() (model.Principal, error) { return owner, nil }
+	w.signIns["bhs_owner"] = func() (model.Principal, error) { return owner, nil } //nolint:unparam // the others of the map fail
 	p := &call{Request: connect.NewRequest(&bulkheadv1.Id{Id: "acme"})}
 	p.Header().Set("Authorization", "Bearer bhs_owner")
 	next := func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) {

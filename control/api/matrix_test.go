@@ -140,7 +140,7 @@ func (w *world) callers() []caller {
 	w.account("developer", "acme", strong(), model.RoleDeveloper)
 	w.account("pending", "acme", pending, model.RoleOwner)
 	w.signIn("bhs_token", owner.ID, strong(), model.Ref{Type: "Token", ID: "t1"}, []string{"AssessmentPublish"})
-	w.signIns["bhs_node"] = func() (model.Principal, error) {
+	w.signIns["bhs_node"] = func() (model.Principal, error) { //nolint:unparam // the others of the map fail
 		return model.Principal{
 			Ref: model.Ref{Type: "Node", ID: "acme-node"}, Name: "node", Tenant: "acme", Roles: []string{model.RoleNode},
 			Credential: model.Ref{Type: "Certificate", ID: "c1"}, Auth: model.Strength{AMR: []string{"hwk"}},

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -42,8 +43,15 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
+// answered is a response that was read.
+type answered struct {
+	StatusCode int
+	Header     http.Header
+	cookies    []*http.Cookie
+}
+
 // do sends a request as it is.
-func do(t *testing.T, s *lab.Server, req *http.Request) (*http.Response, string) {
+func do(t *testing.T, s *lab.Server, req *http.Request) (answered, string) {
 	t.Helper()
 	client := s.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -57,7 +65,7 @@ func do(t *testing.T, s *lab.Server, req *http.Request) (*http.Response, string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, string(b)
+	return answered{res.StatusCode, res.Header, res.Cookies()}, string(b)
 }
 
 func request(t *testing.T, s *lab.Server, method, path string, body io.Reader) *http.Request {
@@ -195,8 +203,11 @@ func crossSite(t *testing.T, s *lab.Server, secret string) {
 		t.Errorf("the own page was answered with %d", got)
 	}
 	for _, header := range []map[string]string{
-		{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"},
-		{"Sec-Fetch-Site": "same-site"}, {"Origin": strings.Replace(s.URL, "localhost", "localhost.evil.example", 1)},
+		{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+		{"Origin": "https://evil.example"},
+		{"Origin": "null"},
+		{"Sec-Fetch-Site": "same-site"},
+		{"Origin": strings.Replace(s.URL, "localhost", "localhost.evil.example", 1)},
 	} {
 		if got := call(header); got == http.StatusOK {
 			t.Errorf("a request of another site came through: %v", header)
@@ -265,7 +276,7 @@ func slowClient(t *testing.T, s *lab.Server) {
 	}()
 	_ = conn.SetReadDeadline(time.Now().Add(45 * time.Second))
 	_, err = io.Copy(io.Discard, conn)
-	if nerr, ok := err.(net.Error); ok && nerr.Timeout() {
+	if nerr := net.Error(nil); errors.As(err, &nerr) && nerr.Timeout() {
 		t.Error("the server listened to a slow client for 45 s")
 	}
 }
@@ -282,7 +293,7 @@ func fixedSession(t *testing.T, s *lab.Server, admin *person) {
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("sign in: %d %s", res.StatusCode, text)
 	}
-	cookies := res.Cookies()
+	cookies := res.cookies
 	if len(cookies) != 1 || cookies[0].Value == planted || !cookies[0].HttpOnly || !cookies[0].Secure || cookies[0].SameSite != http.SameSiteStrictMode || cookies[0].Domain != "" {
 		t.Errorf("the session's cookie is %v", cookies)
 	}

@@ -59,14 +59,14 @@ func (l *load) write(ctx context.Context, name string) {
 	deadline := time.Now().Add(2 * time.Minute)
 	for try := 0; ; try++ {
 		status, record, body := l.create(ctx, name, key)
-		switch {
-		case status == http.StatusOK:
+		switch status {
+		case http.StatusOK:
 			l.mu.Lock()
 			l.changes = append(l.changes, change{name: name, acked: true, record: record})
 			l.retries += min(try, 1)
 			l.mu.Unlock()
 			return
-		case status == 0 || status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
+		case 0, http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			// No answer, or one that says to come again.
 		default:
 			l.mu.Lock()
