@@ -145,7 +145,7 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 		root.AddCommand(a.drillCommand())
 	}
 	if a.Database != nil {
-		root.AddCommand(a.backupCommand(), a.restoreCommand(), a.doctorCommand())
+		root.AddCommand(a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.recoverCommand())
 	}
 	root.AddCommand(a.remoteCommands()...)
 	return root

@@ -132,7 +132,7 @@ func (a *App) newAccount(who *bulkheadv1.Enrolment, f enrolFlags) (name, passwor
 		return "", "", errors.New("there is no terminal to ask for the password on; name a file with --password-file")
 	}
 	for {
-		if password, err = p.Secret("Password, at least 15 characters (8 with a second factor): "); err != nil {
+		if password, err = p.Secret("Password, at least 15 characters: "); err != nil {
 			return "", "", err
 		}
 		again, err := p.Secret("The same again: ")

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +29,7 @@ The session is kept in $XDG_CONFIG_HOME/bulkhead/credentials.json, readable by y
 --keyring. "bulkhead logout" ends it.
 
 With --password it asks here for name, password and a code of the authenticator app. With --step-up it shows a fresh second
-factor for the session that there is, for the commands after it that need one.`
+factor for the session that there is, for the commands after it that need one: a code, or a passkey in the browser.`
 	cmd.Example = `  bulkhead login --server https://host:8443 --ca-fingerprint sha256:…
   bulkhead login --password --name alice
   bulkhead login --step-up`
@@ -80,7 +78,7 @@ func (a *App) login(ctx context.Context, f loginFlags) error {
 	if f.password || f.passwordFile != "" {
 		err = a.loginPassword(ctx, h, auth, ca, f)
 	} else {
-		err = a.loginDevice(ctx, h, auth, ca)
+		err = a.loginDevice(ctx, h, ca)
 	}
 	if err != nil {
 		return err
@@ -101,47 +99,6 @@ func (a *App) loginAddress() (string, error) {
 		return "", errors.New("no control plane is named\n  use --server https://host:port, with the --ca-fingerprint that `bulkhead serve` printed")
 	}
 	return kept.Current, nil
-}
-
-// loginDevice is the device flow.
-func (a *App) loginDevice(ctx context.Context, h *caller, auth bulkheadv1connect.AuthServiceClient, ca string) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	d, err := auth.StartDevice(ctx, &bulkheadv1.StartDeviceRequest{Client: cut("bulkhead on "+host, 100)})
-	if err != nil {
-		return remoteError(err)
-	}
-	fmt.Fprintf(a.Err, "Open %s\nand approve the code %s there. Waiting …\n", h.url+plain(d.GetVerificationPath()), plain(d.GetUserCode()))
-	wait := time.Duration(max(d.GetInterval(), 1)) * a.second()
-	ctx, cancel := context.WithDeadline(ctx, deadline(d))
-	defer cancel()
-	for {
-		select {
-		case <-ctx.Done():
-			return errNo{"the code was not approved in time\n  start again with `bulkhead login`"}
-		case <-time.After(wait):
-		}
-		res, err := auth.PollDevice(ctx, &bulkheadv1.PollDeviceRequest{DeviceCode: d.GetDeviceCode()})
-		switch {
-		case model.CodeOf(remoteError(err)) == model.CodeTooMany: // RFC 8628 slow_down
-			wait += 5 * a.second()
-		case err != nil:
-			return remoteError(err)
-		case !res.GetPending():
-			return a.keepSignIn(h, h.url, ca, &bulkheadv1.SignInResponse{Secret: res.GetSecret(), Caller: res.GetCaller()})
-		}
-	}
-}
-
-// deadline is when a device's code ends, at most an hour from now.
-func deadline(d *bulkheadv1.StartDeviceResponse) time.Time {
-	most := time.Now().Add(time.Hour)
-	if e := d.GetExpires(); e != nil && e.AsTime().Before(most) {
-		return e.AsTime()
-	}
-	return most
 }
 
 // loginPassword asks for both factors here.
@@ -173,7 +130,7 @@ func (a *App) loginPassword(ctx context.Context, h *caller, auth bulkheadv1conne
 	}
 	switch res.GetNext() {
 	case bulkheadv1.Step_STEP_FACTOR:
-		return a.verify(ctx, h, auth)
+		return a.verify(ctx, h)
 	case bulkheadv1.Step_STEP_REGISTER:
 		fmt.Fprintln(a.Err, "A second factor has to be registered first.")
 		codes, err := a.secondFactor(ctx, h, h.url, res, enrolFlags{factorName: "authenticator app"})
@@ -185,17 +142,16 @@ func (a *App) loginPassword(ctx context.Context, h *caller, auth bulkheadv1conne
 	return nil
 }
 
-// verify asks for a code and shows it.
-func (a *App) verify(ctx context.Context, h *caller, auth bulkheadv1connect.AuthServiceClient) error {
-	code, err := a.asker().Line("Code of your authenticator app, or a recovery code: ")
-	if err != nil {
-		return err
-	}
-	res, err := auth.VerifyCode(ctx, &bulkheadv1.VerifyCodeRequest{Code: strings.ReplaceAll(code, " ", "")})
+// verify asks for a second factor and shows it.
+func (a *App) verify(ctx context.Context, h *caller) error {
+	ok, err := h.show(ctx, a.asker(), "")
 	if err != nil {
 		return remoteError(err)
 	}
-	return h.rotate(res.GetSecret())
+	if !ok {
+		return errNo{"no second factor was shown"}
+	}
+	return nil
 }
 
 func (a *App) loginStepUp(ctx context.Context) error {
@@ -207,11 +163,10 @@ func (a *App) loginStepUp(ctx context.Context) error {
 	if !ok || h.keep == nil {
 		return errors.New("only the session of `bulkhead login` can show a second factor; an API token never does")
 	}
-	auth := bulkheadv1connect.NewAuthServiceClient(h, r.URL)
-	if err := a.verify(ctx, h, auth); err != nil {
+	if err := a.verify(ctx, h); err != nil {
 		return err
 	}
-	return a.showCaller(ctx, auth)
+	return a.showCaller(ctx, bulkheadv1connect.NewAuthServiceClient(h, r.URL))
 }
 
 // keepSignIn takes a session into use and keeps it.

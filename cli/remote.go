@@ -133,6 +133,7 @@ func (c *connection) remote(_ context.Context, a *App) (*remote, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	r := &caller{client: base, url: c.URL, secret: c.secret, agent: "bulkhead/" + a.Build.Version, timeout: a.cfg.Client.Timeout}
+	r.browse = func() *browser { return a.browser(r) }
 	if c.keep && c.kept != nil {
 		r.keep = func(secret string) error { return a.keepSecret(c.URL, secret) }
 		r.ask, _ = a.prompter()

@@ -34,6 +34,7 @@ type caller struct {
 	agent   string
 	timeout time.Duration
 	ask     prompter                  // nil where nobody can be asked
+	browse  func() *browser           // asks a person's browser
 	keep    func(secret string) error // keeps a rotated session; nil where it isn't kept
 
 	mu     sync.Mutex
@@ -122,15 +123,34 @@ func (c *caller) stepUp(ctx context.Context, need model.Code) (bool, error) {
 		c.asking = false
 		c.mu.Unlock()
 	}()
-	why := "This needs your second factor"
+	why := "This needs your second factor. "
 	if need == model.CodeStepUpRequired {
-		why = "This needs your second factor again"
+		why = "This needs your second factor again. "
 	}
-	code, err := c.ask.Line(why + ". Code of your authenticator app, or a recovery code: ")
-	if err != nil || code == "" {
+	return c.show(ctx, c.ask, why)
+}
+
+// show asks for a code and shows it; without one a browser is asked, where passkeys are.
+func (c *caller) show(ctx context.Context, ask prompter, why string) (bool, error) {
+	prompt := why + "Code of your authenticator app, or a recovery code: "
+	if c.browse != nil {
+		prompt = why + "Code of your authenticator app, or a recovery code (empty: use a passkey in a browser): "
+	}
+	code, err := ask.Line(prompt)
+	if err != nil {
 		return false, err
 	}
-	res, err := bulkheadv1connect.NewAuthServiceClient(c, c.url).VerifyCode(ctx, &bulkheadv1.VerifyCodeRequest{Code: code})
+	if code == "" && c.browse != nil {
+		res, err := c.browse().decide(ctx, true)
+		if err != nil {
+			return false, err
+		}
+		return true, c.rotate(res.GetSecret())
+	}
+	if code == "" {
+		return false, nil
+	}
+	res, err := bulkheadv1connect.NewAuthServiceClient(c, c.url).VerifyCode(ctx, &bulkheadv1.VerifyCodeRequest{Code: strings.ReplaceAll(code, " ", "")})
 	if err != nil {
 		return false, err
 	}

@@ -42,6 +42,14 @@ func (s *Server) MasterKey(environ []string) string {
 	return filepath.Join(s.Dir(environ), "master.key")
 }
 
+// Socket is the admin socket.
+func (s *Server) Socket(environ []string) string {
+	if s.AdminSocket != "" {
+		return s.AdminSocket
+	}
+	return filepath.Join(s.Dir(environ), "admin.sock")
+}
+
 const maxPassword = 4096 // bytes of the file
 
 // DatabaseURL is the URL of PostgreSQL with the password of its file, or empty for SQLite. It must not be logged.

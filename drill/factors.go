@@ -35,6 +35,10 @@ func factors() []Drill {
 			Drill:   meta("no-step-up", "T1563", "A session that was left open deletes a tenant"),
 			Control: ControlStepUp, Action: "TenantDelete", Attack: withoutStepUp,
 		},
+		{
+			Drill:   meta("factor-of-a-thief", "T1098.005", "A session that was stolen registers a factor of the thief's, and deletes a tenant with it"),
+			Control: ControlStepUp, Action: "FactorRegister", Attack: factorOfAThief,
+		},
 	}
 }
 
@@ -76,6 +80,16 @@ func downgradeFactor(ctx context.Context, w *World) (bool, error) {
 func withoutStepUp(ctx context.Context, w *World) (bool, error) {
 	w.plane.Advance(15 * time.Minute)
 	_, err := w.tenants(w.admin).DeleteTenant(ctx, &bulkheadv1.Id{Id: other})
+	return succeeded(err)
+}
+
+func factorOfAThief(ctx context.Context, w *World) (bool, error) {
+	w.plane.Advance(15 * time.Minute)
+	thief := *w.admin
+	if err := w.register(ctx, &thief); err != nil {
+		return succeeded(err)
+	}
+	_, err := w.tenants(&thief).DeleteTenant(ctx, &bulkheadv1.Id{Id: other})
 	return succeeded(err)
 }
 

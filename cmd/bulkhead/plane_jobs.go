@@ -121,7 +121,9 @@ func (p *plane) publishStatus() func() {
 	b, err := json.Marshal(map[string]any{
 		"name": model.ControlPlane, "mode": model.ModeEnforce, "version": p.o.version, "since": p.started.UTC().Format(time.RFC3339), "pid": os.Getpid(),
 		"facts": []model.KeyVal{
-			// No setting turns this off: administrators and owners without one may only register one.
+			// No setting turns these off: every call goes through the gate, and administrators and owners without a second
+			// factor may only register one.
+			{Key: "authorization", Value: "enforce"},
 			{Key: "second_factor", Value: "required"},
 			{Key: "phishing_resistant", Value: yesNo(p.c.SignIn.PhishingResistant)},
 			{Key: "audit_log", Value: p.log.Origin()},

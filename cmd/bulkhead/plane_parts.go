@@ -143,7 +143,7 @@ func (p *plane) openGate() error {
 	var err error
 	p.gate, err = gate.New(gate.Options{
 		Authn: who, Authz: may, Audit: p.log, Objects: &api.Objects{Store: p.store}, Ledger: p.store, Approvals: p.store,
-		Log: p.slog, Now: p.now,
+		Log: p.slog, Now: p.now, TurnedAway: p.metrics.Call,
 		Settings: gate.Settings{
 			StepUp: p.c.SignIn.StepUp, FourEyes: p.c.FourEyes, Rate: l.Rate, Burst: l.Burst, PublicRate: l.PublicRate,
 			PublicBurst: l.PublicBurst, Timeout: l.Timeout,
@@ -219,7 +219,7 @@ func (p *plane) openServer(ctx context.Context) error {
 		},
 		Drain: p.gate.Drain, Notice: noticeOf(p.c), Metrics: p.metrics, Tracing: p.tracing, Log: p.slog,
 		Limits: serverpkg.Limits{Body: l.Body, Connections: l.Connections, Timeout: l.Timeout, Drain: l.Drain},
-		Admin:  serverpkg.Admin{Socket: p.c.AdminSocket, MetricsListen: p.c.Telemetry.MetricsListen, State: p.state},
+		Admin:  serverpkg.Admin{Socket: p.c.AdminSocket, MetricsListen: p.c.Telemetry.MetricsListen, State: p.state, Recover: p.recovery},
 	})
 	if err != nil {
 		return err
@@ -246,7 +246,9 @@ func (p *plane) handler(around []connect.Interceptor) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	api.Register(mux, p.gate, services, int(p.c.Limits.Body), around...)
-	mux.Handle("GET "+authn.CallbackPath, auth.OIDCCallback())
+	if len(p.c.OIDC) > 0 {
+		mux.Handle("GET "+authn.CallbackPath, p.gate.Public(auth.OIDCCallback()))
+	}
 	mux.Handle("/", plain)
 	if p.o.adapt.door != nil {
 		return p.o.adapt.door(mux), nil

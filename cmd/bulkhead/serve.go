@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/control/store"
+	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // server runs the control plane on this machine.
@@ -73,11 +75,39 @@ func (p *plane) enrolmentLink(ctx context.Context) (string, error) {
 	if code == "" {
 		return "", nil
 	}
+	return p.linkOf(code), nil
+}
+
+func (p *plane) linkOf(code string) string {
 	link := strings.TrimSuffix(p.c.PublicURL, "/") + "/enrol#code=" + code
 	if ca := p.certs.CAFingerprint(); ca != "" {
 		link += "&ca=" + ca
 	}
-	return link, nil
+	return link
+}
+
+// recovery makes a one-time link for somebody who is locked out and whom no administrator can help. Whoever may use the admin
+// socket owns the data directory, and could do anything with it; here it is recorded.
+func (p *plane) recovery(ctx context.Context, tenant, name string) (string, error) {
+	account, err := p.store.AccountByName(ctx, cmp.Or(tenant, model.SystemTenant), name)
+	if err != nil {
+		return "", err
+	}
+	if account.Disabled {
+		return "", &model.Error{Code: model.CodeConflict, Message: "the account is disabled", Remedy: "recover another administrator, who can enable it"}
+	}
+	_, err = p.log.Append(ctx, model.Record{
+		Actor: "local", ActorName: "admin socket", Tenant: account.Tenant, Action: "AccountRecover", Resource: model.Ref{Type: "User", ID: account.ID},
+		Outcome: model.OutcomeAllowed, Reason: "asked for on the server itself",
+	})
+	if err != nil {
+		return "", err
+	}
+	code, _, err := p.authn.Invite(ctx, account)
+	if err != nil {
+		return "", err
+	}
+	return p.linkOf(code), nil
 }
 
 // withDefaults fills in what depends on the machine.
@@ -88,7 +118,7 @@ func withDefaults(c config.Server) (config.Server, error) {
 	}
 	c.MasterKeyFile = c.MasterKey(os.Environ())
 	if c.AdminSocket == "" {
-		c.AdminSocket = filepath.Join(c.DataDir, "admin.sock")
+		c.AdminSocket = c.Socket(os.Environ())
 	}
 	if c.Name == "" {
 		if c.Name, err = os.Hostname(); err != nil {

@@ -100,7 +100,7 @@ func (s *AuthService) GetCaller(ctx context.Context, _ *bulkheadv1.Empty) (*bulk
 
 // StartOIDC gives the address of the provider, and the browser a cookie that shows it is the same one afterwards.
 func (s *AuthService) StartOIDC(ctx context.Context, req *bulkheadv1.StartOIDCRequest) (*bulkheadv1.StartOIDCResponse, error) {
-	start, err := s.authn.StartOIDC(ctx, req.GetProvider(), req.GetReturnTo())
+	start, err := s.authn.StartOIDC(ctx, req.GetProvider(), req.GetReturnTo(), req.GetFresh())
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
+	"github.com/bulkhead-security/bulkhead/identity/authn"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
 
@@ -15,7 +16,13 @@ const devicePath = "/device"
 
 // StartDevice begins a sign-in of a program without a browser.
 func (s *AuthService) StartDevice(ctx context.Context, req *bulkheadv1.StartDeviceRequest) (*bulkheadv1.StartDeviceResponse, error) {
-	d, err := s.authn.StartDevice(ctx, client(ctx), req.GetClient())
+	start := func() (*authn.DeviceStart, error) { return s.authn.StartDevice(ctx, client(ctx), req.GetClient()) }
+	if req.GetStepUp() {
+		start = func() (*authn.DeviceStart, error) {
+			return s.authn.StartDeviceStepUp(ctx, client(ctx), gate.Caller(ctx), req.GetClient())
+		}
+	}
+	d, err := start()
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +50,7 @@ func (s *AuthService) GetDevice(ctx context.Context, req *bulkheadv1.GetDeviceRe
 	if err != nil {
 		return nil, err
 	}
-	return &bulkheadv1.Device{Client: d.Client, Address: d.Address, Expires: timestamppb.New(d.Expires)}, nil
+	return &bulkheadv1.Device{Client: d.Client, Address: d.Address, Expires: timestamppb.New(d.Expires), StepUp: d.StepUp}, nil
 }
 
 // DecideDevice lets a program in as the caller, or refuses it.

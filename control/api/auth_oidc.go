@@ -32,6 +32,10 @@ func (s *AuthService) OIDCCallback() http.Handler {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
+		if !navigates(r) {
+			refuseOIDC(w, &model.Error{Code: model.CodeInvalid, Message: "this is for browsers that a provider sent here", Remedy: "begin the sign-in again"})
+			return
+		}
 		http.SetCookie(w, bindingCookie("", deleted))
 		answer, err := oidcAnswer(r)
 		var in *authn.SignedIn
@@ -46,6 +50,16 @@ func (s *AuthService) OIDCCallback() http.Handler {
 		http.SetCookie(w, newSessionCookie(in.Secret, 0))
 		_ = onward.Execute(w, path)
 	})
+}
+
+// navigates says whether a browser that began a sign-in here goes to this address itself. What another site embeds in its pages
+// does not, and must not count as a failure of the person who looks at them.
+func navigates(r *http.Request) bool {
+	if _, err := r.Cookie(oidcCookie); err != nil {
+		return false
+	}
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }
 
 func httpClient(r *http.Request) authn.Client {

@@ -355,6 +355,7 @@ func TestCallbackRefuses(t *testing.T) {
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+"/oidc/callback"+query, nil)
 		noError(t, err)
+		req.AddCookie(&http.Cookie{Name: "__Host-bulkhead-oidc", Value: "x"})
 		resp, err := d.browser.Do(req)
 		noError(t, err)
 		body, _ := io.ReadAll(resp.Body)
@@ -365,6 +366,28 @@ func TestCallbackRefuses(t *testing.T) {
 		if strings.Contains(strings.Join(resp.Header.Values("Set-Cookie"), ";"), "__Host-bulkhead=") {
 			t.Errorf("%.20q: a session", query)
 		}
+	}
+}
+
+// TestCallbackIgnoresEmbedders: a page of another site that embeds the callback's address counts for nothing.
+func TestCallbackIgnoresEmbedders(t *testing.T) {
+	d := newDoor(t)
+	for range 60 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+"/oidc/callback?state=x&code=y", nil)
+		noError(t, err)
+		req.AddCookie(&http.Cookie{Name: "__Host-bulkhead-oidc", Value: "x"})
+		req.Header.Set("Sec-Fetch-Mode", "no-cors")
+		req.Header.Set("Sec-Fetch-Dest", "image")
+		resp, err := d.browser.Do(req)
+		noError(t, err)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest || len(resp.Cookies()) != 0 {
+			t.Fatalf("%d, %v", resp.StatusCode, resp.Cookies())
+		}
+	}
+	_, err := d.auth.SignIn(t.Context(), &bulkheadv1.SignInRequest{Name: "nobody", Password: "wrong"})
+	if got := connect.CodeOf(err); got != connect.CodeUnauthenticated {
+		t.Errorf("whoever looked at that page is now told %v", err)
 	}
 }
 

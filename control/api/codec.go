@@ -5,6 +5,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/bulkhead-security/bulkhead/control/gate"
 )
 
 // strictJSON reads JSON as it is meant: a field that the schema does not know is an error, since it was probably
@@ -23,7 +25,7 @@ func (strictJSON) Marshal(v any) ([]byte, error) {
 	return protojson.Marshal(m)
 }
 
-// Unmarshal implements connect.Codec. An empty body is an empty message.
+// Unmarshal implements connect.Codec. An empty body is an empty message; one that can't be read is refused by the gate.
 func (strictJSON) Unmarshal(b []byte, v any) error {
 	m, ok := v.(proto.Message)
 	if !ok {
@@ -33,5 +35,8 @@ func (strictJSON) Unmarshal(b []byte, v any) error {
 		proto.Reset(m)
 		return nil
 	}
-	return protojson.Unmarshal(b, m)
+	if err := protojson.Unmarshal(b, m); err != nil {
+		gate.Malformed(m, err)
+	}
+	return nil
 }

@@ -106,8 +106,12 @@ func TestPlainHTTP(t *testing.T) {
 		"reflection alpha": {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", `{}`, nil, 401},
 		"health":           {"/grpc.health.v1.Health/Check", `{}`, nil, 200},
 	} {
-		if status, out := post(c.path, c.body, c.headers...); status != c.status {
+		status, out := post(c.path, c.body, c.headers...)
+		if status != c.status {
 			t.Errorf("%s: %d %v", name, status, out)
+		}
+		if details, _ := out["details"].([]any); status == 400 && len(details) != 1 {
+			t.Errorf("%s: the refusal has no code and remedy: %v", name, out)
 		}
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+list+"?encoding=json&message=%7B%7D", http.NoBody)

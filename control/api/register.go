@@ -40,7 +40,7 @@ type Services struct {
 // more comes before the gate, e.g. traces.
 func Register(mux *http.ServeMux, g *gate.Gate, s Services, body int, more ...connect.Interceptor) {
 	opts := []connect.HandlerOption{
-		connect.WithInterceptors(append(more, g)...), connect.WithReadMaxBytes(body), connect.WithCompressMinBytes(1024),
+		g.HandlerOption(more...), connect.WithReadMaxBytes(body), connect.WithCompressMinBytes(1024),
 		connect.WithCodec(strictJSON{"json"}), connect.WithCodec(strictJSON{"json; charset=utf-8"}),
 	}
 	add := func(path string, h http.Handler) { mux.Handle(path, h) }

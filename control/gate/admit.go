@@ -38,11 +38,7 @@ func pending(in *entry) bool {
 	if !in.call.principal.Auth.Pending {
 		return false
 	}
-	switch in.rule.access.GetAction() {
-	case "SessionStepUp", "SessionRevoke", "AccountRead":
-		return !in.rule.self()
-	}
-	return true
+	return !in.rule.self() || !in.rule.access.GetBeforeFactor()
 }
 
 // begin sets all of the request but what it is about.
@@ -54,6 +50,7 @@ func (g *Gate) begin(in *entry) {
 		Facts: map[string]any{"address": in.call.client.Address, "door": "api"},
 	}
 	in.request.FreshFactor = g.fresh(p, in.request.Time)
+	in.call.fresh = in.request.FreshFactor
 	in.tenant = p.Tenant
 	if in.rule.self() {
 		in.request.Facts["has_factor"] = p.Auth.Pending || p.Auth.MFA

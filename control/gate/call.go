@@ -21,6 +21,7 @@ type call struct {
 	principal  model.Principal
 	client     Client
 	credential string
+	fresh      bool // as the policies were told
 }
 
 type callKey struct{}
@@ -39,6 +40,31 @@ func callOf(ctx context.Context) *call {
 
 // Caller is who calls; the zero Principal where nobody is signed in.
 func Caller(ctx context.Context) model.Principal { return callOf(ctx).principal }
+
+// Fresh says whether the caller showed a second factor within the step-up time. A token never did.
+func Fresh(ctx context.Context) bool { return callOf(ctx).fresh }
+
+// Freshly gives a context as With does for a caller whose second factor is fresh.
+func Freshly(ctx context.Context) context.Context {
+	c := *callOf(ctx)
+	c.fresh = true
+	return context.WithValue(ctx, callKey{}, &c)
+}
+
+// NeedFresh is nil where the caller's second factor is fresh, and otherwise the error that makes a person show it again. It is
+// for methods of which only some calls are dangerous; what always is has its mark in the schema.
+func NeedFresh(ctx context.Context, what string) error {
+	switch {
+	case Fresh(ctx):
+		return nil
+	case Caller(ctx).Credential.Type != "Session":
+		return &model.Error{
+			Code: model.CodeDenied, Message: "an API token can't do this: " + what + " needs a second factor that was shown just now",
+			Remedy: "Sign in and do it there.",
+		}
+	}
+	return &model.Error{Code: model.CodeStepUpRequired, Message: what + " needs a second factor that was shown just now"}
+}
 
 // ClientOf is from where and with what.
 func ClientOf(ctx context.Context) Client { return callOf(ctx).client }

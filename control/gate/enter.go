@@ -32,13 +32,13 @@ type entry struct {
 	digest    []byte
 }
 
-// enter takes a call through all that comes before its record and its handler.
-func (g *Gate) enter(ctx context.Context, procedure, address string, h http.Header, m proto.Message) (*entry, error) {
-	in, err := g.identify(ctx, procedure, address, h)
-	if err != nil {
-		return nil, err
+// enter takes a call that was identified through all that comes before its record and its handler.
+func (g *Gate) enter(ctx context.Context, m proto.Message) (*entry, error) {
+	in, ok := ctx.Value(entryKey{}).(*entry)
+	if !ok {
+		return nil, errors.New("the call came past the gate's first half")
 	}
-	in.msg = m
+	in.ctx, in.msg = ctx, m
 	if err := g.validate(m); err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (g *Gate) identify(ctx context.Context, procedure, address string, h http.H
 		return nil, &model.Error{Code: model.CodeDenied, Message: "this method says not what it needs, so nobody may call it"}
 	}
 	c := &call{client: clientOf(address, h), credential: credentialOf(h)}
-	in := &entry{ctx: context.WithValue(ctx, callKey{}, c), procedure: procedure, rule: r, header: h, call: c}
+	in := &entry{ctx: ctx, procedure: procedure, rule: r, header: h, call: c}
 	if r.public() {
 		if !g.public.allow("a "+network(c.client.Address), g.Now()) {
 			return nil, tooMany()
@@ -129,6 +129,9 @@ func tooMany() error {
 
 // validate holds a message to the schema's rules of form.
 func (g *Gate) validate(m proto.Message) error {
+	if err := malformed(m); err != nil {
+		return err
+	}
 	err := g.valid.Validate(m)
 	var broken *protovalidate.ValidationError
 	switch {

@@ -62,7 +62,7 @@ type Settings struct {
 	Recheck     time.Duration // how often the right to an open stream is asked for again; at most 5 s
 }
 
-// Options are what the gate stands on. All but Log, Now and Settings are needed.
+// Options are what the gate stands on. All but Log, Now, TurnedAway and Settings are needed.
 type Options struct {
 	Authn     Authenticator
 	Authz     Decider
@@ -73,6 +73,8 @@ type Options struct {
 	Settings  Settings
 	Log       *slog.Logger
 	Now       func() time.Time
+	// TurnedAway is told of calls that were refused before their body was read, which no interceptor sees; nil for nobody.
+	TurnedAway func(procedure string, start time.Time, err error)
 }
 
 // Gate is a connect.Interceptor for every service of the API.
@@ -97,6 +99,9 @@ func New(o Options) (*Gate, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.TurnedAway == nil {
+		o.TurnedAway = func(string, time.Time, error) {}
 	}
 	o.Settings.defaults()
 	rules, err := readRules()

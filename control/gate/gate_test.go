@@ -325,3 +325,21 @@ func TestStreamOfAnotherTenant(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestUnreadableBodies: what can't be read is refused with a code and what to do, and only after it is known who sends it.
+func TestUnreadableBodies(t *testing.T) {
+	w := newWorld(t)
+	m := &bulkheadv1.CreateTenantRequest{}
+	Malformed(m, errors.New("unknown field \"admin\""))
+	_, err := w.tenantClient().CreateTenant(as(t, "bhs_admin"), m)
+	if d := detail(t, err); d.GetCode() != "invalid" || d.GetRemediation() == "" || !strings.Contains(err.Error(), `unknown field "admin"`) {
+		t.Errorf("%v, %v", err, d)
+	}
+	_, err = w.tenantClient().CreateTenant(as(t, ""), m)
+	if d := detail(t, err); d.GetCode() != "unauthenticated" {
+		t.Errorf("%v", err)
+	}
+	if len(w.events) != 0 {
+		t.Errorf("something happened: %v", w.events)
+	}
+}

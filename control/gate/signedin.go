@@ -40,3 +40,15 @@ func (g *Gate) signedIn(r *http.Request, c *call) error {
 	}
 	return nil
 }
+
+// Public holds callers to the rate of those who are not signed in, for a handler that is no method of the API.
+func (g *Gate) Public(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !g.public.allow("a "+network(clientOf(r.RemoteAddr, r.Header).Address), g.Now()) {
+			rw.Header().Set("Retry-After", "1")
+			http.Error(rw, "too many requests", http.StatusTooManyRequests)
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}

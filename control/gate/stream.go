@@ -73,7 +73,7 @@ func (g *Gate) enterStream(ctx context.Context, conn connect.StreamingHandlerCon
 		}
 		return nil, err
 	}
-	return g.enter(ctx, name, conn.Peer().Addr, conn.RequestHeader(), m)
+	return g.enter(ctx, m)
 }
 
 // ended is why the gate ended a stream.

@@ -35,7 +35,7 @@ func (g *Gate) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if !ok {
 			return nil, g.show(ctx, name, fmt.Errorf("%T is no message", req.Any()), "")
 		}
-		in, err := g.enter(ctx, name, req.Peer().Addr, req.Header(), m)
+		in, err := g.enter(ctx, m)
 		if err != nil {
 			return nil, g.show(ctx, name, err, "")
 		}

@@ -205,7 +205,7 @@ func newWorld(t *testing.T, change ...func(*Settings)) *world {
 	w.gate = g
 	w.tenants.w = w
 	mux := http.NewServeMux()
-	opt := connect.WithInterceptors(g)
+	opt := g.HandlerOption()
 	mux.Handle(bulkheadv1connect.NewTenantServiceHandler(&w.tenants, opt))
 	mux.Handle(bulkheadv1connect.NewUserServiceHandler(&w.tenants, opt))
 	mux.Handle(bulkheadv1connect.NewAccountServiceHandler(&w.tenants, opt))

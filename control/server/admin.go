@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // Admin is the local admin socket: pprof, state, metrics, and why the server is not ready.
@@ -23,6 +26,8 @@ type Admin struct {
 	MetricsListen string
 	// State is shown as JSON at /debug/state. It has no secrets.
 	State func() any
+	// Recover gives a one-time enrolment link for an account whose person is locked out; nil where there is none.
+	Recover func(ctx context.Context, tenant, name string) (link string, err error)
 }
 
 type adminServer struct {
@@ -80,7 +85,28 @@ func adminMux(o Admin, h *health, m *Metrics) *http.ServeMux {
 		}
 		writeJSON(w, http.StatusOK, state)
 	})
+	if o.Recover != nil {
+		mux.HandleFunc("POST /recover", recoverer(o.Recover))
+	}
 	return mux
+}
+
+// recoverer answers the form fields tenant and name with {"link": …} or {"error": …, "remedy": …}.
+func recoverer(link func(ctx context.Context, tenant, name string) (string, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 4096)
+		at, err := link(r.Context(), r.PostFormValue("tenant"), r.PostFormValue("name"))
+		if err == nil {
+			writeJSON(w, http.StatusOK, map[string]string{"link": at})
+			return
+		}
+		shown := map[string]string{"error": err.Error()}
+		var e *model.Error
+		if errors.As(err, &e) {
+			shown["error"], shown["remedy"] = e.Message, e.Remedy
+		}
+		writeJSON(w, http.StatusConflict, shown)
+	}
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -90,6 +90,18 @@ func TestTokens(t *testing.T) {
 			}
 		}
 		code(t, s.RevokeToken(ctx, "none", now), model.CodeNotFound)
+		for _, name := range []string{"two", "three"} {
+			ok(t, s.CreateToken(ctx, token(a, name)))
+		}
+		ok(t, s.RevokeTokensOf(ctx, a.ID, now))
+		ok(t, s.RevokeTokensOf(ctx, a.ID, now.Add(time.Hour))) // nothing is left to end
+		list, _, err := s.Tokens(ctx, model.Query{})
+		ok(t, err)
+		for _, x := range list {
+			if x.User == a.ID && x.Revoked.IsZero() {
+				t.Errorf("the token %s lives", x.Name)
+			}
+		}
 	})
 }
 
@@ -161,7 +173,8 @@ func TestTickets(t *testing.T) {
 		_, err = s.TicketByLookup(ctx, model.TicketOIDC, "code")
 		code(t, err, model.CodeNotFound)
 		x.Data = []byte("approved")
-		ok(t, s.UpdateTicket(ctx, x))
+		code(t, s.UpdateTicket(ctx, x, []byte("another")), model.CodeConflict)
+		ok(t, s.UpdateTicket(ctx, x, []byte("d")))
 		won := race(8, func() error {
 			_, err := s.TakeTicket(ctx, model.TicketDevice, "t", now)
 			return err
@@ -169,7 +182,7 @@ func TestTickets(t *testing.T) {
 		if won != 1 {
 			t.Fatalf("%d of 8 took it", won)
 		}
-		code(t, s.UpdateTicket(ctx, x), model.CodeNotFound)
+		code(t, s.UpdateTicket(ctx, x, []byte("approved")), model.CodeConflict)
 		for range 2 { // two without a second name don't disturb each other
 			ok(t, s.CreateTicket(ctx, &model.Ticket{ID: id(), Kind: model.TicketOIDC, Expires: now}))
 		}

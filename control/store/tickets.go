@@ -63,11 +63,13 @@ func (s *Store) TicketByLookup(ctx context.Context, kind model.TicketKind, looku
 	return r.model(), nil
 }
 
-// UpdateTicket changes whom a ticket is for, its data and its end.
-func (s *Store) UpdateTicket(ctx context.Context, x *model.Ticket) error {
+// UpdateTicket changes whom a ticket is for, its data and its end, while its data is what it was: of several who decide at
+// once, one does.
+func (s *Store) UpdateTicket(ctx context.Context, x *model.Ticket, was []byte) error {
 	return s.change(ctx, "ticket", func(db bun.IDB) error {
-		r, err := db.NewUpdate().Model(ticketRowOf(x)).Column("user_id", "tenant", "lookup", "data", "expires").WherePK().Exec(ctx)
-		return touched(r, err, notFound("ticket", ""))
+		r, err := db.NewUpdate().Model(ticketRowOf(x)).Column("user_id", "tenant", "lookup", "data", "expires").WherePK().
+			Where("data = ?", blob(was)).Exec(ctx)
+		return touched(r, err, &model.Error{Code: model.CodeConflict, Message: "the ticket was changed or taken at the same moment"})
 	})
 }
 

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -103,6 +105,22 @@ func (s *Store) RevokeToken(ctx context.Context, id string, when time.Time) erro
 		}
 		if n, err := r.RowsAffected(); err == nil && n > 0 {
 			t.changes = append(t.changes, changed(updated, "Token", id, x.Tenant))
+		}
+		return nil
+	})
+}
+
+// RevokeTokensOf ends all tokens of a user.
+func (s *Store) RevokeTokensOf(ctx context.Context, user string, when time.Time) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		t := s.transaction(ctx)
+		var rows []tokenRow
+		err := t.NewRaw("UPDATE tokens SET revoked = ? WHERE user_id = ? AND revoked = 0 RETURNING id, tenant", us(when), user).Scan(ctx, &rows)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return s.fail("revoke a user's tokens", err)
+		}
+		for _, r := range rows {
+			t.changes = append(t.changes, changed(updated, "Token", r.ID, r.Tenant))
 		}
 		return nil
 	})

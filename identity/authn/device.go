@@ -30,6 +30,7 @@ type Device struct {
 	Client  string
 	Address string
 	Expires time.Time
+	StepUp  bool
 }
 
 type deviceData struct {
@@ -40,13 +41,29 @@ type deviceData struct {
 	Allowed   bool           `json:"allowed,omitempty"`
 	Session   string         `json:"session,omitempty"` // of the person who decided
 	Auth      model.Strength `json:"auth,omitzero"`
+	// Of a step-up: whose session, and which.
+	For string `json:"for,omitempty"`
+	Of  string `json:"of,omitempty"`
 }
 
 // StartDevice begins a sign-in of a program without a browser.
 func (s *Service) StartDevice(ctx context.Context, c Client, client string) (*DeviceStart, error) {
+	return s.startDevice(ctx, c, deviceData{Client: client})
+}
+
+// StartDeviceStepUp begins the step-up of a program's session by the person's browser. Nobody else can decide on it, and what
+// the person shows there goes to that very session.
+func (s *Service) StartDeviceStepUp(ctx context.Context, c Client, p model.Principal, client string) (*DeviceStart, error) {
+	if p.Credential.Type != "Session" {
+		return nil, fail(model.CodeUnauthenticated, "only a session can be stepped up", "sign in first", nil)
+	}
+	return s.startDevice(ctx, c, deviceData{Client: client, For: p.ID, Of: p.Credential.ID})
+}
+
+func (s *Service) startDevice(ctx context.Context, c Client, data deviceData) (*DeviceStart, error) {
 	user := newUserCode()
-	code, err := s.issue(ctx, model.Ticket{Kind: model.TicketDevice, Lookup: userCodeLookup(user)}, prefixDevice, deviceLife,
-		deviceData{Client: cut(client, 100), Address: c.Address, UserAgent: cut(c.UserAgent, 256)})
+	data.Client, data.Address, data.UserAgent = cut(data.Client, 100), c.Address, cut(c.UserAgent, 256)
+	code, err := s.issue(ctx, model.Ticket{Kind: model.TicketDevice, Lookup: userCodeLookup(user)}, prefixDevice, deviceLife, data)
 	if err != nil {
 		return nil, err
 	}
@@ -116,11 +133,13 @@ func (s *Service) PollDevice(ctx context.Context, c Client, code string) (*Signe
 		ev.reason = "the session that let the program in has ended"
 		return nil, s.refuse(ctx, c, ev, errTicket(nil))
 	}
-	auth := data.Auth
-	auth.FactorTime = time.Time{} // a program shows no factor
-	return s.enter(ctx, c, entry{
-		action: actionSignIn, account: account, auth: auth, client: data.Client, changes: ev.changes,
-	})
+	e := entry{action: actionSignIn, account: account, auth: data.Auth, client: data.Client, changes: ev.changes}
+	if data.Of != "" {
+		e.action, e.replace = actionFactor, data.Of
+	} else {
+		e.auth.FactorTime = time.Time{} // a program shows no factor
+	}
+	return s.enter(ctx, c, e)
 }
 
 func (s *Service) pace(ctx context.Context, id string) error {
@@ -153,11 +172,11 @@ func (s *Service) GetDevice(ctx context.Context, p model.Principal, userCode str
 	if err != nil {
 		return nil, err
 	}
-	return &Device{Client: data.Client, Address: data.Address, Expires: expires}, nil
+	return &Device{Client: data.Client, Address: data.Address, Expires: expires, StepUp: data.Of != ""}, nil
 }
 
-// DecideDevice lets the program in as the caller, or refuses it. The program's session has the strength of the caller's, but not
-// its fresh factor.
+// DecideDevice lets the program in as the caller, or refuses it. The program's session has the strength of the caller's, and its
+// fresh factor only where the program asked for that.
 func (s *Service) DecideDevice(ctx context.Context, p model.Principal, userCode string, allow bool) error {
 	_, factors, err := s.self(ctx, p)
 	if err != nil {
@@ -170,21 +189,33 @@ func (s *Service) DecideDevice(ctx context.Context, p model.Principal, userCode 
 	if err != nil {
 		return err
 	}
+	if data.Of != "" && allow && !s.fresh(p.Auth) {
+		return errStepUp()
+	}
+	undecided := ticket.Data
 	ticket.User, ticket.Tenant = p.ID, p.Tenant
 	data.Decided, data.Allowed, data.Session, data.Auth = true, allow, p.Credential.ID, p.Auth
 	if err := s.sealTicket(ticket, data); err != nil {
 		return err
 	}
-	return coded(s.store.UpdateTicket(ctx, ticket), "keeping the decision")
+	switch err := s.store.UpdateTicket(ctx, ticket, undecided); model.CodeOf(err) {
+	case "":
+	case model.CodeConflict, model.CodeNotFound: // somebody else decided at the same moment
+		return errTicket(err)
+	default:
+		return coded(err, "keeping the decision")
+	}
+	return coded(s.store.ClearFailures(ctx, deviceKey(p)), "counting failures")
 }
+
+func deviceKey(p model.Principal) string { return "device:" + p.ID }
 
 // waiting gives an undecided device flow. Guessing user codes is throttled by person.
 func (s *Service) waiting(ctx context.Context, p model.Principal, userCode string) (*model.Ticket, *deviceData, time.Time, error) {
 	if p.Credential.Type != "Session" || p.Auth.Pending {
 		return nil, nil, time.Time{}, errShowFactor()
 	}
-	key := "device:" + p.ID
-	if err := s.attempt(ctx, key); err != nil {
+	if err := s.attempt(ctx, deviceKey(p)); err != nil {
 		return nil, nil, time.Time{}, err
 	}
 	ticket, err := s.store.TicketByLookup(ctx, model.TicketDevice, userCodeLookup(userCode))
@@ -195,8 +226,8 @@ func (s *Service) waiting(ctx context.Context, p model.Principal, userCode strin
 	if err := s.openTicket(ticket, &data); err != nil {
 		return nil, nil, time.Time{}, err
 	}
-	if data.Decided || !s.now().Before(ticket.Expires) {
+	if data.Decided || !s.now().Before(ticket.Expires) || data.For != "" && data.For != p.ID {
 		return nil, nil, time.Time{}, errTicket(nil)
 	}
-	return ticket, &data, ticket.Expires, coded(s.store.ClearFailures(ctx, key), "counting failures")
+	return ticket, &data, ticket.Expires, nil
 }

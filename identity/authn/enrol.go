@@ -47,7 +47,7 @@ func (s *Service) nobodyYet(ctx context.Context) (bool, error) {
 }
 
 // Invite makes a one-time enrolment code for an account and ends its sessions and earlier codes. When the code is used, the old
-// password, factors and failures end.
+// password, factors, tokens and failures end.
 func (s *Service) Invite(ctx context.Context, a *model.Account) (code string, expires time.Time, err error) {
 	expires = s.now().Add(enrolmentLife)
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
@@ -181,7 +181,7 @@ func (s *Service) createFirst(ctx context.Context, a *model.Account) error {
 	return s.store.CreateAccount(ctx, a)
 }
 
-// forget ends what an account had before it enrols anew.
+// forget ends what an account had before it enrols anew, tokens too: whoever was in it before may have made them.
 func (s *Service) forget(ctx context.Context, a *model.Account) error {
 	factors, err := s.store.FactorsOf(ctx, a.ID)
 	if err != nil {
@@ -193,6 +193,9 @@ func (s *Service) forget(ctx context.Context, a *model.Account) error {
 		}
 	}
 	if err := s.store.DeleteSessionsOf(ctx, a.ID, ""); err != nil {
+		return err
+	}
+	if err := s.store.RevokeTokensOf(ctx, a.ID, s.now()); err != nil {
 		return err
 	}
 	for _, key := range []string{passwordKey(a.Tenant, a.Name), factorKey(a.ID)} {

@@ -48,30 +48,37 @@ func (s *Service) Factors(ctx context.Context, user string) ([]model.Factor, err
 
 func hasStrong(factors []model.Factor) bool { return slices.ContainsFunc(factors, strong) }
 
-// mayChange says whether this session may register or remove factors: with a factor registered it must have been shown, and
-// with a passkey registered no weaker one will do, or a code that was phished would become a passkey of the attacker. A
-// recovery code is for people who lost theirs; where policy demands passkeys, that takes an administrator.
+// mayChange says whether this session may register or remove factors: with a factor registered it must have been shown just
+// now, or a session that was stolen would make itself a fresh one; and with a passkey registered no weaker one will do, or a
+// code that was phished would become a passkey of the attacker. A recovery code is for people who lost theirs; where policy
+// demands passkeys, that takes an administrator.
 func (s *Service) mayChange(p model.Principal, factors []model.Factor) error {
+	recovered := slices.Contains(p.Auth.AMR, amrRecovery) && !s.settings.PhishingResistant
 	switch {
-	case !hasStrong(factors):
+	case !hasStrong(factors) && !p.Auth.MFA: // the first one; a provider may have asked for a second factor of its own
 		return nil
 	case !p.Auth.MFA:
 		return errShowFactor()
-	case !hasKind(factors, model.FactorWebAuthn) || p.Auth.PhishingResistant:
-		return nil
-	case slices.Contains(p.Auth.AMR, amrRecovery) && !s.settings.PhishingResistant:
-		return nil
+	case hasKind(factors, model.FactorWebAuthn) && !p.Auth.PhishingResistant && !recovered:
+		return errShowPasskey()
+	case !s.fresh(p.Auth):
+		return errStepUp()
 	}
-	return errShowPasskey()
+	return nil
 }
 
 // register keeps a new factor, with recovery codes if it is the first, and gives the session a new secret: registering a
-// factor shows it. Other sessions end with the first factor, since they did not show any.
+// factor shows it. It makes no session fresher than the factor before did. Other sessions end with the first factor, since they
+// did not show any.
 func (s *Service) register(ctx context.Context, c Client, a *model.Account, p model.Principal, f *model.Factor, methods []string, taken func(context.Context) error) (*Registered, error) {
 	out := &Registered{Factor: *f}
 	out.Factor.Data = nil
+	shown := s.now()
+	if p.Auth.MFA {
+		shown = p.Auth.FactorTime
+	}
 	session, err := s.enter(ctx, c, entry{
-		account: a, auth: withFactor(p.Auth, methods, f.Kind == model.FactorWebAuthn, s.now()), replace: p.Credential.ID, silent: true,
+		account: a, auth: withFactor(p.Auth, methods, f.Kind == model.FactorWebAuthn, shown), replace: p.Credential.ID, silent: true,
 		also: func(ctx context.Context) error {
 			if err := taken(ctx); err != nil {
 				return err
@@ -153,9 +160,6 @@ func (s *Service) DeleteFactor(ctx context.Context, p model.Principal, id string
 		}
 		if err := s.mayChange(p, factors); err != nil {
 			return err
-		}
-		if !s.fresh(p.Auth) {
-			return errStepUp()
 		}
 		rest := slices.Delete(slices.Clone(factors), at, at+1)
 		if hasStrong(factors) && !hasStrong(rest) {

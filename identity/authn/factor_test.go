@@ -228,9 +228,9 @@ func TestRegistrationBelongsToItsSession(t *testing.T) {
 	must(t, err)
 	_, err = w.FinishTOTP(ctx(t), here, reg.Session.Principal, begun.ID, w.code(begun.Secret), "")
 	wantCode(t, err, model.CodeExpired)
-	late, err := w.BeginTOTP(ctx(t), reg.Session.Principal)
+	late, err := w.BeginTOTP(ctx(t), eve.Principal)
 	must(t, err)
 	w.pass(totpLife)
-	_, err = w.FinishTOTP(ctx(t), here, reg.Session.Principal, late.ID, w.code(late.Secret), "")
+	_, err = w.FinishTOTP(ctx(t), here, eve.Principal, late.ID, w.code(late.Secret), "")
 	wantCode(t, err, model.CodeExpired)
 }

@@ -47,10 +47,13 @@ type oidcData struct {
 	Verifier string `json:"verifier"`
 	Binding  string `json:"binding"` // digest
 	Return   string `json:"return"`
+	// Asked is when a fresh sign-in was asked for, in Unix seconds; 0 where any will do.
+	Asked int64 `json:"asked,omitempty"`
 }
 
-// StartOIDC makes an address of the provider with state, nonce and PKCE challenge, each good for this one sign-in.
-func (s *Service) StartOIDC(ctx context.Context, name, returnTo string) (*OIDCStart, error) {
+// StartOIDC makes an address of the provider with state, nonce and PKCE challenge, each good for this one sign-in. With fresh the
+// provider has to ask the person again, and must say so in its answer: that is how those step up whose second factor it has.
+func (s *Service) StartOIDC(ctx context.Context, name, returnTo string, fresh bool) (*OIDCStart, error) {
 	p, d, err := s.provider(ctx, name)
 	if err != nil {
 		return nil, err
@@ -63,6 +66,9 @@ func (s *Service) StartOIDC(ctx context.Context, name, returnTo string) (*OIDCSt
 		Provider: name, Redirect: s.redirect(name, d), Nonce: random(), Verifier: oauth2.GenerateVerifier(),
 		Binding: digest("oidc binding", binding), Return: returnTo,
 	}
+	if fresh {
+		data.Asked = s.now().Unix()
+	}
 	state, err := s.issue(ctx, model.Ticket{Kind: model.TicketOIDC, Tenant: p.Tenant}, prefixState, oidcLife, data)
 	if err != nil {
 		return nil, err
@@ -70,6 +76,9 @@ func (s *Service) StartOIDC(ctx context.Context, name, returnTo string) (*OIDCSt
 	opts := []oauth2.AuthCodeOption{oidc.Nonce(data.Nonce), oauth2.S256ChallengeOption(data.Verifier)}
 	if len(p.RequestACR) > 0 {
 		opts = append(opts, oauth2.SetAuthURLParam("acr_values", strings.Join(p.RequestACR, " ")))
+	}
+	if fresh {
+		opts = append(opts, oauth2.SetAuthURLParam("max_age", "0"), oauth2.SetAuthURLParam("prompt", "login"))
 	}
 	return &OIDCStart{URL: p.oauth(d, data.Redirect).AuthCodeURL(state, opts...), Binding: binding, Expires: s.now().Add(oidcLife)}, nil
 }
@@ -134,8 +143,9 @@ func (s *Service) FinishOIDC(ctx context.Context, c Client, a OIDCAnswer) (*Sign
 		}
 		return nil, "", s.refuse(ctx, c, ev, err)
 	}
-	if err := s.addressOpen(ctx, c); err != nil {
-		return refused("too many failures from this address", err)
+	if err := s.addressOpen(ctx, c); err != nil { // which does not count once more
+		ev.reason = "too many failures from this address"
+		return nil, "", s.refuse(ctx, c, ev, err)
 	}
 	var data oidcData
 	if _, err := s.take(ctx, model.TicketOIDC, prefixState, a.State, &data); err != nil {
@@ -235,7 +245,12 @@ func (s *Service) exchange(ctx context.Context, p *provider, d *discovered, data
 	if err := s.userInfo(ctx, p, d, token, id.Subject, all); err != nil {
 		return nil, err
 	}
-	return p.claims(id.Subject, all), nil
+	c := p.claims(id.Subject, all)
+	// auth_time is required where max_age was asked for (OpenID Connect Core 1.0, section 2).
+	if data.Asked > 0 && c.AuthTime.Before(time.Unix(data.Asked, 0).Add(-clockSkew)) {
+		return nil, errors.New("the person was not asked again: auth_time is missing or too old")
+	}
+	return c, nil
 }
 
 // safe keeps what a token endpoint says out of the log, except the error's name.
@@ -322,8 +337,11 @@ func (s *Service) federated(p *provider, c *claims) model.Strength {
 	auth.PhishingResistant = counts(p.MFAResistant)
 	if auth.MFA = auth.PhishingResistant || counts(p.MFA); auth.MFA {
 		auth.AMR = append(auth.AMR, amrMFA)
-		if !c.AuthTime.After(now) {
-			auth.FactorTime = c.AuthTime
+		if auth.FactorTime = c.AuthTime; c.AuthTime.After(now) { // its clock is a little ahead, or wrong
+			auth.FactorTime = time.Time{}
+			if c.AuthTime.Sub(now) <= clockSkew {
+				auth.FactorTime = now
+			}
 		}
 	}
 	return auth

@@ -33,7 +33,7 @@ func federation(t *testing.T, issuers map[string]*issuer, change ...func(*Provid
 
 func (w *world) federated(i *issuer) (*SignedIn, error) {
 	w.t.Helper()
-	start, err := w.StartOIDC(ctx(w.t), "one", "/devices?code=1")
+	start, err := w.StartOIDC(ctx(w.t), "one", "/devices?code=1", false)
 	must(w.t, err)
 	a := i.browse(start.URL)
 	a.Binding = start.Binding
@@ -125,7 +125,7 @@ func TestOIDCAttacks(t *testing.T) {
 	both := map[string]*issuer{"one": i, "two": evil}
 	// begin goes to the provider and back, and hands over what came for a test to spoil.
 	begin := func(t *testing.T, w *world) OIDCAnswer {
-		start, err := w.StartOIDC(ctx(t), "one", "")
+		start, err := w.StartOIDC(ctx(t), "one", "", false)
 		must(t, err)
 		a := i.browse(start.URL)
 		a.Binding = start.Binding
@@ -261,7 +261,7 @@ func TestOIDCIssuerInAnswer(t *testing.T) { // RFC 9207
 	w := federation(t, map[string]*issuer{"one": i, "two": newIssuer(t)})
 	_, err := w.federated(i)
 	must(t, err)
-	start, err := w.StartOIDC(ctx(t), "one", "")
+	start, err := w.StartOIDC(ctx(t), "one", "", false)
 	must(t, err)
 	a := i.browse(start.URL)
 	a.Binding, a.Issuer = start.Binding, "" // cut out
@@ -272,7 +272,7 @@ func TestOIDCIssuerInAnswer(t *testing.T) { // RFC 9207
 func TestOIDCRequest(t *testing.T) {
 	i := newIssuer(t)
 	w := federation(t, map[string]*issuer{"one": i}, func(p *Provider) { p.RequestACR = []string{"phr", "mfa"} })
-	start, err := w.StartOIDC(ctx(t), "one", "")
+	start, err := w.StartOIDC(ctx(t), "one", "", false)
 	must(t, err)
 	u, err := url.Parse(start.URL)
 	must(t, err)
@@ -281,7 +281,7 @@ func TestOIDCRequest(t *testing.T) {
 		q.Get("redirect_uri") != "https://bulkhead.example:8443/oidc/callback" || q.Get("response_type") != "code" {
 		t.Errorf("the request is %s", start.URL)
 	}
-	_, err = w.StartOIDC(ctx(t), "nobody", "")
+	_, err = w.StartOIDC(ctx(t), "nobody", "", false)
 	wantCode(t, err, model.CodeNotFound)
 }
 
@@ -289,10 +289,10 @@ func TestOIDCDiscoveryMustFit(t *testing.T) {
 	i := newIssuer(t)
 	w := federation(t, map[string]*issuer{"one": i})
 	i.meta = func(m map[string]any) { m["issuer"] = "https://evil.test" }
-	_, err := w.StartOIDC(ctx(t), "one", "")
+	_, err := w.StartOIDC(ctx(t), "one", "", false)
 	wantCode(t, err, model.CodeUnavailable)
 	i.meta = nil
-	_, err = w.StartOIDC(ctx(t), "one", "") // it is asked again
+	_, err = w.StartOIDC(ctx(t), "one", "", false) // it is asked again
 	must(t, err)
 }
 

@@ -70,6 +70,7 @@ type TokenStore interface {
 	Token(ctx context.Context, id string) (*model.Token, error)
 	TokenBySecret(ctx context.Context, hash []byte) (*model.Token, error)
 	RevokeToken(ctx context.Context, id string, at time.Time) error
+	RevokeTokensOf(ctx context.Context, user string, at time.Time) error
 	TouchToken(ctx context.Context, id string, at time.Time) error
 }
 
@@ -78,7 +79,7 @@ type TicketStore interface {
 	CreateTicket(ctx context.Context, t *model.Ticket) error
 	Ticket(ctx context.Context, kind model.TicketKind, id string) (*model.Ticket, error)
 	TicketByLookup(ctx context.Context, kind model.TicketKind, lookup string) (*model.Ticket, error)
-	UpdateTicket(ctx context.Context, t *model.Ticket) error
+	UpdateTicket(ctx context.Context, t *model.Ticket, was []byte) error
 	TakeTicket(ctx context.Context, kind model.TicketKind, id string, now time.Time) (*model.Ticket, error)
 	Failures(ctx context.Context, key string) (int, time.Time, error)
 	AddFailure(ctx context.Context, key string, now time.Time) (int, error)

@@ -63,6 +63,11 @@ func (h *hasher) hash(ctx context.Context, password string, short bool) (string,
 		return "", err
 	}
 	defer done()
+	return h.make(password, short)
+}
+
+// make is for who has a turn.
+func (h *hasher) make(password string, short bool) (string, error) {
 	hash, err := argon2id.CreateHash(password, &h.params)
 	if err != nil {
 		return "", coded(err, "hashing the password")
@@ -75,13 +80,8 @@ func (h *hasher) hash(ctx context.Context, password string, short bool) (string,
 }
 
 // verify compares a password with a hash, or with nobody's where there is none. old says that the parameters were others than
-// today's.
-func (h *hasher) verify(ctx context.Context, password, hash string) (match, old bool, err error) {
-	done, err := h.turn(ctx)
-	if err != nil {
-		return false, false, err
-	}
-	defer done()
+// today's. It is for who has a turn.
+func (h *hasher) verify(password, hash string) (match, old bool, err error) {
 	known := hash != ""
 	if !known {
 		hash = h.dummy
@@ -120,21 +120,8 @@ func (s *Service) ChangePassword(ctx context.Context, c Client, p model.Principa
 	if hasStrong(factors) && !p.Auth.MFA {
 		return nil, errShowFactor()
 	}
-	key := passwordKey(account.Tenant, account.Name)
-	if err := s.attempt(ctx, key); err != nil {
+	if err := s.oldPassword(ctx, account, old); err != nil {
 		return nil, err
-	}
-	if ok, err := s.passwordIs(ctx, account, old); err != nil || !ok {
-		if err == nil {
-			err = &model.Error{
-				Code: model.CodeInvalid, Field: "old_password", Message: "the old password is wrong",
-				Remedy: "an administrator can make a new enrolment link",
-			}
-		}
-		return nil, err
-	}
-	if err := s.store.ClearFailures(ctx, key); err != nil {
-		return nil, coded(err, "counting failures")
 	}
 	write, err := s.preparePassword(ctx, account, password, hasStrong(factors))
 	if err != nil {
@@ -151,7 +138,29 @@ func (s *Service) ChangePassword(ctx context.Context, c Client, p model.Principa
 	})
 }
 
-// passwordIs compares, and brings the hash up to today's parameters where it matches.
+func (s *Service) oldPassword(ctx context.Context, a *model.Account, old string) error {
+	done, err := s.hasher.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	key := passwordKey(a.Tenant, a.Name)
+	if err := s.attempt(ctx, key); err != nil {
+		return err
+	}
+	switch ok, err := s.passwordIs(ctx, a, old); {
+	case err != nil:
+		return err
+	case !ok:
+		return &model.Error{
+			Code: model.CodeInvalid, Field: "old_password", Message: "the old password is wrong",
+			Remedy: "an administrator can make a new enrolment link",
+		}
+	}
+	return coded(s.store.ClearFailures(ctx, key), "counting failures")
+}
+
+// passwordIs compares, and brings the hash up to today's parameters where it matches. It is for who has the hasher's turn.
 func (s *Service) passwordIs(ctx context.Context, a *model.Account, password string) (bool, error) {
 	var hash string
 	if a != nil {
@@ -164,11 +173,11 @@ func (s *Service) passwordIs(ctx context.Context, a *model.Account, password str
 		}
 	}
 	normal := normalise(password)
-	match, old, err := s.hasher.verify(ctx, normal, hash)
+	match, old, err := s.hasher.verify(normal, hash)
 	if err != nil || !match || !old {
 		return match, err
 	}
-	fresh, err := s.hasher.hash(ctx, normal, isShort(hash))
+	fresh, err := s.hasher.make(normal, isShort(hash))
 	if err != nil {
 		return false, err
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
@@ -32,6 +33,8 @@ type issuer struct {
 	groups  []string
 	amr     []string
 	acr     string
+	// authTime is when the person is said to have signed in; zero means just now.
+	authTime time.Time
 	sendIss bool                 // RFC 9207
 	mangle  func(map[string]any) // the token endpoint's answer
 	tokens  []string             // ID tokens that were given
@@ -80,6 +83,15 @@ type person struct {
 
 func (p person) GetAMR() []string { p.i.mu.Lock(); defer p.i.mu.Unlock(); return p.i.amr }
 func (p person) GetACR() string   { p.i.mu.Lock(); defer p.i.mu.Unlock(); return p.i.acr }
+
+func (p person) GetAuthTime() time.Time {
+	p.i.mu.Lock()
+	defer p.i.mu.Unlock()
+	if p.i.authTime.IsZero() {
+		return p.AuthRequest.GetAuthTime()
+	}
+	return p.i.authTime
+}
 
 func (p *people) AuthRequestByID(ctx context.Context, id string) (op.AuthRequest, error) {
 	r, err := p.Storage.AuthRequestByID(ctx, id)

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -60,9 +61,10 @@ func (s *Service) refuse(ctx context.Context, c Client, e event, err error) erro
 	return err
 }
 
+// cut shortens to at most so many bytes, at a character's end.
 func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
-	return s[:most]
+	return strings.ToValidUTF8(s[:most], "")
 }

@@ -30,11 +30,11 @@ func (s *Service) SignIn(ctx context.Context, c Client, tenant, name, password s
 		account = nil
 	}
 	ev.account = account
-	if err := s.attempt(ctx, key); err != nil {
+	match, err := s.judge(ctx, key, account, password)
+	if model.CodeOf(err) == model.CodeTooMany {
 		ev.reason = "too many failures"
 		return nil, s.refuse(ctx, c, ev, err)
 	}
-	match, err := s.passwordIs(ctx, account, password)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +51,19 @@ func (s *Service) SignIn(ctx context.Context, c Client, tenant, name, password s
 	return s.enter(ctx, c, entry{
 		action: actionSignIn, account: account, auth: model.Strength{AMR: []string{amrPassword}, Time: s.now()},
 	})
+}
+
+// judge counts the try and compares the password. It waits for its turn first: a try that the machine had no time for is none.
+func (s *Service) judge(ctx context.Context, key string, a *model.Account, password string) (bool, error) {
+	done, err := s.hasher.turn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	if err := s.attempt(ctx, key); err != nil {
+		return false, err
+	}
+	return s.passwordIs(ctx, a, password)
 }
 
 // whyRefused is for the record only.

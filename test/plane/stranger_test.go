@@ -145,6 +145,7 @@ func TestStranger(t *testing.T) {
 	}
 	ci.env = []string{"BULKHEAD_CLIENT_SERVER=" + s.URL, "BULKHEAD_CLIENT_CA_FILE=" + ca, "BULKHEAD_CLIENT_TOKEN_FILE=" + file}
 	ci.must("assess", "--publish")
+	seenByAssess(t, ci)
 
 	var status struct {
 		Requirements []struct{ ID, Status string }
@@ -175,4 +176,26 @@ func TestStranger(t *testing.T) {
 		t.Errorf("the log says of the revocation: %+v", found)
 	}
 	admin.must("audit", "verify")
+}
+
+// seenByAssess looks whether the assessment of this host finds the control plane that runs here.
+func seenByAssess(t *testing.T, p *person) {
+	t.Helper()
+	var found struct {
+		Requirements []struct {
+			Checks []struct{ ID, Status string }
+		}
+	}
+	p.ask(&found, "assess")
+	status := map[string]string{}
+	for _, r := range found.Requirements {
+		for _, c := range r.Checks {
+			status[c.ID] = c.Status
+		}
+	}
+	for _, id := range []string{"8.5.c/control-plane", "8.5.d/control-plane"} {
+		if status[id] != "pass" {
+			t.Errorf("with the control plane running, %s is %q", id, status[id])
+		}
+	}
 }

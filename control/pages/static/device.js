@@ -9,6 +9,7 @@ onSubmit("device-form", "device-submit", async () => {
   const device = await callFresh("AuthService/GetDevice", { userCode });
   $("device-client").textContent = device.client || "";
   $("device-address").textContent = device.address || "";
+  $("device-stepup").hidden = !device.stepUp;
   show(["device"], ["device-form"]);
 });
 

@@ -1,7 +1,7 @@
 // Asks for a fresh second factor where the server wants one, and calls again.
 import { call } from "./api.js";
 import { canPasskey, showPasskey } from "./passkey.js";
-import { $, sentence } from "./ui.js";
+import { $, sentence, t } from "./ui.js";
 
 // callFresh is call with the question in between. A person who cancels gets no error.
 export async function callFresh(method, request) {
@@ -14,6 +14,23 @@ export async function callFresh(method, request) {
   }
 }
 
+// offerProviders lets those step up who show their second factor to an OIDC provider: they come back to this page.
+async function offerProviders() {
+  const { oidcProviders = [] } = await call("AuthService/GetSignInOptions");
+  $("stepup-providers").replaceChildren(
+    ...oidcProviders.map((provider) => {
+      const b = document.createElement("button");
+      b.type = "button";
+      b.textContent = t("signin.oidc") + " " + provider;
+      b.addEventListener("click", async () => {
+        const returnTo = location.pathname + location.search;
+        location.assign((await call("AuthService/StartOIDC", { provider, returnTo, fresh: true })).url);
+      });
+      return b;
+    }),
+  );
+}
+
 function ask() {
   const dialog = $("stepup");
   const ended = new AbortController();
@@ -21,6 +38,7 @@ function ask() {
   $("stepup-code").value = "";
   $("stepup-error").hidden = true;
   $("stepup-passkey").hidden = !canPasskey;
+  offerProviders();
   return new Promise((resolve) => {
     const end = (ok) => {
       ended.abort();

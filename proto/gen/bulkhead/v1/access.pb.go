@@ -146,7 +146,9 @@ type Access struct {
 	// Needs a second factor that was shown within the last minutes (step-up).
 	Dangerous bool `protobuf:"varint,7,opt,name=dangerous,proto3" json:"dangerous,omitempty"`
 	// Needs the approval of a second person (AccessService).
-	FourEyes      bool `protobuf:"varint,8,opt,name=four_eyes,json=fourEyes,proto3" json:"four_eyes,omitempty"`
+	FourEyes bool `protobuf:"varint,8,opt,name=four_eyes,json=fourEyes,proto3" json:"four_eyes,omitempty"`
+	// Is possible before the second factor was shown (DOOR_SELF only).
+	BeforeFactor  bool `protobuf:"varint,9,opt,name=before_factor,json=beforeFactor,proto3" json:"before_factor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -237,6 +239,13 @@ func (x *Access) GetFourEyes() bool {
 	return false
 }
 
+func (x *Access) GetBeforeFactor() bool {
+	if x != nil {
+		return x.BeforeFactor
+	}
+	return false
+}
+
 var file_bulkhead_v1_access_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -260,7 +269,7 @@ var File_bulkhead_v1_access_proto protoreflect.FileDescriptor
 
 const file_bulkhead_v1_access_proto_rawDesc = "" +
 	"\n" +
-	"\x18bulkhead/v1/access.proto\x12\vbulkhead.v1\x1a google/protobuf/descriptor.proto\"\x89\x02\n" +
+	"\x18bulkhead/v1/access.proto\x12\vbulkhead.v1\x1a google/protobuf/descriptor.proto\"\xae\x02\n" +
 	"\x06Access\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x19\n" +
@@ -269,7 +278,8 @@ const file_bulkhead_v1_access_proto_rawDesc = "" +
 	"\x06effect\x18\x05 \x01(\x0e2\x13.bulkhead.v1.EffectR\x06effect\x12%\n" +
 	"\x04door\x18\x06 \x01(\x0e2\x11.bulkhead.v1.DoorR\x04door\x12\x1c\n" +
 	"\tdangerous\x18\a \x01(\bR\tdangerous\x12\x1b\n" +
-	"\tfour_eyes\x18\b \x01(\bR\bfourEyes*D\n" +
+	"\tfour_eyes\x18\b \x01(\bR\bfourEyes\x12#\n" +
+	"\rbefore_factor\x18\t \x01(\bR\fbeforeFactor*D\n" +
 	"\x06Effect\x12\x16\n" +
 	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vEFFECT_READ\x10\x01\x12\x11\n" +

@@ -662,10 +662,10 @@ const file_bulkhead_v1_account_proto_rawDesc = "" +
 	"user_agent\x18\b \x01(\tR\tuserAgent\x12\x18\n" +
 	"\acurrent\x18\t \x01(\bR\acurrent\"H\n" +
 	"\x14ListSessionsResponse\x120\n" +
-	"\bsessions\x18\x01 \x03(\v2\x14.bulkhead.v1.SessionR\bsessions2\xb5\a\n" +
-	"\x0eAccountService\x12Z\n" +
-	"\vListFactors\x12\x12.bulkhead.v1.Empty\x1a .bulkhead.v1.ListFactorsResponse\"\x15\x9a\xdd\x18\x11\n" +
-	"\vAccountRead(\x010\x02\x12Y\n" +
+	"\bsessions\x18\x01 \x03(\v2\x14.bulkhead.v1.SessionR\bsessions2\xb7\a\n" +
+	"\x0eAccountService\x12\\\n" +
+	"\vListFactors\x12\x12.bulkhead.v1.Empty\x1a .bulkhead.v1.ListFactorsResponse\"\x17\x9a\xdd\x18\x13\n" +
+	"\vAccountRead(\x010\x02H\x01\x12Y\n" +
 	"\tBeginTOTP\x12\x12.bulkhead.v1.Empty\x1a\x1e.bulkhead.v1.BeginTOTPResponse\"\x18\x9a\xdd\x18\x14\n" +
 	"\x0eFactorRegister(\x020\x02\x12e\n" +
 	"\n" +

@@ -809,7 +809,9 @@ type StartOIDCRequest struct {
 	// One of SignInOptions.oidc_providers.
 	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
 	// Path on this server to go to after signing in; must begin with a single "/".
-	ReturnTo      string `protobuf:"bytes,2,opt,name=return_to,json=returnTo,proto3" json:"return_to,omitempty"`
+	ReturnTo string `protobuf:"bytes,2,opt,name=return_to,json=returnTo,proto3" json:"return_to,omitempty"`
+	// The provider has to ask the person again (max_age=0), for a second factor that is fresh.
+	Fresh         bool `protobuf:"varint,3,opt,name=fresh,proto3" json:"fresh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -856,6 +858,13 @@ func (x *StartOIDCRequest) GetReturnTo() string {
 		return x.ReturnTo
 	}
 	return ""
+}
+
+func (x *StartOIDCRequest) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
 }
 
 // StartOIDCResponse is where to go.
@@ -908,7 +917,10 @@ func (x *StartOIDCResponse) GetUrl() string {
 type StartDeviceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the person will be told, e.g. "bulkhead on build-7".
-	Client        string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	Client string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// The program has a session and wants it to get the fresh second factor that its person shows in the browser, instead of
+	// a session of its own.
+	StepUp        bool `protobuf:"varint,2,opt,name=step_up,json=stepUp,proto3" json:"step_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -948,6 +960,13 @@ func (x *StartDeviceRequest) GetClient() string {
 		return x.Client
 	}
 	return ""
+}
+
+func (x *StartDeviceRequest) GetStepUp() bool {
+	if x != nil {
+		return x.StepUp
+	}
+	return false
 }
 
 // StartDeviceResponse is what the program shows and keeps.
@@ -1196,7 +1215,9 @@ type Device struct {
 	// From where it asks.
 	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
 	// Until when it waits.
-	Expires       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires,proto3" json:"expires,omitempty"`
+	Expires *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires,proto3" json:"expires,omitempty"`
+	// Whether it asks for a fresh second factor: it can then do what is dangerous for some minutes.
+	StepUp        bool `protobuf:"varint,4,opt,name=step_up,json=stepUp,proto3" json:"step_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1250,6 +1271,13 @@ func (x *Device) GetExpires() *timestamppb.Timestamp {
 		return x.Expires
 	}
 	return nil
+}
+
+func (x *Device) GetStepUp() bool {
+	if x != nil {
+		return x.StepUp
+	}
+	return false
 }
 
 // DecideDeviceRequest lets a program in or not.
@@ -1366,14 +1394,16 @@ const file_bulkhead_v1_auth_proto_rawDesc = "" +
 	"\n" +
 	"credential\x18\f \x01(\tR\n" +
 	"credential\x12\x16\n" +
-	"\x06scopes\x18\r \x03(\tR\x06scopes\"`\n" +
+	"\x06scopes\x18\r \x03(\tR\x06scopes\"v\n" +
 	"\x10StartOIDCRequest\x12%\n" +
 	"\bprovider\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bprovider\x12%\n" +
-	"\treturn_to\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\breturnTo\"%\n" +
+	"\treturn_to\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\breturnTo\x12\x14\n" +
+	"\x05fresh\x18\x03 \x01(\bR\x05fresh\"%\n" +
 	"\x11StartOIDCResponse\x12\x10\n" +
-	"\x03url\x18\x01 \x01(\tR\x03url\"7\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\"P\n" +
 	"\x12StartDeviceRequest\x12!\n" +
-	"\x06client\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x06client\"\xd7\x01\n" +
+	"\x06client\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x06client\x12\x17\n" +
+	"\astep_up\x18\x02 \x01(\bR\x06stepUp\"\xd7\x01\n" +
 	"\x13StartDeviceResponse\x12$\n" +
 	"\vdevice_code\x18\x01 \x01(\tB\x03\x80\x01\x01R\n" +
 	"deviceCode\x12\x1b\n" +
@@ -1389,11 +1419,12 @@ const file_bulkhead_v1_auth_proto_rawDesc = "" +
 	"\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\x12+\n" +
 	"\x06caller\x18\x03 \x01(\v2\x13.bulkhead.v1.CallerR\x06caller\":\n" +
 	"\x10GetDeviceRequest\x12&\n" +
-	"\tuser_code\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x04\x18\x14R\buserCode\"p\n" +
+	"\tuser_code\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x04\x18\x14R\buserCode\"\x89\x01\n" +
 	"\x06Device\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"S\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x17\n" +
+	"\astep_up\x18\x04 \x01(\bR\x06stepUp\"S\n" +
 	"\x13DecideDeviceRequest\x12&\n" +
 	"\tuser_code\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x04\x18\x14R\buserCode\x12\x14\n" +
 	"\x05allow\x18\x02 \x01(\bR\x05allow*O\n" +
@@ -1401,25 +1432,25 @@ const file_bulkhead_v1_auth_proto_rawDesc = "" +
 	"\x10STEP_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTEP_DONE\x10\x01\x12\x0f\n" +
 	"\vSTEP_FACTOR\x10\x02\x12\x11\n" +
-	"\rSTEP_REGISTER\x10\x032\x98\v\n" +
+	"\rSTEP_REGISTER\x10\x032\xa2\v\n" +
 	"\vAuthService\x12^\n" +
 	"\x10GetSignInOptions\x12$.bulkhead.v1.GetSignInOptionsRequest\x1a\x1a.bulkhead.v1.SignInOptions\"\b\x9a\xdd\x18\x04(\x010\x01\x12R\n" +
 	"\fGetEnrolment\x12 .bulkhead.v1.GetEnrolmentRequest\x1a\x16.bulkhead.v1.Enrolment\"\b\x9a\xdd\x18\x04(\x010\x01\x12a\n" +
 	"\x11CompleteEnrolment\x12%.bulkhead.v1.CompleteEnrolmentRequest\x1a\x1b.bulkhead.v1.SignInResponse\"\b\x9a\xdd\x18\x04(\x020\x01\x12K\n" +
 	"\x06SignIn\x12\x1a.bulkhead.v1.SignInRequest\x1a\x1b.bulkhead.v1.SignInResponse\"\b\x9a\xdd\x18\x04(\x020\x01\x12I\n" +
 	"\x12BeginPasskeySignIn\x12\x12.bulkhead.v1.Empty\x1a\x15.bulkhead.v1.Ceremony\"\b\x9a\xdd\x18\x04(\x010\x01\x12`\n" +
-	"\x13FinishPasskeySignIn\x12\".bulkhead.v1.FinishCeremonyRequest\x1a\x1b.bulkhead.v1.SignInResponse\"\b\x9a\xdd\x18\x04(\x020\x01\x12b\n" +
+	"\x13FinishPasskeySignIn\x12\".bulkhead.v1.FinishCeremonyRequest\x1a\x1b.bulkhead.v1.SignInResponse\"\b\x9a\xdd\x18\x04(\x020\x01\x12d\n" +
 	"\n" +
-	"VerifyCode\x12\x1e.bulkhead.v1.VerifyCodeRequest\x1a\x1b.bulkhead.v1.SignInResponse\"\x17\x9a\xdd\x18\x13\n" +
-	"\rSessionStepUp(\x020\x02\x12Q\n" +
-	"\vBeginFactor\x12\x12.bulkhead.v1.Empty\x1a\x15.bulkhead.v1.Ceremony\"\x17\x9a\xdd\x18\x13\n" +
-	"\rSessionStepUp(\x010\x02\x12h\n" +
-	"\fFinishFactor\x12\".bulkhead.v1.FinishCeremonyRequest\x1a\x1b.bulkhead.v1.SignInResponse\"\x17\x9a\xdd\x18\x13\n" +
-	"\rSessionStepUp(\x020\x02\x12J\n" +
-	"\aSignOut\x12\x12.bulkhead.v1.Empty\x1a\x12.bulkhead.v1.Empty\"\x17\x9a\xdd\x18\x13\n" +
-	"\rSessionRevoke(\x020\x02\x12K\n" +
-	"\tGetCaller\x12\x12.bulkhead.v1.Empty\x1a\x13.bulkhead.v1.Caller\"\x15\x9a\xdd\x18\x11\n" +
-	"\vAccountRead(\x010\x02\x12T\n" +
+	"VerifyCode\x12\x1e.bulkhead.v1.VerifyCodeRequest\x1a\x1b.bulkhead.v1.SignInResponse\"\x19\x9a\xdd\x18\x15\n" +
+	"\rSessionStepUp(\x020\x02H\x01\x12S\n" +
+	"\vBeginFactor\x12\x12.bulkhead.v1.Empty\x1a\x15.bulkhead.v1.Ceremony\"\x19\x9a\xdd\x18\x15\n" +
+	"\rSessionStepUp(\x010\x02H\x01\x12j\n" +
+	"\fFinishFactor\x12\".bulkhead.v1.FinishCeremonyRequest\x1a\x1b.bulkhead.v1.SignInResponse\"\x19\x9a\xdd\x18\x15\n" +
+	"\rSessionStepUp(\x020\x02H\x01\x12L\n" +
+	"\aSignOut\x12\x12.bulkhead.v1.Empty\x1a\x12.bulkhead.v1.Empty\"\x19\x9a\xdd\x18\x15\n" +
+	"\rSessionRevoke(\x020\x02H\x01\x12M\n" +
+	"\tGetCaller\x12\x12.bulkhead.v1.Empty\x1a\x13.bulkhead.v1.Caller\"\x17\x9a\xdd\x18\x13\n" +
+	"\vAccountRead(\x010\x02H\x01\x12T\n" +
 	"\tStartOIDC\x12\x1d.bulkhead.v1.StartOIDCRequest\x1a\x1e.bulkhead.v1.StartOIDCResponse\"\b\x9a\xdd\x18\x04(\x010\x01\x12Z\n" +
 	"\vStartDevice\x12\x1f.bulkhead.v1.StartDeviceRequest\x1a .bulkhead.v1.StartDeviceResponse\"\b\x9a\xdd\x18\x04(\x010\x01\x12W\n" +
 	"\n" +

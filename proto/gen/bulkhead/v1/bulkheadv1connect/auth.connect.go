@@ -106,7 +106,8 @@ type AuthServiceClient interface {
 	PollDevice(context.Context, *v1.PollDeviceRequest) (*v1.PollDeviceResponse, error)
 	// GetDevice shows the person which program asks.
 	GetDevice(context.Context, *v1.GetDeviceRequest) (*v1.Device, error)
-	// DecideDevice lets the program in as the caller, or refuses it. Needs two factors where the caller has them.
+	// DecideDevice lets the program in as the caller, or refuses it. Needs two factors where the caller has them, and a fresh
+	// one where the program asks for that.
 	DecideDevice(context.Context, *v1.DecideDeviceRequest) (*v1.Empty, error)
 }
 
@@ -416,7 +417,8 @@ type AuthServiceHandler interface {
 	PollDevice(context.Context, *v1.PollDeviceRequest) (*v1.PollDeviceResponse, error)
 	// GetDevice shows the person which program asks.
 	GetDevice(context.Context, *v1.GetDeviceRequest) (*v1.Device, error)
-	// DecideDevice lets the program in as the caller, or refuses it. Needs two factors where the caller has them.
+	// DecideDevice lets the program in as the caller, or refuses it. Needs two factors where the caller has them, and a fresh
+	// one where the program asks for that.
 	DecideDevice(context.Context, *v1.DecideDeviceRequest) (*v1.Empty, error)
 }
 
