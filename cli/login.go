@@ -176,11 +176,14 @@ func (a *App) loginPassword(ctx context.Context, h *caller, auth bulkheadv1conne
 		return a.verify(ctx, h, auth)
 	case bulkheadv1.Step_STEP_REGISTER:
 		fmt.Fprintln(a.Err, "A second factor has to be registered first.")
-		codes, err := a.secondFactor(ctx, h, h.url, res, enrolFlags{factorName: "authenticator app"})
-		for _, c := range codes {
+		made, err := a.secondFactor(ctx, h, h.url, res, enrolFlags{factorName: "authenticator app"})
+		for _, c := range made.GetRecoveryCodes() {
 			fmt.Fprintln(a.Err, "recovery code:", plain(c))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return stillNeeds(made.GetSession().GetNext(), h.url)
 	}
 	return nil
 }
@@ -195,7 +198,10 @@ func (a *App) verify(ctx context.Context, h *caller, auth bulkheadv1connect.Auth
 	if err != nil {
 		return remoteError(err)
 	}
-	return h.rotate(res.GetSecret())
+	if err := h.rotate(res.GetSecret()); err != nil {
+		return err
+	}
+	return stillNeeds(res.GetNext(), h.url)
 }
 
 func (a *App) loginStepUp(ctx context.Context) error {
