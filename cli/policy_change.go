@@ -138,7 +138,9 @@ func (a *App) applyPolicies(ctx context.Context, req *bulkheadv1.ApplyPoliciesRe
 	if req.GetBaseVersion() < 0 {
 		what = "put these policies into force in place of whatever is"
 	}
-	return a.changePolicies(ctx, files, what, yes, func() (*bulkheadv1.PolicySet, error) { return c.ApplyPolicies(ctx, req) })
+	return a.changePolicies(what, yes,
+		func() (*bulkheadv1.PolicyPreview, error) { return a.previewOf(ctx, files, 0) },
+		func() (*bulkheadv1.PolicySet, error) { return c.ApplyPolicies(ctx, req) })
 }
 
 func (a *App) rollbackCommand() *cobra.Command {
@@ -161,24 +163,29 @@ func (a *App) rollbackPolicies(ctx context.Context, version, note string, yes bo
 	if err != nil {
 		return err
 	}
-	set := &bulkheadv1.PolicySet{} // 0: no files at all
-	if n > 0 {
-		if set, err = c.GetPolicies(ctx, &bulkheadv1.GetPoliciesRequest{Tenant: a.remote.tenant, Version: n}); err != nil {
-			return remoteError(err)
+	// The API previews files, not versions, so the version's files are asked for first.
+	preview := func() (*bulkheadv1.PolicyPreview, error) {
+		if n == 0 {
+			return a.previewOf(ctx, nil, 0)
 		}
+		set, err := c.GetPolicies(ctx, &bulkheadv1.GetPoliciesRequest{Tenant: a.remote.tenant, Version: n})
+		if err != nil {
+			return nil, remoteError(err)
+		}
+		return a.previewOf(ctx, set.GetFiles(), 0)
 	}
 	req := &bulkheadv1.RollbackPoliciesRequest{Tenant: a.remote.tenant, Version: n, Note: note}
-	return a.changePolicies(ctx, set.GetFiles(), "put version "+version+" into force again", yes,
+	return a.changePolicies("put version "+version+" into force again", yes, preview,
 		func() (*bulkheadv1.PolicySet, error) { return c.RollbackPolicies(ctx, req) })
 }
 
-// changePolicies shows what files would change, asks, and makes the change. The preview goes to standard error, so that
-// standard output holds the answer alone.
-func (a *App) changePolicies(ctx context.Context, files []*bulkheadv1.PolicyFile, what string, yes bool, change func() (*bulkheadv1.PolicySet, error)) error {
+// changePolicies shows what a change would do, asks, and makes it. The preview goes to standard error, so that standard
+// output holds the answer alone.
+func (a *App) changePolicies(what string, yes bool, preview func() (*bulkheadv1.PolicyPreview, error), change func() (*bulkheadv1.PolicySet, error)) error {
 	if _, err := a.format("text", "json"); err != nil {
 		return err
 	}
-	p, err := a.previewOf(ctx, files, 0)
+	p, err := preview()
 	switch {
 	case err == nil:
 		a.toErr().preview(p)

@@ -30,6 +30,14 @@ func (d *durationFlag) Set(s string) error {
 	return err
 }
 
+// String implements pflag.Value. Help leaves a default of "0" out, and load sets a flag again to what this gives.
+func (d *durationFlag) String() string {
+	if d.Duration == 0 {
+		return "0"
+	}
+	return d.Duration.String()
+}
+
 // Type implements pflag.Value.
 func (d *durationFlag) Type() string { return "duration" }
 

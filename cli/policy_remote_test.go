@@ -21,6 +21,9 @@ permit (principal == Bulkhead::User::"bob", action == Bulkhead::Action::"AuditRe
 
 func (p *plane) GetPolicies(_ context.Context, req *bulkheadv1.GetPoliciesRequest) (*bulkheadv1.PolicySet, error) {
 	p.saw(req)
+	if req.GetVersion() == 1 {
+		return nil, fail(connect.CodePermissionDenied, model.CodeDenied, "no policy permits PolicyRead", "ask an owner")
+	}
 	if req.GetVersion() > 4 {
 		return nil, fail(connect.CodeNotFound, model.CodeNotFound, "there is no such version", "list the versions")
 	}
@@ -136,6 +139,8 @@ func TestVerbsOfPolicies(t *testing.T) {
 		{"policy diff " + good, ExitOK, "12 recorded decisions decided again: 0 would be refused now, 1 permitted"},
 		{"policy diff " + good + " -o json --since 2d", ExitOK, `"newly_permitted": "1"`},
 		{"policy diff " + good + " --since x", ExitError, "invalid"},
+		{"policy diff " + good + " --since 0d", ExitOK, "12 recorded decisions"},
+		{"policy diff --help", ExitOK, "(default 7d)\n"},
 		{"policy diff " + broken, ExitNo, "1 problems"},
 		{"policy diff " + lockout, ExitNo, "no administrator would be left"},
 		{"policy diff " + blind, ExitNo, "no policy permits PolicyPreview"},
@@ -151,6 +156,8 @@ func TestVerbsOfPolicies(t *testing.T) {
 		{"policy rollback 3", ExitError, "put version 3 into force again; add --yes"},
 		{"policy rollback 3 --yes --note back", ExitOK, "back"},
 		{"policy rollback 0 --yes", ExitOK, "6"},
+		{"policy rollback 1", ExitNo, "no policy permits PolicyRead"},
+		{"policy rollback 1 --yes -o json", ExitOK, `"preview": null`},
 		{"policy rollback 9 --yes", ExitError, "list the versions"},
 		{"policy rollback first", ExitError, "a version is a number"},
 		{"policy explain AuditRead Tenant::acme --user bob --fact mfa=true", ExitOK, "// acme/a/bob"},
