@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/bulkhead-security/bulkhead/identity/authz"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 	"github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1/bulkheadv1connect"
 )
@@ -19,6 +20,7 @@ who asked, and may do the action too. An approved request is good for exactly th
 		`  bulkhead access request ContainerExec Container::web --for 30m --reason "incident 42"
   bulkhead access list --filter 'state = "pending"'
   bulkhead access approve 0198… --note "with me on the phone"
+  bulkhead access deny 0198… --note "wait for the window at 22:00"
   bulkhead access revoke 0198…`,
 		a.requestAccessCommand(),
 		lister(verb("list", "List requests", 0, func(ctx context.Context, _ []string) error { return a.listAccess(ctx, f) }), &f, "user, state, action"),
@@ -64,6 +66,7 @@ func (a *App) requestAccessCommand() *cobra.Command {
 		return a.showAccess(r, err)
 	})
 	cmd.Flags().StringVar(&req.Reason, "reason", "", "`why`; whoever approves reads it")
+	cmd.ValidArgsFunction = completeRequest((*authz.Schema).Requestable)
 	cmd.Flags().Var(&long, "for", "how long after approval, from 1m to 8h (default 1h)")
 	// The error says only that the flag does not exist, which the tests would show.
 	_ = cmd.MarkFlagRequired("reason")

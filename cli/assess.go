@@ -55,7 +55,7 @@ Nothing is changed on the host. As root it sees everything; as another user it s
 	fl.BoolVar(&a.cfg.Collect.ImageContents, "image-contents", a.cfg.Collect.ImageContents, "look inside images")
 	fl.DurationVar(&a.cfg.Collect.Timeout, "timeout", a.cfg.Collect.Timeout, "time for the whole collection")
 	complete(cmd, "fail-on", "shall", "should")
-	// Replaces the completion of the global flag: this command writes more formats.
+	outputs(cmd, reportFormats()...)
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	a.localRemoteFlags(cmd)
 	cmd.AddCommand(a.diffCommand())
@@ -63,7 +63,7 @@ Nothing is changed on the host. As root it sees everything; as another user it s
 }
 
 func (a *App) assess(ctx context.Context, f assessFlags) error {
-	format, err := a.format("text", "json", "html", "oscal", "sarif")
+	format, err := a.format(reportFormats()...)
 	if err != nil {
 		return err
 	}

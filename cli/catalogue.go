@@ -27,11 +27,14 @@ func (a *App) catalogueCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.catalogueList(outDir) },
 	}
+	outputs(cmd, "text", "json", "oscal")
 	cmd.Flags().StringVar(&outDir, "out-dir", "", "with --output oscal: write catalog.json and component-definition.json to this `directory`")
 	cmd.AddCommand(&cobra.Command{
 		Use:   "show ID",
 		Short: "Explain one requirement, threat or part",
-		Args:  cobra.ExactArgs(1),
+		Example: `  bulkhead catalogue show 8.1.c
+  bulkhead catalogue show 8.6.2.a.2 --lang zh`,
+		Args: cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return catalogueIDs(), cobra.ShellCompDirectiveNoFileComp
 		},

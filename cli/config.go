@@ -13,8 +13,10 @@ func (a *App) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show or check the configuration",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  bulkhead config show > config.yaml
+  bulkhead config check config.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "show",
@@ -23,12 +25,14 @@ func (a *App) configCommand() *cobra.Command {
 configuration file, so it is also the way to start one:
 
   bulkhead config show > config.yaml`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.showConfig() },
+		Example: `  bulkhead config show -o json`,
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return a.showConfig() },
 	}, &cobra.Command{
-		Use:   "check FILE",
-		Short: "Check a configuration file",
-		Args:  cobra.ExactArgs(1),
+		Use:     "check FILE",
+		Short:   "Check a configuration file",
+		Example: `  bulkhead config check /etc/bulkhead/config.yaml`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if _, err := config.Load(args[0], nil); err != nil {
 				return err

@@ -26,6 +26,8 @@ func (a *App) drillCommand() *cobra.Command {
 		Long: `A drill is a harmless attack. It runs twice: with the control off, where it must succeed, and with the control on, where
 it must fail and be recorded. Only then is it proved. Drills attack what they make for themselves and throw away, never the
 installation, the engine or the network that are in use.`,
+		Example: `  bulkhead drill list
+  bulkhead drill run --all`,
 	}
 	cmd.AddCommand(a.drillListCommand(), a.drillRunCommand())
 	return cmd

@@ -101,11 +101,14 @@ func (a *App) enrol(ctx context.Context, text string, f enrolFlags) error {
 	if err := a.keepSignIn(h, c.URL, ca, res); err != nil {
 		return err
 	}
-	codes, err := a.secondFactor(ctx, h, c.URL, res, f)
+	made, err := a.secondFactor(ctx, h, c.URL, res, f)
 	if err != nil {
 		return err
 	}
-	return a.enrolled(ctx, format, auth, codes)
+	if err := a.enrolled(ctx, format, auth, made.GetRecoveryCodes()); err != nil {
+		return err
+	}
+	return stillNeeds(made.GetSession().GetNext(), c.URL)
 }
 
 // newAccount asks for what the enrolment leaves open.
@@ -131,26 +134,38 @@ func (a *App) newAccount(who *bulkheadv1.Enrolment, f enrolFlags) (name, passwor
 	if !ok {
 		return "", "", errors.New("there is no terminal to ask for the password on; name a file with --password-file")
 	}
+	password, err = a.newPassword(p, "Password, at least 15 characters")
+	return name, password, err
+}
+
+// newPassword asks until the same was typed twice.
+func (a *App) newPassword(p prompter, what string) (string, error) {
 	for {
-		if password, err = p.Secret("Password, at least 15 characters: "); err != nil {
-			return "", "", err
+		password, err := p.Secret(what + ": ")
+		if err != nil {
+			return "", err
 		}
 		again, err := p.Secret("The same again: ")
 		if err != nil {
-			return "", "", err
+			return "", err
 		}
 		if again == password && password != "" {
-			return name, password, nil
+			return password, nil
 		}
 		fmt.Fprintln(a.Err, "They differ, or are empty. Once more.")
 	}
 }
 
-// secondFactor registers an authenticator app and returns the recovery codes.
-func (a *App) secondFactor(ctx context.Context, h *caller, at string, res *bulkheadv1.SignInResponse, f enrolFlags) ([]string, error) {
+// secondFactor registers an authenticator app where a sign-in asks for one; nil where it does not.
+func (a *App) secondFactor(ctx context.Context, h *caller, at string, res *bulkheadv1.SignInResponse, f enrolFlags) (*bulkheadv1.RegisterResponse, error) {
 	if f.noFactor || res.GetNext() == bulkheadv1.Step_STEP_FACTOR {
 		return nil, nil
 	}
+	return a.registerTOTP(ctx, h, at, f.factorName)
+}
+
+// registerTOTP registers an authenticator app: it shows the secret and takes a code.
+func (a *App) registerTOTP(ctx context.Context, h *caller, at, name string) (*bulkheadv1.RegisterResponse, error) {
 	acc := bulkheadv1connect.NewAccountServiceClient(h, at)
 	begun, err := acc.BeginTOTP(ctx, &bulkheadv1.Empty{})
 	if err != nil {
@@ -162,9 +177,9 @@ func (a *App) secondFactor(ctx context.Context, h *caller, at string, res *bulkh
 		if err != nil {
 			return nil, err
 		}
-		done, err := acc.FinishTOTP(ctx, &bulkheadv1.FinishTOTPRequest{Id: begun.GetId(), Code: strings.ReplaceAll(code, " ", ""), Name: f.factorName})
+		done, err := acc.FinishTOTP(ctx, &bulkheadv1.FinishTOTPRequest{Id: begun.GetId(), Code: strings.ReplaceAll(code, " ", ""), Name: name})
 		if err == nil {
-			return done.GetRecoveryCodes(), h.rotate(done.GetSession().GetSecret())
+			return done, h.rotate(done.GetSession().GetSecret())
 		}
 		if _, person := a.prompter(); tries == 1 || !person {
 			return nil, remoteError(err)
@@ -197,13 +212,31 @@ func (a *App) enrolled(ctx context.Context, format string, auth bulkheadv1connec
 	if format == "json" {
 		return a.printProto(&bulkheadv1.RegisterResponse{RecoveryCodes: codes, Session: &bulkheadv1.SignInResponse{Next: bulkheadv1.Step_STEP_DONE, Caller: me}})
 	}
-	if len(codes) > 0 {
-		fmt.Fprintln(a.Out, "\nRecovery codes: each signs in once instead of the app. They are not shown again; keep them apart from this machine.")
-		for _, c := range codes {
-			fmt.Fprintln(a.Out, "  "+plain(c))
-		}
-		fmt.Fprintln(a.Out)
-	}
+	a.recoveryCodes(codes)
 	fmt.Fprintf(a.Out, "Signed in as %s of the tenant %s.\n", plain(me.GetName()), plain(me.GetTenant()))
+	return nil
+}
+
+// recoveryCodes shows recovery codes this once.
+func (a *App) recoveryCodes(codes []string) {
+	if len(codes) == 0 {
+		return
+	}
+	fmt.Fprintln(a.Out, "\nRecovery codes: each signs in once instead of the app. They are not shown again; keep them apart from this machine.")
+	for _, c := range codes {
+		fmt.Fprintln(a.Out, "  "+plain(c))
+	}
+	fmt.Fprintln(a.Out)
+}
+
+// stillNeeds says no where a code is not enough: a passkey can't be shown or registered in a terminal.
+func stillNeeds(next bulkheadv1.Step, at string) error {
+	switch next {
+	case bulkheadv1.Step_STEP_FACTOR:
+		return errNo{"the code is right, but a passkey is demanded here, so this session can do next to nothing\n  sign in with the passkey in a browser: `bulkhead login` without --password"}
+	case bulkheadv1.Step_STEP_REGISTER:
+		return errNo{"the code is right, but a passkey is demanded here and your account has none, so this session can do next to nothing\n  register one at " +
+			at + "/account in a browser, then `bulkhead login` without --password"}
+	}
 	return nil
 }

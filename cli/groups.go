@@ -20,6 +20,8 @@ func (a *App) groupsCommand() *cobra.Command {
 "bulkhead users update USER --group ID".`,
 		`  bulkhead groups create night-shift --role operator --host 5f0c… --tenant acme
   bulkhead groups list --tenant acme
+  bulkhead groups get night-shift --tenant acme
+  bulkhead groups update night-shift --host 5f0c… --host 77a1… --tenant acme
   bulkhead groups delete night-shift --tenant acme`,
 		lister(verb("list", "List groups", 0, func(ctx context.Context, _ []string) error { return a.listGroups(ctx, f) }), &f, "name"),
 		verb("get GROUP", "Show a group", 1, a.getGroup),

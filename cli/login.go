@@ -133,25 +133,28 @@ func (a *App) loginPassword(ctx context.Context, h *caller, auth bulkheadv1conne
 		return a.verify(ctx, h)
 	case bulkheadv1.Step_STEP_REGISTER:
 		fmt.Fprintln(a.Err, "A second factor has to be registered first.")
-		codes, err := a.secondFactor(ctx, h, h.url, res, enrolFlags{factorName: "authenticator app"})
-		for _, c := range codes {
+		made, err := a.secondFactor(ctx, h, h.url, res, enrolFlags{factorName: "authenticator app"})
+		for _, c := range made.GetRecoveryCodes() {
 			fmt.Fprintln(a.Err, "recovery code:", plain(c))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return stillNeeds(made.GetSession().GetNext(), h.url)
 	}
 	return nil
 }
 
 // verify asks for a second factor and shows it.
 func (a *App) verify(ctx context.Context, h *caller) error {
-	ok, err := h.show(ctx, a.asker(), "")
+	next, ok, err := h.show(ctx, a.asker(), "")
 	if err != nil {
 		return remoteError(err)
 	}
 	if !ok {
 		return errNo{"no second factor was shown"}
 	}
-	return nil
+	return stillNeeds(next, h.url)
 }
 
 func (a *App) loginStepUp(ctx context.Context) error {

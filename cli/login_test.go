@@ -202,6 +202,25 @@ func TestLoginWithPassword(t *testing.T) {
 	}
 }
 
+func TestLoginTellsThatAPasskeyIsStillDemanded(t *testing.T) {
+	for next, want := range map[bulkheadv1.Step]string{
+		bulkheadv1.Step_STEP_FACTOR: "a passkey is demanded here", bulkheadv1.Step_STEP_REGISTER: "/account in a browser",
+	} {
+		p := newPlane(t)
+		p.next = next
+		s := newShell(t)
+		s.ask = &script{"alice", "correct horse battery", "123456"}
+		code, out, errs := s.run(t, "login", "--password", "--server", p.server.URL, "--ca-fingerprint", p.fingerprint())
+		if code != ExitNo || !strings.Contains(errs, want) || strings.Contains(out, "alice") {
+			t.Errorf("%v: exit %d: %s%s", next, code, out, errs)
+		}
+		s.ask = &script{"123456"}
+		if code, _, errs := s.run(t, "login", "--step-up"); code != ExitNo || !strings.Contains(errs, want) {
+			t.Errorf("step-up, %v: exit %d: %s", next, code, errs)
+		}
+	}
+}
+
 func TestLoginRefusals(t *testing.T) {
 	p := newPlane(t)
 	s := newShell(t)

@@ -14,9 +14,8 @@ func (a *App) manCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "man",
 		Short: "Write the man pages",
-		Long: `Writes a man page for every command into a directory.
-
-  bulkhead man --dir /usr/local/share/man/man1
+		Long:  "Writes a man page for every command into a directory.",
+		Example: `  bulkhead man --dir /usr/local/share/man/man1
   man bulkhead-assess`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -89,6 +89,44 @@ func ignoreMissing(err error) error {
 	return err
 }
 
+// working shows on a terminal, after a second, that the server works on something and for how long; elsewhere it shows nothing.
+// It is quiet while a person is asked something. stop clears the line.
+func (a *App) working(what string, asking func() bool) (stop func()) {
+	f, ok := isTerminal(a.Err)
+	if !ok {
+		return func() {}
+	}
+	return tick(f, what, time.Second, asking)
+}
+
+func tick(w io.Writer, what string, every time.Duration, quiet func() bool) (stop func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(every)
+		defer t.Stop()
+		shown := false
+		for start := time.Now(); ; {
+			select {
+			case <-over:
+				if shown {
+					fmt.Fprint(w, "\r\x1b[K")
+				}
+				return
+			case <-t.C:
+				if !quiet() {
+					shown = true
+					fmt.Fprintf(w, "\r\x1b[K%s (%d s)", what, int(time.Since(start).Seconds()))
+				}
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
+}
+
 // progress shows on a terminal, after a second, what is being read; elsewhere it shows nothing. stop clears the line.
 func (a *App) progress() (show Progress, stop func()) {
 	f, ok := isTerminal(a.Err)

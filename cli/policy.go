@@ -18,14 +18,9 @@ import (
 
 func (a *App) policyCommand() *cobra.Command {
 	var f listFlags
-	var yes bool
-	var note string
 	var since durationFlag
-	rollback := yesFlag(verb("rollback VERSION", "Put an earlier version into force again, as a new one; 0 means none", 1,
-		func(ctx context.Context, args []string) error { return a.rollbackPolicies(ctx, args[0], note, yes) }), &yes)
-	rollback.Flags().StringVar(&note, "note", "", "`why`")
-	diff := verb("diff DIR", "Show what a draft would change: text, tests, and its effect on recorded decisions", 1,
-		func(ctx context.Context, args []string) error { return a.diffPolicies(ctx, args[0], since) })
+	diff := takesDirectory(verb("diff DIR", "Show what a draft would change: text, tests, and its effect on recorded decisions", 1,
+		func(ctx context.Context, args []string) error { return a.diffPolicies(ctx, args[0], since.Duration) }))
 	diff.Flags().Var(&since, "since", "how far back recorded decisions are decided again, at most 31d (default 7d)")
 	cmd := a.group("policy", "Policies: who may do what, as Cedar files",
 		`Reads, tests and changes the Cedar policies of a tenant, and says why something was allowed or refused. A draft is a
@@ -34,15 +29,18 @@ directory with NAME.cedar files and their example requests in NAME.test.yaml. va
   bulkhead policy validate policies && bulkhead policy test policies
   bulkhead policy diff policies --tenant acme
   bulkhead policy apply policies --tenant acme --note "night shift"
-  bulkhead policy rollback 3 --tenant acme
+  bulkhead policy versions --tenant acme --filter 'author = "alice"'
+  bulkhead policy rollback 3 --tenant acme --note "too wide"
   bulkhead policy explain ContainerExec Container::web --user bob --attr owner=0198…
+  bulkhead policy explain --record bulkhead/one/4711
   bulkhead policy who-can UserUpdate User::0198…
-  bulkhead policy what-can --user bob`,
+  bulkhead policy what-can --user bob
+  bulkhead policy schema`,
 		a.getPoliciesCommand(), a.applyPoliciesCommand(), diff,
-		verb("validate DIR", "Check files against the schema; works without a server", 1, a.validatePolicies),
-		verb("test DIR", "Run the example requests of a directory; works without a server", 1, a.testPolicies),
+		takesDirectory(verb("validate DIR", "Check files against the schema; works without a server", 1, a.validatePolicies)),
+		takesDirectory(verb("test DIR", "Run the example requests of a directory; works without a server", 1, a.testPolicies)),
 		lister(verb("versions", "List the versions, newest first", 0, func(ctx context.Context, _ []string) error { return a.policyVersions(ctx, f) }), &f, "version, author"),
-		rollback, a.explainCommand(), a.whoCanCommand(), a.whatCanCommand(),
+		a.rollbackCommand(), a.explainCommand(), a.whoCanCommand(), a.whatCanCommand(),
 		verb("schema", "Print the Cedar schema of every door; works without a server", 0, a.policySchema),
 	)
 	a.tenantFlag(cmd)

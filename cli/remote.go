@@ -24,6 +24,12 @@ type remote struct {
 	URL  string
 }
 
+// asking says whether a person is being asked for a second factor just now.
+func (r *remote) asking() bool {
+	c, ok := r.HTTP.(*caller)
+	return ok && c.busy()
+}
+
 // remoteState is what the verbs of the control plane share.
 type remoteState struct {
 	tenant string
@@ -35,10 +41,10 @@ type remoteState struct {
 // remoteCommands are the verbs of the control plane.
 func (a *App) remoteCommands() []*cobra.Command {
 	return []*cobra.Command{
-		a.enrolCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(),
+		a.enrolCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.accountCommand(), a.infoCommand(),
 		a.tenantsCommand(), a.usersCommand(), a.groupsCommand(), a.tokensCommand(),
 		a.policyCommand(), a.accessCommand(),
-		a.statusCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),
+		a.statusCommand(), a.assessmentsCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),
 	}
 }
 

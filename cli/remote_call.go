@@ -127,34 +127,36 @@ func (c *caller) stepUp(ctx context.Context, need model.Code) (bool, error) {
 	if need == model.CodeStepUpRequired {
 		why = "This needs your second factor again. "
 	}
-	return c.show(ctx, c.ask, why)
+	_, ok, err := c.show(ctx, c.ask, why)
+	return ok, err
 }
 
-// show asks for a code and shows it; without one a browser is asked, where passkeys are.
-func (c *caller) show(ctx context.Context, ask prompter, why string) (bool, error) {
-	prompt := why + "Code of your authenticator app, or a recovery code: "
+// show asks for a code and shows it; without one a browser is asked, where passkeys are. It gives what the sign-in still needs.
+func (c *caller) show(ctx context.Context, ask prompter, why string) (bulkheadv1.Step, bool, error) {
+	done := bulkheadv1.Step_STEP_UNSPECIFIED
+	prompt := why + "Code of your authenticator app, or a recovery code"
 	if c.browse != nil {
-		prompt = why + "Code of your authenticator app, or a recovery code (empty: use a passkey in a browser): "
+		prompt += " (empty: use a passkey in a browser)"
 	}
-	code, err := ask.Line(prompt)
-	if err != nil {
-		return false, err
-	}
-	if code == "" && c.browse != nil {
+	code, err := ask.Line(prompt + ": ")
+	switch {
+	case err != nil:
+		return done, false, err
+	case code == "" && c.browse == nil:
+		return done, false, nil
+	case code == "":
 		res, err := c.browse().decide(ctx, true)
 		if err != nil {
-			return false, err
+			return done, false, err
 		}
-		return true, c.rotate(res.GetSecret())
+		return done, true, c.rotate(res.GetSecret())
 	}
-	if code == "" {
-		return false, nil
-	}
-	res, err := bulkheadv1connect.NewAuthServiceClient(c, c.url).VerifyCode(ctx, &bulkheadv1.VerifyCodeRequest{Code: strings.ReplaceAll(code, " ", "")})
+	res, err := bulkheadv1connect.NewAuthServiceClient(c, c.url).VerifyCode(ctx,
+		&bulkheadv1.VerifyCodeRequest{Code: strings.ReplaceAll(code, " ", "")})
 	if err != nil {
-		return false, err
+		return done, false, err
 	}
-	return true, c.rotate(res.GetSecret())
+	return res.GetNext(), true, c.rotate(res.GetSecret())
 }
 
 // rotate takes a new session secret into use and keeps it.

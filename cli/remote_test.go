@@ -43,6 +43,9 @@ type plane struct {
 	bulkheadv1connect.UnimplementedAssessmentServiceHandler
 	bulkheadv1connect.UnimplementedJobServiceHandler
 	bulkheadv1connect.UnimplementedWatchServiceHandler
+	bulkheadv1connect.UnimplementedPolicyServiceHandler
+	bulkheadv1connect.UnimplementedAccessServiceHandler
+	bulkheadv1connect.UnimplementedSystemServiceHandler
 
 	server *httptest.Server
 	ca     string // PEM
@@ -50,6 +53,7 @@ type plane struct {
 	mu      sync.Mutex
 	valid   string // the session that is good
 	fresh   bool   // a factor was shown
+	next    bulkheadv1.Step
 	polls   int
 	deleted []string
 	seen    []any // requests
@@ -58,7 +62,7 @@ type plane struct {
 
 func newPlane(t *testing.T) *plane {
 	t.Helper()
-	p := &plane{valid: "bhs_first"}
+	p := &plane{valid: "bhs_first", next: bulkheadv1.Step_STEP_DONE}
 	mux := http.NewServeMux()
 	for path, h := range p.handlers() {
 		mux.Handle(path, p.watchHeaders(h))
@@ -85,6 +89,9 @@ func (p *plane) handlers() map[string]http.Handler {
 	add(bulkheadv1connect.NewAssessmentServiceHandler(p))
 	add(bulkheadv1connect.NewJobServiceHandler(p))
 	add(bulkheadv1connect.NewWatchServiceHandler(p))
+	add(bulkheadv1connect.NewPolicyServiceHandler(p))
+	add(bulkheadv1connect.NewAccessServiceHandler(p))
+	add(bulkheadv1connect.NewSystemServiceHandler(p))
 	return m
 }
 
@@ -118,7 +125,7 @@ func (p *plane) VerifyCode(_ context.Context, req *bulkheadv1.VerifyCodeRequest)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.valid, p.fresh = "bhs_second", true
-	return &bulkheadv1.SignInResponse{Next: bulkheadv1.Step_STEP_DONE, Secret: p.valid}, nil
+	return &bulkheadv1.SignInResponse{Next: p.next, Secret: p.valid}, nil
 }
 
 func (p *plane) DeleteTenant(_ context.Context, req *bulkheadv1.Id) (*bulkheadv1.Empty, error) {

@@ -21,8 +21,24 @@ func (a *App) group(use, short, long, example string, subs ...*cobra.Command) *c
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	a.remoteFlags(cmd)
+	for _, sub := range subs {
+		if sub.Example == "" {
+			sub.Example = linesWith(example, "bulkhead "+use+" "+sub.Name())
+		}
+	}
 	cmd.AddCommand(subs...)
 	return cmd
+}
+
+// linesWith are the lines of a group's example that show one of its verbs.
+func linesWith(example, verb string) string {
+	var lines []string
+	for line := range strings.Lines(example) {
+		if line = strings.TrimRight(line, "\n"); strings.Contains(line+" ", verb+" ") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // verb is a command with a number of arguments.
@@ -53,6 +69,7 @@ func (a *App) tenantsCommand() *cobra.Command {
 		`Lists, makes, changes and deletes tenants. Needs the role administrator; owners see their own.`,
 		`  bulkhead tenants create acme --name "Acme GmbH" --label region=eu
   bulkhead tenants list -o json
+  bulkhead tenants get acme
   bulkhead tenants update acme --name "Acme SE"
   bulkhead tenants delete acme`,
 		lister(verb("list", "List tenants", 0, func(ctx context.Context, _ []string) error { return a.listTenants(ctx, f) }), &f, "name"),

@@ -42,7 +42,8 @@ func (a *App) createTokenCommand() *cobra.Command {
 	f.StringSliceVar(&req.Scopes, "scope", nil, "`action` or group of actions; at least one")
 	f.Int32Var(&req.Days, "days", 30, "`days` until it ends, at most 366")
 	f.StringVar(&out, "out", "", "write the secret to `file`, for you alone, instead of showing it")
-	// The error says only that the flag does not exist, which the tests would show.
+	// The errors say only that the flag does not exist, which the tests would show.
+	_ = cmd.RegisterFlagCompletionFunc("scope", completeScope)
 	_ = cmd.MarkFlagRequired("scope")
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 	"github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1/bulkheadv1connect"
 )
@@ -18,12 +19,19 @@ func (a *App) usersCommand() *cobra.Command {
 	cmd := a.group("users", "Accounts of people: roles, groups, invitations, sessions",
 		`Lists, makes, changes, invites and deletes accounts. USER is an account's id, or its name in --tenant.
 
-Roles: administrator, auditor, operator, owner, developer. What changes takes effect at once, also on open sessions.`,
+Roles: administrator (in the tenant "system" only), auditor, operator, owner, developer, and node: an account whose API token
+publishes a host's assessments ("bulkhead assess --publish --token-file"), and nothing else. What changes takes effect at once,
+also on open sessions.`,
 		`  bulkhead users create alice --tenant acme --role owner     # prints the enrolment link
   bulkhead users list --tenant acme --filter 'disabled = true'
+  bulkhead users create web-1 --tenant acme --role node
+  bulkhead users get alice --tenant acme -o json
   bulkhead users update alice --role operator --host 5f0c… --tenant acme
   bulkhead users update alice --disabled --tenant acme
-  bulkhead users revoke-sessions alice --tenant acme`,
+  bulkhead users invite alice --tenant acme
+  bulkhead users sessions alice --tenant acme
+  bulkhead users revoke-sessions alice --tenant acme
+  bulkhead users delete alice --tenant acme`,
 		lister(verb("list", "List accounts", 0, func(ctx context.Context, _ []string) error { return a.listUsers(ctx, f) }), &f, "name, email, role, disabled"),
 		verb("get USER", "Show an account", 1, a.getUser),
 		a.createUserCommand(), a.updateUserCommand(),
@@ -94,7 +102,7 @@ func userFlags(cmd *cobra.Command, u *bulkheadv1.User) {
 func roleFlags(cmd *cobra.Command, roles, hosts *[]string) {
 	cmd.Flags().StringSliceVar(roles, "role", nil, "`role`; can be given more than once")
 	cmd.Flags().StringSliceVar(hosts, "host", nil, "`id` of a host for operators; can be given more than once")
-	complete(cmd, "role", "administrator", "auditor", "operator", "owner", "developer")
+	complete(cmd, "role", model.RoleAdministrator, model.RoleAuditor, model.RoleOperator, model.RoleOwner, model.RoleDeveloper, model.RoleNode)
 }
 
 func (a *App) inviteCommand() *cobra.Command {
@@ -213,18 +221,7 @@ func (a *App) userSessions(ctx context.Context, args []string) error {
 		return err
 	}
 	res, err := c.ListUserSessions(ctx, &bulkheadv1.Id{Id: id})
-	if err != nil {
-		return remoteError(err)
-	}
-	return a.answer(res, func() {
-		rows := make([][]string, 0, len(res.GetSessions()))
-		for _, s := range res.GetSessions() {
-			rows = append(rows, []string{
-				when(s.GetCreated()), when(s.GetLastSeen()), when(s.GetExpires()), strings.Join(s.GetAmr(), ","), s.GetAddress(), s.GetUserAgent(), yesNo(s.GetCurrent()),
-			})
-		}
-		a.table("no sessions", []string{"SINCE", "SEEN", "UNTIL", "BY", "ADDRESS", "WITH", "THIS ONE"}, rows)
-	})
+	return a.showSessions(res, err)
 }
 
 func (a *App) revokeUserSessions(ctx context.Context, args []string) error {

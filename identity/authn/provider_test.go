@@ -29,17 +29,17 @@ type issuer struct {
 	storage *storage.Storage
 	caFile  string
 
-	mu      sync.Mutex
-	groups  []string
-	amr     []string
-	acr     string
+	mu     sync.Mutex
+	groups []string
+	amr    []string
+	acr    string
 	// authTime is when the person is said to have signed in; zero means just now.
 	authTime time.Time
-	sendIss bool                 // RFC 9207
-	mangle  func(map[string]any) // the token endpoint's answer
-	tokens  []string             // ID tokens that were given
-	meta    func(map[string]any) // the discovery document
-	clients map[string]*storage.Client
+	sendIss  bool                 // RFC 9207
+	mangle   func(map[string]any) // the token endpoint's answer
+	tokens   []string             // ID tokens that were given
+	meta     func(map[string]any) // the discovery document
+	clients  map[string]*storage.Client
 }
 
 func newIssuer(t *testing.T) *issuer { return newIssuerLike(t, nil) }

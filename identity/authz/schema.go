@@ -118,6 +118,11 @@ func (s *Schema) Actions() []string {
 	return names
 }
 
+// Scopes are what a token can be narrowed to: "*", and the names of all actions and groups of actions, sorted.
+func (s *Schema) Scopes() []string {
+	return append([]string{scopeAll}, slices.Sorted(maps.Keys(s.actions))...)
+}
+
 // ActionsOn are the names of the actions that can be done to a type of resource, sorted.
 func (s *Schema) ActionsOn(typ string) []string {
 	return slices.DeleteFunc(s.Actions(), func(a string) bool { return !slices.Contains(s.actions[a].resources, s.types[typ]) })
