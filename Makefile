@@ -37,7 +37,7 @@ test-fast: ## what needs neither root nor engine
 	$(GO) test ./...
 
 .PHONY: soak
-soak: setup build ## the long tests: minutes of fuzzing for each parser
+soak: setup build ## the long tests: a hundred kills under load, minutes of fuzzing for each parser (needs root)
 	@scripts/soak
 
 .PHONY: lint

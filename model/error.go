@@ -1,6 +1,9 @@
 package model
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Code is a stable name of what went wrong, for machines. docs/errors.md lists them.
 type Code string
@@ -34,7 +37,9 @@ type Error struct {
 	Field    string   // of the request
 	Record   string   // "ORIGIN/INDEX" in the audit log
 	Policies []string // that refused
-	Err      error
+	// Wait is how long to wait before trying again, where that is known.
+	Wait time.Duration
+	Err  error
 }
 
 // Error implements error.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/google/uuid"
@@ -101,7 +103,7 @@ func failure(e *model.Error) *connect.Error {
 		out.Meta().Set(recordHeader, e.Record)
 	}
 	if e.Code == model.CodeTooMany {
-		out.Meta().Set("Retry-After", "1")
+		out.Meta().Set("Retry-After", strconv.Itoa(max(1, int(e.Wait/time.Second))))
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package authn
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -44,8 +43,10 @@ func (s *Service) attempt(ctx context.Context, key string) error {
 }
 
 func tooMany(left time.Duration) error {
-	return fail(model.CodeTooMany, "there were several failures, so the next try has to wait",
-		fmt.Sprintf("try again in %s", left.Round(time.Second)+time.Second), nil)
+	left = left.Round(time.Second) + time.Second
+	return &model.Error{
+		Code: model.CodeTooMany, Message: "there were several failures, so the next try has to wait", Remedy: "try again in " + left.String(), Wait: left,
+	}
 }
 
 // wait grows from one second, doubling with every failure.

@@ -124,7 +124,7 @@ func TestManyContainers(t *testing.T) {
 	}
 	f["/containers/json?all=1"], _ = json.Marshal(many)
 	e := New(connect(t, f), Options{Root: hostRoot(t, nil), Secrets: secret.New([]byte("k"))})
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	start := time.Now()
 	part, gaps := e.Containers(ctx)
