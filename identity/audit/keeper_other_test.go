@@ -51,7 +51,7 @@ func newPair(t *testing.T) *pair {
 		p.grow(t, 100)
 		p.other(t)
 	}
-	if got := problems(p.store, origin); got != "" {
+	if got := problems(p.store); got != "" {
 		t.Fatal(got)
 	}
 	return p
@@ -138,7 +138,7 @@ func TestOtherLogThatWentBack(t *testing.T) {
 			c.tamper(t, p)
 			p.silence()
 			p.other(t)
-			got := problems(p.store, origin)
+			got := problems(p.store)
 			if c.want == "" {
 				if got != "" || p.newest(t).Size <= before.Size {
 					t.Errorf("found %q and keeps %d entries", got, p.newest(t).Size)
@@ -158,7 +158,7 @@ func TestOtherLogThatWentBack(t *testing.T) {
 			size := p.mine.Size()
 			p.silence()
 			p.other(t)
-			if again := problems(p.store, origin); again != got {
+			if again := problems(p.store); again != got {
 				t.Errorf("after it was taken out of the store: %q, not %q", again, got)
 			}
 			r, err := p.mine.ReadAt(t.Context(), size-1)
@@ -185,7 +185,7 @@ func TestOwnerComparesWithWhatOthersKeep(t *testing.T) {
 	}
 	p.rewrite(t, p.entries(t)[:150], true)
 	p.grow(t, 400)
-	if got := problems(p.store, origin); !strings.Contains(got, "forked: bulkhead/me keeps a signed checkpoint over 300 entries") {
+	if got := problems(p.store); !strings.Contains(got, "forked: bulkhead/me keeps a signed checkpoint over 300 entries") {
 		t.Errorf("the owner found %q", got)
 	}
 }
@@ -198,7 +198,7 @@ func TestOwnerThatProvesNothing(t *testing.T) {
 	p.silence()
 	_ = p.store.state(origin, func(l *model.LogState) { l.Proofs = nil })
 	p.other(t)
-	if got := problems(p.store, origin); got != "" {
+	if got := problems(p.store); got != "" {
 		t.Errorf("the owner may not have had its turn yet: %s", got)
 	}
 	if p.newest(t).Size != 300 {
@@ -206,7 +206,7 @@ func TestOwnerThatProvesNothing(t *testing.T) {
 	}
 	p.clock = p.clock.Add(time.Hour)
 	p.other(t)
-	if got := problems(p.store, origin); !strings.Contains(got, "no proof of consistency between 300 and 550") {
+	if got := problems(p.store); !strings.Contains(got, "no proof of consistency between 300 and 550") {
 		t.Error(got)
 	}
 	if p.newest(t).Size != 300 {
@@ -225,14 +225,14 @@ func TestStoreThatWentBack(t *testing.T) {
 	p.grow(t, 50)
 	p.clock = p.clock.Add(time.Hour)
 	p.other(t)
-	if got := problems(p.store, origin); got != "" || p.newest(t).Size != 400 {
+	if got := problems(p.store); got != "" || p.newest(t).Size != 400 {
 		t.Errorf("%q, %d entries are kept", got, p.newest(t).Size)
 	}
 	_ = p.store.state(origin, func(l *model.LogState) { l.Checkpoint = model.Checkpoint{} })
 	p.other(t)
 	p.clock = p.clock.Add(time.Hour)
 	p.other(t)
-	if got := problems(p.store, origin); !strings.Contains(got, "truncated: the store has no signed checkpoint") {
+	if got := problems(p.store); !strings.Contains(got, "truncated: the store has no signed checkpoint") {
 		t.Error(got)
 	}
 }
@@ -310,7 +310,7 @@ func TestVerifyWhenDue(t *testing.T) {
 	now = now.Add(25 * time.Hour)
 	flipEntry(t, m.dir)
 	due(true, "a day later")
-	if got := problems(store, origin); !strings.Contains(got, "entry changed: entry 0") {
+	if got := problems(store); !strings.Contains(got, "entry changed: entry 0") {
 		t.Errorf("found %q", got)
 	}
 }

@@ -25,11 +25,8 @@ type memory struct {
 	fail    int // so many calls
 }
 
-func newMemory(states ...model.LogState) *memory {
+func newMemory() *memory {
 	m := &memory{logs: map[string]model.LogState{}, kept: map[string][]model.Checkpoint{}}
-	for _, s := range states {
-		m.logs[s.Origin] = s
-	}
 	return m
 }
 
@@ -130,7 +127,7 @@ func keep(t *testing.T, l *Log, k keys, m *memory, file string) *Keeper {
 	return keeper
 }
 
-func problems(m *memory, origin string) string {
+func problems(m *memory) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return strings.Join(m.logs[origin].Problems, "; ")
@@ -170,7 +167,7 @@ func TestOwnLogThatWentBack(t *testing.T) {
 			store := newMemory()
 			size := l.Size()
 			keeper := keep(t, l, m.keys, store, file)
-			if got := problems(store, origin); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			if got := problems(store); !strings.Contains(got, c.want) || c.want == "" && got != "" {
 				t.Errorf("found %q, not %q", got, c.want)
 			}
 			if _, err := keeper.VerifyLogs(t.Context()); err != nil {

@@ -213,7 +213,7 @@ func (v *verification) walk(ctx context.Context) error {
 
 func (v *verification) bundle(first uint64, entries [][]byte) error {
 	for i, e := range entries {
-		if _, err := Decode(e); err != nil && len(v.report.Notes) < maxProblems {
+		if err := checkEvent(e); err != nil && len(v.report.Notes) < maxProblems {
 			v.report.Notes = append(v.report.Notes, fmt.Sprintf("entry %d is no event of this product: %v", first+uint64(i), err))
 		}
 		hash := rfc6962.DefaultHasher.HashLeaf(e)
