@@ -26,8 +26,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	m := &memory{logs: map[string]model.LogState{}, kept: map[string][]model.Checkpoint{}}
-	return m
+	return &memory{logs: map[string]model.LogState{}, kept: map[string][]model.Checkpoint{}}
 }
 
 func (m *memory) Logs(context.Context) ([]model.LogState, error) {

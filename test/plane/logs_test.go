@@ -4,6 +4,7 @@ package plane
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"io"
 
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
