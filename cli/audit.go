@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gowebpki/jcs"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -32,7 +33,7 @@ public key alone. Exit code 2 says that a log is not what was signed.`,
 		`  bulkhead audit search --filter 'outcome = "refused"' --since 24h
   bulkhead audit export --since 2026-01-01 > records.jsonl
   bulkhead audit verify
-  bulkhead audit verify --dir copy/ --key 'bulkhead/one+3c1f…' --checkpoints kept.jsonl
+  bulkhead audit verify --dir copy/ --key 'bulkhead/one+3c1f…' --checkpoints kept
   bulkhead audit logs
   bulkhead audit break-glass --reason 'the disk is full, ticket 42' --minutes 10`,
 		a.auditSearchCommand(), a.auditExportCommand(), a.auditVerifyCommand(),
@@ -129,7 +130,7 @@ func (a *App) auditSearchCommand() *cobra.Command {
 
 func (a *App) auditExportCommand() *cobra.Command {
 	var f auditFlags
-	cmd := verb("export", "Write records as lines of JSON, oldest first: OCSF events as they stand in the log", 0, func(ctx context.Context, _ []string) error {
+	cmd := verb("export", "Write records as lines of JSON, oldest first: the entries as they stand in the log", 0, func(ctx context.Context, _ []string) error {
 		return a.auditExport(ctx, f)
 	})
 	timeFlags(cmd, &f)
@@ -154,7 +155,7 @@ func (a *App) auditExport(ctx context.Context, f auditFlags) error {
 	}
 	defer func() { _ = stream.Close() }() // it was read to its end, or ctx is over
 	for stream.Receive() {
-		b, err := protojson.Marshal(stream.Msg().GetEvent())
+		b, err := entryOf(stream.Msg())
 		if err != nil {
 			return fmt.Errorf("write record %s: %w", stream.Msg().GetId(), err)
 		}
@@ -163,6 +164,15 @@ func (a *App) auditExport(ctx context.Context, f auditFlags) error {
 		}
 	}
 	return remoteError(stream.Err())
+}
+
+// entryOf gives the very bytes of the entry in the log: they are canonical (RFC 8785), so they come out of what the event says.
+func entryOf(r *bulkheadv1.Record) ([]byte, error) {
+	b, err := protojson.Marshal(r.GetEvent())
+	if err != nil {
+		return nil, err
+	}
+	return jcs.Transform(b)
 }
 
 func (a *App) auditVerifyCommand() *cobra.Command {
@@ -180,10 +190,12 @@ func (a *App) auditVerifyCommand() *cobra.Command {
 			return a.showLogs(res, err)
 		})
 	cmd.Long = `With --dir, verifies a copy of a log's directory: the signature of its checkpoint, every entry against the signed root, the
-tiles, and the checkpoints in --checkpoints (a replica's kept.jsonl, or one checkpoint per line). It needs no server and no
-secret. Without --dir the server verifies its own log and compares all logs with the checkpoints that were kept of them.`
+tiles, and the checkpoints in --checkpoints (a replica's DATA_DIR/checkpoints/kept, or one checkpoint per line). It needs no server and no
+secret. Without --dir the server verifies its own log and compares all logs with the checkpoints that were kept of them; a log that is
+too big for the time of a request is verified on, and ` + "`bulkhead audit logs`" + ` shows when that was done. To have every replica verify
+its log: ` + "`bulkhead jobs run audit_verify`" + `.`
 	cmd.Example = `  bulkhead audit verify
-  bulkhead audit verify --dir copy/ --key 'bulkhead/one+3c1f…' --checkpoints kept.jsonl`
+  bulkhead audit verify --dir copy/ --key 'bulkhead/one+3c1f…' --checkpoints kept`
 	cmd.Flags().StringVar(&dir, "dir", "", "`directory` with the copy")
 	cmd.Flags().StringVar(&key, "key", "", "the log's public `key`, as `bulkhead audit logs` shows it, or a file with it")
 	cmd.Flags().StringVar(&checkpoints, "checkpoints", "", "`file` with checkpoints that others kept")
@@ -289,7 +301,7 @@ func (a *App) breakGlassCommand() *cobra.Command {
 		})
 	})
 	cmd.Long = `Lets changes through for a time although their records can't be written to the log, most often because a disk is full. The
-records go to a spool beside the log and are appended as soon as it can be written. Who opened it, and why, is recorded.
+records go to a spool with room set aside and are appended as soon as it can be written. Who opened it, and why, is recorded.
 --minutes 0 closes it.`
 	cmd.Example = `  bulkhead audit break-glass --reason 'the disk is full, ticket 42' --minutes 10`
 	cmd.Flags().StringVar(&req.Reason, "reason", "", "`why`, at least 10 characters")

@@ -84,6 +84,40 @@ func TestAuditVerifyWorksOnACopyAlone(t *testing.T) {
 	}
 }
 
+// TestExportIsWhatTheLogHas compares lines with entries, byte for byte, after their way through the API.
+func TestExportIsWhatTheLogHas(t *testing.T) {
+	secret, _, err := note.GenerateKey(rand.Reader, "bulkhead/one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := audit.Open(t.Context(), audit.Options{Dir: filepath.Join(t.TempDir(), "audit"), Origin: "bulkhead/one", Signer: signer, Batch: 256, BatchAge: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close(context.Background())
+	for _, reason := range []string{"", "<b>&\"\\\u2028", "größer \U0001F512 \x00\x1f\x7f", "1e21"} {
+		r := model.Record{
+			Action: "TenantUpdate", ActorName: reason, Reason: reason, Outcome: model.OutcomeAllowed,
+			Request: &model.Request{Facts: map[string]any{"n": int64(1) << 60, "m": int64(1 << 52), "t": time.Unix(1, 5)}},
+		}
+		at, err := l.Append(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var event structpb.Struct
+		if err := event.UnmarshalJSON(at.Event); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := entryOf(&bulkheadv1.Record{Event: &event}); err != nil || string(b) != string(at.Event) {
+			t.Errorf("%v\n%s\n%s", err, b, at.Event)
+		}
+	}
+}
+
 // auditPlane is a control plane that has one record and one bad log.
 type auditPlane struct {
 	bulkheadv1connect.UnimplementedAuditServiceHandler

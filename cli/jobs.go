@@ -12,7 +12,7 @@ import (
 
 func (a *App) jobsCommand() *cobra.Command {
 	var f listFlags
-	return a.group("jobs", "Work of the control plane in the background: retention, expiry, reports",
+	return a.group("jobs", "Work of the control plane in the background: retention, expiry, reports, verification",
 		`Lists jobs, starts one of a kind now, or cancels one. Kinds: retention, expiry, report, audit_verify.`,
 		`  bulkhead jobs list --filter 'state = "retryable"'
   bulkhead jobs run retention

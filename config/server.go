@@ -70,10 +70,12 @@ type SignIn struct {
 	Blocklist string `yaml:"blocklist" env:"BLOCKLIST"`
 }
 
-// Audit says how the log is batched.
+// Audit says how the log is batched, and where records wait while it can't be written.
 type Audit struct {
 	Batch    int           `yaml:"batch" env:"BATCH"`         // entries at most
 	BatchAge time.Duration `yaml:"batch_age" env:"BATCH_AGE"` // how long the first of a batch waits at most
+	// SpoolDir is best on another file system than DataDir. Empty means spool in DataDir.
+	SpoolDir string `yaml:"spool_dir" env:"SPOOL_DIR"`
 }
 
 // Retention says how long each kind is kept. The audit log itself is kept for ever; its index is not.

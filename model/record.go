@@ -61,13 +61,21 @@ type Checkpoint struct {
 	Time   time.Time `json:"time"`
 }
 
+// Consistency is a proof (RFC 6962) that the first entries of a log are the ones that were there at another size.
+type Consistency struct {
+	From uint64   `json:"from"`
+	Path [][]byte `json:"path"`
+}
+
 // LogState is a log with what was found wrong with it.
 type LogState struct {
 	Origin     string     `json:"origin"`
 	PublicKey  string     `json:"public_key"` // verifier key of signed notes
 	Checkpoint Checkpoint `json:"checkpoint"`
-	Problems   []string   `json:"problems"`
-	Verified   time.Time  `json:"verified,omitzero"`
+	// Proofs show that Checkpoint continues what the log said earlier, for those who keep that.
+	Proofs   []Consistency `json:"proofs,omitempty"`
+	Problems []string      `json:"problems"`
+	Verified time.Time     `json:"verified,omitzero"`
 }
 
 // Published is an assessment that was sent to the control plane.

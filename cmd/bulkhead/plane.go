@@ -78,7 +78,7 @@ type plane struct {
 
 // openPlane opens the parts in the order in which they stand on each other. Nothing is answered before run.
 func openPlane(ctx context.Context, o planeOptions) (*plane, error) {
-	p := &plane{o: o, c: o.config, slog: o.log, now: o.now, started: time.Now()}
+	p := &plane{o: o, c: o.config, slog: o.log, now: o.now, started: time.Now(), metrics: serverpkg.NewMetrics()}
 	if p.slog == nil {
 		p.slog = slog.New(slog.DiscardHandler)
 	}
@@ -213,6 +213,7 @@ func (p *plane) loops() map[string]func(context.Context) error {
 		"certificates": p.certs.Run,
 		"audit index":  func(ctx context.Context) error { return p.log.Follow(ctx, p.store) },
 		"checkpoints":  p.keeper.Run,
+		"verification": func(ctx context.Context) error { return p.keeper.VerifyWhenDue(ctx, day, p.verificationAsked) },
 		"policies":     func(ctx context.Context) error { p.refresh.Run(ctx); return ctx.Err() },
 	}
 	for _, e := range p.exports {

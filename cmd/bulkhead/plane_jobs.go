@@ -16,13 +16,15 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
+const day = 24 * time.Hour
+
 // workers is the work in the background.
 func (p *plane) workers() []model.Worker {
-	const day = 24 * time.Hour
 	return []model.Worker{
 		{Kind: "retention", Title: "Remove what is kept long enough", Every: day, Run: p.retention},
 		{Kind: "expiry", Title: "End tickets, codes and requests for access whose time is over", Every: 5 * time.Minute, Run: p.expiry},
 		{Kind: "report", Title: "Say where every tenant stands", Every: day, Run: p.report},
+		{Kind: auditVerify, Title: "Have every replica verify its audit log", Every: day, Run: p.verifyLogs},
 	}
 }
 

@@ -55,7 +55,7 @@ func (p *plane) openAudit(ctx context.Context) error {
 	dir := filepath.Join(p.c.DataDir, "audit", p.c.Name)
 	p.log, err = audit.Open(ctx, audit.Options{
 		Dir: dir, Origin: origin, Signer: signer, Batch: p.c.Audit.Batch, BatchAge: p.c.Audit.BatchAge,
-		SpoolDir: filepath.Join(p.c.DataDir, "spool"), Always: withoutLog(), Log: p.slog, Now: p.now,
+		SpoolDir: p.spoolDir(), Always: withoutLog(), Log: p.slog, Now: p.now,
 	})
 	if err != nil {
 		return fmt.Errorf("open the audit log: %w", err)
@@ -65,13 +65,29 @@ func (p *plane) openAudit(ctx context.Context) error {
 	if err := writeWhole(dir+".pub", []byte(key+"\n"), 0o644); err != nil {
 		return err
 	}
+	return p.openKeeper()
+}
+
+func (p *plane) openKeeper() error {
+	problems := p.metrics.Labelled("bulkhead_audit_log_problems", "What was found wrong with an audit log: changed, rolled back, forked, truncated.", "log")
+	var err error
 	p.keeper, err = audit.NewKeeper(audit.KeeperOptions{
-		Log: p.log, Key: key, Store: p.store, File: filepath.Join(p.c.DataDir, "checkpoints", "kept"), Slog: p.slog,
+		Log: p.log, Key: p.auditKey, Store: p.store, File: filepath.Join(p.c.DataDir, "checkpoints", "kept"), Slog: p.slog,
+		Report: func(origin string, n int) { problems(origin, float64(n)) },
 	})
 	if err != nil {
 		return fmt.Errorf("kept checkpoints: %w", err)
 	}
+	p.later(p.keeper.Close)
 	return nil
+}
+
+// spoolDir is where records wait while the log can't be written.
+func (p *plane) spoolDir() string {
+	if p.c.Audit.SpoolDir == "" {
+		return filepath.Join(p.c.DataDir, "spool")
+	}
+	return filepath.Join(p.c.Audit.SpoolDir, p.c.Name) // replicas on one machine may have it in common
 }
 
 // instanceOf names the data directory itself.
@@ -162,7 +178,6 @@ type exporting struct {
 }
 
 func (p *plane) openExports(context.Context) error {
-	p.metrics = serverpkg.NewMetrics()
 	lag := p.metrics.Labelled("bulkhead_audit_export_lag", "Audit records that a receiver does not have yet.", "receiver")
 	skipped := p.metrics.Labelled("bulkhead_audit_export_skipped", "Audit records that a receiver never got, since the start.", "receiver")
 	for _, e := range p.c.Export {

@@ -30,6 +30,9 @@ func (g *Gate) record(in *entry) (string, error) {
 	if err != nil {
 		return "", unrecorded(err)
 	}
+	if placed.Origin == "" {
+		return "", nil // it waits in the spool and has no place yet
+	}
 	return fmt.Sprintf("%s/%d", placed.Origin, placed.Index), nil
 }
 

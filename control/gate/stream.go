@@ -52,7 +52,7 @@ func (g *Gate) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.S
 		}
 		end(nil)
 		<-done
-		if err != nil && place != "" {
+		if err != nil && in.recordID != "" {
 			g.recordFailure(in, err)
 		}
 		return g.show(ctx, name, err, place)

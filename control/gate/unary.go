@@ -68,7 +68,7 @@ func (g *Gate) run(in *entry, next func(context.Context) (connect.AnyResponse, e
 		}
 		return res, nil
 	}
-	if place != "" {
+	if in.recordID != "" {
 		g.recordFailure(in, err)
 	}
 	if key != nil && model.CodeOf(err) == model.CodeExists {

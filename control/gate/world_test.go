@@ -27,6 +27,7 @@ type world struct {
 	answers   map[string]*model.Answer
 	approved  bool
 	auditErr  error
+	spooled   bool           // records wait in the spool
 	records   []model.Record // appended
 	later     []model.Record
 	events    []string
@@ -60,6 +61,9 @@ func (w *world) Append(_ context.Context, r model.Record) (model.LogRecord, erro
 	}
 	w.records = append(w.records, r)
 	w.events = append(w.events, "record "+string(r.Outcome))
+	if w.spooled {
+		return model.LogRecord{Record: r}, nil
+	}
 	return model.LogRecord{Origin: "log", Index: uint64(len(w.records) - 1), Record: r}, nil
 }
 

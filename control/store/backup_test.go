@@ -51,7 +51,8 @@ func populate(t testing.TB, s *Store) {
 	ok(t, s.IndexRecords(ctx, []model.LogRecord{r}))
 	ok(t, s.RegisterLog(ctx, "one", "key"))
 	c := model.Checkpoint{Origin: "one", Size: 1, Root: []byte{7}, Note: "n", Keeper: "k", Time: now}
-	ok(t, s.SetLogState(ctx, &model.LogState{Origin: "one", PublicKey: "key", Checkpoint: c, Verified: now}))
+	ok(t, s.PublishLog(ctx, &c, nil))
+	ok(t, s.SetLogVerified(ctx, "one", now))
 	ok(t, s.KeepCheckpoint(ctx, &c))
 	ok(t, s.CreateAssessment(ctx, &model.Published{ID: "p1", Tenant: "acme", Node: "n", NodeName: "node", Time: now, Published: now, Publisher: "u1", Statuses: map[string]model.Status{"8.1.a": model.Met}, Document: []byte(`{"x":1}`)}))
 }

@@ -3,6 +3,10 @@ package store
 import (
 	"context"
 	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -18,14 +22,20 @@ type logRow struct {
 	Verified      int64  `bun:"verified"`
 }
 
+// publishedCheckpoint is what a log's owner says of it: in one value, so that readers never see proofs of another checkpoint.
+type publishedCheckpoint struct {
+	model.Checkpoint
+	Proofs []model.Consistency `json:"proofs,omitempty"`
+}
+
 func (r *logRow) model() (*model.LogState, error) {
-	c, err := value[model.Checkpoint](r.Checkpoint)
+	c, err := value[publishedCheckpoint](r.Checkpoint)
 	if err != nil {
 		return nil, err
 	}
 	problems, err := stringsOf(r.Problems)
 	return &model.LogState{
-		Origin: r.Origin, PublicKey: r.PublicKey, Checkpoint: c, Problems: problems, Verified: at(r.Verified),
+		Origin: r.Origin, PublicKey: r.PublicKey, Checkpoint: c.Checkpoint, Proofs: c.Proofs, Problems: problems, Verified: at(r.Verified),
 	}, err
 }
 
@@ -75,15 +85,58 @@ func (s *Store) Logs(ctx context.Context) ([]model.LogState, error) {
 	return convert(rows, (*logRow).model)
 }
 
-// SetLogState keeps what was last seen of a known log.
-func (s *Store) SetLogState(ctx context.Context, l *model.LogState) error {
-	if _, err := number("size", l.Checkpoint.Size); err != nil {
+// PublishLog keeps what the owner of a known log says of it: its newest checkpoint, and that it continues earlier ones.
+func (s *Store) PublishLog(ctx context.Context, c *model.Checkpoint, proofs []model.Consistency) error {
+	if _, err := number("size", c.Size); err != nil {
 		return err
 	}
-	row := &logRow{Origin: l.Origin, Checkpoint: text(l.Checkpoint), Problems: list(l.Problems), Verified: us(l.Verified)}
+	return s.setLog(ctx, &logRow{Origin: c.Origin, Checkpoint: text(publishedCheckpoint{*c, proofs})}, "checkpoint")
+}
+
+// SetLogVerified keeps when all of a log was verified last.
+func (s *Store) SetLogVerified(ctx context.Context, origin string, when time.Time) error {
+	return s.setLog(ctx, &logRow{Origin: origin, Verified: us(when)}, "verified")
+}
+
+// setLog writes one column: owner and keepers write at the same time, and none may take back what another wrote.
+func (s *Store) setLog(ctx context.Context, row *logRow, column string) error {
 	return s.change(ctx, "log", func(db bun.IDB) error {
-		r, err := db.NewUpdate().Model(row).Column("checkpoint", "problems", "verified").WherePK().Exec(ctx)
-		return touched(r, err, notFound("log", l.Origin))
+		r, err := db.NewUpdate().Model(row).Column(column).WherePK().Exec(ctx)
+		return touched(r, err, notFound("log", row.Origin))
+	})
+}
+
+// AddLogProblems adds what was found wrong with a log to what is known, up to most of them.
+func (s *Store) AddLogProblems(ctx context.Context, origin string, problems []string, most int) error {
+	return s.change(ctx, "log", func(db bun.IDB) error {
+		var row logRow
+		q := db.NewSelect().Model(&row).Where("origin = ?", origin)
+		if s.kind == KindPostgres {
+			q = q.For("UPDATE") // SQLite has one writer
+		}
+		err := q.Scan(ctx)
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("log", origin)
+		}
+		if err != nil {
+			return err
+		}
+		known, err := stringsOf(row.Problems)
+		if err != nil {
+			return err
+		}
+		before := len(known)
+		for _, p := range problems {
+			if len(known) < most && !slices.Contains(known, p) {
+				known = append(known, p)
+			}
+		}
+		if len(known) == before {
+			return nil
+		}
+		row.Problems = list(known)
+		_, err = db.NewUpdate().Model(&row).Column("problems").WherePK().Exec(ctx)
+		return err
 	})
 }
 
@@ -108,6 +161,19 @@ func (s *Store) Checkpoints(ctx context.Context, origin string, limit int) ([]mo
 	}
 	var rows []checkpointRow
 	err := s.conn(ctx).NewSelect().Model(&rows).Where("origin = ?", origin).OrderExpr("time DESC, size DESC, keeper, root").Limit(limit).Scan(ctx)
+	if err != nil {
+		return nil, s.fail("read checkpoints", err)
+	}
+	return convert(rows, (*checkpointRow).model)
+}
+
+// LargestCheckpoints are, of each known log, the one over the most entries that it keeps of a log. Going by the known logs,
+// each is one look into the index, however many checkpoints there are.
+func (s *Store) LargestCheckpoints(ctx context.Context, origin string) ([]model.Checkpoint, error) {
+	var rows []checkpointRow
+	err := s.conn(ctx).NewSelect().Model(&rows).Join("JOIN logs AS l ON l.origin = t.keeper").Where("t.origin = ?", origin).
+		Where("t.size = (SELECT max(o.size) FROM checkpoints AS o WHERE o.origin = ? AND o.keeper = l.origin)", origin).
+		OrderExpr("t.keeper, t.root").Limit(largestPage).Scan(ctx)
 	if err != nil {
 		return nil, s.fail("read checkpoints", err)
 	}

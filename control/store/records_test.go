@@ -92,9 +92,22 @@ func TestLogs(t *testing.T) {
 		ok(t, s.RegisterLog(ctx, "one", "key"))
 		code(t, s.RegisterLog(ctx, "one", "other"), model.CodeConflict)
 		c := model.Checkpoint{Origin: "one", Size: 5, Root: []byte{1}, Note: "n", Keeper: "k", Time: now}
-		state := &model.LogState{Origin: "one", PublicKey: "key", Checkpoint: c, Problems: []string{"forked at 3"}, Verified: now}
-		ok(t, s.SetLogState(ctx, state))
-		code(t, s.SetLogState(ctx, &model.LogState{Origin: "none"}), model.CodeNotFound)
+		state := &model.LogState{
+			Origin: "one", PublicKey: "key", Checkpoint: c, Problems: []string{"forked at 3", "p0", "p1"}, Verified: now,
+			Proofs: []model.Consistency{{From: 2, Path: [][]byte{{1}, {2}}}, {From: 4}},
+		}
+		ok(t, s.PublishLog(ctx, &c, state.Proofs))
+		ok(t, s.SetLogVerified(ctx, "one", now))
+		ok(t, s.AddLogProblems(ctx, "one", []string{"forked at 3"}, 3))
+		// Several keepers find something at once: all of it is there, each once, up to the limit.
+		if won := race(4, func() error { return s.AddLogProblems(ctx, "one", []string{"p0", "p1", "forked at 3", "p2"}, 3) }); won != 4 {
+			t.Fatal(won)
+		}
+		none := c
+		none.Origin = "none"
+		code(t, s.PublishLog(ctx, &none, nil), model.CodeNotFound)
+		code(t, s.SetLogVerified(ctx, "none", now), model.CodeNotFound)
+		code(t, s.AddLogProblems(ctx, "none", []string{"p"}, 3), model.CodeNotFound)
 		logs, err := s.Logs(ctx)
 		ok(t, err)
 		if d := cmp.Diff([]model.LogState{*state}, logs); d != "" {
@@ -110,6 +123,16 @@ func TestLogs(t *testing.T) {
 		got, err := s.Checkpoints(ctx, "one", 10)
 		ok(t, err)
 		if d := cmp.Diff([]model.Checkpoint{newer, c, fork}, got); d != "" {
+			t.Fatal(d)
+		}
+		other := newer
+		other.Keeper, other.Size, other.Time = "j", 7, now.Add(-time.Hour) // long ago, and still what that keeper has
+		ok(t, s.KeepCheckpoint(ctx, &other))
+		ok(t, s.RegisterLog(ctx, "j", "key"))
+		ok(t, s.RegisterLog(ctx, "k", "key"))
+		got, err = s.LargestCheckpoints(ctx, "one")
+		ok(t, err)
+		if d := cmp.Diff([]model.Checkpoint{other, newer}, got); d != "" {
 			t.Fatal(d)
 		}
 	})

@@ -24,6 +24,24 @@ func Decode(entry []byte) (*model.Record, error) {
 	return fromEvent(&e)
 }
 
+// checkEvent says whether an entry is an event of ours, without reading all of it: a verification asks that of every entry.
+func checkEvent(entry []byte) error {
+	var e struct {
+		Metadata struct {
+			UID          string `json:"uid"`
+			EventCode    string `json:"event_code"`
+			OriginalTime string `json:"original_time"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(entry, &e); err != nil {
+		return fmt.Errorf("the entry is no OCSF event: %w", err)
+	}
+	if e.Metadata.UID == "" || e.Metadata.EventCode == "" || e.Metadata.OriginalTime == "" {
+		return errors.New("the entry has no metadata.uid, metadata.event_code or metadata.original_time")
+	}
+	return nil
+}
+
 func fromEvent(e *event) (*model.Record, error) {
 	if e.Metadata.UID == "" || e.Metadata.EventCode == "" {
 		return nil, errors.New("the entry has no metadata.uid or metadata.event_code")

@@ -293,6 +293,9 @@ func TestSpoolIsBoundedAndCutAtATornEntry(t *testing.T) {
 	if n != 8 || s.count() != 8 {
 		t.Fatalf("%d entries fit", n)
 	}
+	if _, err := openSpool(path, 4096); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("opened twice: %v", err)
+	}
 	s.f.WriteAt([]byte{1}, s.end-3)
 	s.close()
 	if s, err = openSpool(path, 4096); err != nil || s.count() != 7 {

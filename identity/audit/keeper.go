@@ -1,28 +1,32 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/transparency-dev/merkle/proof"
-	"github.com/transparency-dev/merkle/rfc6962"
-	"github.com/transparency-dev/tessera/client"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // Checkpoints is where logs leave their checkpoints for each other.
 type Checkpoints interface {
-	Logs(ctx context.Context) ([]model.LogState, error)
-	SetLogState(ctx context.Context, s *model.LogState) error
+	LogStates
 	KeepCheckpoint(ctx context.Context, c *model.Checkpoint) error
+	// Checkpoints are the newest that anybody keeps of a log; LargestCheckpoints are, of each keeper, the one over the most
+	// entries, however old.
 	Checkpoints(ctx context.Context, origin string, limit int) ([]model.Checkpoint, error)
+	LargestCheckpoints(ctx context.Context, origin string) ([]model.Checkpoint, error)
+}
+
+// LogStates is what is known of the logs. Each of its methods writes one thing, since owner and keepers write at once.
+type LogStates interface {
+	Logs(ctx context.Context) ([]model.LogState, error)
+	PublishLog(ctx context.Context, c *model.Checkpoint, proofs []model.Consistency) error
+	AddLogProblems(ctx context.Context, origin string, problems []string, most int) error
+	SetLogVerified(ctx context.Context, origin string, when time.Time) error
 }
 
 // KeeperOptions say what a Keeper keeps, and where.
@@ -32,26 +36,45 @@ type KeeperOptions struct {
 	Store Checkpoints
 	File  string        // outside the log's directory, best on another file system
 	Every time.Duration // 0 means a minute
-	Slog  *slog.Logger
+	// Grace is how long another log may owe the proof that it continues what is kept of it; 0 means ten times Every.
+	Grace time.Duration
+	// Report is told how many problems each log has; nil tells nobody.
+	Report func(origin string, problems int)
+	Slog   *slog.Logger
 }
 
-// Keeper keeps checkpoints: those of the own log in the store, for the others, and those of the other logs in an own
-// file. Whoever takes a log back must also take back what all the others keep of it.
+// Keeper keeps checkpoints: those of the own log, and those of the other logs, in an own file and in the store. It takes
+// another log's newer checkpoint only with the proof that it continues the one that is kept. So whoever takes a log back must
+// also take back what all the others keep of it, on their own disks.
 type Keeper struct {
 	o    KeeperOptions
 	file *keptFile
-	mu   sync.Mutex // one round at a time
-	last uint64     // size of the last own checkpoint that was kept
-	said map[string]bool
+	ctx  context.Context // of verifications, ended by stop
+	stop context.CancelFunc
+
+	mu      sync.Mutex // one round at a time
+	last    uint64     // size of the last own checkpoint that was kept
+	found   map[string][]problem
+	missing map[string]time.Time // since when another log owes a proof
+
+	verifying sync.Mutex
+	run       *verificationRun // that runs now
+	runs      sync.WaitGroup
 }
 
-// compareLast is how many kept checkpoints of a log are compared in a round.
+// problem is something that is wrong with a log. Found again, it has the same key; its text is that of the first time.
+type problem struct{ key, text string }
+
+// compareLast is how many kept checkpoints of a log are compared in a round, beside the largest of each keeper.
 const compareLast = 200
 
 // NewKeeper opens the file of kept checkpoints.
 func NewKeeper(o KeeperOptions) (*Keeper, error) {
 	if o.Every == 0 {
 		o.Every = time.Minute
+	}
+	if o.Grace == 0 {
+		o.Grace = 10 * o.Every
 	}
 	if o.Slog == nil {
 		o.Slog = slog.New(slog.DiscardHandler)
@@ -60,7 +83,16 @@ func NewKeeper(o KeeperOptions) (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keeper{o: o, file: file, said: map[string]bool{}}, nil
+	k := &Keeper{o: o, file: file, found: map[string][]problem{}, missing: map[string]time.Time{}}
+	k.ctx, k.stop = context.WithCancel(context.Background())
+	return k, nil
+}
+
+// Close ends a verification that runs.
+func (k *Keeper) Close(context.Context) error {
+	k.stop()
+	k.runs.Wait()
+	return nil
 }
 
 // Run checks at once and then again and again, until ctx is over. What was found stands in the store's state of the log
@@ -92,223 +124,68 @@ func (k *Keeper) Round(ctx context.Context) error {
 			err = errors.Join(err, k.other(ctx, l))
 		}
 	}
-	return err
+	return errors.Join(err, k.tell(ctx))
 }
 
-// own compares the own log with everything that is kept of it, and keeps its newest checkpoint.
-func (k *Keeper) own(ctx context.Context) error {
-	c, err := k.o.Log.Checkpoint(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := ParseCheckpoint([]byte(c.Note), k.o.Key); err != nil {
-		return err
-	}
-	problems := k.compareOwn(ctx, c)
-	if c.Size != k.last && len(problems) == 0 {
-		if err := k.file.add(k.o.Key, *c); err != nil {
-			return fmt.Errorf("keep a checkpoint: %w", err)
-		}
-		if err := k.o.Store.KeepCheckpoint(ctx, c); err != nil && model.CodeOf(err) != model.CodeExists {
-			return fmt.Errorf("keep a checkpoint: %w", err)
-		}
-		k.last = c.Size
-	}
-	return k.report(ctx, c.Origin, k.o.Key, c, problems)
-}
-
-func (k *Keeper) compareOwn(ctx context.Context, c *model.Checkpoint) []string {
-	kept := k.ofOwn(ctx)
-	var problems []string
-	largest := model.Checkpoint{}
-	for _, old := range kept {
-		if old.Size > largest.Size {
-			largest = old
-		}
-	}
-	if largest.Size > c.Size {
-		problems = append(problems, fmt.Sprintf("rolled back: %s keeps a signed checkpoint over %d entries (%s), but the log ends after %d", keeper(largest), largest.Size, when(largest), c.Size))
-	}
-	builder, err := client.NewProofBuilder(ctx, c.Size, k.o.Log.fetch.ReadTile)
-	if err != nil {
-		return append(problems, "the log's tiles can't be read: "+err.Error())
-	}
-	good := uint64(0)
-	for _, old := range kept {
-		if old.Size > c.Size || old.Size == 0 {
-			continue
-		}
-		if err := consistent(ctx, builder, old, c); err != nil {
-			return append(problems, fmt.Sprintf("forked: %s keeps a signed checkpoint over %d entries (%s) that does not belong to the log; it was rewritten between entry %d and entry %d",
-				keeper(old), old.Size, when(old), good, old.Size-1))
-		}
-		good = old.Size
-	}
-	return problems
-}
-
-func consistent(ctx context.Context, b *client.ProofBuilder, small model.Checkpoint, large *model.Checkpoint) error {
-	if small.Size == large.Size {
-		if !bytes.Equal(small.Root, large.Root) {
-			return errors.New("the roots differ")
-		}
+// report records problems that are new, and puts all that were ever found into the log's state: somebody may have taken
+// them out of there.
+func (k *Keeper) report(ctx context.Context, origin string, problems []problem) error {
+	if len(problems) == 0 && len(k.found[origin]) == 0 {
 		return nil
 	}
-	path, err := b.ConsistencyProof(ctx, small.Size, large.Size)
+	known, err := k.known(ctx, origin)
 	if err != nil {
 		return err
 	}
-	return proof.VerifyConsistency(rfc6962.DefaultHasher, small.Size, large.Size, path, small.Root, large.Root)
-}
-
-// ofOwn are the signed checkpoints that the file and the store keep of the own log, by size.
-func (k *Keeper) ofOwn(ctx context.Context) []model.Checkpoint {
-	_, kept := k.file.of(k.o.Log.Origin())
-	kept = kept[max(0, len(kept)-compareLast):]
-	stored, err := k.o.Store.Checkpoints(ctx, k.o.Log.Origin(), compareLast)
-	if err != nil {
-		k.o.Slog.Error("the store's checkpoints of the own audit log can't be read", "err", err)
-	}
-	return signed(append(kept, stored...), k.o.Key)
-}
-
-// signed leaves those that are signed, by size.
-func signed(list []model.Checkpoint, key string) []model.Checkpoint {
-	var out []model.Checkpoint
-	for _, c := range list {
-		p, err := ParseCheckpoint([]byte(c.Note), key)
-		if err != nil {
+	for _, p := range problems {
+		if slices.ContainsFunc(k.found[origin], func(f problem) bool { return f.key == p.key }) {
 			continue
 		}
-		p.Keeper, p.Time = c.Keeper, c.Time
-		out = append(out, *p)
-	}
-	slices.SortStableFunc(out, func(a, b model.Checkpoint) int {
-		if a.Size < b.Size {
-			return -1
-		}
-		if a.Size > b.Size {
-			return 1
-		}
-		return 0
-	})
-	return out
-}
-
-// other compares what the store says of another log with what was kept of it here, and keeps its newest checkpoint.
-func (k *Keeper) other(ctx context.Context, l model.LogState) error {
-	key, before := k.file.of(l.Origin)
-	var problems []string
-	if key == "" {
-		key = l.PublicKey
-	} else if key != l.PublicKey {
-		problems = append(problems, "forked: the log has another key than the one that was kept by "+k.o.Log.Origin())
-	}
-	stored, err := k.o.Store.Checkpoints(ctx, l.Origin, compareLast)
-	if err != nil {
-		return fmt.Errorf("checkpoints of %s: %w", l.Origin, err)
-	}
-	now := signed(stored, key)
-	if len(now) > 0 {
-		newest := now[len(now)-1]
-		problems = append(problems, k.compareOther(before, now)...)
-		if len(problems) == 0 {
-			newest.Keeper = k.o.Log.Origin()
-			if err := k.file.add(key, newest); err != nil {
-				return fmt.Errorf("keep a checkpoint: %w", err)
+		if !slices.Contains(known, p.text) {
+			if err := k.record(ctx, origin, p); err != nil {
+				return err
 			}
 		}
-	} else if len(before) > 0 {
-		problems = append(problems, fmt.Sprintf("truncated: the store has no signed checkpoint of it any more; %s keeps one over %d entries", k.o.Log.Origin(), before[len(before)-1].Size))
+		k.found[origin] = append(k.found[origin], p)
 	}
-	if len(problems) == 0 {
-		return nil
+	var texts []string
+	for _, p := range k.found[origin] {
+		texts = append(texts, p.text)
 	}
-	return k.report(ctx, l.Origin, l.PublicKey, nil, problems)
+	return k.o.Store.AddLogProblems(ctx, origin, texts, maxProblems)
 }
 
-func (k *Keeper) compareOther(before, now []model.Checkpoint) []string {
-	newest := now[len(now)-1]
-	var problems []string
-	for _, old := range before[max(0, len(before)-compareLast):] {
-		if old.Size > newest.Size {
-			problems = append(problems, fmt.Sprintf("rolled back: %s keeps a signed checkpoint over %d entries (%s); the store's newest is over %d", k.o.Log.Origin(), old.Size, when(old), newest.Size))
-		}
-		for _, c := range now {
-			if c.Size == old.Size && !bytes.Equal(c.Root, old.Root) {
-				problems = append(problems, fmt.Sprintf("forked: there are two signed checkpoints over %d entries", c.Size))
-			}
-		}
-	}
-	return problems
-}
-
-// report sets the log's state and records problems that are new. A problem that was found once stays in the state.
-func (k *Keeper) report(ctx context.Context, origin, key string, c *model.Checkpoint, problems []string) error {
-	state := model.LogState{Origin: origin, PublicKey: key}
+// known are the problems in the log's state.
+func (k *Keeper) known(ctx context.Context, origin string) ([]string, error) {
 	logs, err := k.o.Store.Logs(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, l := range logs {
 		if l.Origin == origin {
-			state = l
+			return l.Problems, nil
 		}
 	}
-	if c != nil {
-		state.Checkpoint = *c
-	}
-	for _, p := range problems {
-		if k.said[origin+p] || slices.Contains(state.Problems, p) {
-			continue
-		}
-		k.o.Slog.Error("an audit log was tampered with", "origin", origin, "problem", p)
-		if _, err := k.o.Log.Append(ctx, model.Record{
-			Tenant: model.SystemTenant, Action: "AuditProblemFound", Resource: model.Ref{Type: model.TypeSystem, ID: model.SystemID},
-			Outcome: model.OutcomeFailed, Reason: p, Changes: map[string]string{"log": origin},
-		}); err != nil {
-			return err
-		}
-		k.said[origin+p] = true
-		if len(state.Problems) < maxProblems {
-			state.Problems = append(state.Problems, p)
-		}
-	}
-	return k.o.Store.SetLogState(ctx, &state)
+	return nil, nil
 }
 
-// VerifyLogs verifies the whole own log and compares the others', and gives the state of all.
-func (k *Keeper) VerifyLogs(ctx context.Context) ([]model.LogState, error) {
-	if size := k.o.Log.Size(); size > 0 {
-		// So that the newest records are covered too, if the log can be written.
-		if _, err := k.o.Log.covering(ctx, size-1); err != nil && model.CodeOf(err) != model.CodeUnavailable {
-			return nil, err
-		}
-	}
-	kept := k.ofOwn(ctx)
-	r, err := Verify(ctx, k.o.Log.o.Dir, k.o.Key, kept)
-	if err != nil {
-		return nil, err
-	}
-	if err := k.Round(ctx); err != nil {
-		return nil, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.report(ctx, k.o.Log.Origin(), k.o.Key, r.Checkpoint, r.Texts()); err != nil {
-		return nil, err
+func (k *Keeper) record(ctx context.Context, origin string, p problem) error {
+	k.o.Slog.Error("an audit log was tampered with", "origin", origin, "problem", p.text)
+	_, err := k.o.Log.Append(ctx, model.Record{
+		Tenant: model.SystemTenant, Action: "AuditProblemFound", Resource: model.Ref{Type: model.TypeSystem, ID: model.SystemID},
+		Outcome: model.OutcomeFailed, Reason: p.text, Changes: map[string]string{"log": origin},
+	})
+	return err
+}
+
+// tell says how many problems each log has.
+func (k *Keeper) tell(ctx context.Context) error {
+	if k.o.Report == nil {
+		return nil
 	}
 	logs, err := k.o.Store.Logs(ctx)
-	if err != nil {
-		return nil, err
+	for _, l := range logs {
+		k.o.Report(l.Origin, len(l.Problems))
 	}
-	for i, l := range logs {
-		if l.Origin == k.o.Log.Origin() {
-			logs[i].Verified = k.o.Log.now()
-			if err := k.o.Store.SetLogState(ctx, &logs[i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return logs, nil
+	return err
 }

@@ -55,6 +55,10 @@ func openSpool(path string, size int64) (*spool, error) {
 }
 
 func (s *spool) load() error {
+	// Two servers on one machine may have a directory for it in common.
+	if err := syscall.Flock(int(s.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("another process has the spool open: %w", err)
+	}
 	// A file that already has its room is left alone: a full disk must not hinder the start.
 	info, err := s.f.Stat()
 	if err != nil {

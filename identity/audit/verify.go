@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/transparency-dev/merkle/compact"
@@ -72,7 +72,12 @@ func (r *Report) add(kind string, index uint64, format string, args ...any) {
 // entries, the tiles, and the checkpoints that others kept. It reads every entry once and needs little memory. The error
 // is about the reading; what is wrong with the log is in the report.
 func Verify(ctx context.Context, dir, verifierKey string, kept []model.Checkpoint) (*Report, error) {
-	v := &verification{files: files{dir}, report: &Report{Problems: []Problem{}}}
+	return verify(ctx, dir, verifierKey, kept, new(atomic.Uint64))
+}
+
+// verify counts the entries that it has read in progress.
+func verify(ctx context.Context, dir, verifierKey string, kept []model.Checkpoint, progress *atomic.Uint64) (*Report, error) {
+	v := &verification{files: files{dir}, report: &Report{Problems: []Problem{}}, progress: progress}
 	raw, err := v.files.read(layout.CheckpointPath, maxNote)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -134,6 +139,7 @@ type verification struct {
 	ended      bool     // entries are missing
 	compared   int      // kept ones that were reached
 	forked     []fork
+	progress   *atomic.Uint64
 }
 
 type fork struct {
@@ -199,6 +205,7 @@ func (v *verification) walk(ctx context.Context) error {
 		if err := v.bundle(first, bundle.Entries[:r.N]); err != nil {
 			return err
 		}
+		v.progress.Store(v.tree.End())
 	}
 	v.tiles.finish()
 	return nil
@@ -206,7 +213,7 @@ func (v *verification) walk(ctx context.Context) error {
 
 func (v *verification) bundle(first uint64, entries [][]byte) error {
 	for i, e := range entries {
-		if _, err := Decode(e); err != nil && len(v.report.Notes) < maxProblems {
+		if err := checkEvent(e); err != nil && len(v.report.Notes) < maxProblems {
 			v.report.Notes = append(v.report.Notes, fmt.Sprintf("entry %d is no event of this product: %v", first+uint64(i), err))
 		}
 		hash := rfc6962.DefaultHasher.HashLeaf(e)
@@ -306,70 +313,4 @@ func when(c model.Checkpoint) string {
 		return "time unknown"
 	}
 	return c.Time.UTC().Format(time.RFC3339)
-}
-
-// tiler builds the tiles again, level by level, and compares them with those on disk.
-type tiler struct {
-	v      *verification
-	levels []level
-}
-
-type level struct {
-	index uint64   // of the tile
-	nodes [][]byte // of it so far
-}
-
-func (t *tiler) add(l int, hash []byte) error {
-	if l == len(t.levels) {
-		t.levels = append(t.levels, level{})
-	}
-	at := &t.levels[l]
-	at.nodes = append(at.nodes, hash)
-	if len(at.nodes) < layout.TileWidth {
-		return nil
-	}
-	t.check(l, 0)
-	r := (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)
-	for _, n := range at.nodes {
-		if err := r.Append(n, nil); err != nil {
-			return err
-		}
-	}
-	root, err := r.GetRootHash(nil)
-	if err != nil {
-		return err
-	}
-	at.nodes, at.index = at.nodes[:0], at.index+1
-	return t.add(l+1, root)
-}
-
-func (t *tiler) finish() {
-	for l := range t.levels {
-		if n := len(t.levels[l].nodes); n > 0 {
-			t.check(l, uint8(n))
-		}
-	}
-}
-
-func (t *tiler) check(l int, partial uint8) {
-	at := t.levels[l]
-	path := func(p uint8) string { return layout.TilePath(uint64(l), at.index, p) }
-	raw, err := t.v.files.either(path, partial, maxTile)
-	if err != nil {
-		t.v.badTiles = append(t.v.badTiles, path(partial)+" ("+strings.TrimSpace(err.Error())+")")
-		return
-	}
-	for i, n := range at.nodes {
-		if len(raw) >= (i+1)*len(n) && bytes.Equal(raw[i*len(n):(i+1)*len(n)], n) {
-			continue
-		}
-		if len(t.v.badTiles) < maxProblems {
-			t.v.badTiles = append(t.v.badTiles, path(partial))
-		}
-		if l == 0 && t.v.firstBad == nil {
-			bad := at.index*layout.TileWidth + uint64(i)
-			t.v.firstBad = &bad
-		}
-		return
-	}
 }

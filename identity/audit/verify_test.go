@@ -230,4 +230,20 @@ func TestVerifyPassesOverForeignCheckpoints(t *testing.T) {
 	}
 }
 
+func TestVerifyNotesWhatIsNoEvent(t *testing.T) {
+	r := sample("x")
+	good, err := encode(&r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkEvent(good); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"", "x", "{}", `{"metadata":{"uid":"1"}}`, string(good) + "x"} {
+		if checkEvent([]byte(bad)) == nil {
+			t.Errorf("%q is taken for an event", bad)
+		}
+	}
+}
+
 func base64Root(root []byte) string { return base64.StdEncoding.EncodeToString(root) }

@@ -416,7 +416,7 @@ func (x *RecordProof) GetPath() [][]byte {
 	return nil
 }
 
-// Log is the log of a replica or node.
+// Log is the log of a replica. Nodes get logs of their own with the agent, which is not there yet.
 type Log struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name that its checkpoints are signed under.
@@ -429,9 +429,9 @@ type Log struct {
 	Checkpoint string `protobuf:"bytes,4,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	// When that was.
 	Time *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
-	// What is wrong: rolled back, forked, truncated, entry changed; with the place.
+	// What is wrong: rolled back, forked, truncated, entry changed, no proof; with the place.
 	Problems []string `protobuf:"bytes,6,rep,name=problems,proto3" json:"problems,omitempty"`
-	// When it was verified last.
+	// When the last verification of all its entries, by its own replica, began.
 	Verified      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=verified,proto3" json:"verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -59,11 +59,13 @@ type AuditServiceClient interface {
 	ExportRecords(context.Context, *v1.SearchRecordsRequest) (*connect.ServerStreamForClient[v1.Record], error)
 	// ListLogs lists the logs with their newest checkpoint and what was found wrong with them.
 	ListLogs(context.Context, *v1.Empty) (*v1.ListLogsResponse, error)
-	// VerifyLogs checks every log of this replica against its own tiles, its records' digests and the checkpoints that
-	// others kept.
+	// VerifyLogs hashes all entries of this replica's own log again and compares them with its tiles and with the checkpoints
+	// that are kept of it; the logs of other replicas are compared with the checkpoints that this one keeps of them. Where the
+	// time of a request is too short it answers "unavailable" and goes on; ListLogs shows the result later. The job
+	// "audit_verify" has every replica verify its log.
 	VerifyLogs(context.Context, *v1.Empty) (*v1.ListLogsResponse, error)
-	// BreakGlass lets changes through without a record for a time while the log can't be written; it is recorded as soon
-	// as it can be.
+	// BreakGlass lets changes through for a time while the log can't be written. Their records go to the spool, on disk before
+	// the answer, and to the log as soon as it can be written; so does the record of this call.
 	BreakGlass(context.Context, *v1.BreakGlassRequest) (*v1.BreakGlassResponse, error)
 }
 
@@ -187,11 +189,13 @@ type AuditServiceHandler interface {
 	ExportRecords(context.Context, *v1.SearchRecordsRequest, *connect.ServerStream[v1.Record]) error
 	// ListLogs lists the logs with their newest checkpoint and what was found wrong with them.
 	ListLogs(context.Context, *v1.Empty) (*v1.ListLogsResponse, error)
-	// VerifyLogs checks every log of this replica against its own tiles, its records' digests and the checkpoints that
-	// others kept.
+	// VerifyLogs hashes all entries of this replica's own log again and compares them with its tiles and with the checkpoints
+	// that are kept of it; the logs of other replicas are compared with the checkpoints that this one keeps of them. Where the
+	// time of a request is too short it answers "unavailable" and goes on; ListLogs shows the result later. The job
+	// "audit_verify" has every replica verify its log.
 	VerifyLogs(context.Context, *v1.Empty) (*v1.ListLogsResponse, error)
-	// BreakGlass lets changes through without a record for a time while the log can't be written; it is recorded as soon
-	// as it can be.
+	// BreakGlass lets changes through for a time while the log can't be written. Their records go to the spool, on disk before
+	// the answer, and to the log as soon as it can be written; so does the record of this call.
 	BreakGlass(context.Context, *v1.BreakGlassRequest) (*v1.BreakGlassResponse, error)
 }
 
