@@ -276,7 +276,7 @@ func (p *plane) services() (api.Services, error) {
 		Groups:  &api.Groups{Store: s, Directory: s, Now: p.now},
 		Tokens:  &api.Tokens{Maker: p.authn, Store: s, Directory: s, Now: p.now},
 		Policies: &api.Policies{
-			Store: s, Records: s, People: s, Objects: objects, Signer: signer, Engine: p.engine, Applied: p.refresh.Soon,
+			Store: s, Records: s, People: s, Objects: objects, SignIns: p.authn, Signer: signer, Engine: p.engine, Applied: p.refresh.Soon,
 			StepUp: p.c.SignIn.StepUp, Now: p.now,
 		},
 		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: p.engine, Now: p.now},

@@ -25,6 +25,22 @@ func (plainSigner) Sign(_ context.Context, digest []byte) (string, error) {
 	return base64.StdEncoding.EncodeToString(digest), nil
 }
 
+// signIns are the strengths that accounts can sign in with, by id.
+type signIns map[string][]model.Strength
+
+func (s signIns) Ways(_ context.Context, a *model.Account) ([]model.Strength, error) { return s[a.ID], nil }
+
+// What accounts can have registered beside their password.
+func onlyPassword() []model.Strength { return []model.Strength{{AMR: []string{"pwd"}}} }
+
+func withApp() []model.Strength {
+	return []model.Strength{{AMR: []string{"pwd"}, Pending: true}, {AMR: []string{"pwd", "otp", "mfa"}, MFA: true}}
+}
+
+func withKey() []model.Strength {
+	return append(withApp(), model.Strength{AMR: []string{"pwd", "hwk", "user", "mfa"}, MFA: true, PhishingResistant: true})
+}
+
 // policyHouse is the services of policies on a real store.
 type policyHouse struct {
 	store    *store.Store
@@ -32,6 +48,7 @@ type policyHouse struct {
 	policies *api.Policies
 	access   *api.Access
 	refresh  *api.PolicyRefresher
+	signIns  signIns
 	now      time.Time
 }
 
@@ -51,12 +68,12 @@ func newPolicyHouse(t *testing.T) *policyHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &policyHouse{store: st, engine: engine, now: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
+	h := &policyHouse{store: st, engine: engine, signIns: signIns{"ada": withApp()}, now: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return h.now }
 	objects := &api.Objects{Store: st}
 	h.refresh = api.NewPolicyRefresher(st, engine, slog.New(slog.DiscardHandler))
 	h.policies = &api.Policies{
-		Store: st, Records: st, People: st, Objects: objects, Signer: plainSigner{}, Engine: engine,
+		Store: st, Records: st, People: st, Objects: objects, SignIns: h.signIns, Signer: plainSigner{}, Engine: engine,
 		Applied: h.refresh.Soon, StepUp: 5 * time.Minute, Now: now,
 	}
 	h.access = &api.Access{Store: st, People: st, Objects: objects, Engine: engine, Now: now}

@@ -61,15 +61,31 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{schema: schema, shipped: shipped, opts: settings{fourEyes: map[string]bool{}, phishingResistant: o.PhishingResistant}}
 	for _, a := range o.FourEyes {
-		if !schema.HasAction(a) {
-			return nil, &model.Error{
-				Code: model.CodeInvalid, Message: fmt.Sprintf("server.four_eyes names %q, which is no action", a),
-				Remedy: "`bulkhead policy schema` lists the actions",
-			}
+		if err := mayNeedFourEyes(schema, a); err != nil {
+			return nil, err
 		}
 		e.opts.fourEyes[a] = true
 	}
 	return e, e.Load(nil)
+}
+
+// mayNeedFourEyes refuses actions that nobody could approve or get approved: those on the own account, without which
+// nobody signs in or asks for access, and the approving itself.
+func mayNeedFourEyes(s *Schema, action string) error {
+	switch {
+	case !s.HasAction(action):
+		return &model.Error{
+			Code: model.CodeInvalid, Field: "server.four_eyes", Message: fmt.Sprintf("server.four_eyes names %q, which is no action", action),
+			Remedy: "`bulkhead policy schema` lists the actions",
+		}
+	case s.InGroup(action, groupSelfService), action == actionDecide:
+		return &model.Error{
+			Code: model.CodeInvalid, Field: "server.four_eyes",
+			Message: fmt.Sprintf("server.four_eyes names %s, which can't wait for a second person: signing in, asking for access and approving it need it", action),
+			Remedy:  "take it out of server.four_eyes; AccessDecide and the actions in the group SelfService can't be there",
+		}
+	}
+	return nil
 }
 
 // Load puts the newest custom policies of all tenants into force, beside the shipped ones. On an error, what was in force

@@ -238,8 +238,10 @@ func TestRefusedForWantOfSense(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	if _, err := New(Options{FourEyes: []string{"Nonsense"}}); model.CodeOf(err) != model.CodeInvalid {
-		t.Errorf("an unknown action in four_eyes: %v", err)
+	for _, action := range []string{"Nonsense", "Read", "SessionStepUp", "FactorRegister", "PasswordChange", "AccessRequest", "AccessDecide"} {
+		if _, err := New(Options{FourEyes: []string{"TenantDelete", action}}); model.CodeOf(err) != model.CodeInvalid || !strings.Contains(err.Error(), action) {
+			t.Errorf("%s in four_eyes: %v", action, err)
+		}
 	}
 	e := newEngine(t, Options{FourEyes: []string{"TenantDelete"}, PhishingResistant: true})
 	r := request(user("ada", "system", model.RoleAdministrator), "TenantDelete", on("Tenant", "acme", ""))

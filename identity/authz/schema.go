@@ -19,7 +19,11 @@ import (
 const (
 	groupDelegable   = "TenantDelegable"
 	groupRequestable = "Requestable"
+	groupSelfService = "SelfService"
 )
+
+// actionDecide is approving and denying what others ask for.
+const actionDecide = "AccessDecide"
 
 const (
 	prefix     = policies.Namespace + "::"
