@@ -28,7 +28,9 @@ func (plainSigner) Sign(_ context.Context, digest []byte) (string, error) {
 // signIns are the strengths that accounts can sign in with, by id.
 type signIns map[string][]model.Strength
 
-func (s signIns) Ways(_ context.Context, a *model.Account) ([]model.Strength, error) { return s[a.ID], nil }
+func (s signIns) Ways(_ context.Context, a *model.Account) ([]model.Strength, error) {
+	return s[a.ID], nil
+}
 
 // What accounts can have registered beside their password.
 func onlyPassword() []model.Strength { return []model.Strength{{AMR: []string{"pwd"}}} }
