@@ -259,7 +259,7 @@ func (p *plane) services() (api.Services, error) {
 	if err != nil {
 		return api.Services{}, fmt.Errorf("catalogue: %w", err)
 	}
-	signer, err := p.policySigner(context.Background())
+	signer, key, err := p.policySigner(context.Background())
 	if err != nil {
 		return api.Services{}, err
 	}
@@ -285,6 +285,7 @@ func (p *plane) services() (api.Services, error) {
 		Jobs:        &api.Jobs{Store: s},
 		System: &api.System{
 			Version: p.o.version, Database: database, Replica: p.c.Name, Started: p.started, AuditOrigin: p.log.Origin(), AuditKey: p.auditKey,
+			PolicyKey:  key,
 			BreakGlass: func() bool { return p.now().Before(p.log.State().GlassOpen) },
 			Controls:   func() map[string]string { return map[string]string{model.ControlPlane: string(model.ModeEnforce)} },
 		},

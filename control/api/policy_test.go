@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -317,5 +318,62 @@ func TestAccessForATime(t *testing.T) {
 	}
 	if _, err := h.access.RevokeAccess(owner, &bulkheadv1.Id{Id: b.GetId()}); err != nil || found() {
 		t.Errorf("revoked: %v, still there: %v", err, found())
+	}
+}
+
+// Whoever asked for access sees what became of it, takes it back, and learns nothing of what others ask for.
+func TestOwnAccess(t *testing.T) {
+	h := newPolicyHouse(t)
+	bob, owner := h.as("bob", "acme"), h.as("olga", "acme", "owner")
+	ask := func(ctx context.Context) string {
+		t.Helper()
+		a, err := h.access.RequestAccess(ctx, &bulkheadv1.RequestAccessRequest{
+			Action: "AuditRead", Resource: &bulkheadv1.ObjectRef{Type: "Tenant", Id: "acme"}, Reason: "test",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.GetId()
+	}
+	mine := func(ctx context.Context, filter string) []string {
+		t.Helper()
+		list, err := h.access.ListMyAccessRequests(ctx, &bulkheadv1.ListMyAccessRequestsRequest{Page: &bulkheadv1.Page{Filter: filter}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, r := range list.GetRequests() {
+			out = append(out, r.GetId()+" "+r.GetState()+" "+r.GetNote())
+		}
+		return out
+	}
+	first, second, third := ask(bob), ask(bob), ask(h.as("olga", "acme"))
+	if _, err := h.access.DecideAccess(owner, &bulkheadv1.DecideAccessRequest{Id: first, Approve: true, Note: "for the audit"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := mine(bob, ""), []string{first + " approved for the audit", second + " pending "}; !slices.Equal(got, want) {
+		t.Errorf("bob sees %q, want %q", got, want)
+	}
+	if got := mine(bob, `state = "pending"`); len(got) != 1 {
+		t.Errorf("bob's pending ones: %q", got)
+	}
+	if _, err := h.access.ListMyAccessRequests(bob, &bulkheadv1.ListMyAccessRequestsRequest{Page: &bulkheadv1.Page{Filter: `user = "olga"`}}); model.CodeOf(err) != model.CodeInvalid {
+		t.Errorf("a filter by user: %v", err)
+	}
+	for _, id := range []string{third, "none"} {
+		if _, err := h.access.WithdrawAccess(bob, &bulkheadv1.Id{Id: id}); model.CodeOf(err) != model.CodeNotFound {
+			t.Errorf("another's request: %v", err)
+		}
+	}
+	for _, id := range []string{first, second} {
+		if a, err := h.access.WithdrawAccess(bob, &bulkheadv1.Id{Id: id}); err != nil || a.GetState() != "revoked" {
+			t.Errorf("withdrawing: %v %v", a, err)
+		}
+		if _, err := h.access.WithdrawAccess(bob, &bulkheadv1.Id{Id: id}); model.CodeOf(err) != model.CodeConflict {
+			t.Errorf("withdrawing again: %v", err)
+		}
+	}
+	if _, err := h.store.ApprovedAccess(bob, "bob", "AuditRead", model.Ref{Type: "Tenant", ID: "acme"}, h.now); model.CodeOf(err) != model.CodeNotFound {
+		t.Errorf("approved access that was given back: %v", err)
 	}
 }

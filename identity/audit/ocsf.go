@@ -159,6 +159,7 @@ var apiVerbs = []struct {
 	{"Delete", 4},
 	{"Revoke", 4},
 	{"Remove", 4},
+	{"Withdraw", 4},
 }
 
 func apiActivity(action string) int {

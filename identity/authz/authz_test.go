@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cedar-policy/cedar-go/types"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -98,6 +99,28 @@ func TestSchemaCoversTheAPI(t *testing.T) {
 		}
 		if s.InGroup(name, "Read") == s.InGroup(name, "Change") {
 			t.Errorf("%s must be in exactly one of Read and Change", name)
+		}
+	}
+}
+
+// Every type can ask, be asked for, or hold what can: policies about others would never decide anything.
+func TestTypesAreUsed(t *testing.T) {
+	s, err := NewSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[types.EntityType]bool{}
+	for _, name := range s.Actions() {
+		for _, typ := range slices.Concat(s.actions[name].principals, s.actions[name].resources) {
+			used[typ] = true
+			for _, parent := range s.resolved.Entities[typ].ParentTypes {
+				used[parent] = true
+			}
+		}
+	}
+	for _, name := range s.Types() {
+		if !used[s.types[name]] {
+			t.Errorf("no action is about %s, and nothing that one is about is in it", name)
 		}
 	}
 }
