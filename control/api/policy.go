@@ -37,6 +37,12 @@ type PolicyPeople interface {
 	Account(ctx context.Context, id string) (*model.Account, error)
 	AccountByName(ctx context.Context, tenant, name string) (*model.Account, error)
 	Accounts(ctx context.Context, q model.Query) ([]model.Account, string, error)
+	Groups(ctx context.Context, q model.Query) ([]model.AccountGroup, string, error)
+}
+
+// Approvals finds approved access that is in force.
+type Approvals interface {
+	ApprovedAccess(ctx context.Context, user, action string, res model.Ref, now time.Time) (*model.Access, error)
 }
 
 // ObjectReader tells what policies may know of an object. Objects does.
@@ -58,6 +64,8 @@ type Policies struct {
 	SignIns SignIns
 	Signer  PolicySigner
 	Engine  *authz.Engine
+	// Approvals are taken into account in explanations, as the gate takes them.
+	Approvals Approvals
 	// Applied is told that a new version was written, so that it is loaded as soon as it is committed. May be nil.
 	Applied func()
 	StepUp  time.Duration // how long a second factor is fresh

@@ -31,10 +31,24 @@ func (s *Policies) Explain(ctx context.Context, r *bulkheadv1.ExplainRequest) (*
 	if err := suppose(&q, r.GetContext()); err != nil {
 		return nil, err
 	}
-	return s.explanation(s.Engine.Decide(ctx, q)), nil
+	d := s.Engine.Decide(ctx, q)
+	if _, supposed := r.GetContext().GetFields()["approved"]; supposed || !slices.Contains(d.Needs, model.NeedApproval) {
+		return explanation(s.Engine, d), nil
+	}
+	// As at the gate: what a second person approved counts while it lasts.
+	_, err = s.Approvals.ApprovedAccess(ctx, q.Principal.ID, q.Action, q.Resource.Ref, q.Time)
+	if model.CodeOf(err) == model.CodeNotFound {
+		return explanation(s.Engine, d), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	q.Approved = true
+	return explanation(s.Engine, s.Engine.Decide(ctx, q)), nil
 }
 
-// explainRecord tells why something was decided as it was, with the policies' text as it is now.
+// explainRecord tells why something was decided as it was, with the policies' text as it was then where the record says
+// which versions they were, else as it is now.
 func (s *Policies) explainRecord(ctx context.Context, tenant, id string) (*bulkheadv1.Explanation, error) {
 	origin, text, err := policyRecord(id)
 	var index uint64
@@ -55,19 +69,56 @@ func (s *Policies) explainRecord(ctx context.Context, tenant, id string) (*bulkh
 	if rec.Request == nil {
 		return nil, invalid("record", "this record is of no decision, so that there is nothing to explain")
 	}
-	out := s.explanation(model.Decision{Allowed: rec.Outcome != model.OutcomeRefused, Reason: rec.Reason, Policies: rec.Policies})
+	engine, problem, err := s.asOf(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	out := explanation(engine, model.Decision{Allowed: rec.Outcome != model.OutcomeRefused, Reason: rec.Reason, Policies: rec.Policies})
+	if problem != "" {
+		out.Errors = append(out.Errors, problem)
+	}
 	if now := s.Engine.Decide(ctx, *rec.Request); now.Allowed != out.GetAllowed() {
 		out.Errors = append(out.Errors, "the policies in force now would decide otherwise: "+now.Reason)
 	}
 	return out, nil
 }
 
-func (s *Policies) explanation(d model.Decision) *bulkheadv1.Explanation {
+// asOf is an engine with the policies that a recorded decision came from. Where they can't be had any more it is the one
+// in force, and the problem says so.
+func (s *Policies) asOf(ctx context.Context, rec *model.Record) (engine *authz.Engine, problem string, err error) {
+	if rec.PolicyVersion == "" {
+		return s.Engine, "the record does not say which version of the policies decided; their text is as it is now", nil
+	}
+	if rec.PolicyVersion == s.Engine.VersionFor(rec.Request.Principal.Tenant) {
+		return s.Engine, "", nil
+	}
+	var sets []model.Policies
+	for tenant, version := range rec.PolicySets {
+		p, err := s.Store.Policies(ctx, tenant, version)
+		if model.CodeOf(err) == model.CodeNotFound {
+			return s.Engine, fmt.Sprintf("version %d of the policies of %s is not kept any more; their text is as it is now", version, tenant), nil
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		sets = append(sets, *p)
+	}
+	old, err := s.Engine.Of(sets)
+	if err != nil { // they were good for an earlier release
+		return s.Engine, "the policies that decided can't be read by this release: " + err.Error() + "; their text is as it is now", nil
+	}
+	if old.VersionFor(rec.Request.Principal.Tenant) != rec.PolicyVersion {
+		problem = "the shipped policies are of another release than those that decided; their text is as it is now"
+	}
+	return old, problem, nil
+}
+
+func explanation(engine *authz.Engine, d model.Decision) *bulkheadv1.Explanation {
 	out := &bulkheadv1.Explanation{Allowed: d.Allowed, Reason: d.Reason, Errors: d.Errors}
 	for _, n := range d.Needs {
 		out.Needs = append(out.Needs, needText(n))
 	}
-	known := s.Engine.Sources(d.Policies)
+	known := engine.Sources(d.Policies)
 	for _, id := range d.Policies {
 		p := &bulkheadv1.DecidingPolicy{Id: id, Reason: "it is not in force any more"}
 		if i := slices.IndexFunc(known, func(k authz.Source) bool { return k.ID == id }); i >= 0 {
@@ -112,6 +163,10 @@ func (s *Policies) WhoCan(ctx context.Context, r *bulkheadv1.WhoCanRequest) (*bu
 }
 
 func (s *Policies) whoCan(ctx context.Context, q model.Request, tenant string, out *bulkheadv1.WhoCanResponse) error {
+	groups, err := s.groups(ctx, tenant)
+	if err != nil {
+		return err
+	}
 	page := model.Query{Tenant: tenant, Size: 1000}
 	for seen := 0; ; {
 		accounts, next, err := s.People.Accounts(ctx, page)
@@ -123,10 +178,13 @@ func (s *Policies) whoCan(ctx context.Context, q model.Request, tenant string, o
 			if accounts[i].Disabled {
 				continue
 			}
-			p, err := principalOf(ctx, s.People, &accounts[i])
-			if err != nil {
-				return err
+			var in []model.AccountGroup
+			for _, id := range accounts[i].Groups {
+				if g, ok := groups[id]; ok {
+					in = append(in, g)
+				}
 			}
+			p := principalIn(&accounts[i], in)
 			rights, _ := s.Engine.WhoCan(ctx, q, []model.Principal{p}, 1)
 			if len(rights) > 0 && len(out.GetUsers()) == whoCanMost {
 				out.Truncated = true
@@ -137,6 +195,25 @@ func (s *Policies) whoCan(ctx context.Context, q model.Request, tenant string, o
 		if next == "" || seen >= whoCanAccounts {
 			out.Truncated = out.GetTruncated() || next != ""
 			return ctx.Err()
+		}
+		page.Token = next
+	}
+}
+
+// groups are those of a tenant, or of all, by id: read at once, since asking for each account's would take a query each.
+func (s *Policies) groups(ctx context.Context, tenant string) (map[string]model.AccountGroup, error) {
+	all := map[string]model.AccountGroup{}
+	page := model.Query{Tenant: tenant, Size: 1000}
+	for {
+		list, next, err := s.People.Groups(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range list {
+			all[g.ID] = g
+		}
+		if next == "" || len(all) >= whoCanAccounts {
+			return all, nil
 		}
 		page.Token = next
 	}
