@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -12,11 +11,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
-)
-
-const (
-	whoCanMost     = 1000
-	whoCanAccounts = 50000 // looked at
 )
 
 // Explain implements PolicyService.
@@ -47,72 +41,6 @@ func (s *Policies) Explain(ctx context.Context, r *bulkheadv1.ExplainRequest) (*
 	return explanation(s.Engine, s.Engine.Decide(ctx, q)), nil
 }
 
-// explainRecord tells why something was decided as it was, with the policies' text as it was then where the record says
-// which versions they were, else as it is now.
-func (s *Policies) explainRecord(ctx context.Context, tenant, id string) (*bulkheadv1.Explanation, error) {
-	origin, text, err := policyRecord(id)
-	var index uint64
-	if err == nil {
-		index, err = strconv.ParseUint(text, 10, 64)
-	}
-	if err != nil {
-		return nil, invalid("record", "it must be ORIGIN/INDEX, as `bulkhead audit search` shows it")
-	}
-	l, err := s.Records.Record(ctx, origin, index)
-	if err != nil {
-		return nil, err
-	}
-	rec := &l.Record
-	if tenant != "" && rec.Tenant != tenant {
-		return nil, noObject("Record")
-	}
-	if rec.Request == nil {
-		return nil, invalid("record", "this record is of no decision, so that there is nothing to explain")
-	}
-	engine, problem, err := s.asOf(ctx, rec)
-	if err != nil {
-		return nil, err
-	}
-	out := explanation(engine, model.Decision{Allowed: rec.Outcome != model.OutcomeRefused, Reason: rec.Reason, Policies: rec.Policies})
-	if problem != "" {
-		out.Errors = append(out.Errors, problem)
-	}
-	if now := s.Engine.Decide(ctx, *rec.Request); now.Allowed != out.GetAllowed() {
-		out.Errors = append(out.Errors, "the policies in force now would decide otherwise: "+now.Reason)
-	}
-	return out, nil
-}
-
-// asOf is an engine with the policies that a recorded decision came from. Where they can't be had any more it is the one
-// in force, and the problem says so.
-func (s *Policies) asOf(ctx context.Context, rec *model.Record) (engine *authz.Engine, problem string, err error) {
-	if rec.PolicyVersion == "" {
-		return s.Engine, "the record does not say which version of the policies decided; their text is as it is now", nil
-	}
-	if rec.PolicyVersion == s.Engine.VersionFor(rec.Request.Principal.Tenant) {
-		return s.Engine, "", nil
-	}
-	var sets []model.Policies
-	for tenant, version := range rec.PolicySets {
-		p, err := s.Store.Policies(ctx, tenant, version)
-		if model.CodeOf(err) == model.CodeNotFound {
-			return s.Engine, fmt.Sprintf("version %d of the policies of %s is not kept any more; their text is as it is now", version, tenant), nil
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		sets = append(sets, *p)
-	}
-	old, err := s.Engine.Of(sets)
-	if err != nil { // they were good for an earlier release
-		return s.Engine, "the policies that decided can't be read by this release: " + err.Error() + "; their text is as it is now", nil
-	}
-	if old.VersionFor(rec.Request.Principal.Tenant) != rec.PolicyVersion {
-		problem = "the shipped policies are of another release than those that decided; their text is as it is now"
-	}
-	return old, problem, nil
-}
-
 func explanation(engine *authz.Engine, d model.Decision) *bulkheadv1.Explanation {
 	out := &bulkheadv1.Explanation{Allowed: d.Allowed, Reason: d.Reason, Errors: d.Errors}
 	for _, n := range d.Needs {
@@ -141,109 +69,6 @@ func needText(n model.Need) string {
 		return "a second person's approval"
 	}
 	return string(n)
-}
-
-// WhoCan implements PolicyService. A tenant's caller is told of the tenant's own users.
-func (s *Policies) WhoCan(ctx context.Context, r *bulkheadv1.WhoCanRequest) (*bulkheadv1.WhoCanResponse, error) {
-	q, err := s.question(ctx, r.GetTenant(), "", r.GetAction(), r.GetResource(), r.GetAttributes())
-	if err != nil {
-		return nil, err
-	}
-	tenants := []string{gate.Scope(ctx, r.GetTenant())}
-	if caller := gate.Caller(ctx).Tenant; caller == model.SystemTenant && tenants[0] != "" && tenants[0] != model.SystemTenant {
-		tenants = append(tenants, model.SystemTenant) // its users may have rights everywhere
-	}
-	out := &bulkheadv1.WhoCanResponse{}
-	for _, t := range tenants {
-		if err := s.whoCan(ctx, q, t, out); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func (s *Policies) whoCan(ctx context.Context, q model.Request, tenant string, out *bulkheadv1.WhoCanResponse) error {
-	groups, err := s.groups(ctx, tenant)
-	if err != nil {
-		return err
-	}
-	page := model.Query{Tenant: tenant, Size: 1000}
-	for seen := 0; ; {
-		accounts, next, err := s.People.Accounts(ctx, page)
-		if err != nil {
-			return err
-		}
-		seen += len(accounts)
-		for i := range accounts {
-			if accounts[i].Disabled {
-				continue
-			}
-			var in []model.AccountGroup
-			for _, id := range accounts[i].Groups {
-				if g, ok := groups[id]; ok {
-					in = append(in, g)
-				}
-			}
-			p := principalIn(&accounts[i], in)
-			rights, _ := s.Engine.WhoCan(ctx, q, []model.Principal{p}, 1)
-			if len(rights) > 0 && len(out.GetUsers()) == whoCanMost {
-				out.Truncated = true
-				return nil
-			}
-			out.Users = append(out.Users, rightsOut(rights)...)
-		}
-		if next == "" || seen >= whoCanAccounts {
-			out.Truncated = out.GetTruncated() || next != ""
-			return ctx.Err()
-		}
-		page.Token = next
-	}
-}
-
-// groups are those of a tenant, or of all, by id: read at once, since asking for each account's would take a query each.
-func (s *Policies) groups(ctx context.Context, tenant string) (map[string]model.AccountGroup, error) {
-	all := map[string]model.AccountGroup{}
-	page := model.Query{Tenant: tenant, Size: 1000}
-	for {
-		list, next, err := s.People.Groups(ctx, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range list {
-			all[g.ID] = g
-		}
-		if next == "" || len(all) >= whoCanAccounts {
-			return all, nil
-		}
-		page.Token = next
-	}
-}
-
-// WhatCan implements PolicyService.
-func (s *Policies) WhatCan(ctx context.Context, r *bulkheadv1.WhatCanRequest) (*bulkheadv1.WhatCanResponse, error) {
-	ref := r.GetResource()
-	if ref == nil {
-		p, err := s.person(ctx, gate.Scope(ctx, r.GetTenant()), r.GetUser())
-		if err != nil {
-			return nil, err
-		}
-		ref = &bulkheadv1.ObjectRef{Type: "Tenant", Id: p.Tenant}
-	}
-	q, err := s.question(ctx, r.GetTenant(), r.GetUser(), "", ref, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &bulkheadv1.WhatCanResponse{Permissions: rightsOut(s.Engine.WhatCan(ctx, q))}, nil
-}
-
-func rightsOut(rights []authz.Right) []*bulkheadv1.Permission {
-	var out []*bulkheadv1.Permission
-	for _, r := range rights {
-		out = append(out, &bulkheadv1.Permission{
-			User: r.Principal.ID, Name: r.Principal.Name, Tenant: r.Principal.Tenant, Action: r.Action, Policies: r.Policies,
-		})
-	}
-	return out
 }
 
 // question builds a request as the named user would make it. Users and objects outside of the tenant in which is asked
