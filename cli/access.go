@@ -14,23 +14,37 @@ import (
 
 func (a *App) accessCommand() *cobra.Command {
 	var f listFlags
+	var mine bool
+	list := lister(verb("list", "List requests", 0, func(ctx context.Context, _ []string) error { return a.listAccess(ctx, f, mine) }), &f, "user, state, action")
+	list.Flags().BoolVar(&mine, "mine", false, "list your own requests, which needs no right; filter: state, action")
 	cmd := a.group("access", "Access for a limited time, approved by a second person",
 		`Asks for one action on one object for a time, and approves, denies or ends what others asked for. Who approves is never
-who asked, and may do the action too. An approved request is good for exactly that action on that object.`,
+who asked, and may do the action too. An approved request is good for exactly that action on that object. Whoever asked
+sees what became of it with "list --mine", and takes it back with "withdraw".`,
 		`  bulkhead access request ContainerExec Container::web --for 30m --reason "incident 42"
+  bulkhead access list --mine
   bulkhead access list --filter 'state = "pending"'
   bulkhead access approve 0198… --note "with me on the phone"
   bulkhead access deny 0198… --note "wait for the window at 22:00"
-  bulkhead access revoke 0198…`,
+  bulkhead access revoke 0198…
+  bulkhead access withdraw 0198…`,
 		a.requestAccessCommand(),
-		lister(verb("list", "List requests", 0, func(ctx context.Context, _ []string) error { return a.listAccess(ctx, f) }), &f, "user, state, action"),
+		list,
 		a.decideAccessCommand("approve", "Approve a request", true), a.decideAccessCommand("deny", "Deny a request", false),
-		verb("revoke ID", "End access early, or a request that is pending", 1, func(ctx context.Context, args []string) error {
+		verb("revoke ID", "End another's access early, or a request that is pending", 1, func(ctx context.Context, args []string) error {
 			c, err := a.accessClient(ctx)
 			if err != nil {
 				return err
 			}
 			r, err := c.RevokeAccess(ctx, &bulkheadv1.Id{Id: args[0]})
+			return a.showAccess(r, err)
+		}),
+		verb("withdraw ID", "Take an own request back, or end access that you were given", 1, func(ctx context.Context, args []string) error {
+			c, err := a.accessClient(ctx)
+			if err != nil {
+				return err
+			}
+			r, err := c.WithdrawAccess(ctx, &bulkheadv1.Id{Id: args[0]})
 			return a.showAccess(r, err)
 		}),
 	)
@@ -87,13 +101,19 @@ func (a *App) decideAccessCommand(name, short string, approve bool) *cobra.Comma
 	return cmd
 }
 
-func (a *App) listAccess(ctx context.Context, f listFlags) error {
+func (a *App) listAccess(ctx context.Context, f listFlags, mine bool) error {
 	c, err := a.accessClient(ctx)
 	if err != nil {
 		return err
 	}
 	items, next, err := pages(f, func(p *bulkheadv1.Page) ([]*bulkheadv1.AccessRequest, string, error) {
-		res, err := c.ListAccessRequests(ctx, &bulkheadv1.ListInTenantRequest{Tenant: a.remote.tenant, Page: p})
+		var res *bulkheadv1.ListAccessRequestsResponse
+		var err error
+		if mine {
+			res, err = c.ListMyAccessRequests(ctx, &bulkheadv1.ListMyAccessRequestsRequest{Page: p})
+		} else {
+			res, err = c.ListAccessRequests(ctx, &bulkheadv1.ListInTenantRequest{Tenant: a.remote.tenant, Page: p})
+		}
 		return res.GetRequests(), res.GetNextPage(), err
 	})
 	if err != nil {
@@ -102,9 +122,9 @@ func (a *App) listAccess(ctx context.Context, f listFlags) error {
 	return a.answer(&bulkheadv1.ListAccessRequestsResponse{Requests: items, NextPage: next}, func() {
 		rows := make([][]string, 0, len(items))
 		for _, r := range items {
-			rows = append(rows, []string{r.GetId(), r.GetUser(), r.GetAction(), refText(r.GetResource()), r.GetState(), when(r.GetExpires()), r.GetReason()})
+			rows = append(rows, []string{r.GetId(), r.GetUser(), r.GetAction(), refText(r.GetResource()), r.GetState(), when(r.GetExpires()), r.GetReason(), r.GetNote()})
 		}
-		a.table("no requests", []string{"ID", "USER", "ACTION", "OBJECT", "STATE", "EXPIRES", "REASON"}, rows)
+		a.table("no requests", []string{"ID", "USER", "ACTION", "OBJECT", "STATE", "EXPIRES", "REASON", "NOTE"}, rows)
 		a.more(next)
 	})
 }

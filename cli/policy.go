@@ -103,7 +103,7 @@ func (a *App) getPolicies(ctx context.Context, version int64, dir string) error 
 
 func (a *App) policyHead(set *bulkheadv1.PolicySet) {
 	a.fields("tenant", set.GetTenant(), "version", fmt.Sprint(set.GetVersion()), "files", fmt.Sprint(len(set.GetFiles())), "author", set.GetAuthor(),
-		"note", set.GetNote(), "created", when(set.GetCreated()), "digest", set.GetDigest())
+		"note", set.GetNote(), "created", when(set.GetCreated()), "digest", set.GetDigest(), "signature", signatureOf(set))
 }
 
 // text writes lines of somebody else's text without what a terminal would obey.

@@ -58,11 +58,18 @@ func (a *App) policyVersions(ctx context.Context, f listFlags) error {
 	return a.answer(&bulkheadv1.ListPolicyVersionsResponse{Versions: items, NextPage: next}, func() {
 		rows := make([][]string, 0, len(items))
 		for _, v := range items {
-			rows = append(rows, []string{v.GetTenant(), fmt.Sprint(v.GetVersion()), when(v.GetCreated()), v.GetAuthor(), v.GetNote()})
+			name, _, _ := strings.Cut(signatureOf(v), " ")
+			rows = append(rows, []string{v.GetTenant(), fmt.Sprint(v.GetVersion()), when(v.GetCreated()), v.GetAuthor(), v.GetDigest(), name, v.GetNote()})
 		}
-		a.table("no custom policies", []string{"TENANT", "VERSION", "CREATED", "AUTHOR", "NOTE"}, rows)
+		a.table("no custom policies", []string{"TENANT", "VERSION", "CREATED", "AUTHOR", "DIGEST", "SIGNED BY", "NOTE"}, rows)
 		a.more(next)
 	})
+}
+
+// signatureOf is the line of a set's signed note that has the signature: the key's name and the signature in base64.
+func signatureOf(set *bulkheadv1.PolicySet) string {
+	_, line, _ := strings.Cut(set.GetSignature(), "\n\n— ")
+	return strings.TrimSpace(line)
 }
 
 func (a *App) explainCommand() *cobra.Command {

@@ -19,6 +19,8 @@ import (
 const samplePolicy = `@id("bob") @reason("bob reads the log")
 permit (principal == Bulkhead::User::"bob", action == Bulkhead::Action::"AuditRead", resource);`
 
+const signature = "bulkhead policies\nsha256:00ff\n\n— bulkhead/policies q83vAAAA\n"
+
 func (p *plane) GetPolicies(_ context.Context, req *bulkheadv1.GetPoliciesRequest) (*bulkheadv1.PolicySet, error) {
 	p.saw(req)
 	if req.GetVersion() == 1 {
@@ -28,14 +30,14 @@ func (p *plane) GetPolicies(_ context.Context, req *bulkheadv1.GetPoliciesReques
 		return nil, fail(connect.CodeNotFound, model.CodeNotFound, "there is no such version", "list the versions")
 	}
 	return &bulkheadv1.PolicySet{
-		Tenant: "acme", Version: 4, Author: "alice", Note: "night\x1b[31m shift",
+		Tenant: "acme", Version: 4, Author: "alice", Note: "night\x1b[31m shift", Digest: "00ff", Signature: signature,
 		Files: []*bulkheadv1.PolicyFile{{Name: "a.cedar", Text: samplePolicy}},
 	}, nil
 }
 
 func (p *plane) ListPolicyVersions(_ context.Context, req *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListPolicyVersionsResponse, error) {
 	p.saw(req)
-	return &bulkheadv1.ListPolicyVersionsResponse{Versions: []*bulkheadv1.PolicySet{{Tenant: "acme", Version: 4, Author: "alice"}, {Tenant: "acme", Version: 3, Note: "first"}}}, nil
+	return &bulkheadv1.ListPolicyVersionsResponse{Versions: []*bulkheadv1.PolicySet{{Tenant: "acme", Version: 4, Author: "alice", Digest: "00ff", Signature: signature}, {Tenant: "acme", Version: 3, Note: "first"}}}, nil
 }
 
 // PreviewPolicies finds what it is told to by the text of the draft.

@@ -86,6 +86,8 @@ func (p *plane) handlers() map[string]http.Handler {
 	add(bulkheadv1connect.NewUserServiceHandler(p))
 	add(bulkheadv1connect.NewGroupServiceHandler(p))
 	add(bulkheadv1connect.NewTokenServiceHandler(p))
+	add(bulkheadv1connect.NewPolicyServiceHandler(p))
+	add(bulkheadv1connect.NewAccessServiceHandler(p))
 	add(bulkheadv1connect.NewAssessmentServiceHandler(p))
 	add(bulkheadv1connect.NewJobServiceHandler(p))
 	add(bulkheadv1connect.NewWatchServiceHandler(p))

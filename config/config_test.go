@@ -48,6 +48,7 @@ func TestRefuses(t *testing.T) {
 		"unknown env":         {env: []string{"BULKHEAD_LOG_LEVL=info"}, want: []string{"BULKHEAD_LOG_LEVL", "BULKHEAD_LOG_LEVEL"}},
 		"bad env":             {env: []string{"BULKHEAD_COLLECT_TIMEOUT=soon"}, want: []string{"soon"}},
 		"bad glob":            {file: "assess: {accepted_os: ['[']}\n", want: []string{"glob"}},
+		"days of a token":     {file: "server: {sign_in: {token_days: 367}}\n", want: []string{"token_days", "366"}},
 		"exception, no owner": {file: "assess: {exceptions: [{check: 8.1.c, reason: r, expires: 2030-01-01}]}\n", want: []string{"owner"}},
 	} {
 		t.Run(name, func(t *testing.T) {

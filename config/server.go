@@ -240,6 +240,8 @@ func (l *Limits) validate() error {
 	return nil
 }
 
+const mostTokenDays = 366 // as CreateTokenRequest.days
+
 func (s *SignIn) validate() error {
 	switch {
 	case s.StepUp < 10*time.Second || s.StepUp > time.Hour:
@@ -248,8 +250,8 @@ func (s *SignIn) validate() error {
 		return errors.New("server.sign_in: idle must be at least 1m, and absolute between idle and 720h (NIST SP 800-63B-4)")
 	case s.SingleIdle < time.Minute || s.SingleAbsolute < s.SingleIdle || s.SingleAbsolute > s.Absolute:
 		return errors.New("server.sign_in: single_idle must be at least 1m, and single_absolute between single_idle and absolute")
-	case s.TokenDays < 1 || s.TokenDays > 3650:
-		return fmt.Errorf("server.sign_in.token_days is %d; it must be between 1 and 3650", s.TokenDays)
+	case s.TokenDays < 1 || s.TokenDays > mostTokenDays:
+		return fmt.Errorf("server.sign_in.token_days is %d; it must be between 1 and %d", s.TokenDays, mostTokenDays)
 	}
 	return nil
 }

@@ -102,8 +102,10 @@ type Decision struct {
 	// Needs is set on a refusal that would be a permission with them.
 	Needs  []Need   `json:"needs,omitempty"`
 	Errors []string `json:"errors,omitempty"`
-	// PolicyVersion is the digest of the policies that were in force.
-	PolicyVersion string `json:"policy_version,omitempty"`
+	// PolicyVersion is the digest of the policies that it could come from, and PolicySets the versions of the custom ones
+	// among them, by tenant. The map is shared: nobody changes it.
+	PolicyVersion string           `json:"policy_version,omitempty"`
+	PolicySets    map[string]int64 `json:"policy_sets,omitempty"`
 }
 
 // Policies are a version of a tenant's custom policies.

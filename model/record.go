@@ -28,6 +28,9 @@ type Record struct {
 	Outcome   Outcome   `json:"outcome"`
 	Reason    string    `json:"reason,omitempty"`
 	Policies  []string  `json:"policies,omitempty"`
+	// PolicyVersion and PolicySets say which policies it was decided by, as in Decision. Older records don't.
+	PolicyVersion string           `json:"policy_version,omitempty"`
+	PolicySets    map[string]int64 `json:"policy_sets,omitempty"`
 	// Address and UserAgent say from where and with what; Credential names session or token; AMR how it was shown.
 	Address    string   `json:"address,omitempty"`
 	UserAgent  string   `json:"user_agent,omitempty"`

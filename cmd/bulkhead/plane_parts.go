@@ -276,7 +276,7 @@ func (p *plane) services() (api.Services, error) {
 	if err != nil {
 		return api.Services{}, fmt.Errorf("catalogue: %w", err)
 	}
-	signer, err := p.policySigner(context.Background())
+	signer, key, err := p.policySigner(context.Background())
 	if err != nil {
 		return api.Services{}, err
 	}
@@ -291,10 +291,10 @@ func (p *plane) services() (api.Services, error) {
 		Tenants: &api.Tenants{Store: s, Members: s, Now: p.now},
 		Users:   &api.Users{Store: s, Directory: s, Credentials: s, Inviter: p.authn, Now: p.now},
 		Groups:  &api.Groups{Store: s, Directory: s, Now: p.now},
-		Tokens:  &api.Tokens{Maker: p.authn, Store: s, Directory: s, Now: p.now},
+		Tokens:  &api.Tokens{Maker: p.authn, Store: s, Directory: s, Scopes: p.engine.Schema(), Now: p.now},
 		Policies: &api.Policies{
-			Store: s, Records: s, People: s, Objects: objects, Signer: signer, Engine: p.engine, Applied: p.refresh.Soon,
-			StepUp: p.c.SignIn.StepUp, Now: p.now,
+			Store: s, Records: s, People: s, Objects: objects, SignIns: p.authn, Signer: signer, Engine: p.engine, Approvals: s,
+			Applied: p.refresh.Soon, StepUp: p.c.SignIn.StepUp, Now: p.now,
 		},
 		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: p.engine, Now: p.now},
 		Audit:       &api.Audit{Store: s, Log: p.log, Verifier: p.keeper, Now: p.now},
@@ -302,6 +302,7 @@ func (p *plane) services() (api.Services, error) {
 		Jobs:        &api.Jobs{Store: s},
 		System: &api.System{
 			Version: p.o.version, Database: database, Replica: p.c.Name, Started: p.started, AuditOrigin: p.log.Origin(), AuditKey: p.auditKey,
+			PolicyKey:  key,
 			BreakGlass: func() bool { return p.now().Before(p.log.State().GlassOpen) },
 			Controls:   func() map[string]string { return map[string]string{model.ControlPlane: string(model.ModeEnforce)} },
 		},

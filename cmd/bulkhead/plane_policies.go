@@ -31,12 +31,13 @@ func policyText(digest []byte) string {
 	return "bulkhead policies\nsha256:" + hex.EncodeToString(digest) + "\n"
 }
 
-func (p *plane) policySigner(ctx context.Context) (api.PolicySigner, error) {
-	s, _, err := p.keys.NoteSigner(ctx, policyKey, policyOrigin)
+// policySigner signs policies; whoever has the key can verify them.
+func (p *plane) policySigner(ctx context.Context) (s api.PolicySigner, key string, err error) {
+	signer, key, err := p.keys.NoteSigner(ctx, policyKey, policyOrigin)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return noteSigner{s}, nil
+	return noteSigner{signer}, key, nil
 }
 
 // signedPolicies gives the store's policies only where this installation signed them as they are: whoever can write to the

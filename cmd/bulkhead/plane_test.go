@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,8 +13,10 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/drill"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -177,5 +180,43 @@ func TestDrillsProveTheControls(t *testing.T) {
 	}
 	if _, err := d.Run(t.Context(), []string{"8.9.z/none"}, "", nil); err == nil {
 		t.Error("an unknown drill")
+	}
+}
+
+// TestSignaturesCanBeVerified opens a set's signature with the key that the API gives, as anybody can.
+func TestSignaturesCanBeVerified(t *testing.T) {
+	p := mustOpen(t, planeConfig(t.TempDir(), "a"))
+	defer func() {
+		if err := p.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	services, err := p.services()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := services.System.GetInfo(t.Context(), &bulkheadv1.Empty{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := note.NewVerifier(info.GetPolicyKey())
+	if err != nil {
+		t.Fatalf("%q: %v", info.GetPolicyKey(), err)
+	}
+	signer, _, err := p.policySigner(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := api.PolicyDigest(&model.Policies{Tenant: "acme", Version: 3, Files: []model.PolicyFile{{Name: "a.cedar", Text: "// é <\n\tx"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign(t.Context(), digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := note.Open([]byte(signed), note.VerifierList(verifier))
+	if err != nil || n.Text != "bulkhead policies\nsha256:"+hex.EncodeToString(digest)+"\n" {
+		t.Errorf("%v %v", n, err)
 	}
 }

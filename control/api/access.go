@@ -116,6 +116,20 @@ func (s *Access) ListAccessRequests(ctx context.Context, r *bulkheadv1.ListInTen
 		return nil, err
 	}
 	q.Tenant = gate.Scope(ctx, r.GetTenant())
+	return s.list(ctx, q, r.GetPage())
+}
+
+// ListMyAccessRequests implements AccessService.
+func (s *Access) ListMyAccessRequests(ctx context.Context, r *bulkheadv1.ListMyAccessRequestsRequest) (*bulkheadv1.ListAccessRequestsResponse, error) {
+	q, err := gate.PageOf(r.GetPage(), gate.Fields{"state", "action"})
+	if err != nil {
+		return nil, err
+	}
+	q.Where = append(q.Where, model.Condition{Field: "user", Op: "=", Value: gate.Caller(ctx).ID})
+	return s.list(ctx, q, r.GetPage())
+}
+
+func (s *Access) list(ctx context.Context, q model.Query, page *bulkheadv1.Page) (*bulkheadv1.ListAccessRequestsResponse, error) {
 	list, next, err := s.Store.Accesses(ctx, q)
 	if err != nil {
 		return nil, err
@@ -124,7 +138,7 @@ func (s *Access) ListAccessRequests(ctx context.Context, r *bulkheadv1.ListInTen
 	for i := range list {
 		out.Requests = append(out.Requests, accessOut(&list[i], s.Now()))
 	}
-	return out, gate.MaskAll(out.GetRequests(), r.GetPage().GetReadMask())
+	return out, gate.MaskAll(out.GetRequests(), page.GetReadMask())
 }
 
 // DecideAccess implements AccessService.
@@ -184,6 +198,22 @@ func (s *Access) RevokeAccess(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv
 	if err != nil {
 		return nil, err
 	}
+	return s.end(ctx, a)
+}
+
+// WithdrawAccess implements AccessService. Another's request is not there.
+func (s *Access) WithdrawAccess(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.AccessRequest, error) {
+	a, err := s.Store.Access(ctx, r.GetId())
+	if model.CodeOf(err) == model.CodeNotFound || err == nil && a.User != gate.Caller(ctx).ID {
+		return nil, noObject("AccessRequest")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.end(ctx, a)
+}
+
+func (s *Access) end(ctx context.Context, a *model.Access) (*bulkheadv1.AccessRequest, error) {
 	now, was := s.Now().UTC(), a.State
 	if state := stateAt(a, now); state != model.AccessApproved && state != model.AccessPending {
 		return nil, &model.Error{Code: model.CodeConflict, Message: "the request is " + string(state) + ": there is nothing to end"}

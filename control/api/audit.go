@@ -201,6 +201,7 @@ func recordOut(l *model.LogRecord) *bulkheadv1.Record {
 	out := &bulkheadv1.Record{
 		Id: fmt.Sprintf("%s/%d", l.Origin, l.Index), Origin: l.Origin, Index: l.Index, Time: stamp(r.Time), Actor: r.Actor,
 		ActorName: r.ActorName, Tenant: r.Tenant, Action: r.Action, Outcome: string(r.Outcome), Reason: r.Reason,
+		PolicyVersion: r.PolicyVersion, PolicySets: r.PolicySets,
 	}
 	if r.Resource != (model.Ref{}) {
 		out.Resource = &bulkheadv1.ObjectRef{Type: r.Resource.Type, Id: r.Resource.ID}

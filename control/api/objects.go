@@ -15,7 +15,6 @@ type ObjectStore interface {
 	GroupsOf(ctx context.Context, a *model.Account) ([]model.AccountGroup, error)
 	Group(ctx context.Context, id string) (*model.AccountGroup, error)
 	Token(ctx context.Context, id string) (*model.Token, error)
-	Session(ctx context.Context, id string) (*model.Session, error)
 	Assessment(ctx context.Context, id string) (*model.Published, error)
 	Record(ctx context.Context, origin string, index uint64) (*model.LogRecord, error)
 	Access(ctx context.Context, id string) (*model.Access, error)
@@ -51,12 +50,6 @@ func (o *Objects) Object(ctx context.Context, ref model.Ref) (model.Object, erro
 			return model.Object{}, err
 		}
 		return inTenant(ref, t.Tenant, map[string]any{"owner": userRef(t.User)}), nil
-	case "Session":
-		s, err := o.Store.Session(ctx, ref.ID)
-		if err != nil {
-			return model.Object{}, err
-		}
-		return inTenant(ref, s.Tenant, map[string]any{"owner": userRef(s.User)}), nil
 	case "Assessment":
 		a, err := o.Store.Assessment(ctx, ref.ID)
 		if err != nil {

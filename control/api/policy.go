@@ -37,6 +37,12 @@ type PolicyPeople interface {
 	Account(ctx context.Context, id string) (*model.Account, error)
 	AccountByName(ctx context.Context, tenant, name string) (*model.Account, error)
 	Accounts(ctx context.Context, q model.Query) ([]model.Account, string, error)
+	Groups(ctx context.Context, q model.Query) ([]model.AccountGroup, string, error)
+}
+
+// Approvals finds approved access that is in force.
+type Approvals interface {
+	ApprovedAccess(ctx context.Context, user, action string, res model.Ref, now time.Time) (*model.Access, error)
 }
 
 // ObjectReader tells what policies may know of an object. Objects does.
@@ -55,8 +61,11 @@ type Policies struct {
 	Records PolicyRecords
 	People  PolicyPeople
 	Objects ObjectReader
+	SignIns SignIns
 	Signer  PolicySigner
 	Engine  *authz.Engine
+	// Approvals are taken into account in explanations, as the gate takes them.
+	Approvals Approvals
 	// Applied is told that a new version was written, so that it is loaded as soon as it is committed. May be nil.
 	Applied func()
 	StepUp  time.Duration // how long a second factor is fresh
@@ -200,57 +209,23 @@ func (s *Policies) fit(ctx context.Context, draft *model.Policies) error {
 			}
 		}
 	}
-	left, err := s.administrators(check, engine)
+	left, err := s.administrators(check, engine, draft.Tenant)
 	if err != nil {
 		return err
 	}
 	if len(left) == 0 {
 		return &model.Error{
-			Code: model.CodeLastAdministrator, Message: "no administrator could change policies and users afterwards",
-			Remedy: "Narrow the policies that forbid, so that an administrator stays; `bulkhead policy diff` shows who would.",
+			Code: model.CodeLastAdministrator,
+			Message: "no administrator could change policies and users afterwards with the factors that are registered, " +
+				"or show and register one",
+			Remedy: "Narrow the policies that forbid, and leave the actions in the group BeforeFactor out of them; or register the " +
+				"factors first that they demand. `bulkhead policy diff` shows which administrators stay.",
 		}
 	}
 	if check.Err() != nil {
 		return &model.Error{Code: model.CodeTooLarge, Message: "checking the policies took too long", Remedy: "Use fewer or narrower policies.", Err: check.Err()}
 	}
 	return nil
-}
-
-// administrators are those who could still put things right with a draft in force.
-func (s *Policies) administrators(ctx context.Context, draft *authz.Engine) ([]model.Principal, error) {
-	accounts, err := s.People.Administrators(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []model.Principal
-	for i := range accounts {
-		p, err := principalOf(ctx, s.People, &accounts[i])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
-	}
-	// As from the caller's place, so that a policy which ties administrators to a network leaves those who are in it.
-	r := model.Request{Time: s.Now(), Facts: map[string]any{"address": gate.ClientOf(ctx).Address, "door": "api"}}
-	return draft.AdministratorsLeft(ctx, all, r), nil
-}
-
-// principalOf is an account as somebody who asks: with its groups' roles and hosts, by a session of two factors.
-func principalOf(ctx context.Context, d Directory, a *model.Account) (model.Principal, error) {
-	groups, err := d.GroupsOf(ctx, a)
-	if err != nil {
-		return model.Principal{}, err
-	}
-	r := rights{roles: a.Roles, hosts: a.Hosts}
-	p := model.Principal{
-		Ref: userRef(a.ID), Name: a.Name, Tenant: a.Tenant, Credential: model.Ref{Type: "Session"}, Auth: model.Strength{MFA: true},
-	}
-	for i := range groups {
-		r = r.with(groups[i].Roles, groups[i].Hosts)
-		p.Groups = append(p.Groups, groups[i].ID)
-	}
-	p.Roles, p.Hosts = r.roles, r.hosts
-	return p, nil
 }
 
 // PolicyDigest is the SHA-256 of the canonical JSON (RFC 8785) of tenant, version and files.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -12,11 +11,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
-)
-
-const (
-	whoCanMost     = 1000
-	whoCanAccounts = 50000 // looked at
 )
 
 // Explain implements PolicyService.
@@ -31,43 +25,28 @@ func (s *Policies) Explain(ctx context.Context, r *bulkheadv1.ExplainRequest) (*
 	if err := suppose(&q, r.GetContext()); err != nil {
 		return nil, err
 	}
-	return s.explanation(s.Engine.Decide(ctx, q)), nil
-}
-
-// explainRecord tells why something was decided as it was, with the policies' text as it is now.
-func (s *Policies) explainRecord(ctx context.Context, tenant, id string) (*bulkheadv1.Explanation, error) {
-	origin, text, err := policyRecord(id)
-	var index uint64
-	if err == nil {
-		index, err = strconv.ParseUint(text, 10, 64)
+	d := s.Engine.Decide(ctx, q)
+	if _, supposed := r.GetContext().GetFields()["approved"]; supposed || !slices.Contains(d.Needs, model.NeedApproval) {
+		return explanation(s.Engine, d), nil
 	}
-	if err != nil {
-		return nil, invalid("record", "it must be ORIGIN/INDEX, as `bulkhead audit search` shows it")
+	// As at the gate: what a second person approved counts while it lasts.
+	_, err = s.Approvals.ApprovedAccess(ctx, q.Principal.ID, q.Action, q.Resource.Ref, q.Time)
+	if model.CodeOf(err) == model.CodeNotFound {
+		return explanation(s.Engine, d), nil
 	}
-	l, err := s.Records.Record(ctx, origin, index)
 	if err != nil {
 		return nil, err
 	}
-	rec := &l.Record
-	if tenant != "" && rec.Tenant != tenant {
-		return nil, noObject("Record")
-	}
-	if rec.Request == nil {
-		return nil, invalid("record", "this record is of no decision, so that there is nothing to explain")
-	}
-	out := s.explanation(model.Decision{Allowed: rec.Outcome != model.OutcomeRefused, Reason: rec.Reason, Policies: rec.Policies})
-	if now := s.Engine.Decide(ctx, *rec.Request); now.Allowed != out.GetAllowed() {
-		out.Errors = append(out.Errors, "the policies in force now would decide otherwise: "+now.Reason)
-	}
-	return out, nil
+	q.Approved = true
+	return explanation(s.Engine, s.Engine.Decide(ctx, q)), nil
 }
 
-func (s *Policies) explanation(d model.Decision) *bulkheadv1.Explanation {
+func explanation(engine *authz.Engine, d model.Decision) *bulkheadv1.Explanation {
 	out := &bulkheadv1.Explanation{Allowed: d.Allowed, Reason: d.Reason, Errors: d.Errors}
 	for _, n := range d.Needs {
 		out.Needs = append(out.Needs, needText(n))
 	}
-	known := s.Engine.Sources(d.Policies)
+	known := engine.Sources(d.Policies)
 	for _, id := range d.Policies {
 		p := &bulkheadv1.DecidingPolicy{Id: id, Reason: "it is not in force any more"}
 		if i := slices.IndexFunc(known, func(k authz.Source) bool { return k.ID == id }); i >= 0 {
@@ -90,83 +69,6 @@ func needText(n model.Need) string {
 		return "a second person's approval"
 	}
 	return string(n)
-}
-
-// WhoCan implements PolicyService. A tenant's caller is told of the tenant's own users.
-func (s *Policies) WhoCan(ctx context.Context, r *bulkheadv1.WhoCanRequest) (*bulkheadv1.WhoCanResponse, error) {
-	q, err := s.question(ctx, r.GetTenant(), "", r.GetAction(), r.GetResource(), r.GetAttributes())
-	if err != nil {
-		return nil, err
-	}
-	tenants := []string{gate.Scope(ctx, r.GetTenant())}
-	if caller := gate.Caller(ctx).Tenant; caller == model.SystemTenant && tenants[0] != "" && tenants[0] != model.SystemTenant {
-		tenants = append(tenants, model.SystemTenant) // its users may have rights everywhere
-	}
-	out := &bulkheadv1.WhoCanResponse{}
-	for _, t := range tenants {
-		if err := s.whoCan(ctx, q, t, out); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func (s *Policies) whoCan(ctx context.Context, q model.Request, tenant string, out *bulkheadv1.WhoCanResponse) error {
-	page := model.Query{Tenant: tenant, Size: 1000}
-	for seen := 0; ; {
-		accounts, next, err := s.People.Accounts(ctx, page)
-		if err != nil {
-			return err
-		}
-		seen += len(accounts)
-		for i := range accounts {
-			if accounts[i].Disabled {
-				continue
-			}
-			p, err := principalOf(ctx, s.People, &accounts[i])
-			if err != nil {
-				return err
-			}
-			rights, _ := s.Engine.WhoCan(ctx, q, []model.Principal{p}, 1)
-			if len(rights) > 0 && len(out.GetUsers()) == whoCanMost {
-				out.Truncated = true
-				return nil
-			}
-			out.Users = append(out.Users, rightsOut(rights)...)
-		}
-		if next == "" || seen >= whoCanAccounts {
-			out.Truncated = out.GetTruncated() || next != ""
-			return ctx.Err()
-		}
-		page.Token = next
-	}
-}
-
-// WhatCan implements PolicyService.
-func (s *Policies) WhatCan(ctx context.Context, r *bulkheadv1.WhatCanRequest) (*bulkheadv1.WhatCanResponse, error) {
-	ref := r.GetResource()
-	if ref == nil {
-		p, err := s.person(ctx, gate.Scope(ctx, r.GetTenant()), r.GetUser())
-		if err != nil {
-			return nil, err
-		}
-		ref = &bulkheadv1.ObjectRef{Type: "Tenant", Id: p.Tenant}
-	}
-	q, err := s.question(ctx, r.GetTenant(), r.GetUser(), "", ref, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &bulkheadv1.WhatCanResponse{Permissions: rightsOut(s.Engine.WhatCan(ctx, q))}, nil
-}
-
-func rightsOut(rights []authz.Right) []*bulkheadv1.Permission {
-	var out []*bulkheadv1.Permission
-	for _, r := range rights {
-		out = append(out, &bulkheadv1.Permission{
-			User: r.Principal.ID, Name: r.Principal.Name, Tenant: r.Principal.Tenant, Action: r.Action, Policies: r.Policies,
-		})
-	}
-	return out
 }
 
 // question builds a request as the named user would make it. Users and objects outside of the tenant in which is asked
@@ -251,7 +153,7 @@ func knownObject(ctx context.Context, objects ObjectReader, schema *authz.Schema
 // stored says whether the store keeps objects of a type, so that one which is not there does not exist.
 func stored(typ string) bool {
 	switch typ {
-	case model.TypeSystem, "Tenant", "User", "Group", "Token", "Session", "Assessment", "Record", "AccessRequest":
+	case model.TypeSystem, "Tenant", "User", "Group", "Token", "Assessment", "Record", "AccessRequest":
 		return true
 	}
 	return false

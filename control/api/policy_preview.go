@@ -52,7 +52,7 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 	for _, t := range engine.Test(check, draft.Tenant, draft.Files) {
 		out.Tests = append(out.Tests, &bulkheadv1.PolicyTestResult{File: t.File, Name: t.Name, Passed: t.Passed, Why: t.Why})
 	}
-	left, err := s.administrators(ctx, engine)
+	left, err := s.administrators(ctx, engine, draft.Tenant)
 	if err != nil {
 		return nil, err
 	}

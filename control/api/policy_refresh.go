@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ type PolicySource interface {
 	AllPolicies(ctx context.Context) ([]model.Policies, error)
 	ChangesAfter(ctx context.Context, tenant string, seq int64, limit int) ([]model.Change, error)
 	LastChange(ctx context.Context) (int64, error)
+	Tenant(ctx context.Context, id string) (*model.Tenant, error)
 }
 
 // PolicyLoader puts policies into force.
@@ -31,7 +33,9 @@ type PolicyRefresher struct {
 	// 500 ms and a minute where unset.
 	Every, All time.Duration
 
-	at     atomic.Int64 // the last change that was looked at
+	one    sync.Mutex                // one Refresh at a time
+	had    map[string]model.Policies // what is in force, by tenant
+	at     atomic.Int64              // the last change that was looked at
 	wanted chan struct{}
 }
 
@@ -40,8 +44,10 @@ func NewPolicyRefresher(store PolicySource, engine PolicyLoader, log *slog.Logge
 	return &PolicyRefresher{Store: store, Engine: engine, Log: log, Every: 500 * time.Millisecond, All: time.Minute, wanted: make(chan struct{}, 1)}
 }
 
-// Refresh loads what is in the store.
+// Refresh loads what is in the store, except for what is older than what is in force.
 func (p *PolicyRefresher) Refresh(ctx context.Context) error {
+	p.one.Lock()
+	defer p.one.Unlock()
 	// The position is taken first: what changes meanwhile is found again and loaded twice, not missed.
 	at, err := p.Store.LastChange(ctx)
 	if err != nil {
@@ -51,9 +57,13 @@ func (p *PolicyRefresher) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("policies of all tenants: %w", err)
 	}
+	if sets, err = p.keepNewer(ctx, sets); err != nil {
+		return err
+	}
 	if err := p.Engine.Load(sets); err != nil {
 		return fmt.Errorf("loading the policies: %w", err)
 	}
+	p.remember(sets)
 	p.at.Store(at)
 	return nil
 }

@@ -3,7 +3,9 @@ package api_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,24 @@ func (plainSigner) Sign(_ context.Context, digest []byte) (string, error) {
 	return base64.StdEncoding.EncodeToString(digest), nil
 }
 
+// signIns are the strengths that accounts can sign in with, by id.
+type signIns map[string][]model.Strength
+
+func (s signIns) Ways(_ context.Context, a *model.Account) ([]model.Strength, error) {
+	return s[a.ID], nil
+}
+
+// What accounts can have registered beside their password.
+func onlyPassword() []model.Strength { return []model.Strength{{AMR: []string{"pwd"}}} }
+
+func withApp() []model.Strength {
+	return []model.Strength{{AMR: []string{"pwd"}, Pending: true}, {AMR: []string{"pwd", "otp", "mfa"}, MFA: true}}
+}
+
+func withKey() []model.Strength {
+	return append(withApp(), model.Strength{AMR: []string{"pwd", "hwk", "user", "mfa"}, MFA: true, PhishingResistant: true})
+}
+
 // policyHouse is the services of policies on a real store.
 type policyHouse struct {
 	store    *store.Store
@@ -32,6 +52,7 @@ type policyHouse struct {
 	policies *api.Policies
 	access   *api.Access
 	refresh  *api.PolicyRefresher
+	signIns  signIns
 	now      time.Time
 }
 
@@ -51,12 +72,12 @@ func newPolicyHouse(t *testing.T) *policyHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &policyHouse{store: st, engine: engine, now: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
+	h := &policyHouse{store: st, engine: engine, signIns: signIns{"ada": withApp()}, now: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return h.now }
 	objects := &api.Objects{Store: st}
 	h.refresh = api.NewPolicyRefresher(st, engine, slog.New(slog.DiscardHandler))
 	h.policies = &api.Policies{
-		Store: st, Records: st, People: st, Objects: objects, Signer: plainSigner{}, Engine: engine,
+		Store: st, Records: st, People: st, Objects: objects, SignIns: h.signIns, Signer: plainSigner{}, Engine: engine, Approvals: st,
 		Applied: h.refresh.Soon, StepUp: 5 * time.Minute, Now: now,
 	}
 	h.access = &api.Access{Store: st, People: st, Objects: objects, Engine: engine, Now: now}
@@ -233,6 +254,55 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// A recorded decision is explained by the policies that decided, whatever has changed since.
+func TestExplainRecord(t *testing.T) {
+	h := newPolicyHouse(t)
+	owner := h.as("olga", "acme", "owner")
+	apply := func(text string) {
+		t.Helper()
+		if _, err := h.policies.ApplyPolicies(owner, &bulkheadv1.ApplyPoliciesRequest{Files: cedarFile("bob.cedar", text), BaseVersion: -1}); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.refresh.Refresh(owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(bobReads)
+	q := model.Request{Principal: gate.Caller(h.as("bob", "acme")), Action: "AuditRead", Resource: model.Object{Ref: model.Ref{Type: "Tenant", ID: "acme"}}, Time: h.now}
+	d := h.engine.Decide(owner, q)
+	if !d.Allowed || d.PolicySets["acme"] != 1 || d.PolicyVersion != h.engine.VersionFor("acme") || d.PolicyVersion == h.engine.VersionFor("globex") {
+		t.Fatalf("%+v", d)
+	}
+	rec := model.Record{
+		ID: "r", Time: h.now, Tenant: "acme", Action: q.Action, Outcome: model.OutcomeAllowed, Policies: d.Policies, Request: &q,
+		PolicyVersion: d.PolicyVersion, PolicySets: d.PolicySets,
+	}
+	older, foreign, gone := rec, rec, rec
+	older.ID, older.PolicyVersion, older.PolicySets = "older", "", nil
+	foreign.ID, foreign.PolicyVersion = "foreign", "of another release"
+	gone.ID, gone.PolicyVersion, gone.PolicySets = "gone", "gone", map[string]int64{"acme": 99}
+	var logged []model.LogRecord
+	for i, r := range []model.Record{rec, older, foreign, gone} {
+		logged = append(logged, model.LogRecord{Origin: "o", Index: uint64(i), Record: r})
+	}
+	if err := h.store.IndexRecords(owner, logged); err != nil {
+		t.Fatal(err)
+	}
+	apply(strings.ReplaceAll(bobReads, "AuditRead", "AuditExport"))
+	for i, tt := range []struct{ text, problem string }{
+		{"AuditRead", ""}, {"AuditExport", "does not say which version"}, {"AuditRead", "another release"}, {"AuditExport", "version 99"},
+	} {
+		x, err := h.policies.Explain(owner, &bulkheadv1.ExplainRequest{Record: fmt.Sprintf("o/%d", i)})
+		if err != nil || !x.GetAllowed() || len(x.GetPolicies()) != 1 || !strings.Contains(x.GetPolicies()[0].GetText(), `"`+tt.text+`"`) {
+			t.Fatalf("record %d: %v %v", i, x, err)
+		}
+		problems := strings.Join(x.GetErrors(), "; ")
+		if !strings.Contains(problems, "would decide otherwise") || tt.problem == "" && len(x.GetErrors()) != 1 || !strings.Contains(problems, tt.problem) {
+			t.Errorf("record %d: %q", i, problems)
+		}
+	}
+}
+
 func TestAccessForATime(t *testing.T) {
 	h := newPolicyHouse(t)
 	bob, owner := h.as("bob", "acme"), h.as("olga", "acme", "owner")
@@ -298,5 +368,129 @@ func TestAccessForATime(t *testing.T) {
 	}
 	if _, err := h.access.RevokeAccess(owner, &bulkheadv1.Id{Id: b.GetId()}); err != nil || found() {
 		t.Errorf("revoked: %v, still there: %v", err, found())
+	}
+}
+
+// Approved access that is in force counts in an explanation, unless the asker supposes otherwise.
+func TestExplainTakesApprovals(t *testing.T) {
+	h := newPolicyHouse(t)
+	bob, owner := h.as("bob", "acme"), h.as("olga", "acme", "owner")
+	tenant := &bulkheadv1.ObjectRef{Type: "Tenant", Id: "acme"}
+	a, err := h.access.RequestAccess(bob, &bulkheadv1.RequestAccessRequest{Action: "AuditRead", Resource: tenant, Reason: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	explain := func(facts map[string]any) *bulkheadv1.Explanation {
+		t.Helper()
+		c, err := structpb.NewStruct(facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := h.policies.Explain(owner, &bulkheadv1.ExplainRequest{User: "bob", Action: "AuditRead", Resource: tenant, Context: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	if x := explain(nil); x.GetAllowed() {
+		t.Errorf("before it is approved: %v", x)
+	}
+	if _, err := h.access.DecideAccess(owner, &bulkheadv1.DecideAccessRequest{Id: a.GetId(), Approve: true}); err != nil {
+		t.Fatal(err)
+	}
+	if x := explain(nil); !x.GetAllowed() || x.GetPolicies()[0].GetId() != "approved/approved" {
+		t.Errorf("approved: %v", x)
+	}
+	if x := explain(map[string]any{"approved": false}); x.GetAllowed() {
+		t.Errorf("supposed not to be approved: %v", x)
+	}
+	h.now = h.now.Add(2 * time.Hour)
+	if x := explain(nil); x.GetAllowed() {
+		t.Errorf("after its end: %v", x)
+	}
+}
+
+// counted are people whose groups are not asked for one by one.
+type counted struct {
+	api.PolicyPeople
+	single int
+}
+
+func (c *counted) GroupsOf(ctx context.Context, a *model.Account) ([]model.AccountGroup, error) {
+	c.single++
+	return c.PolicyPeople.GroupsOf(ctx, a)
+}
+
+func TestWhoCanByGroups(t *testing.T) {
+	h := newPolicyHouse(t)
+	people := &counted{PolicyPeople: h.policies.People}
+	h.policies.People = people
+	g := &model.AccountGroup{ID: "g", Tenant: "acme", Name: "owners", Roles: []string{"owner"}, Created: h.now}
+	if err := h.store.CreateGroup(t.Context(), g); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.store.CreateAccount(t.Context(), &model.Account{ID: "gil", Tenant: "acme", Name: "gil", Groups: []string{"g"}, Created: h.now}); err != nil {
+		t.Fatal(err)
+	}
+	who, err := h.policies.WhoCan(h.as("olga", "acme", "owner"), &bulkheadv1.WhoCanRequest{Action: "UserUpdate", Resource: &bulkheadv1.ObjectRef{Type: "User", Id: "bob"}})
+	if err != nil || len(who.GetUsers()) != 2 || who.GetUsers()[0].GetName() != "gil" || people.single != 0 {
+		t.Errorf("%v %v, %d questions for one account's groups", who, err, people.single)
+	}
+}
+
+// Whoever asked for access sees what became of it, takes it back, and learns nothing of what others ask for.
+func TestOwnAccess(t *testing.T) {
+	h := newPolicyHouse(t)
+	bob, owner := h.as("bob", "acme"), h.as("olga", "acme", "owner")
+	ask := func(ctx context.Context) string {
+		t.Helper()
+		a, err := h.access.RequestAccess(ctx, &bulkheadv1.RequestAccessRequest{
+			Action: "AuditRead", Resource: &bulkheadv1.ObjectRef{Type: "Tenant", Id: "acme"}, Reason: "test",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.GetId()
+	}
+	mine := func(ctx context.Context, filter string) []string {
+		t.Helper()
+		list, err := h.access.ListMyAccessRequests(ctx, &bulkheadv1.ListMyAccessRequestsRequest{Page: &bulkheadv1.Page{Filter: filter}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, r := range list.GetRequests() {
+			out = append(out, r.GetId()+" "+r.GetState()+" "+r.GetNote())
+		}
+		return out
+	}
+	first, second, third := ask(bob), ask(bob), ask(h.as("olga", "acme"))
+	if _, err := h.access.DecideAccess(owner, &bulkheadv1.DecideAccessRequest{Id: first, Approve: true, Note: "for the audit"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := mine(bob, ""), []string{first + " approved for the audit", second + " pending "}; !slices.Equal(got, want) {
+		t.Errorf("bob sees %q, want %q", got, want)
+	}
+	if got := mine(bob, `state = "pending"`); len(got) != 1 {
+		t.Errorf("bob's pending ones: %q", got)
+	}
+	if _, err := h.access.ListMyAccessRequests(bob, &bulkheadv1.ListMyAccessRequestsRequest{Page: &bulkheadv1.Page{Filter: `user = "olga"`}}); model.CodeOf(err) != model.CodeInvalid {
+		t.Errorf("a filter by user: %v", err)
+	}
+	for _, id := range []string{third, "none"} {
+		if _, err := h.access.WithdrawAccess(bob, &bulkheadv1.Id{Id: id}); model.CodeOf(err) != model.CodeNotFound {
+			t.Errorf("another's request: %v", err)
+		}
+	}
+	for _, id := range []string{first, second} {
+		if a, err := h.access.WithdrawAccess(bob, &bulkheadv1.Id{Id: id}); err != nil || a.GetState() != "revoked" {
+			t.Errorf("withdrawing: %v %v", a, err)
+		}
+		if _, err := h.access.WithdrawAccess(bob, &bulkheadv1.Id{Id: id}); model.CodeOf(err) != model.CodeConflict {
+			t.Errorf("withdrawing again: %v", err)
+		}
+	}
+	if _, err := h.store.ApprovedAccess(bob, "bob", "AuditRead", model.Ref{Type: "Tenant", ID: "acme"}, h.now); model.CodeOf(err) != model.CodeNotFound {
+		t.Errorf("approved access that was given back: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ type System struct {
 	Started     time.Time
 	AuditOrigin string
 	AuditKey    string
+	PolicyKey   string // of signed notes
 	// BreakGlass says whether the break-glass of the audit log is open; nil means it never is.
 	BreakGlass func() bool
 	// Controls gives the controls with their mode; nil gives none.
@@ -26,7 +27,7 @@ type System struct {
 func (s *System) GetInfo(context.Context, *bulkheadv1.Empty) (*bulkheadv1.Info, error) {
 	out := &bulkheadv1.Info{
 		Version: s.Version, Database: s.Database, Replica: s.Replica, Started: stamp(s.Started), AuditOrigin: s.AuditOrigin,
-		AuditKey: s.AuditKey, BreakGlass: s.BreakGlass != nil && s.BreakGlass(),
+		AuditKey: s.AuditKey, PolicyKey: s.PolicyKey, BreakGlass: s.BreakGlass != nil && s.BreakGlass(),
 	}
 	if s.Controls != nil {
 		out.Controls = maps.Clone(s.Controls())

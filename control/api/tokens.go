@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
@@ -21,11 +22,18 @@ type TokenStore interface {
 	Account(ctx context.Context, id string) (*model.Account, error)
 }
 
+// ScopeKnower knows what a token can be narrowed to. authz.Schema does.
+type ScopeKnower interface {
+	HasScope(scope string) bool
+	NearestScope(scope string) string
+}
+
 // Tokens implements TokenService.
 type Tokens struct {
 	Maker     TokenMaker
 	Store     TokenStore
 	Directory Directory
+	Scopes    ScopeKnower
 	Now       func() time.Time
 }
 
@@ -33,6 +41,9 @@ const defaultTokenDays = 30
 
 // CreateToken implements TokenService. A token for somebody else must not have more rights than the caller could hand out.
 func (s *Tokens) CreateToken(ctx context.Context, r *bulkheadv1.CreateTokenRequest) (*bulkheadv1.CreateTokenResponse, error) {
+	if err := s.known(r.GetScopes()); err != nil {
+		return nil, err
+	}
 	p := gate.Caller(ctx)
 	user := r.GetUser()
 	if user == "" {
@@ -60,6 +71,24 @@ func (s *Tokens) CreateToken(ctx context.Context, r *bulkheadv1.CreateTokenReque
 		return nil, err
 	}
 	return &bulkheadv1.CreateTokenResponse{Token: tokenOut(t), Secret: secret}, nil
+}
+
+// known refuses scopes that would never let anything through.
+func (s *Tokens) known(scopes []string) error {
+	for i, scope := range scopes {
+		if s.Scopes.HasScope(scope) {
+			continue
+		}
+		remedy := "`bulkhead policy schema` lists the actions and their groups"
+		if near := s.Scopes.NearestScope(scope); near != "" {
+			remedy = "Did you mean " + near + "? " + remedy
+		}
+		return &model.Error{
+			Code: model.CodeInvalid, Field: fmt.Sprintf("scopes[%d]", i), Remedy: remedy + ".",
+			Message: fmt.Sprintf("scopes[%d]: %q is no action and no group of actions", i, scope),
+		}
+	}
+	return nil
 }
 
 // ListTokens implements TokenService.

@@ -73,13 +73,22 @@ func real(w *world) api.Services {
 		Tenants:     &api.Tenants{Store: s, Members: s, Now: time.Now},
 		Users:       &api.Users{Store: s, Directory: s, Credentials: s, Inviter: w, Now: time.Now},
 		Groups:      &api.Groups{Store: s, Directory: s, Now: time.Now},
-		Tokens:      &api.Tokens{Maker: w, Store: s, Directory: s, Now: time.Now},
+		Tokens:      &api.Tokens{Maker: w, Store: s, Directory: s, Scopes: schema(w.t), Now: time.Now},
 		Assessments: &api.Assessments{Store: s, Catalogue: c, Now: time.Now},
 		Jobs:        &api.Jobs{Store: s},
 		System:      &api.System{Version: "test", Database: "sqlite", Started: time.Now()},
 		Watch:       &api.Watch{Store: s, Poll: 5 * time.Millisecond, Alive: 20 * time.Millisecond, Now: time.Now},
 		Health:      grpchealth.NewStaticChecker(),
 	}
+}
+
+func schema(t testing.TB) *authz.Schema {
+	t.Helper()
+	s, err := authz.NewSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // none has no handlers: whatever gets through the gate answers "unimplemented".

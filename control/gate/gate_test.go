@@ -28,6 +28,9 @@ func TestChangeIsRecordedFirst(t *testing.T) {
 	info, _ := connect.CallInfoForHandlerContext(ctx)
 	_ = info
 	r := w.records[0]
+	if r.PolicyVersion != "v1" || r.PolicySets["acme"] != 1 {
+		t.Errorf("which policies decided: %q %v", r.PolicyVersion, r.PolicySets)
+	}
 	if r.Actor != "admin" || r.Action != "TenantCreate" || r.Resource.Type != "System" || r.Tenant != "system" || r.Request == nil ||
 		r.Changes["tenant.id"] != "new" || len(r.Digest) != 64 || r.Credential != "Session::s-admin" || r.ID == "" {
 		t.Errorf("record %+v", r)

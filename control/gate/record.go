@@ -55,7 +55,8 @@ func (in *entry) record(now time.Time) (model.Record, error) {
 	r := model.Record{
 		ID: id.String(), Time: now, Actor: p.ID, ActorName: p.Name, Tenant: in.tenant, Action: in.request.Action,
 		Resource: in.request.Resource.Ref, Outcome: model.OutcomeRefused, Reason: in.decision.Reason,
-		Policies: in.decision.Policies, Address: in.call.client.Address, UserAgent: in.call.client.UserAgent,
+		Policies: in.decision.Policies, PolicyVersion: in.decision.PolicyVersion, PolicySets: in.decision.PolicySets,
+		Address: in.call.client.Address, UserAgent: in.call.client.UserAgent,
 		Credential: p.Credential.String(), AMR: p.Auth.AMR, Request: &in.request, Digest: hex.EncodeToString(in.digest),
 		Changes: changesOf(in.msg),
 	}

@@ -194,7 +194,7 @@ func newWorld(t *testing.T, change ...func(*Settings)) *world {
 	}
 	w.decide = func(r model.Request) model.Decision {
 		allowed := r.Principal.Tenant == "system" || tenantOf(r.Resource) == r.Principal.Tenant
-		return model.Decision{Allowed: allowed, Reason: "stub", Policies: []string{"stub"}}
+		return model.Decision{Allowed: allowed, Reason: "stub", Policies: []string{"stub"}, PolicyVersion: "v1", PolicySets: map[string]int64{"acme": 1}}
 	}
 	settings := Settings{Recheck: 10 * time.Millisecond, FourEyes: []string{"TenantUpdate"}}
 	for _, f := range change {

@@ -58,6 +58,7 @@ func fromEvent(e *event) (*model.Record, error) {
 		ID: e.Metadata.UID, Time: at.UTC(), Tenant: e.Metadata.TenantUID, Action: e.Metadata.EventCode,
 		Outcome: model.Outcome(e.StatusCode), Reason: e.Detail, Address: e.SrcEndpoint.IP, AMR: e.Unmapped.AMR,
 		Of: e.Metadata.CorrelationUID, Digest: e.Unmapped.Digest, Changes: e.Unmapped.Changes, Request: request,
+		PolicyVersion: e.Unmapped.PolicyVersion, PolicySets: e.Unmapped.PolicySets,
 	}
 	if e.Actor.User.Type != anonymous {
 		r.Actor, r.ActorName = e.Actor.User.UID, e.Actor.User.Name

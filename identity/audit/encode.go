@@ -82,6 +82,7 @@ func toEvent(r *model.Record) *event {
 		Time:        r.Time.UnixMilli(),
 		Unmapped: ocsfUnmapped{
 			AMR: clipList(r.AMR, maxAMR), Digest: clip(r.Digest, maxName), Changes: clipChanges(r.Changes), Request: tagRequest(r.Request),
+			PolicyVersion: clip(r.PolicyVersion, maxName), PolicySets: r.PolicySets,
 		},
 	}
 	if r.Outcome != model.OutcomeAllowed {

@@ -18,7 +18,7 @@ func sample(id string) model.Record {
 	return model.Record{
 		ID: id, Time: at, Actor: "u1", ActorName: "anna", Tenant: "acme", Action: "TenantUpdate",
 		Resource: model.Ref{Type: "Tenant", ID: "acme"}, Outcome: model.OutcomeAllowed, Reason: "owner may",
-		Policies: []string{"shipped/owner.cedar:1"}, Address: "192.0.2.1", UserAgent: "curl/8", Credential: "Session::s1",
+		Policies: []string{"shipped/owner.cedar:1"}, PolicyVersion: "00ff", PolicySets: map[string]int64{"system": 3, "acme": 7}, Address: "192.0.2.1", UserAgent: "curl/8", Credential: "Session::s1",
 		AMR: []string{"pwd", "otp", "mfa"}, Digest: "sha256:00", Changes: map[string]string{"name": "Acme"},
 		Request: &model.Request{
 			Principal: model.Principal{Ref: model.Ref{Type: "User", ID: "u1"}, Name: "anna", Tenant: "acme", Roles: []string{"owner"}, Auth: model.Strength{AMR: []string{"pwd"}, MFA: true, Time: at}},
@@ -39,6 +39,7 @@ func sample(id string) model.Record {
 func TestRoundTrip(t *testing.T) {
 	for name, change := range map[string]func(*model.Record){
 		"a change":     func(*model.Record) {},
+		"an older one": func(r *model.Record) { r.PolicyVersion, r.PolicySets = "", nil },
 		"a sign-in":    func(r *model.Record) { r.Action, r.Outcome, r.Of = "SignIn", model.OutcomeRefused, "x" },
 		"an account":   func(r *model.Record) { r.Action, r.Resource = "UserCreate", model.Ref{Type: "User", ID: "u2"} },
 		"nobody":       func(r *model.Record) { r.Actor, r.ActorName, r.Address, r.Credential, r.UserAgent = "", "", "", "", "" },

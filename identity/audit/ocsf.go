@@ -105,7 +105,10 @@ type ocsfUnmapped struct {
 	AMR     []string          `json:"amr,omitempty"`
 	Changes map[string]string `json:"changes,omitempty"`
 	Digest  string            `json:"digest,omitempty"`
-	Request *model.Request    `json:"request,omitempty"`
+	// PolicySets are the versions of custom policies that could decide it, by tenant; PolicyVersion is the digest of all.
+	PolicySets    map[string]int64 `json:"policy_sets,omitempty"`
+	PolicyVersion string           `json:"policy_version,omitempty"`
+	Request       *model.Request   `json:"request,omitempty"`
 	// RequestDigest stands for a request that was too big for an entry.
 	RequestDigest string `json:"request_digest,omitempty"`
 }
@@ -159,6 +162,7 @@ var apiVerbs = []struct {
 	{"Delete", 4},
 	{"Revoke", 4},
 	{"Remove", 4},
+	{"Withdraw", 4},
 }
 
 func apiActivity(action string) int {

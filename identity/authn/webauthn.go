@@ -185,11 +185,20 @@ func (s *Service) FinishPasskey(ctx context.Context, c Client, p model.Principal
 }
 
 func webMethods(credential *webauthn.Credential, flags protocol.AuthenticatorFlags) []string {
+	return keyAMR(credential.Flags.BackupEligible, flags.HasUserVerified())
+}
+
+// keyMethods are the methods of a key as it was registered.
+func keyMethods(credential *webauthn.Credential) []string {
+	return keyAMR(credential.Flags.BackupEligible, credential.Flags.UserVerified)
+}
+
+func keyAMR(synchronised, verified bool) []string {
 	methods := []string{amrHardware}
-	if credential.Flags.BackupEligible {
+	if synchronised {
 		methods[0] = amrSoftware
 	}
-	if flags.HasUserVerified() {
+	if verified {
 		methods = append(methods, amrUser)
 	}
 	return methods

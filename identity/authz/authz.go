@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -47,6 +48,7 @@ type snapshot struct {
 	index   *index
 	entries []*entry
 	version string
+	stamps  map[string]stamp // by tenant; others have that of "system"
 }
 
 // New reads the schema and the shipped policies. Custom ones come with Load.
@@ -61,15 +63,31 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{schema: schema, shipped: shipped, opts: settings{fourEyes: map[string]bool{}, phishingResistant: o.PhishingResistant}}
 	for _, a := range o.FourEyes {
-		if !schema.HasAction(a) {
-			return nil, &model.Error{
-				Code: model.CodeInvalid, Message: fmt.Sprintf("server.four_eyes names %q, which is no action", a),
-				Remedy: "`bulkhead policy schema` lists the actions",
-			}
+		if err := mayNeedFourEyes(schema, a); err != nil {
+			return nil, err
 		}
 		e.opts.fourEyes[a] = true
 	}
 	return e, e.Load(nil)
+}
+
+// mayNeedFourEyes refuses actions that nobody could approve or get approved: those on the own account, without which
+// nobody signs in or asks for access, and the approving itself.
+func mayNeedFourEyes(s *Schema, action string) error {
+	switch {
+	case !s.HasAction(action):
+		return &model.Error{
+			Code: model.CodeInvalid, Field: "server.four_eyes", Message: fmt.Sprintf("server.four_eyes names %q, which is no action", action),
+			Remedy: "`bulkhead policy schema` lists the actions",
+		}
+	case s.InGroup(action, groupSelfService), action == actionDecide:
+		return &model.Error{
+			Code: model.CodeInvalid, Field: "server.four_eyes",
+			Message: fmt.Sprintf("server.four_eyes names %s, which can't wait for a second person: signing in, asking for access and approving it need it", action),
+			Remedy:  "take it out of server.four_eyes; AccessDecide and the actions in the group SelfService can't be there",
+		}
+	}
+	return nil
 }
 
 // Load puts the newest custom policies of all tenants into force, beside the shipped ones. On an error, what was in force
@@ -85,10 +103,9 @@ func (e *Engine) Load(sets []model.Policies) error {
 	return nil
 }
 
-// With is an engine with a draft in place of its tenant's policies, to see what it would decide.
-func (e *Engine) With(draft model.Policies) (*Engine, error) {
-	sets := slices.DeleteFunc(slices.Clone(e.now.Load().sets), func(s model.Policies) bool { return s.Tenant == draft.Tenant })
-	s, err := e.compile(append(sets, draft))
+// Of is an engine with nothing but the given custom policies beside the shipped ones, to see what they decided once.
+func (e *Engine) Of(sets []model.Policies) (*Engine, error) {
+	s, err := e.compile(sets)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +114,20 @@ func (e *Engine) With(draft model.Policies) (*Engine, error) {
 	return d, nil
 }
 
+// With is an engine with a draft in place of its tenant's policies, to see what it would decide.
+func (e *Engine) With(draft model.Policies) (*Engine, error) {
+	sets := slices.DeleteFunc(slices.Clone(e.now.Load().sets), func(s model.Policies) bool { return s.Tenant == draft.Tenant })
+	return e.Of(append(sets, draft))
+}
+
 // Schema is what policies are written against.
 func (e *Engine) Schema() *Schema { return e.schema }
 
 // Version is the digest of what is in force.
 func (e *Engine) Version() string { return e.now.Load().version }
+
+// VersionFor is the digest of what decisions about principals of a tenant can come from, as Decision.PolicyVersion has it.
+func (e *Engine) VersionFor(tenant string) string { return e.now.Load().stamp(tenant).version }
 
 // Versions are the versions of the custom policies in force, by tenant.
 func (e *Engine) Versions() map[string]int64 {
@@ -121,7 +147,7 @@ func (e *Engine) Decide(ctx context.Context, r model.Request) model.Decision {
 func (e *Engine) DecideAssuming(ctx context.Context, r model.Request, a Assume) model.Decision {
 	s := e.now.Load()
 	if err := ctx.Err(); err != nil {
-		return s.refuse("the request's time is over")
+		return s.refuse(&r, "the request's time is over")
 	}
 	d := s.decide(&r, a)
 	if !d.Allowed {
@@ -151,9 +177,11 @@ func (e *Engine) compile(sets []model.Policies) (*snapshot, error) {
 		}
 		s.entries = append(s.entries, entries...)
 	}
+	s.stamps = stamps(e.shipped, s.sets, s.entries)
+	for _, t := range slices.Sorted(maps.Keys(s.stamps)) {
+		fmt.Fprintf(h, "%d:%s%s", len(t), t, s.stamps[t].version)
+	}
 	for i, p := range s.entries {
-		// The shipped ones come first and are the same for all; every entry is told from the next by its length.
-		fmt.Fprintf(h, "%d:%s%d:%s", len(p.id), p.id, len(p.Text), p.Text)
 		if p.rank != i {
 			c := *p
 			c.rank = i

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cedar-policy/cedar-go/types"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -98,6 +99,28 @@ func TestSchemaCoversTheAPI(t *testing.T) {
 		}
 		if s.InGroup(name, "Read") == s.InGroup(name, "Change") {
 			t.Errorf("%s must be in exactly one of Read and Change", name)
+		}
+	}
+}
+
+// Every type can ask, be asked for, or hold what can: policies about others would never decide anything.
+func TestTypesAreUsed(t *testing.T) {
+	s, err := NewSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[types.EntityType]bool{}
+	for _, name := range s.Actions() {
+		for _, typ := range slices.Concat(s.actions[name].principals, s.actions[name].resources) {
+			used[typ] = true
+			for _, parent := range s.resolved.Entities[typ].ParentTypes {
+				used[parent] = true
+			}
+		}
+	}
+	for _, name := range s.Types() {
+		if !used[s.types[name]] {
+			t.Errorf("no action is about %s, and nothing that one is about is in it", name)
 		}
 	}
 }
@@ -238,8 +261,10 @@ func TestRefusedForWantOfSense(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	if _, err := New(Options{FourEyes: []string{"Nonsense"}}); model.CodeOf(err) != model.CodeInvalid {
-		t.Errorf("an unknown action in four_eyes: %v", err)
+	for _, action := range []string{"Nonsense", "Read", "SessionStepUp", "FactorRegister", "PasswordChange", "AccessRequest", "AccessDecide"} {
+		if _, err := New(Options{FourEyes: []string{"TenantDelete", action}}); model.CodeOf(err) != model.CodeInvalid || !strings.Contains(err.Error(), action) {
+			t.Errorf("%s in four_eyes: %v", action, err)
+		}
 	}
 	e := newEngine(t, Options{FourEyes: []string{"TenantDelete"}, PhishingResistant: true})
 	r := request(user("ada", "system", model.RoleAdministrator), "TenantDelete", on("Tenant", "acme", ""))

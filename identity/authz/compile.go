@@ -38,6 +38,7 @@ type entry struct {
 	id      cedar.PolicyID
 	policy  *cedar.Policy // confined, when it is a tenant's
 	scope   *ast.Policy   // as it was written
+	tenant  string        // empty for the shipped ones
 	wall    types.EntityUID
 	actions []types.EntityUID // that its scope names; none for all
 	reads   reads             // of the context
@@ -171,7 +172,7 @@ func newEntry(tenant, file string, p *cedar.Policy, text string) (*entry, string
 			ID: id, File: file, Line: p.Position().Line, Column: p.Position().Column, Effect: "permit",
 			Reason: string(p.Annotations()["reason"]), Text: trimComments(text),
 		},
-		id: cedar.PolicyID(id), policy: p, scope: tree,
+		id: cedar.PolicyID(id), policy: p, scope: tree, tenant: tenant,
 	}
 	if p.Effect() == cedar.Forbid {
 		e.Effect = "forbid"

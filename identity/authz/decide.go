@@ -28,19 +28,19 @@ type Assume struct {
 func (s *snapshot) decide(r *model.Request, a Assume) model.Decision {
 	act := s.schema.actions[r.Action]
 	if act == nil || len(act.resources) == 0 {
-		return s.refuse(fmt.Sprintf("%q is no action that can be asked for", r.Action))
+		return s.refuse(r, fmt.Sprintf("%q is no action that can be asked for", r.Action))
 	}
 	if reason := s.scope(&r.Principal, act); reason != "" {
-		return s.refuse(reason)
+		return s.refuse(r, reason)
 	}
 	w, err := s.schema.newWorld(r, act)
 	if err != nil {
-		return s.refuse(err.Error())
+		return s.refuse(r, err.Error())
 	}
 	list := s.index.candidates(make(walk, 0, 32), w.ancestors(w.principal), act.ancestors, w.ancestors(w.resource))
 	facts, err := s.context(r, act, a, list.reads())
 	if err != nil {
-		return s.refuse(err.Error())
+		return s.refuse(r, err.Error())
 	}
 	request := cedar.Request{Principal: w.principal.UID, Action: act.uid, Resource: w.resource.UID, Context: facts}
 	outcome, why := cedar.Authorize(list, w, request)
@@ -65,7 +65,8 @@ func (s *snapshot) fourEyes(r *model.Request) bool { return r.FourEyes || s.opts
 // answer is Cedar's outcome, except that a forbid that could not be evaluated refuses: Cedar leaves it out, and what was
 // meant to be stopped would go through.
 func (s *snapshot) answer(r *model.Request, list walk, outcome cedar.Decision, why cedar.Diagnostic) model.Decision {
-	d := model.Decision{Allowed: outcome == cedar.Allow, PolicyVersion: s.version}
+	st := s.stamp(r.Principal.Tenant)
+	d := model.Decision{Allowed: outcome == cedar.Allow, PolicyVersion: st.version, PolicySets: st.sets}
 	var deciding, failed []*entry
 	for _, e := range why.Errors {
 		p := find(list, e.PolicyID)
@@ -124,8 +125,9 @@ func name(p *model.Principal) string {
 	return p.Ref.String()
 }
 
-func (s *snapshot) refuse(reason string) model.Decision {
-	return model.Decision{Reason: reason, PolicyVersion: s.version}
+func (s *snapshot) refuse(r *model.Request, reason string) model.Decision {
+	st := s.stamp(r.Principal.Tenant)
+	return model.Decision{Reason: reason, PolicyVersion: st.version, PolicySets: st.sets}
 }
 
 // needs finds what would have turned a refusal into a permission, by asking again with it. An API token can't show a

@@ -18,11 +18,11 @@ func plainWalk(s *snapshot, r *model.Request) model.Decision {
 	act := s.schema.actions[r.Action]
 	w, err := s.schema.newWorld(r, act)
 	if err != nil {
-		return s.refuse(err.Error())
+		return s.refuse(r, err.Error())
 	}
 	facts, err := s.context(r, act, Assume{}, readsAll)
 	if err != nil {
-		return s.refuse(err.Error())
+		return s.refuse(r, err.Error())
 	}
 	all := walk(s.entries)
 	outcome, why := cedar.Authorize(all, w, cedar.Request{Principal: w.principal.UID, Action: act.uid, Resource: w.resource.UID, Context: facts})

@@ -144,26 +144,3 @@ func (e *Engine) MayApprove(ctx context.Context, r model.Request) model.Decision
 func (e *Engine) WouldApprovalHelp(r model.Request) model.Decision {
 	return e.now.Load().decide(&r, Assume{Factor: true, PhishingResistant: true, Fresh: true, Approved: true})
 }
-
-// AdministratorsLeft are those of the given administrators who could still put policies and users right afterwards: with
-// the policies of the engine and two fresh factors each can change the policies and the users of the tenant "system".
-func (e *Engine) AdministratorsLeft(ctx context.Context, administrators []model.Principal, r model.Request) []model.Principal {
-	var left []model.Principal
-	system := model.Object{Ref: model.Ref{Type: "Tenant", ID: model.SystemTenant}}
-	other := model.Object{Ref: model.Ref{Type: "User", ID: "another user"}, Parents: []model.Ref{system.Ref}}
-	for _, p := range administrators {
-		ok := true
-		for _, q := range []struct {
-			action string
-			on     model.Object
-		}{{"PolicyApply", system}, {"UserCreate", system}, {"UserUpdate", other}} {
-			r.Action, r.Resource = q.action, q.on
-			rights, _ := e.WhoCan(ctx, r, []model.Principal{p}, 1)
-			ok = ok && len(rights) == 1
-		}
-		if ok {
-			left = append(left, p)
-		}
-	}
-	return left
-}

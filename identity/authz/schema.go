@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/cedar-policy/cedar-go/types"
 	"github.com/cedar-policy/cedar-go/x/exp/schema"
 	"github.com/cedar-policy/cedar-go/x/exp/schema/resolved"
@@ -19,7 +20,11 @@ import (
 const (
 	groupDelegable   = "TenantDelegable"
 	groupRequestable = "Requestable"
+	groupSelfService = "SelfService"
 )
+
+// actionDecide is approving and denying what others ask for.
+const actionDecide = "AccessDecide"
 
 const (
 	prefix     = policies.Namespace + "::"
@@ -145,6 +150,20 @@ func (s *Schema) Requestable(name string) bool { return s.InGroup(name, groupReq
 
 // HasScope tells whether a token's scope is "*", an action or a group of actions.
 func (s *Schema) HasScope(scope string) bool { return scope == scopeAll || s.actions[scope] != nil }
+
+// NearestScope is the action or group that a misspelt scope may have meant; empty where none is near.
+func (s *Schema) NearestScope(scope string) string {
+	near, least := "", 1+len(scope)/3
+	for _, name := range slices.Sorted(maps.Keys(s.actions)) {
+		if strings.EqualFold(name, scope) {
+			return name
+		}
+		if d := levenshtein.ComputeDistance(scope, name); d < least {
+			near, least = name, d
+		}
+	}
+	return near
+}
 
 // HasType tells whether there are entities of a type, named without namespace.
 func (s *Schema) HasType(name string) bool { return s.types[name] != "" }

@@ -178,7 +178,11 @@ type Record struct {
 	// Why, for people.
 	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The entry as it stands in the log: an OCSF event.
-	Event         *structpb.Struct `protobuf:"bytes,12,opt,name=event,proto3" json:"event,omitempty"`
+	Event *structpb.Struct `protobuf:"bytes,12,opt,name=event,proto3" json:"event,omitempty"`
+	// Digest of the policies that could decide it; empty for what no policy decided, and in records of older releases.
+	PolicyVersion string `protobuf:"bytes,13,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	// The versions of custom policies among them, by tenant.
+	PolicySets    map[string]int64 `protobuf:"bytes,14,rep,name=policy_sets,json=policySets,proto3" json:"policy_sets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -293,6 +297,20 @@ func (x *Record) GetReason() string {
 func (x *Record) GetEvent() *structpb.Struct {
 	if x != nil {
 		return x.Event
+	}
+	return nil
+}
+
+func (x *Record) GetPolicyVersion() string {
+	if x != nil {
+		return x.PolicyVersion
+	}
+	return ""
+}
+
+func (x *Record) GetPolicySets() map[string]int64 {
+	if x != nil {
+		return x.PolicySets
 	}
 	return nil
 }
@@ -675,7 +693,7 @@ const file_bulkhead_v1_audit_proto_rawDesc = "" +
 	"\x04page\x18\x04 \x01(\v2\x11.bulkhead.v1.PageR\x04page\"c\n" +
 	"\x15SearchRecordsResponse\x12-\n" +
 	"\arecords\x18\x01 \x03(\v2\x13.bulkhead.v1.RecordR\arecords\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\xf0\x02\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\x9c\x04\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x14\n" +
@@ -690,7 +708,13 @@ const file_bulkhead_v1_audit_proto_rawDesc = "" +
 	"\aoutcome\x18\n" +
 	" \x01(\tR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\v \x01(\tR\x06reason\x12-\n" +
-	"\x05event\x18\f \x01(\v2\x17.google.protobuf.StructR\x05event\".\n" +
+	"\x05event\x18\f \x01(\v2\x17.google.protobuf.StructR\x05event\x12%\n" +
+	"\x0epolicy_version\x18\r \x01(\tR\rpolicyVersion\x12D\n" +
+	"\vpolicy_sets\x18\x0e \x03(\v2#.bulkhead.v1.Record.PolicySetsEntryR\n" +
+	"policySets\x1a=\n" +
+	"\x0fPolicySetsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\".\n" +
 	"\x10GetRecordRequest\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x03\x18\xac\x02R\x02id\"\x84\x01\n" +
@@ -749,7 +773,7 @@ func file_bulkhead_v1_audit_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_audit_proto_rawDescData
 }
 
-var file_bulkhead_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_bulkhead_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_bulkhead_v1_audit_proto_goTypes = []any{
 	(*SearchRecordsRequest)(nil),  // 0: bulkhead.v1.SearchRecordsRequest
 	(*SearchRecordsResponse)(nil), // 1: bulkhead.v1.SearchRecordsResponse
@@ -760,42 +784,44 @@ var file_bulkhead_v1_audit_proto_goTypes = []any{
 	(*ListLogsResponse)(nil),      // 6: bulkhead.v1.ListLogsResponse
 	(*BreakGlassRequest)(nil),     // 7: bulkhead.v1.BreakGlassRequest
 	(*BreakGlassResponse)(nil),    // 8: bulkhead.v1.BreakGlassResponse
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*Page)(nil),                  // 10: bulkhead.v1.Page
-	(*ObjectRef)(nil),             // 11: bulkhead.v1.ObjectRef
-	(*structpb.Struct)(nil),       // 12: google.protobuf.Struct
-	(*Empty)(nil),                 // 13: bulkhead.v1.Empty
+	nil,                           // 9: bulkhead.v1.Record.PolicySetsEntry
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*Page)(nil),                  // 11: bulkhead.v1.Page
+	(*ObjectRef)(nil),             // 12: bulkhead.v1.ObjectRef
+	(*structpb.Struct)(nil),       // 13: google.protobuf.Struct
+	(*Empty)(nil),                 // 14: bulkhead.v1.Empty
 }
 var file_bulkhead_v1_audit_proto_depIdxs = []int32{
-	9,  // 0: bulkhead.v1.SearchRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	9,  // 1: bulkhead.v1.SearchRecordsRequest.until:type_name -> google.protobuf.Timestamp
-	10, // 2: bulkhead.v1.SearchRecordsRequest.page:type_name -> bulkhead.v1.Page
+	10, // 0: bulkhead.v1.SearchRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	10, // 1: bulkhead.v1.SearchRecordsRequest.until:type_name -> google.protobuf.Timestamp
+	11, // 2: bulkhead.v1.SearchRecordsRequest.page:type_name -> bulkhead.v1.Page
 	2,  // 3: bulkhead.v1.SearchRecordsResponse.records:type_name -> bulkhead.v1.Record
-	9,  // 4: bulkhead.v1.Record.time:type_name -> google.protobuf.Timestamp
-	11, // 5: bulkhead.v1.Record.resource:type_name -> bulkhead.v1.ObjectRef
-	12, // 6: bulkhead.v1.Record.event:type_name -> google.protobuf.Struct
-	2,  // 7: bulkhead.v1.RecordProof.record:type_name -> bulkhead.v1.Record
-	9,  // 8: bulkhead.v1.Log.time:type_name -> google.protobuf.Timestamp
-	9,  // 9: bulkhead.v1.Log.verified:type_name -> google.protobuf.Timestamp
-	5,  // 10: bulkhead.v1.ListLogsResponse.logs:type_name -> bulkhead.v1.Log
-	9,  // 11: bulkhead.v1.BreakGlassResponse.until:type_name -> google.protobuf.Timestamp
-	0,  // 12: bulkhead.v1.AuditService.SearchRecords:input_type -> bulkhead.v1.SearchRecordsRequest
-	3,  // 13: bulkhead.v1.AuditService.GetRecord:input_type -> bulkhead.v1.GetRecordRequest
-	0,  // 14: bulkhead.v1.AuditService.ExportRecords:input_type -> bulkhead.v1.SearchRecordsRequest
-	13, // 15: bulkhead.v1.AuditService.ListLogs:input_type -> bulkhead.v1.Empty
-	13, // 16: bulkhead.v1.AuditService.VerifyLogs:input_type -> bulkhead.v1.Empty
-	7,  // 17: bulkhead.v1.AuditService.BreakGlass:input_type -> bulkhead.v1.BreakGlassRequest
-	1,  // 18: bulkhead.v1.AuditService.SearchRecords:output_type -> bulkhead.v1.SearchRecordsResponse
-	4,  // 19: bulkhead.v1.AuditService.GetRecord:output_type -> bulkhead.v1.RecordProof
-	2,  // 20: bulkhead.v1.AuditService.ExportRecords:output_type -> bulkhead.v1.Record
-	6,  // 21: bulkhead.v1.AuditService.ListLogs:output_type -> bulkhead.v1.ListLogsResponse
-	6,  // 22: bulkhead.v1.AuditService.VerifyLogs:output_type -> bulkhead.v1.ListLogsResponse
-	8,  // 23: bulkhead.v1.AuditService.BreakGlass:output_type -> bulkhead.v1.BreakGlassResponse
-	18, // [18:24] is the sub-list for method output_type
-	12, // [12:18] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	10, // 4: bulkhead.v1.Record.time:type_name -> google.protobuf.Timestamp
+	12, // 5: bulkhead.v1.Record.resource:type_name -> bulkhead.v1.ObjectRef
+	13, // 6: bulkhead.v1.Record.event:type_name -> google.protobuf.Struct
+	9,  // 7: bulkhead.v1.Record.policy_sets:type_name -> bulkhead.v1.Record.PolicySetsEntry
+	2,  // 8: bulkhead.v1.RecordProof.record:type_name -> bulkhead.v1.Record
+	10, // 9: bulkhead.v1.Log.time:type_name -> google.protobuf.Timestamp
+	10, // 10: bulkhead.v1.Log.verified:type_name -> google.protobuf.Timestamp
+	5,  // 11: bulkhead.v1.ListLogsResponse.logs:type_name -> bulkhead.v1.Log
+	10, // 12: bulkhead.v1.BreakGlassResponse.until:type_name -> google.protobuf.Timestamp
+	0,  // 13: bulkhead.v1.AuditService.SearchRecords:input_type -> bulkhead.v1.SearchRecordsRequest
+	3,  // 14: bulkhead.v1.AuditService.GetRecord:input_type -> bulkhead.v1.GetRecordRequest
+	0,  // 15: bulkhead.v1.AuditService.ExportRecords:input_type -> bulkhead.v1.SearchRecordsRequest
+	14, // 16: bulkhead.v1.AuditService.ListLogs:input_type -> bulkhead.v1.Empty
+	14, // 17: bulkhead.v1.AuditService.VerifyLogs:input_type -> bulkhead.v1.Empty
+	7,  // 18: bulkhead.v1.AuditService.BreakGlass:input_type -> bulkhead.v1.BreakGlassRequest
+	1,  // 19: bulkhead.v1.AuditService.SearchRecords:output_type -> bulkhead.v1.SearchRecordsResponse
+	4,  // 20: bulkhead.v1.AuditService.GetRecord:output_type -> bulkhead.v1.RecordProof
+	2,  // 21: bulkhead.v1.AuditService.ExportRecords:output_type -> bulkhead.v1.Record
+	6,  // 22: bulkhead.v1.AuditService.ListLogs:output_type -> bulkhead.v1.ListLogsResponse
+	6,  // 23: bulkhead.v1.AuditService.VerifyLogs:output_type -> bulkhead.v1.ListLogsResponse
+	8,  // 24: bulkhead.v1.AuditService.BreakGlass:output_type -> bulkhead.v1.BreakGlassResponse
+	19, // [19:25] is the sub-list for method output_type
+	13, // [13:19] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_audit_proto_init() }
@@ -811,7 +837,7 @@ func file_bulkhead_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_audit_proto_rawDesc), len(file_bulkhead_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

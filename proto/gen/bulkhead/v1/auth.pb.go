@@ -289,7 +289,7 @@ type CompleteEnrolmentRequest struct {
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// The account's name, where the enrolment does not say it.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// The new password: NIST SP 800-63B-4, 15 characters where no second factor is asked for, else 8.
+	// The new password: NIST SP 800-63B-4, at least 15 characters, since the account has no second factor yet.
 	Password      string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

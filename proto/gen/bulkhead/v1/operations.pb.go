@@ -754,7 +754,9 @@ type Info struct {
 	// Whether the break-glass is open.
 	BreakGlass bool `protobuf:"varint,7,opt,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`
 	// Controls with their mode, e.g. "authorization": "enforce".
-	Controls      map[string]string `protobuf:"bytes,8,rep,name=controls,proto3" json:"controls,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Controls map[string]string `protobuf:"bytes,8,rep,name=controls,proto3" json:"controls,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Verifier key of signed notes, to verify PolicySet.signature with. It is the same for all replicas.
+	PolicyKey     string `protobuf:"bytes,9,opt,name=policy_key,json=policyKey,proto3" json:"policy_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -843,6 +845,13 @@ func (x *Info) GetControls() map[string]string {
 		return x.Controls
 	}
 	return nil
+}
+
+func (x *Info) GetPolicyKey() string {
+	if x != nil {
+		return x.PolicyKey
+	}
+	return ""
 }
 
 // WatchRequest picks changes.
@@ -1054,7 +1063,7 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x128\n" +
 	"\tattempted\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tattempted\x126\n" +
 	"\bfinished\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bfinished\x12\x16\n" +
-	"\x06result\x18\t \x01(\tR\x06result\"\xe7\x02\n" +
+	"\x06result\x18\t \x01(\tR\x06result\"\x86\x03\n" +
 	"\x04Info\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
 	"\bdatabase\x18\x02 \x01(\tR\bdatabase\x12\x18\n" +
@@ -1064,7 +1073,9 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\taudit_key\x18\x06 \x01(\tR\bauditKey\x12\x1f\n" +
 	"\vbreak_glass\x18\a \x01(\bR\n" +
 	"breakGlass\x12;\n" +
-	"\bcontrols\x18\b \x03(\v2\x1f.bulkhead.v1.Info.ControlsEntryR\bcontrols\x1a;\n" +
+	"\bcontrols\x18\b \x03(\v2\x1f.bulkhead.v1.Info.ControlsEntryR\bcontrols\x12\x1d\n" +
+	"\n" +
+	"policy_key\x18\t \x01(\tR\tpolicyKey\x1a;\n" +
 	"\rControlsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"q\n" +

@@ -95,7 +95,7 @@ type PolicySet struct {
 	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	// When.
 	Created *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
-	// Signature of the server over the version: Ed25519, as a signed note (base64).
+	// Signature of the server over the version: a signed note (Ed25519) whose text names the digest. Info.policy_key is the key.
 	Signature string `protobuf:"bytes,7,opt,name=signature,proto3" json:"signature,omitempty"`
 	// SHA-256 of the canonical JSON of tenant, version and files (hexadecimal).
 	Digest string `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`
@@ -1758,6 +1758,52 @@ func (x *ListAccessRequestsResponse) GetNextPage() string {
 	return ""
 }
 
+// ListMyAccessRequestsRequest picks a page of the caller's own requests.
+type ListMyAccessRequestsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which page.
+	Page          *Page `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMyAccessRequestsRequest) Reset() {
+	*x = ListMyAccessRequestsRequest{}
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMyAccessRequestsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMyAccessRequestsRequest) ProtoMessage() {}
+
+func (x *ListMyAccessRequestsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMyAccessRequestsRequest.ProtoReflect.Descriptor instead.
+func (*ListMyAccessRequestsRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListMyAccessRequestsRequest) GetPage() *Page {
+	if x != nil {
+		return x.Page
+	}
+	return nil
+}
+
 // DecideAccessRequest approves or denies.
 type DecideAccessRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1773,7 +1819,7 @@ type DecideAccessRequest struct {
 
 func (x *DecideAccessRequest) Reset() {
 	*x = DecideAccessRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[23]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +1831,7 @@ func (x *DecideAccessRequest) String() string {
 func (*DecideAccessRequest) ProtoMessage() {}
 
 func (x *DecideAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[23]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +1844,7 @@ func (x *DecideAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideAccessRequest.ProtoReflect.Descriptor instead.
 func (*DecideAccessRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{23}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DecideAccessRequest) GetId() string {
@@ -1958,7 +2004,9 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\x04note\x18\f \x01(\tR\x04note\"q\n" +
 	"\x1aListAccessRequestsResponse\x126\n" +
 	"\brequests\x18\x01 \x03(\v2\x1a.bulkhead.v1.AccessRequestR\brequests\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"h\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"D\n" +
+	"\x1bListMyAccessRequestsRequest\x12%\n" +
+	"\x04page\x18\x01 \x01(\v2\x11.bulkhead.v1.PageR\x04page\"h\n" +
 	"\x13DecideAccessRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\x18\n" +
 	"\aapprove\x18\x02 \x01(\bR\aapprove\x12\x1c\n" +
@@ -1983,13 +2031,17 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\x06WhoCan\x12\x1a.bulkhead.v1.WhoCanRequest\x1a\x1b.bulkhead.v1.WhoCanResponse\"\x1d\x9a\xdd\x18\x19\n" +
 	"\rPolicyExplain\"\x06tenant(\x01\x12c\n" +
 	"\aWhatCan\x12\x1b.bulkhead.v1.WhatCanRequest\x1a\x1c.bulkhead.v1.WhatCanResponse\"\x1d\x9a\xdd\x18\x19\n" +
-	"\rPolicyExplain\"\x06tenant(\x012\xd4\x03\n" +
+	"\rPolicyExplain\"\x06tenant(\x012\xb5\x05\n" +
 	"\rAccessService\x12g\n" +
 	"\rRequestAccess\x12!.bulkhead.v1.RequestAccessRequest\x1a\x1a.bulkhead.v1.AccessRequest\"\x17\x9a\xdd\x18\x13\n" +
 	"\rAccessRequest(\x020\x02\x12{\n" +
 	"\x12ListAccessRequests\x12 .bulkhead.v1.ListInTenantRequest\x1a'.bulkhead.v1.ListAccessRequestsResponse\"\x1a\x9a\xdd\x18\x16\n" +
 	"\n" +
-	"AccessList\"\x06tenant(\x01\x12w\n" +
+	"AccessList\"\x06tenant(\x01\x12\x82\x01\n" +
+	"\x14ListMyAccessRequests\x12(.bulkhead.v1.ListMyAccessRequestsRequest\x1a'.bulkhead.v1.ListAccessRequestsResponse\"\x17\x9a\xdd\x18\x13\n" +
+	"\rOwnAccessList(\x010\x02\x12Z\n" +
+	"\x0eWithdrawAccess\x12\x0f.bulkhead.v1.Id\x1a\x1a.bulkhead.v1.AccessRequest\"\x1b\x9a\xdd\x18\x17\n" +
+	"\x11OwnAccessWithdraw(\x020\x02\x12w\n" +
 	"\fDecideAccess\x12 .bulkhead.v1.DecideAccessRequest\x1a\x1a.bulkhead.v1.AccessRequest\")\x9a\xdd\x18%\n" +
 	"\fAccessDecide\x12\rAccessRequest\x1a\x02id(\x028\x01\x12d\n" +
 	"\fRevokeAccess\x12\x0f.bulkhead.v1.Id\x1a\x1a.bulkhead.v1.AccessRequest\"'\x9a\xdd\x18#\n" +
@@ -2007,100 +2059,107 @@ func file_bulkhead_v1_policy_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_policy_proto_rawDescData
 }
 
-var file_bulkhead_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_bulkhead_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_bulkhead_v1_policy_proto_goTypes = []any{
-	(*PolicyFile)(nil),                 // 0: bulkhead.v1.PolicyFile
-	(*PolicySet)(nil),                  // 1: bulkhead.v1.PolicySet
-	(*GetPoliciesRequest)(nil),         // 2: bulkhead.v1.GetPoliciesRequest
-	(*ListPolicyVersionsResponse)(nil), // 3: bulkhead.v1.ListPolicyVersionsResponse
-	(*GetSchemaResponse)(nil),          // 4: bulkhead.v1.GetSchemaResponse
-	(*PreviewPoliciesRequest)(nil),     // 5: bulkhead.v1.PreviewPoliciesRequest
-	(*PolicyPreview)(nil),              // 6: bulkhead.v1.PolicyPreview
-	(*PolicyProblem)(nil),              // 7: bulkhead.v1.PolicyProblem
-	(*PolicyTestResult)(nil),           // 8: bulkhead.v1.PolicyTestResult
-	(*DecisionChange)(nil),             // 9: bulkhead.v1.DecisionChange
-	(*ApplyPoliciesRequest)(nil),       // 10: bulkhead.v1.ApplyPoliciesRequest
-	(*RollbackPoliciesRequest)(nil),    // 11: bulkhead.v1.RollbackPoliciesRequest
-	(*ExplainRequest)(nil),             // 12: bulkhead.v1.ExplainRequest
-	(*Explanation)(nil),                // 13: bulkhead.v1.Explanation
-	(*DecidingPolicy)(nil),             // 14: bulkhead.v1.DecidingPolicy
-	(*WhoCanRequest)(nil),              // 15: bulkhead.v1.WhoCanRequest
-	(*WhoCanResponse)(nil),             // 16: bulkhead.v1.WhoCanResponse
-	(*Permission)(nil),                 // 17: bulkhead.v1.Permission
-	(*WhatCanRequest)(nil),             // 18: bulkhead.v1.WhatCanRequest
-	(*WhatCanResponse)(nil),            // 19: bulkhead.v1.WhatCanResponse
-	(*RequestAccessRequest)(nil),       // 20: bulkhead.v1.RequestAccessRequest
-	(*AccessRequest)(nil),              // 21: bulkhead.v1.AccessRequest
-	(*ListAccessRequestsResponse)(nil), // 22: bulkhead.v1.ListAccessRequestsResponse
-	(*DecideAccessRequest)(nil),        // 23: bulkhead.v1.DecideAccessRequest
-	(*timestamppb.Timestamp)(nil),      // 24: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 25: google.protobuf.Duration
-	(*ObjectRef)(nil),                  // 26: bulkhead.v1.ObjectRef
-	(*structpb.Struct)(nil),            // 27: google.protobuf.Struct
-	(*ListInTenantRequest)(nil),        // 28: bulkhead.v1.ListInTenantRequest
-	(*Empty)(nil),                      // 29: bulkhead.v1.Empty
-	(*Id)(nil),                         // 30: bulkhead.v1.Id
+	(*PolicyFile)(nil),                  // 0: bulkhead.v1.PolicyFile
+	(*PolicySet)(nil),                   // 1: bulkhead.v1.PolicySet
+	(*GetPoliciesRequest)(nil),          // 2: bulkhead.v1.GetPoliciesRequest
+	(*ListPolicyVersionsResponse)(nil),  // 3: bulkhead.v1.ListPolicyVersionsResponse
+	(*GetSchemaResponse)(nil),           // 4: bulkhead.v1.GetSchemaResponse
+	(*PreviewPoliciesRequest)(nil),      // 5: bulkhead.v1.PreviewPoliciesRequest
+	(*PolicyPreview)(nil),               // 6: bulkhead.v1.PolicyPreview
+	(*PolicyProblem)(nil),               // 7: bulkhead.v1.PolicyProblem
+	(*PolicyTestResult)(nil),            // 8: bulkhead.v1.PolicyTestResult
+	(*DecisionChange)(nil),              // 9: bulkhead.v1.DecisionChange
+	(*ApplyPoliciesRequest)(nil),        // 10: bulkhead.v1.ApplyPoliciesRequest
+	(*RollbackPoliciesRequest)(nil),     // 11: bulkhead.v1.RollbackPoliciesRequest
+	(*ExplainRequest)(nil),              // 12: bulkhead.v1.ExplainRequest
+	(*Explanation)(nil),                 // 13: bulkhead.v1.Explanation
+	(*DecidingPolicy)(nil),              // 14: bulkhead.v1.DecidingPolicy
+	(*WhoCanRequest)(nil),               // 15: bulkhead.v1.WhoCanRequest
+	(*WhoCanResponse)(nil),              // 16: bulkhead.v1.WhoCanResponse
+	(*Permission)(nil),                  // 17: bulkhead.v1.Permission
+	(*WhatCanRequest)(nil),              // 18: bulkhead.v1.WhatCanRequest
+	(*WhatCanResponse)(nil),             // 19: bulkhead.v1.WhatCanResponse
+	(*RequestAccessRequest)(nil),        // 20: bulkhead.v1.RequestAccessRequest
+	(*AccessRequest)(nil),               // 21: bulkhead.v1.AccessRequest
+	(*ListAccessRequestsResponse)(nil),  // 22: bulkhead.v1.ListAccessRequestsResponse
+	(*ListMyAccessRequestsRequest)(nil), // 23: bulkhead.v1.ListMyAccessRequestsRequest
+	(*DecideAccessRequest)(nil),         // 24: bulkhead.v1.DecideAccessRequest
+	(*timestamppb.Timestamp)(nil),       // 25: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 26: google.protobuf.Duration
+	(*ObjectRef)(nil),                   // 27: bulkhead.v1.ObjectRef
+	(*structpb.Struct)(nil),             // 28: google.protobuf.Struct
+	(*Page)(nil),                        // 29: bulkhead.v1.Page
+	(*ListInTenantRequest)(nil),         // 30: bulkhead.v1.ListInTenantRequest
+	(*Empty)(nil),                       // 31: bulkhead.v1.Empty
+	(*Id)(nil),                          // 32: bulkhead.v1.Id
 }
 var file_bulkhead_v1_policy_proto_depIdxs = []int32{
 	0,  // 0: bulkhead.v1.PolicySet.files:type_name -> bulkhead.v1.PolicyFile
-	24, // 1: bulkhead.v1.PolicySet.created:type_name -> google.protobuf.Timestamp
+	25, // 1: bulkhead.v1.PolicySet.created:type_name -> google.protobuf.Timestamp
 	0,  // 2: bulkhead.v1.PolicySet.shipped:type_name -> bulkhead.v1.PolicyFile
 	1,  // 3: bulkhead.v1.ListPolicyVersionsResponse.versions:type_name -> bulkhead.v1.PolicySet
 	0,  // 4: bulkhead.v1.PreviewPoliciesRequest.files:type_name -> bulkhead.v1.PolicyFile
-	25, // 5: bulkhead.v1.PreviewPoliciesRequest.since:type_name -> google.protobuf.Duration
+	26, // 5: bulkhead.v1.PreviewPoliciesRequest.since:type_name -> google.protobuf.Duration
 	7,  // 6: bulkhead.v1.PolicyPreview.problems:type_name -> bulkhead.v1.PolicyProblem
 	8,  // 7: bulkhead.v1.PolicyPreview.tests:type_name -> bulkhead.v1.PolicyTestResult
 	9,  // 8: bulkhead.v1.PolicyPreview.changes:type_name -> bulkhead.v1.DecisionChange
-	24, // 9: bulkhead.v1.DecisionChange.time:type_name -> google.protobuf.Timestamp
-	26, // 10: bulkhead.v1.DecisionChange.resource:type_name -> bulkhead.v1.ObjectRef
+	25, // 9: bulkhead.v1.DecisionChange.time:type_name -> google.protobuf.Timestamp
+	27, // 10: bulkhead.v1.DecisionChange.resource:type_name -> bulkhead.v1.ObjectRef
 	0,  // 11: bulkhead.v1.ApplyPoliciesRequest.files:type_name -> bulkhead.v1.PolicyFile
-	26, // 12: bulkhead.v1.ExplainRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	27, // 13: bulkhead.v1.ExplainRequest.attributes:type_name -> google.protobuf.Struct
-	27, // 14: bulkhead.v1.ExplainRequest.context:type_name -> google.protobuf.Struct
+	27, // 12: bulkhead.v1.ExplainRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	28, // 13: bulkhead.v1.ExplainRequest.attributes:type_name -> google.protobuf.Struct
+	28, // 14: bulkhead.v1.ExplainRequest.context:type_name -> google.protobuf.Struct
 	14, // 15: bulkhead.v1.Explanation.policies:type_name -> bulkhead.v1.DecidingPolicy
-	26, // 16: bulkhead.v1.WhoCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	27, // 17: bulkhead.v1.WhoCanRequest.attributes:type_name -> google.protobuf.Struct
+	27, // 16: bulkhead.v1.WhoCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	28, // 17: bulkhead.v1.WhoCanRequest.attributes:type_name -> google.protobuf.Struct
 	17, // 18: bulkhead.v1.WhoCanResponse.users:type_name -> bulkhead.v1.Permission
-	26, // 19: bulkhead.v1.WhatCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	27, // 19: bulkhead.v1.WhatCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
 	17, // 20: bulkhead.v1.WhatCanResponse.permissions:type_name -> bulkhead.v1.Permission
-	26, // 21: bulkhead.v1.RequestAccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	25, // 22: bulkhead.v1.RequestAccessRequest.duration:type_name -> google.protobuf.Duration
-	26, // 23: bulkhead.v1.AccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	25, // 24: bulkhead.v1.AccessRequest.duration:type_name -> google.protobuf.Duration
-	24, // 25: bulkhead.v1.AccessRequest.created:type_name -> google.protobuf.Timestamp
-	24, // 26: bulkhead.v1.AccessRequest.expires:type_name -> google.protobuf.Timestamp
+	27, // 21: bulkhead.v1.RequestAccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	26, // 22: bulkhead.v1.RequestAccessRequest.duration:type_name -> google.protobuf.Duration
+	27, // 23: bulkhead.v1.AccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	26, // 24: bulkhead.v1.AccessRequest.duration:type_name -> google.protobuf.Duration
+	25, // 25: bulkhead.v1.AccessRequest.created:type_name -> google.protobuf.Timestamp
+	25, // 26: bulkhead.v1.AccessRequest.expires:type_name -> google.protobuf.Timestamp
 	21, // 27: bulkhead.v1.ListAccessRequestsResponse.requests:type_name -> bulkhead.v1.AccessRequest
-	2,  // 28: bulkhead.v1.PolicyService.GetPolicies:input_type -> bulkhead.v1.GetPoliciesRequest
-	28, // 29: bulkhead.v1.PolicyService.ListPolicyVersions:input_type -> bulkhead.v1.ListInTenantRequest
-	29, // 30: bulkhead.v1.PolicyService.GetSchema:input_type -> bulkhead.v1.Empty
-	5,  // 31: bulkhead.v1.PolicyService.PreviewPolicies:input_type -> bulkhead.v1.PreviewPoliciesRequest
-	10, // 32: bulkhead.v1.PolicyService.ApplyPolicies:input_type -> bulkhead.v1.ApplyPoliciesRequest
-	11, // 33: bulkhead.v1.PolicyService.RollbackPolicies:input_type -> bulkhead.v1.RollbackPoliciesRequest
-	12, // 34: bulkhead.v1.PolicyService.Explain:input_type -> bulkhead.v1.ExplainRequest
-	15, // 35: bulkhead.v1.PolicyService.WhoCan:input_type -> bulkhead.v1.WhoCanRequest
-	18, // 36: bulkhead.v1.PolicyService.WhatCan:input_type -> bulkhead.v1.WhatCanRequest
-	20, // 37: bulkhead.v1.AccessService.RequestAccess:input_type -> bulkhead.v1.RequestAccessRequest
-	28, // 38: bulkhead.v1.AccessService.ListAccessRequests:input_type -> bulkhead.v1.ListInTenantRequest
-	23, // 39: bulkhead.v1.AccessService.DecideAccess:input_type -> bulkhead.v1.DecideAccessRequest
-	30, // 40: bulkhead.v1.AccessService.RevokeAccess:input_type -> bulkhead.v1.Id
-	1,  // 41: bulkhead.v1.PolicyService.GetPolicies:output_type -> bulkhead.v1.PolicySet
-	3,  // 42: bulkhead.v1.PolicyService.ListPolicyVersions:output_type -> bulkhead.v1.ListPolicyVersionsResponse
-	4,  // 43: bulkhead.v1.PolicyService.GetSchema:output_type -> bulkhead.v1.GetSchemaResponse
-	6,  // 44: bulkhead.v1.PolicyService.PreviewPolicies:output_type -> bulkhead.v1.PolicyPreview
-	1,  // 45: bulkhead.v1.PolicyService.ApplyPolicies:output_type -> bulkhead.v1.PolicySet
-	1,  // 46: bulkhead.v1.PolicyService.RollbackPolicies:output_type -> bulkhead.v1.PolicySet
-	13, // 47: bulkhead.v1.PolicyService.Explain:output_type -> bulkhead.v1.Explanation
-	16, // 48: bulkhead.v1.PolicyService.WhoCan:output_type -> bulkhead.v1.WhoCanResponse
-	19, // 49: bulkhead.v1.PolicyService.WhatCan:output_type -> bulkhead.v1.WhatCanResponse
-	21, // 50: bulkhead.v1.AccessService.RequestAccess:output_type -> bulkhead.v1.AccessRequest
-	22, // 51: bulkhead.v1.AccessService.ListAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
-	21, // 52: bulkhead.v1.AccessService.DecideAccess:output_type -> bulkhead.v1.AccessRequest
-	21, // 53: bulkhead.v1.AccessService.RevokeAccess:output_type -> bulkhead.v1.AccessRequest
-	41, // [41:54] is the sub-list for method output_type
-	28, // [28:41] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	29, // 28: bulkhead.v1.ListMyAccessRequestsRequest.page:type_name -> bulkhead.v1.Page
+	2,  // 29: bulkhead.v1.PolicyService.GetPolicies:input_type -> bulkhead.v1.GetPoliciesRequest
+	30, // 30: bulkhead.v1.PolicyService.ListPolicyVersions:input_type -> bulkhead.v1.ListInTenantRequest
+	31, // 31: bulkhead.v1.PolicyService.GetSchema:input_type -> bulkhead.v1.Empty
+	5,  // 32: bulkhead.v1.PolicyService.PreviewPolicies:input_type -> bulkhead.v1.PreviewPoliciesRequest
+	10, // 33: bulkhead.v1.PolicyService.ApplyPolicies:input_type -> bulkhead.v1.ApplyPoliciesRequest
+	11, // 34: bulkhead.v1.PolicyService.RollbackPolicies:input_type -> bulkhead.v1.RollbackPoliciesRequest
+	12, // 35: bulkhead.v1.PolicyService.Explain:input_type -> bulkhead.v1.ExplainRequest
+	15, // 36: bulkhead.v1.PolicyService.WhoCan:input_type -> bulkhead.v1.WhoCanRequest
+	18, // 37: bulkhead.v1.PolicyService.WhatCan:input_type -> bulkhead.v1.WhatCanRequest
+	20, // 38: bulkhead.v1.AccessService.RequestAccess:input_type -> bulkhead.v1.RequestAccessRequest
+	30, // 39: bulkhead.v1.AccessService.ListAccessRequests:input_type -> bulkhead.v1.ListInTenantRequest
+	23, // 40: bulkhead.v1.AccessService.ListMyAccessRequests:input_type -> bulkhead.v1.ListMyAccessRequestsRequest
+	32, // 41: bulkhead.v1.AccessService.WithdrawAccess:input_type -> bulkhead.v1.Id
+	24, // 42: bulkhead.v1.AccessService.DecideAccess:input_type -> bulkhead.v1.DecideAccessRequest
+	32, // 43: bulkhead.v1.AccessService.RevokeAccess:input_type -> bulkhead.v1.Id
+	1,  // 44: bulkhead.v1.PolicyService.GetPolicies:output_type -> bulkhead.v1.PolicySet
+	3,  // 45: bulkhead.v1.PolicyService.ListPolicyVersions:output_type -> bulkhead.v1.ListPolicyVersionsResponse
+	4,  // 46: bulkhead.v1.PolicyService.GetSchema:output_type -> bulkhead.v1.GetSchemaResponse
+	6,  // 47: bulkhead.v1.PolicyService.PreviewPolicies:output_type -> bulkhead.v1.PolicyPreview
+	1,  // 48: bulkhead.v1.PolicyService.ApplyPolicies:output_type -> bulkhead.v1.PolicySet
+	1,  // 49: bulkhead.v1.PolicyService.RollbackPolicies:output_type -> bulkhead.v1.PolicySet
+	13, // 50: bulkhead.v1.PolicyService.Explain:output_type -> bulkhead.v1.Explanation
+	16, // 51: bulkhead.v1.PolicyService.WhoCan:output_type -> bulkhead.v1.WhoCanResponse
+	19, // 52: bulkhead.v1.PolicyService.WhatCan:output_type -> bulkhead.v1.WhatCanResponse
+	21, // 53: bulkhead.v1.AccessService.RequestAccess:output_type -> bulkhead.v1.AccessRequest
+	22, // 54: bulkhead.v1.AccessService.ListAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
+	22, // 55: bulkhead.v1.AccessService.ListMyAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
+	21, // 56: bulkhead.v1.AccessService.WithdrawAccess:output_type -> bulkhead.v1.AccessRequest
+	21, // 57: bulkhead.v1.AccessService.DecideAccess:output_type -> bulkhead.v1.AccessRequest
+	21, // 58: bulkhead.v1.AccessService.RevokeAccess:output_type -> bulkhead.v1.AccessRequest
+	44, // [44:59] is the sub-list for method output_type
+	29, // [29:44] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_policy_proto_init() }
@@ -2116,7 +2175,7 @@ func file_bulkhead_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_policy_proto_rawDesc), len(file_bulkhead_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -64,6 +64,12 @@ const (
 	// AccessServiceListAccessRequestsProcedure is the fully-qualified name of the AccessService's
 	// ListAccessRequests RPC.
 	AccessServiceListAccessRequestsProcedure = "/bulkhead.v1.AccessService/ListAccessRequests"
+	// AccessServiceListMyAccessRequestsProcedure is the fully-qualified name of the AccessService's
+	// ListMyAccessRequests RPC.
+	AccessServiceListMyAccessRequestsProcedure = "/bulkhead.v1.AccessService/ListMyAccessRequests"
+	// AccessServiceWithdrawAccessProcedure is the fully-qualified name of the AccessService's
+	// WithdrawAccess RPC.
+	AccessServiceWithdrawAccessProcedure = "/bulkhead.v1.AccessService/WithdrawAccess"
 	// AccessServiceDecideAccessProcedure is the fully-qualified name of the AccessService's
 	// DecideAccess RPC.
 	AccessServiceDecideAccessProcedure = "/bulkhead.v1.AccessService/DecideAccess"
@@ -412,6 +418,11 @@ type AccessServiceClient interface {
 	RequestAccess(context.Context, *v1.RequestAccessRequest) (*v1.AccessRequest, error)
 	// ListAccessRequests lists requests. Filter: user, state, action.
 	ListAccessRequests(context.Context, *v1.ListInTenantRequest) (*v1.ListAccessRequestsResponse, error)
+	// ListMyAccessRequests lists what the caller asked for, whether or not the caller may see others' requests. Filter: state,
+	// action.
+	ListMyAccessRequests(context.Context, *v1.ListMyAccessRequestsRequest) (*v1.ListAccessRequestsResponse, error)
+	// WithdrawAccess ends what the caller asked for: a request that is pending, or approved access early.
+	WithdrawAccess(context.Context, *v1.Id) (*v1.AccessRequest, error)
 	// DecideAccess approves or denies. The approver is never the one who asked, and may do the action itself.
 	DecideAccess(context.Context, *v1.DecideAccessRequest) (*v1.AccessRequest, error)
 	// RevokeAccess ends approved access early.
@@ -441,6 +452,18 @@ func NewAccessServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(accessServiceMethods.ByName("ListAccessRequests")),
 			connect.WithClientOptions(opts...),
 		),
+		listMyAccessRequests: connect.NewClient[v1.ListMyAccessRequestsRequest, v1.ListAccessRequestsResponse](
+			httpClient,
+			baseURL+AccessServiceListMyAccessRequestsProcedure,
+			connect.WithSchema(accessServiceMethods.ByName("ListMyAccessRequests")),
+			connect.WithClientOptions(opts...),
+		),
+		withdrawAccess: connect.NewClient[v1.Id, v1.AccessRequest](
+			httpClient,
+			baseURL+AccessServiceWithdrawAccessProcedure,
+			connect.WithSchema(accessServiceMethods.ByName("WithdrawAccess")),
+			connect.WithClientOptions(opts...),
+		),
 		decideAccess: connect.NewClient[v1.DecideAccessRequest, v1.AccessRequest](
 			httpClient,
 			baseURL+AccessServiceDecideAccessProcedure,
@@ -458,10 +481,12 @@ func NewAccessServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 
 // accessServiceClient implements AccessServiceClient.
 type accessServiceClient struct {
-	requestAccess      *connect.Client[v1.RequestAccessRequest, v1.AccessRequest]
-	listAccessRequests *connect.Client[v1.ListInTenantRequest, v1.ListAccessRequestsResponse]
-	decideAccess       *connect.Client[v1.DecideAccessRequest, v1.AccessRequest]
-	revokeAccess       *connect.Client[v1.Id, v1.AccessRequest]
+	requestAccess        *connect.Client[v1.RequestAccessRequest, v1.AccessRequest]
+	listAccessRequests   *connect.Client[v1.ListInTenantRequest, v1.ListAccessRequestsResponse]
+	listMyAccessRequests *connect.Client[v1.ListMyAccessRequestsRequest, v1.ListAccessRequestsResponse]
+	withdrawAccess       *connect.Client[v1.Id, v1.AccessRequest]
+	decideAccess         *connect.Client[v1.DecideAccessRequest, v1.AccessRequest]
+	revokeAccess         *connect.Client[v1.Id, v1.AccessRequest]
 }
 
 // RequestAccess calls bulkhead.v1.AccessService.RequestAccess.
@@ -476,6 +501,24 @@ func (c *accessServiceClient) RequestAccess(ctx context.Context, req *v1.Request
 // ListAccessRequests calls bulkhead.v1.AccessService.ListAccessRequests.
 func (c *accessServiceClient) ListAccessRequests(ctx context.Context, req *v1.ListInTenantRequest) (*v1.ListAccessRequestsResponse, error) {
 	response, err := c.listAccessRequests.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListMyAccessRequests calls bulkhead.v1.AccessService.ListMyAccessRequests.
+func (c *accessServiceClient) ListMyAccessRequests(ctx context.Context, req *v1.ListMyAccessRequestsRequest) (*v1.ListAccessRequestsResponse, error) {
+	response, err := c.listMyAccessRequests.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// WithdrawAccess calls bulkhead.v1.AccessService.WithdrawAccess.
+func (c *accessServiceClient) WithdrawAccess(ctx context.Context, req *v1.Id) (*v1.AccessRequest, error) {
+	response, err := c.withdrawAccess.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -506,6 +549,11 @@ type AccessServiceHandler interface {
 	RequestAccess(context.Context, *v1.RequestAccessRequest) (*v1.AccessRequest, error)
 	// ListAccessRequests lists requests. Filter: user, state, action.
 	ListAccessRequests(context.Context, *v1.ListInTenantRequest) (*v1.ListAccessRequestsResponse, error)
+	// ListMyAccessRequests lists what the caller asked for, whether or not the caller may see others' requests. Filter: state,
+	// action.
+	ListMyAccessRequests(context.Context, *v1.ListMyAccessRequestsRequest) (*v1.ListAccessRequestsResponse, error)
+	// WithdrawAccess ends what the caller asked for: a request that is pending, or approved access early.
+	WithdrawAccess(context.Context, *v1.Id) (*v1.AccessRequest, error)
 	// DecideAccess approves or denies. The approver is never the one who asked, and may do the action itself.
 	DecideAccess(context.Context, *v1.DecideAccessRequest) (*v1.AccessRequest, error)
 	// RevokeAccess ends approved access early.
@@ -531,6 +579,18 @@ func NewAccessServiceHandler(svc AccessServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(accessServiceMethods.ByName("ListAccessRequests")),
 		connect.WithHandlerOptions(opts...),
 	)
+	accessServiceListMyAccessRequestsHandler := connect.NewUnaryHandlerSimple(
+		AccessServiceListMyAccessRequestsProcedure,
+		svc.ListMyAccessRequests,
+		connect.WithSchema(accessServiceMethods.ByName("ListMyAccessRequests")),
+		connect.WithHandlerOptions(opts...),
+	)
+	accessServiceWithdrawAccessHandler := connect.NewUnaryHandlerSimple(
+		AccessServiceWithdrawAccessProcedure,
+		svc.WithdrawAccess,
+		connect.WithSchema(accessServiceMethods.ByName("WithdrawAccess")),
+		connect.WithHandlerOptions(opts...),
+	)
 	accessServiceDecideAccessHandler := connect.NewUnaryHandlerSimple(
 		AccessServiceDecideAccessProcedure,
 		svc.DecideAccess,
@@ -549,6 +609,10 @@ func NewAccessServiceHandler(svc AccessServiceHandler, opts ...connect.HandlerOp
 			accessServiceRequestAccessHandler.ServeHTTP(w, r)
 		case AccessServiceListAccessRequestsProcedure:
 			accessServiceListAccessRequestsHandler.ServeHTTP(w, r)
+		case AccessServiceListMyAccessRequestsProcedure:
+			accessServiceListMyAccessRequestsHandler.ServeHTTP(w, r)
+		case AccessServiceWithdrawAccessProcedure:
+			accessServiceWithdrawAccessHandler.ServeHTTP(w, r)
 		case AccessServiceDecideAccessProcedure:
 			accessServiceDecideAccessHandler.ServeHTTP(w, r)
 		case AccessServiceRevokeAccessProcedure:
@@ -568,6 +632,14 @@ func (UnimplementedAccessServiceHandler) RequestAccess(context.Context, *v1.Requ
 
 func (UnimplementedAccessServiceHandler) ListAccessRequests(context.Context, *v1.ListInTenantRequest) (*v1.ListAccessRequestsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AccessService.ListAccessRequests is not implemented"))
+}
+
+func (UnimplementedAccessServiceHandler) ListMyAccessRequests(context.Context, *v1.ListMyAccessRequestsRequest) (*v1.ListAccessRequestsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AccessService.ListMyAccessRequests is not implemented"))
+}
+
+func (UnimplementedAccessServiceHandler) WithdrawAccess(context.Context, *v1.Id) (*v1.AccessRequest, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AccessService.WithdrawAccess is not implemented"))
 }
 
 func (UnimplementedAccessServiceHandler) DecideAccess(context.Context, *v1.DecideAccessRequest) (*v1.AccessRequest, error) {
