@@ -157,6 +157,9 @@ type record struct {
 	Event                       struct {
 		Metadata struct{ UID string } // the record's own id
 		Unmapped struct{ Changes map[string]string }
+		Request  struct {
+			Agent string `json:"user_agent"`
+		} `json:"http_request"`
 	}
 }
 
