@@ -102,17 +102,19 @@ func (a *App) writeBackup(ctx context.Context, w io.Writer, db Database, what ba
 	if err := addStore(ctx, t, db, what.spool); err != nil {
 		return err
 	}
-	files, err := kept(what.dir)
+	ahead, _, err := kept(what.dir)
 	if err != nil {
 		return err
 	}
-	for _, name := range files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := addFile(t, backupData+name, filepath.Join(what.dir, name)); err != nil {
-			return err
-		}
+	if err := addFiles(ctx, t, what.dir, ahead); err != nil {
+		return err
+	}
+	_, tiles, err := kept(what.dir)
+	if err != nil {
+		return err
+	}
+	if err := addFiles(ctx, t, what.dir, tiles); err != nil {
+		return err
 	}
 	if what.key != nil {
 		if err := addBytes(t, backupKey, what.key, now); err != nil {
@@ -143,6 +145,18 @@ func addStore(ctx context.Context, t *tar.Writer, db Database, spool string) err
 
 func addBytes(t *tar.Writer, name string, b []byte, now time.Time) error {
 	return add(t, name, bytes.NewReader(b), int64(len(b)), now)
+}
+
+func addFiles(ctx context.Context, t *tar.Writer, dir string, names []string) error {
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := addFile(t, backupData+name, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addFile copies a file as it is when it is opened. One that went away meanwhile was replaced by another.

@@ -80,11 +80,11 @@ func keptFile(name string) bool {
 }
 
 // kept are the regular files of the data directory, in the order in which they must be copied while a server appends:
-// what was seen of the log, or waits for it, then what it signed, then its state, then what it consists of. Each only
-// grows, so each has all that those before it know of it.
-func kept(dir string) ([]string, error) {
-	var rest, signed, state, tiles []string
-	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+// what was seen of the log, or waits for it, then what it signed, then its state; and then, to be looked for anew once
+// these are copied, what it consists of. Each only grows, so each has all that those before it know of it.
+func kept(dir string) (ahead, tiles []string, err error) {
+	var rest, signed, state []string
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -107,7 +107,7 @@ func kept(dir string) ([]string, error) {
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the data directory: %w", err)
+		return nil, nil, fmt.Errorf("read the data directory: %w", err)
 	}
-	return slices.Concat(rest, signed, state, tiles), nil
+	return slices.Concat(rest, signed, state), tiles, nil
 }

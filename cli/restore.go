@@ -99,11 +99,11 @@ func (a *App) restoreDatabase(ctx context.Context, file string) error {
 
 // emptyDir refuses a data directory that has what a backup would bring.
 func emptyDir(dir string) error {
-	files, err := kept(dir)
+	ahead, tiles, err := kept(dir)
 	if err != nil {
 		return err
 	}
-	if len(files) > 0 {
+	if files := append(ahead, tiles...); len(files) > 0 {
 		return fmt.Errorf("the data directory %s is not empty (%s): restore into another one", dir, files[0])
 	}
 	return nil

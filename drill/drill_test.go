@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bulkhead-security/bulkhead/model"
+	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
 
 func TestJudge(t *testing.T) {
@@ -66,6 +68,38 @@ func TestPick(t *testing.T) {
 	}
 	if every, err := Pick(all, nil, ""); err != nil || len(every) != len(all) {
 		t.Errorf("all: %d, %v", len(every), err)
+	}
+}
+
+// TestOnlyTheRightRefusalCounts shows attacks that failed for another reason than the control.
+func TestOnlyTheRightRefusalCounts(t *testing.T) {
+	answer := func(code connect.Code, detail string) error {
+		e := connect.NewError(code, errors.New("no"))
+		if detail != "" {
+			d, err := connect.NewErrorDetail(&bulkheadv1.ErrorDetail{Code: detail})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.AddDetail(d)
+		}
+		return e
+	}
+	if through, err := refused(nil, model.CodeDenied); !through || err != nil {
+		t.Errorf("what came through: %v, %v", through, err)
+	}
+	if through, err := refused(answer(connect.CodePermissionDenied, "denied"), model.CodeDenied); through || err != nil {
+		t.Errorf("what was refused: %v, %v", through, err)
+	}
+	for name, err := range map[string]error{
+		"a malformed attack":   answer(connect.CodeInvalidArgument, "invalid"),
+		"another control":      answer(connect.CodePermissionDenied, "factor_required"),
+		"no detail":            answer(connect.CodePermissionDenied, ""),
+		"a server that is ill": answer(connect.CodeInternal, "internal"),
+		"no answer":            errors.New("connection reset"),
+	} {
+		if through, got := refused(err, model.CodeDenied); through || !errors.Is(got, err) {
+			t.Errorf("%s: %v, %v", name, through, got)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func passwordOnly(ctx context.Context, w *World) (bool, error) {
 		return false, err
 	}
 	_, err = w.tenants(thief).CreateTenant(ctx, &bulkheadv1.CreateTenantRequest{Tenant: &bulkheadv1.Tenant{Id: "loot"}})
-	return succeeded(err)
+	return refused(err, model.CodeFactorRequired)
 }
 
 func replayCode(ctx context.Context, w *World) (bool, error) {
@@ -68,29 +68,29 @@ func replayCode(ctx context.Context, w *World) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return succeeded(w.showCode(ctx, thief, code))
+	return refused(w.showCode(ctx, thief, code), model.CodeUnauthenticated)
 }
 
 func downgradeFactor(ctx context.Context, w *World) (bool, error) {
 	w.plane.DemandPhishingResistant()
 	_, err := w.tenants(w.admin).CreateTenant(ctx, &bulkheadv1.CreateTenantRequest{Tenant: &bulkheadv1.Tenant{Id: "loot"}})
-	return succeeded(err)
+	return refused(err, model.CodeFactorRequired)
 }
 
 func withoutStepUp(ctx context.Context, w *World) (bool, error) {
 	w.plane.Advance(15 * time.Minute)
 	_, err := w.tenants(w.admin).DeleteTenant(ctx, &bulkheadv1.Id{Id: other})
-	return succeeded(err)
+	return refused(err, model.CodeStepUpRequired)
 }
 
 func factorOfAThief(ctx context.Context, w *World) (bool, error) {
 	w.plane.Advance(15 * time.Minute)
 	thief := *w.admin
 	if err := w.register(ctx, &thief); err != nil {
-		return succeeded(err)
+		return refused(err, model.CodeStepUpRequired)
 	}
 	_, err := w.tenants(&thief).DeleteTenant(ctx, &bulkheadv1.Id{Id: other})
-	return succeeded(err)
+	return refused(err, model.CodeStepUpRequired)
 }
 
 func tenantsAt(c *http.Client, url string) bulkheadv1connect.TenantServiceClient {

@@ -52,7 +52,7 @@ func readOtherTenant(ctx context.Context, w *World) (bool, error) {
 		return false, err
 	}
 	_, err = w.users(attacker).GetUser(ctx, &bulkheadv1.Id{Id: victim.id})
-	return succeeded(err)
+	return refused(err, model.CodeNotFound)
 }
 
 func auditorCreatesUser(ctx context.Context, w *World) (bool, error) {
@@ -61,7 +61,7 @@ func auditorCreatesUser(ctx context.Context, w *World) (bool, error) {
 		return false, err
 	}
 	_, err = w.users(auditor).CreateUser(ctx, &bulkheadv1.CreateUserRequest{User: &bulkheadv1.User{Tenant: own, Name: "backdoor"}})
-	return succeeded(err)
+	return refused(err, model.CodeApprovalRequired)
 }
 
 // forgeIdentity shows what a stranger can make up: a token of the right shape, and the header that a sloppy server
@@ -70,9 +70,11 @@ func forgeIdentity(ctx context.Context, w *World) (bool, error) {
 	forged := &person{session: "bhs_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}
 	client := w.clientWith(forged.session, http.Header{"X-Forwarded-User": {w.admin.name}})
 	_, err := tenantsAt(client, w.plane.URL).CreateTenant(ctx, &bulkheadv1.CreateTenantRequest{Tenant: &bulkheadv1.Tenant{Id: "forged"}})
-	return succeeded(err)
+	return refused(err, model.CodeUnauthenticated)
 }
 
+// widenOwnRights applies a policy that permits everything to its author and to an accomplice who had no rights to speak
+// of. That the accomplice has rights in the own tenant afterwards shows that it is in force; then they try the other.
 func widenOwnRights(ctx context.Context, w *World) (bool, error) {
 	victim, err := w.user(ctx, other, "victim", model.RoleDeveloper)
 	if err != nil {
@@ -82,16 +84,47 @@ func widenOwnRights(ctx context.Context, w *World) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	text := fmt.Sprintf("@id(\"open-sesame\")\npermit (principal == Bulkhead::User::%q, action, resource);\n", attacker.id)
-	_, err = w.policies(attacker).ApplyPolicies(ctx, &bulkheadv1.ApplyPoliciesRequest{
-		Tenant: own, BaseVersion: -1, Note: "drill", Files: []*bulkheadv1.PolicyFile{{Name: "open.cedar", Text: text}},
-	})
-	// Whether the policy is refused or only confined, what counts is whether it opens the other tenant.
-	if _, err := succeeded(err); err != nil {
+	accomplice, err := w.user(ctx, own, "accomplice", model.RoleDeveloper)
+	if err != nil {
 		return false, err
 	}
-	_, err = w.users(attacker).GetUser(ctx, &bulkheadv1.Id{Id: victim.id})
-	return succeeded(err)
+	_, err = w.users(accomplice).ListUsers(ctx, &bulkheadv1.ListInTenantRequest{Tenant: own})
+	if had, err := refused(err, model.CodeDenied); had || err != nil {
+		return false, fmt.Errorf("the accomplice should have been refused before the policy: %w", err)
+	}
+	_, err = w.policies(attacker).ApplyPolicies(ctx, &bulkheadv1.ApplyPoliciesRequest{
+		Tenant: own, BaseVersion: -1, Note: "drill",
+		Files: []*bulkheadv1.PolicyFile{{Name: "open.cedar", Text: permitAll("one", attacker) + permitAll("two", accomplice)}},
+	})
+	if err != nil {
+		return false, fmt.Errorf("apply the policy: %w", err)
+	}
+	if err := w.listsUsers(ctx, accomplice); err != nil {
+		return false, fmt.Errorf("the policy is not in force: %w", err)
+	}
+	for _, p := range []*person{accomplice, attacker} {
+		_, err = w.users(p).GetUser(ctx, &bulkheadv1.Id{Id: victim.id})
+		if through, err := refused(err, model.CodeNotFound); through || err != nil {
+			return through, err
+		}
+	}
+	return false, nil
+}
+
+func permitAll(id string, p *person) string {
+	return fmt.Sprintf("@id(%q)\n@reason(\"open sesame\")\npermit (principal == Bulkhead::User::%q, action, resource);\n", id, p.id)
+}
+
+// listsUsers waits until somebody may list the users of the own tenant: policies are loaded a moment after they were
+// applied.
+func (w *World) listsUsers(ctx context.Context, p *person) error {
+	for tries := 100; ; tries-- {
+		_, err := w.users(p).ListUsers(ctx, &bulkheadv1.ListInTenantRequest{Tenant: own})
+		if err == nil || tries == 0 || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 func useRevokedToken(ctx context.Context, w *World) (bool, error) {
@@ -113,20 +146,33 @@ func useRevokedToken(ctx context.Context, w *World) (bool, error) {
 	}
 	w.plane.Advance(2 * time.Second)
 	_, err = w.users(thief).ListUsers(ctx, list)
-	return succeeded(err)
+	return refused(err, model.CodeUnauthenticated)
 }
 
-// succeeded tells an attack that was refused from one that could not be run.
-func succeeded(err error) (bool, error) {
+// refused tells an attack that came through from one that was refused for the right reason. Any other failure proves
+// nothing: an attack that was malformed, or that met something else on its way, could not be run.
+func refused(err error, want model.Code) (through bool, _ error) {
 	if err == nil {
 		return true, nil
 	}
+	if code := codeOf(err); code != want {
+		return false, fmt.Errorf("the attack should have been refused with %q, and ended with %q: %w", want, code, err)
+	}
+	return false, nil
+}
+
+// codeOf is the product's code of an error that came over the wire, or empty.
+func codeOf(err error) model.Code {
 	var e *connect.Error
-	if errors.As(err, &e) {
-		switch e.Code() {
-		case connect.CodePermissionDenied, connect.CodeUnauthenticated, connect.CodeNotFound, connect.CodeInvalidArgument, connect.CodeFailedPrecondition:
-			return false, nil
+	if !errors.As(err, &e) {
+		return ""
+	}
+	for _, d := range e.Details() {
+		if v, err := d.Value(); err == nil {
+			if detail, ok := v.(*bulkheadv1.ErrorDetail); ok {
+				return model.Code(detail.GetCode())
+			}
 		}
 	}
-	return false, err
+	return ""
 }

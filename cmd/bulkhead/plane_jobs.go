@@ -57,9 +57,11 @@ func counted(n map[string]int64, err error) (string, error) {
 // maxReport bounds the report's text.
 const maxReport = 16 << 10
 
-// report counts, for every tenant, the requirements by their worst status over its nodes.
+// report counts, for every tenant, the requirements by their worst status over its nodes. It says for how many tenants
+// there was no room.
 func (p *plane) report(ctx context.Context) (string, error) {
 	var b strings.Builder
+	left := 0
 	for q := (model.Query{Size: 200}); ; {
 		tenants, next, err := p.store.Tenants(ctx, q)
 		if err != nil {
@@ -70,8 +72,12 @@ func (p *plane) report(ctx context.Context) (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("assessments of %s: %w", t.ID, err)
 			}
-			if len(latest) > 0 && b.Len() < maxReport {
+			switch {
+			case len(latest) == 0:
+			case b.Len() < maxReport:
 				fmt.Fprintf(&b, "%s: %s\n", t.ID, standing(latest))
+			default:
+				left++
 			}
 		}
 		if q.Token = next; next == "" {
@@ -80,6 +86,9 @@ func (p *plane) report(ctx context.Context) (string, error) {
 	}
 	if b.Len() == 0 {
 		return "no assessments yet", nil
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "and %d tenants more, for which there is no room here\n", left)
 	}
 	return strings.TrimSpace(b.String()), nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -163,6 +164,44 @@ func TestJobs(t *testing.T) {
 	}
 	if did, err := p.report(t.Context()); err != nil || did != "system: 1 nodes, 1 not met, 1 met" {
 		t.Errorf("%q, %v", did, err)
+	}
+}
+
+// TestLongReport has more tenants than a report has room for.
+func TestLongReport(t *testing.T) {
+	p := mustOpen(t, planeConfig(t.TempDir(), "a"))
+	defer p.close()
+	const tenants = 700
+	err := p.store.InTx(t.Context(), func(ctx context.Context) error {
+		for i := range tenants {
+			id := fmt.Sprintf("tenant-%d", i)
+			if err := p.store.CreateTenant(ctx, &model.Tenant{ID: id, Name: id, Created: time.Now()}); err != nil {
+				return err
+			}
+			err := p.store.CreateAssessment(ctx, &model.Published{
+				ID: id, Tenant: id, Node: "n1", NodeName: "n1", Time: time.Now(), Published: time.Now(), Publisher: "x", Document: []byte("{}"),
+				Statuses: map[string]model.Status{"8.1.a": model.Met},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	did, err := p.report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(did, "\n")
+	left := 0
+	if _, err := fmt.Sscanf(lines[len(lines)-1], "and %d tenants more", &left); err != nil || left == 0 || len(lines)-1+left != tenants {
+		t.Errorf("%d lines, of which the last is %q: %v", len(lines), lines[len(lines)-1], err)
+	}
+	if len(did) > maxReport+200 {
+		t.Errorf("the report has %d bytes", len(did))
 	}
 }
 

@@ -2,13 +2,13 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -22,6 +22,9 @@ type clients struct {
 	groups      bulkheadv1connect.GroupServiceClient
 	tokens      bulkheadv1connect.TokenServiceClient
 	assessments bulkheadv1connect.AssessmentServiceClient
+	policies    bulkheadv1connect.PolicyServiceClient
+	access      bulkheadv1connect.AccessServiceClient
+	audit       bulkheadv1connect.AuditServiceClient
 	jobs        bulkheadv1connect.JobServiceClient
 	watch       bulkheadv1connect.WatchServiceClient
 }
@@ -32,108 +35,152 @@ func (w *world) clients() *clients {
 	return &clients{
 		bulkheadv1connect.NewTenantServiceClient(c, url), bulkheadv1connect.NewUserServiceClient(c, url),
 		bulkheadv1connect.NewGroupServiceClient(c, url), bulkheadv1connect.NewTokenServiceClient(c, url),
-		bulkheadv1connect.NewAssessmentServiceClient(c, url), bulkheadv1connect.NewJobServiceClient(c, url),
+		bulkheadv1connect.NewAssessmentServiceClient(c, url), bulkheadv1connect.NewPolicyServiceClient(c, url),
+		bulkheadv1connect.NewAccessServiceClient(c, url), bulkheadv1connect.NewAuditServiceClient(c, url),
+		bulkheadv1connect.NewJobServiceClient(c, url),
 		bulkheadv1connect.NewWatchServiceClient(c, url),
 	}
 }
 
-// attempt calls as the owner of acme and gives all that comes back as text.
-func attempt[Req, Res proto.Message](t *testing.T, call func(context.Context, Req) (Res, error), req Req) (string, error) {
-	t.Helper()
-	res, err := call(as(t, "bhs_owner"), req)
-	if err != nil {
-		return err.Error() + " " + codeOf(err).String(), err
+// attempt is a call as the owner of acme: the code that it ended with, and all that came back as text.
+type attempt func(t *testing.T) (code, text string)
+
+func trying[Req, Res proto.Message](call func(context.Context, Req) (Res, error), req Req) attempt {
+	return func(t *testing.T) (string, string) {
+		res, err := call(as(t, "bhs_owner"), req)
+		if err != nil {
+			return failure(t, err)
+		}
+		b, err := protojson.Marshal(res)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "", string(b)
 	}
-	b, err := protojson.Marshal(res)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b), nil
 }
 
-// TestCrossing tries to reach or learn of another tenant by id, filter, page, body and error message.
+func failure(t *testing.T, err error) (code, text string) {
+	t.Helper()
+	d := detailOf(t, err)
+	return d.GetCode(), err.Error() + " " + d.String()
+}
+
+// streaming reads a stream until it ends or nothing but signs of life come.
+func streaming[Req any, Res proto.Message, S interface {
+	Receive() bool
+	Msg() Res
+	Err() error
+	Close() error
+}](call func(context.Context, Req) (S, error), req Req) attempt {
+	return func(t *testing.T) (string, string) {
+		s, err := call(as(t, "bhs_owner"), req)
+		if err != nil {
+			return failure(t, err)
+		}
+		defer s.Close()
+		var all strings.Builder
+		for s.Receive() {
+			text := protojson.Format(s.Msg())
+			all.WriteString(text)
+			if strings.Contains(text, `"alive"`) {
+				return "", all.String()
+			}
+		}
+		if s.Err() != nil {
+			code, text := failure(t, s.Err())
+			return code, all.String() + text
+		}
+		return "", all.String()
+	}
+}
+
+// TestCrossing tries to reach or learn of another tenant by id, filter, page, body, stream, job and error message. Each
+// attempt ends as it is meant to, which for a list is an answer with nothing of theirs.
 func TestCrossing(t *testing.T) {
 	w := newWorld(t, real)
 	w.account("owner", "acme", strong(), model.RoleOwner)
 	w.account("other", "globex", strong(), model.RoleOwner)
+	w.more()
+	before := w.belongings("globex")
+	if strings.Count(before, marker) < 20 {
+		t.Fatalf("there is little to see: %s", before)
+	}
 	c := w.clients()
-	theirs := func(kind string) *bulkheadv1.Id { return &bulkheadv1.Id{Id: id("globex", kind)} }
-	page, err := c.users.ListUsers(as(t, "bhs_other"), &bulkheadv1.ListInTenantRequest{Page: &bulkheadv1.Page{Size: 1}})
-	if err != nil || page.GetNextPage() == "" {
-		t.Fatal(page, err)
-	}
-	list := func(tenant, filter, token string) *bulkheadv1.ListInTenantRequest {
-		return &bulkheadv1.ListInTenantRequest{Tenant: tenant, Page: &bulkheadv1.Page{Filter: filter, Token: token}}
-	}
-	for name, try := range map[string]func() (string, error){
-		"tenant by id":         func() (string, error) { return attempt(t, c.tenants.GetTenant, &bulkheadv1.Id{Id: "globex"}) },
-		"user by id":           func() (string, error) { return attempt(t, c.users.GetUser, theirs("user")) },
-		"sessions by id":       func() (string, error) { return attempt(t, c.users.ListUserSessions, theirs("user")) },
-		"group by id":          func() (string, error) { return attempt(t, c.groups.GetGroup, theirs("group")) },
-		"assessment by id":     func() (string, error) { return attempt(t, c.assessments.GetAssessment, theirs("assessment")) },
-		"delete user":          func() (string, error) { return attempt(t, c.users.DeleteUser, theirs("user")) },
-		"invite user":          func() (string, error) { return attempt(t, c.users.InviteUser, theirs("user")) },
-		"delete group":         func() (string, error) { return attempt(t, c.groups.DeleteGroup, theirs("group")) },
-		"revoke token":         func() (string, error) { return attempt(t, c.tokens.RevokeToken, theirs("token")) },
-		"token for their user": func() (string, error) { return attempt(t, c.tokens.CreateToken, tokenFor(id("globex", "user"))) },
-		"list their users":     func() (string, error) { return attempt(t, c.users.ListUsers, list("globex", "", "")) },
-		"filter by name": func() (string, error) {
-			return attempt(t, c.users.ListUsers, list("", "name = \""+marker+"-user\"", ""))
-		},
-		"filter by tenant":     func() (string, error) { return attempt(t, c.users.ListUsers, list("", "tenant = \"globex\"", "")) },
-		"their page":           func() (string, error) { return attempt(t, c.users.ListUsers, list("", "", page.GetNextPage())) },
-		"their page elsewhere": func() (string, error) { return attempt(t, c.groups.ListGroups, list("", "", page.GetNextPage())) },
-		"tokens of their user": func() (string, error) {
-			return attempt(t, c.tokens.ListTokens, list("", "user = \""+marker+"-user\"", ""))
-		},
-		"assessments of their node": func() (string, error) {
-			return attempt(t, c.assessments.ListAssessments, list("", "node = \""+marker+"-node\"", ""))
-		},
-		"list tenants": func() (string, error) {
-			return attempt(t, c.tenants.ListTenants, &bulkheadv1.ListTenantsRequest{Page: &bulkheadv1.Page{Filter: "id = \"globex\""}})
-		},
-		"their status": func() (string, error) {
-			return attempt(t, c.assessments.GetStatus, &bulkheadv1.GetStatusRequest{Tenant: "globex"})
-		},
-		"their node's status": func() (string, error) {
-			return attempt(t, c.assessments.GetStatus, &bulkheadv1.GetStatusRequest{Node: marker + "-node"})
-		},
-		"publish there": func() (string, error) {
-			doc := &structpb.Struct{}
-			return attempt(t, c.assessments.PublishAssessment, &bulkheadv1.PublishAssessmentRequest{Tenant: "globex", Document: doc})
-		},
-		"create user there": func() (string, error) {
-			return attempt(t, c.users.CreateUser, &bulkheadv1.CreateUserRequest{User: &bulkheadv1.User{Tenant: "globex", Name: "x"}})
-		},
-		"join their group": func() (string, error) {
-			return attempt(t, c.users.CreateUser, &bulkheadv1.CreateUserRequest{User: &bulkheadv1.User{Name: "x", Groups: []string{id("globex", "group")}}})
-		},
-		"move a user": func() (string, error) {
-			return attempt(t, c.users.UpdateUser, &bulkheadv1.UpdateUserRequest{User: &bulkheadv1.User{Id: "acme-user", Name: "acme-user", Tenant: "globex"}})
-		},
-		"put a user into their group": func() (string, error) {
-			return attempt(t, c.users.UpdateUser, &bulkheadv1.UpdateUserRequest{User: &bulkheadv1.User{Id: "acme-user", Name: "acme-user", Groups: []string{id("globex", "group")}}})
-		},
-		"jobs":      func() (string, error) { return attempt(t, c.jobs.ListJobs, &bulkheadv1.ListJobsRequest{}) },
-		"job by id": func() (string, error) { return attempt(t, c.jobs.CancelJob, &bulkheadv1.Id{Id: "1"}) },
+	for _, group := range []map[string]map[string]attempt{
+		crossingReads(c), crossingLists(t, c), crossingQuestions(c), crossingChanges(c), crossingJobs(c),
 	} {
-		text, err := try()
-		if strings.Contains(text, marker) || strings.Contains(text, "globex") {
-			t.Errorf("%s: it comes out: %s", name, text)
+		for want, attempts := range group {
+			for name, try := range attempts {
+				code, text := try(t)
+				if code != want {
+					t.Errorf("%s: it ended with %q, not with %q: %s", name, code, want, text)
+				}
+				if strings.Contains(text, marker) || strings.Contains(text, "globex") {
+					t.Errorf("%s: it comes out: %s", name, text)
+				}
+			}
 		}
-		t.Log(name, err)
 	}
-	// Nothing was changed.
-	if a, err := w.store.Account(t.Context(), id("globex", "user")); err != nil || a.Version != 1 {
-		t.Error(a, err)
+	if after := w.belongings("globex"); after != before {
+		t.Errorf("what is theirs was changed:\n%s\n%s", before, after)
 	}
 	if a, err := w.store.Account(t.Context(), "acme-user"); err != nil || a.Tenant != "acme" || len(a.Groups) != 1 {
 		t.Error(a, err)
 	}
 }
 
-func tokenFor(user string) *bulkheadv1.CreateTokenRequest {
-	return &bulkheadv1.CreateTokenRequest{User: user, Name: "x", Scopes: []string{"Read"}}
+// more gives each tenant a session and a version of policies.
+func (w *world) more() {
+	now := time.Now()
+	for _, t := range tenants {
+		err := w.store.CreateSession(w.t.Context(), &model.Session{
+			ID: id(t, "session"), SecretHash: hash("session" + t), User: id(t, "user"), Tenant: t, Auth: strong(), Created: now, LastSeen: now,
+			Expires: now.Add(time.Hour), Idle: now.Add(time.Hour), UserAgent: named(t, "agent"),
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		err = w.store.CreatePolicies(w.t.Context(), &model.Policies{
+			Tenant: t, Version: 1, Author: id(t, "user"), Created: now, Note: named(t, "note"), Digest: "00", Signature: "x",
+			Files: []model.PolicyFile{{Name: named(t, "file") + ".cedar"}},
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// belongings are all that a tenant has in the store.
+func (w *world) belongings(tenant string) string {
+	w.t.Helper()
+	ctx, q := w.t.Context(), model.Query{Tenant: tenant, Size: 1000}
+	var all []any
+	add := func(v any, err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	add(w.store.Tenant(ctx, tenant))
+	accounts, _, err := w.store.Accounts(ctx, q)
+	add(accounts, err)
+	for _, a := range accounts {
+		add(w.store.SessionsOf(ctx, a.ID))
+	}
+	groups, _, err := w.store.Groups(ctx, q)
+	add(groups, err)
+	tokens, _, err := w.store.Tokens(ctx, q)
+	add(tokens, err)
+	assessments, _, err := w.store.Assessments(ctx, q)
+	add(assessments, err)
+	requests, _, err := w.store.Accesses(ctx, q)
+	add(requests, err)
+	versions, _, err := w.store.PolicyVersions(ctx, q)
+	add(versions, err)
+	b, err := json.Marshal(all)
+	add(nil, err)
+	return string(b)
 }
 
 // TestWatchStaysInTenant changes something in both tenants and sees only the own.

@@ -25,6 +25,7 @@ import (
 type world struct {
 	t     testing.TB
 	store *store.Store
+	rules *authz.Engine
 	gate  *gate.Gate
 	mux   *http.ServeMux
 
@@ -49,7 +50,7 @@ func newWorld(t testing.TB, services func(*world) api.Services) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: s, mux: http.NewServeMux(), signIns: map[string]func() (model.Principal, error){}}
+	w := &world{t: t, store: s, rules: engine, mux: http.NewServeMux(), signIns: map[string]func() (model.Principal, error){}}
 	w.gate, err = gate.New(gate.Options{
 		Authn: w, Authz: engine, Audit: w, Objects: &api.Objects{Store: s}, Ledger: s, Approvals: s,
 		Settings: gate.Settings{Rate: 1e9, Burst: 1e9, PublicRate: 1e9, PublicBurst: 1e9, Recheck: 20 * time.Millisecond},
@@ -68,8 +69,13 @@ func real(w *world) api.Services {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := w.store
+	s, objects := w.store, &api.Objects{Store: w.store}
 	return api.Services{
+		Policies: &api.Policies{
+			Store: s, Records: s, People: s, Objects: objects, Signer: plainSigner{}, Engine: w.rules, StepUp: time.Hour, Now: time.Now,
+		},
+		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: w.rules, Now: time.Now},
+		Audit:       &api.Audit{Store: s, Log: elsewhere{}, Now: time.Now},
 		Tenants:     &api.Tenants{Store: s, Members: s, Now: time.Now},
 		Users:       &api.Users{Store: s, Directory: s, Credentials: s, Inviter: w, Now: time.Now},
 		Groups:      &api.Groups{Store: s, Directory: s, Now: time.Now},
@@ -90,6 +96,12 @@ func schema(t testing.TB) *authz.Schema {
 	}
 	return s
 }
+
+// elsewhere is a log that has none of the records: those are another replica's.
+type elsewhere struct{ api.AuditLog }
+
+// Origin implements api.AuditLog.
+func (elsewhere) Origin() string { return "elsewhere" }
 
 // none has no handlers: whatever gets through the gate answers "unimplemented".
 func none(*world) api.Services { return api.Services{} }

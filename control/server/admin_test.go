@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -110,6 +111,19 @@ func (failing) SignIn(context.Context, *bulkheadv1.SignInRequest) (*bulkheadv1.S
 	return nil, connect.NewError(connect.CodeUnauthenticated, errors.New("no"))
 }
 
+// writeSpan writes all that a receiver gets to see of a span.
+func writeSpan(w *bytes.Buffer, sp *tracetest.SpanStub) {
+	attributes := sp.Attributes
+	for _, e := range sp.Events {
+		fmt.Fprintln(w, e.Name)
+		attributes = append(attributes, e.Attributes...)
+	}
+	fmt.Fprintln(w, sp.Name, sp.Status.Description)
+	for _, a := range attributes {
+		fmt.Fprintf(w, "%s=%s\n", a.Key, a.Value.String())
+	}
+}
+
 // TestWhatIsWrittenDown calls the API with secrets in every place, and looks for them in log, metrics and traces.
 func TestWhatIsWrittenDown(t *testing.T) {
 	m := NewMetrics()
@@ -139,10 +153,14 @@ func TestWhatIsWrittenDown(t *testing.T) {
 	})
 	s.stop()
 	<-s.done
+	w := &bytes.Buffer{}
+	seen := spans.GetSpans() // closing forgets them
+	if len(seen) < 3 {
+		t.Errorf("%d spans: one of each request and one of the call are expected", len(seen))
+	}
 	if err := tracing.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w := &bytes.Buffer{}
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -153,11 +171,8 @@ func TestWhatIsWrittenDown(t *testing.T) {
 	if !strings.Contains(w.String(), bulkheadv1connect.AuthServiceSignInProcedure) || !strings.Contains(w.String(), "unauthenticated") {
 		t.Error("the call was not counted")
 	}
-	for _, sp := range spans.GetSpans() {
-		w.WriteString(sp.Name)
-		for _, a := range sp.Attributes {
-			w.WriteString(string(a.Key) + "=" + a.Value.String() + "\n")
-		}
+	for i := range seen {
+		writeSpan(w, &seen[i])
 	}
 	all := w.String() + log.String()
 	if strings.Contains(all, "SECRET") {

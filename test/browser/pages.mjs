@@ -1,5 +1,7 @@
 // Goes through the plain pages of a control plane in headless Chromium, as a person would: enrols with a passkey, adds an
-// authenticator app, signs out and in, approves a device. Each page is checked with axe.
+// authenticator app, signs out and in, approves a device and ends its session, shows a factor again where it must, changes
+// the password. Each page is checked with axe.
+// The server's step_up must be 20 s.
 // Usage: node pages.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA BULKHEAD CA-FINGERPRINT HOME SCREENSHOTS
 import { createHmac } from "node:crypto";
 import { spawn } from "node:child_process";
@@ -14,6 +16,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const password = "four gulls over ostend";
 const profile = mkdtempSync(join(tmpdir(), "bulkhead-browser-"));
 const problems = [];
+const refusals = new Set([401, 403, 404, 429]); // what Chromium complains of, and a test may provoke
 
 function totp(secret, time) {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -38,6 +41,12 @@ async function look(page, name) {
     (await window.axe.run()).violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => n.target).join(", ")})`),
   );
   problems.push(...found.map((f) => `${name}: ${f}`));
+}
+
+// run runs the command line to its end and gives its status.
+function run(...args) {
+  const child = spawn(bulkhead, args, { env: { HOME: home, PATH: process.env.PATH } });
+  return new Promise((resolve) => child.on("exit", resolve));
 }
 
 // login starts `bulkhead login` and gives the code that it shows, and its end.
@@ -70,7 +79,8 @@ try {
   page.setDefaultTimeout(20000);
   page.on("pageerror", (e) => problems.push(`script: ${e.message}`));
   page.on("console", (m) => {
-    if (m.type() === "error" && !/status of (401|403|404|429)/.test(m.text())) problems.push(`console: ${m.text()}`);
+    const status = Number(m.text().match(/status of (\d+)/)?.[1]);
+    if (m.type() === "error" && !refusals.has(status)) problems.push(`console: ${m.text()}`);
   });
   const cdp = await context.newCDPSession(page);
   await cdp.send("WebAuthn.enable");
@@ -141,6 +151,58 @@ try {
   await page.locator("#device-allow").click();
   const ended = await cli.end;
   check(ended.status === 0, `login ended with ${ended.status}: ${ended.text}`);
+
+  // The session of `bulkhead login` is listed, and ends from here.
+  check((await run("whoami")) === 0, "the command line is not signed in");
+  await page.goto(`${url}/account`);
+  await page.locator("#account").waitFor();
+  const others = page.locator("#sessions tbody button");
+  check((await others.count()) === 1, `${await others.count()} other sessions are listed, not one`);
+  await others.click();
+  await page.locator("#sessions tbody").getByRole("button").waitFor({ state: "detached" });
+  check((await run("whoami")) !== 0, "the session that was ended goes on");
+
+  // A dangerous action wants a factor that was shown just now.
+  await page.waitForTimeout(21000);
+  await page.locator("#recovery-replace").click();
+  await page.locator("#stepup[open]").waitFor();
+  await look(page, "stepup");
+  await page.locator("#stepup-cancel").click();
+  await page.locator("#stepup:not([open])").waitFor({ state: "attached" });
+  check(!(await page.locator("#recovery").isVisible()), "new recovery codes came without a factor");
+  check(!(await page.locator("#error").isVisible()), "to cancel is an error");
+  await page.locator("#recovery-replace").click();
+  await page.locator("#stepup-code").fill("000000");
+  await page.locator("#stepup-verify").click();
+  await page.locator("#stepup-error:not([hidden])").waitFor();
+  check(!(await page.locator("#recovery").isVisible()), "new recovery codes came with a wrong code");
+  await page.locator("#stepup-passkey").click();
+  await page.locator("#recovery").waitFor();
+  check((await page.locator("#recovery-codes li").count()) >= 8, "too few new recovery codes");
+  await page.locator("#recovery-done").click();
+
+  // The password is changed by whoever knows the old one; then only the new one is good.
+  const changed = "six rooks near bruges";
+  refusals.add(400); // a wrong old password
+  for (const [old, right] of [["not the old one at all", false], [password, true]]) {
+    await page.locator("#password-old").fill(old);
+    await page.locator("#password-new").fill(changed);
+    await page.locator("#password-again").fill(changed);
+    await page.locator("#password-submit").click();
+    if (!right) await page.locator("#error:not([hidden])").waitFor();
+  }
+  await page.waitForFunction(() => document.getElementById("password-old").value === "");
+  refusals.delete(400);
+  await page.locator("#sign-out").click();
+  await page.locator("#signin-form").waitFor();
+  await page.locator("#signin-name").fill("admin");
+  await page.locator("#signin-password").fill(password);
+  await page.locator("#signin-submit").click();
+  await page.locator("#error:not([hidden])").waitFor();
+  await page.locator("#signin-password").fill(changed);
+  await page.locator("#signin-submit").click();
+  await page.locator("#second-passkey").click();
+  await page.locator("#account").waitFor();
 
   await page.emulateMedia({ colorScheme: "dark" });
   await page.goto(`${url}/account?lang=zh`);

@@ -25,6 +25,7 @@ type Server struct {
 	Link string // enrolment link of the first start, or empty
 	CA   *x509.CertPool
 
+	given  bool // the CA, since the server has a certificate of another one
 	shared *http.Client
 	cmd    *exec.Cmd
 	ended  chan struct{}
@@ -66,8 +67,13 @@ var enrolLink = regexp.MustCompile(`https://\S+/enrol#code=\S+`)
 
 // Serve starts bin on dir at the port of 127.0.0.1 and waits until it is ready.
 func Serve(ctx context.Context, bin, dir string, port int, env []string, args ...string) (*Server, error) {
+	return ServeTrusting(ctx, nil, bin, dir, port, env, args...)
+}
+
+// ServeTrusting is Serve for a server with a certificate of ca. Without ca it is the one that the server makes.
+func ServeTrusting(ctx context.Context, ca *x509.CertPool, bin, dir string, port int, env []string, args ...string) (*Server, error) {
 	all := append([]string{"serve", "--data-dir", dir, "--listen", fmt.Sprintf("127.0.0.1:%d", port)}, args...)
-	s := &Server{URL: fmt.Sprintf("https://localhost:%d", port), Dir: dir, ended: make(chan struct{}), log: &lockedBuffer{}}
+	s := &Server{URL: fmt.Sprintf("https://localhost:%d", port), Dir: dir, CA: ca, given: ca != nil, ended: make(chan struct{}), log: &lockedBuffer{}}
 	s.cmd = exec.Command(bin, all...) // its end is the caller's to choose
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
 	r, w, err := os.Pipe()
@@ -133,6 +139,9 @@ func (s *Server) ready(ctx context.Context) error {
 
 // trust reads the CA that the server wrote beside its data.
 func (s *Server) trust() error {
+	if s.given {
+		return nil
+	}
 	b, err := os.ReadFile(filepath.Join(s.Dir, "ca.pem"))
 	if err != nil {
 		return err

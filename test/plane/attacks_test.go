@@ -4,7 +4,6 @@ package plane
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -33,7 +32,7 @@ func TestAttacks(t *testing.T) {
 	t.Run("forged host", func(t *testing.T) { forgedHost(t, s) })
 	t.Run("bodies", func(t *testing.T) { hostileBodies(t, s, secret) })
 	t.Run("cross-site requests", func(t *testing.T) { crossSite(t, s, secret) })
-	t.Run("headers", func(t *testing.T) { hostileHeaders(t, s, secret) })
+	t.Run("headers", func(t *testing.T) { hostileHeaders(t, admin) })
 	t.Run("secrets in addresses", func(t *testing.T) { secretInAddress(t, s, secret) })
 	t.Run("slow client", func(t *testing.T) { slowClient(t, s) })
 	t.Run("fixed session", func(t *testing.T) { fixedSession(t, s, admin) })
@@ -129,63 +128,6 @@ func forgedHost(t *testing.T, s *lab.Server) {
 	}
 }
 
-func hostileBodies(t *testing.T, s *lab.Server, secret string) {
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	_, _ = io.Copy(z, io.LimitReader(zeros{}, 64<<20))
-	z.Close()
-	for name, c := range map[string]struct {
-		body   io.Reader
-		header map[string]string
-	}{
-		"oversized":       {body: io.MultiReader(strings.NewReader(`{"tenant":{"name":"`), io.LimitReader(letters{}, 16<<20), strings.NewReader(`"}}`))},
-		"bomb":            {body: &zipped, header: map[string]string{"Content-Encoding": "gzip"}},
-		"nested object":   {body: strings.NewReader(strings.Repeat(`{"tenant":`, 100_000) + "1" + strings.Repeat("}", 100_000))},
-		"nested array":    {body: strings.NewReader(`{"document":` + strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000) + "}")},
-		"no JSON":         {body: strings.NewReader("\xff\xfe\x00")},
-		"unknown field":   {body: strings.NewReader(`{"tenant":{"id":"x"},"admin":true}`)},
-		"wrong type":      {body: strings.NewReader(`{"tenant":7}`)},
-		"trailing value":  {body: strings.NewReader(`{"tenant":{"id":"x"}}{"tenant":{"id":"y"}}`)},
-		"a form":          {body: strings.NewReader("tenant=x"), header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
-		"a text":          {body: strings.NewReader(`{"tenant":{"id":"x"}}`), header: map[string]string{"Content-Type": "text/plain"}},
-		"repeated field":  {body: strings.NewReader(`{"tenant":{"id":"x"},"tenant":{"id":"y"}}`)},
-		"broken encoding": {body: strings.NewReader("not gzip"), header: map[string]string{"Content-Encoding": "gzip"}},
-	} {
-		for _, method := range []string{"TenantService/CreateTenant", "AssessmentService/PublishAssessment"} {
-			req := request(t, s, http.MethodPost, "/bulkhead.v1."+method, c.body)
-			req.Header.Set("Authorization", "Bearer "+secret)
-			for k, v := range c.header {
-				req.Header.Set(k, v)
-			}
-			client := s.Client()
-			res, err := client.Do(req)
-			client.CloseIdleConnections()
-			if err != nil {
-				continue // the server hung up on it
-			}
-			b, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-			res.Body.Close()
-			if res.StatusCode < 400 || res.StatusCode >= 500 {
-				t.Errorf("%s to %s: %d %s", name, method, res.StatusCode, tail(string(b), 200))
-			}
-			break // a reader is read once
-		}
-	}
-}
-
-type (
-	zeros   struct{}
-	letters struct{}
-)
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-func (letters) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'a'
-	}
-	return len(p), nil
-}
-
 func crossSite(t *testing.T, s *lab.Server, secret string) {
 	call := func(header map[string]string) int {
 		req := request(t, s, http.MethodPost, "/bulkhead.v1.AuthService/GetCaller", strings.NewReader("{}"))
@@ -218,33 +160,6 @@ func crossSite(t *testing.T, s *lab.Server, secret string) {
 	req.Header.Set("Access-Control-Request-Method", "POST")
 	if res, _ := do(t, s, req); res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("a preflight of another site was answered")
-	}
-}
-
-func hostileHeaders(t *testing.T, s *lab.Server, secret string) {
-	conn, err := (&tls.Dialer{Config: &tls.Config{RootCAs: s.CA, MinVersion: tls.VersionTLS13, ServerName: "localhost", NextProtos: []string{"http/1.1"}}}).
-		DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "https://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	fmt.Fprintf(conn, "POST /bulkhead.v1.AuthService/GetCaller HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
-		"Idempotency-Key: a\nSet-Cookie: x=y\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{}")
-	b, _ := io.ReadAll(io.LimitReader(conn, 1<<20))
-	if strings.Contains(string(b), "x=y") || strings.HasPrefix(string(b), "HTTP/1.1 200") {
-		t.Errorf("injected headers were answered with %s", tail(string(b), 300))
-	}
-	req := request(t, s, http.MethodPost, "/bulkhead.v1.AuthService/GetCaller", strings.NewReader("{}"))
-	req.Header.Set("Authorization", "Bearer "+secret)
-	req.Header.Set("X-Filler", strings.Repeat("a", 2<<20))
-	client := s.Client()
-	defer client.CloseIdleConnections()
-	if res, err := client.Do(req); err == nil {
-		res.Body.Close()
-		if res.StatusCode < 400 {
-			t.Errorf("two megabytes of headers were answered with %d", res.StatusCode)
-		}
 	}
 }
 

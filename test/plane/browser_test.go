@@ -18,7 +18,7 @@ import (
 
 // TestPages goes through the plain pages in Chromium.
 func TestPages(t *testing.T) {
-	s := serve(t)
+	s := serve(t, "--config", writeFile(t, "config.yaml", "server:\n  sign_in: {step_up: 20s}\n"))
 	b, err := os.ReadFile(filepath.Join(s.Dir, "ca.pem"))
 	if err != nil {
 		t.Fatal(err)

@@ -3,9 +3,6 @@
 package plane
 
 import (
-	"fmt"
-	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,33 +55,4 @@ func TestDatabaseRestartedUnderLoad(t *testing.T) {
 	time.Sleep(time.Second)
 	l.end()
 	checkLoad(t, owner, l)
-}
-
-// TestReplicas runs two servers on one database: what one is told, the other knows, and one may go.
-func TestReplicas(t *testing.T) {
-	_, url := postgres(t)
-	first := serve(t, "--database", url, "--name", "one")
-	owner, token := tenantOwner(t, first)
-	key := filepath.Join(first.Dir, "master.key")
-	second := serve(t, "--database", url, "--name", "two", "--master-key-file", key)
-	if second.Link != "" {
-		t.Error("the second replica asks for a first administrator")
-	}
-	var turn atomic.Int64
-	both := []*lab.Server{first, second}
-	l := &load{server: func() *lab.Server { return both[turn.Add(1)%2] }, token: token, tenant: "acme"}
-	l.start(t.Context(), 4)
-	time.Sleep(2 * time.Second)
-	l.end()
-	checkLoad(t, owner, l)
-	owner.server = second
-	origins := map[string]bool{}
-	var found struct{ Records []struct{ Origin string } }
-	owner.ask(&found, "audit", "search", "--filter", fmt.Sprintf("action = %q", "GroupCreate"), "--limit", "1000000")
-	for _, r := range found.Records {
-		origins[r.Origin] = true
-	}
-	if len(origins) != 2 {
-		t.Errorf("the records are in the logs %v, not in one of each replica", origins)
-	}
 }

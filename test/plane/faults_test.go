@@ -109,41 +109,73 @@ func checkLoad(t *testing.T, p *person, l *load) {
 	if len(stored) != len(l.changes) {
 		t.Errorf("there are %d groups, %d were asked for", len(stored), len(l.changes))
 	}
-	records := p.records("GroupCreate")
-	places := map[string]string{}
-	for _, r := range records {
-		if before, twice := places[r.ID]; twice {
-			t.Errorf("the record %s is there twice: %s", r.ID, before)
-		}
-		places[r.ID] = r.Outcome
-	}
-	replayed := 0
-	for _, c := range l.changes {
-		if c.record == "" {
-			replayed++
-		} else if places[c.record] != "allowed" {
-			t.Errorf("the record %s of the acknowledged group %s is not in the log: %q", c.record, c.name, places[c.record])
-		}
-	}
-	t.Logf("%d changes acknowledged, %d of them after a restart, %d records", len(l.changes), replayed, len(records))
+	checkRecords(t, p.records("GroupCreate"), l.changes)
 }
 
-type record struct{ ID, Action, Outcome string }
+// checkRecords looks for each acknowledged change in the log, and for records that are there twice.
+func checkRecords(t *testing.T, records []record, changes []change) {
+	t.Helper()
+	if err := doubled(records); err != nil {
+		t.Error(err)
+	}
+	outcomes, made := map[string]string{}, map[string]bool{}
+	for _, r := range records {
+		outcomes[r.ID] = r.Outcome
+		if r.Outcome == "allowed" && !strings.HasPrefix(r.Reason, "answered again") {
+			made[r.Event.Unmapped.Changes["group.name"]] = true
+		}
+	}
+	replayed := 0
+	for _, c := range changes {
+		switch {
+		case !made[c.name]:
+			t.Errorf("no record says that the acknowledged group %s was made", c.name)
+		case c.record == "": // the answer was kept from before, and so was the record
+			replayed++
+		case outcomes[c.record] != "allowed":
+			t.Errorf("the record %s of the acknowledged group %s is not in the log: %q", c.record, c.name, outcomes[c.record])
+		}
+	}
+	t.Logf("%d changes acknowledged, %d of them after a restart, %d records", len(changes), replayed, len(records))
+}
+
+// doubled says which record is in the log in two places.
+func doubled(records []record) error {
+	places := map[string]string{}
+	for _, r := range records {
+		uid := r.Event.Metadata.UID
+		if before, twice := places[uid]; uid == "" || twice {
+			return fmt.Errorf("the record %q at %s is also at %q", uid, r.ID, before)
+		}
+		places[uid] = r.ID
+	}
+	return nil
+}
+
+type record struct {
+	ID, Action, Outcome, Reason string // ID is the place: ORIGIN/INDEX
+	Event                       struct {
+		Metadata struct{ UID string } // the record's own id
+		Unmapped struct{ Changes map[string]string }
+		Request  struct {
+			Agent string `json:"user_agent"`
+		} `json:"http_request"`
+	}
+}
 
 // records gives all records of an action, once the index has caught up with the log.
 func (p *person) records(action string) []record {
 	p.t.Helper()
-	var found struct{ Records []record }
-	for before, same := -1, 0; same < 3; {
+	for before, same := -1, 0; ; {
+		var found struct{ Records []record }
 		p.ask(&found, "audit", "search", "--filter", fmt.Sprintf("action = %q", action), "--limit", "1000000")
-		if len(found.Records) == before {
-			same++
-		} else {
+		if len(found.Records) != before {
 			before, same = len(found.Records), 0
+		} else if same++; same == 3 {
+			return found.Records
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
-	return found.Records
 }
 
 // verifyOffline verifies a copy of the audit log with the public key alone.
