@@ -274,9 +274,9 @@ func (p *plane) services() (api.Services, error) {
 	return api.Services{
 		Account: api.NewAccountService(p.authn),
 		Tenants: &api.Tenants{Store: s, Members: s, Now: p.now},
-		Users:   &api.Users{Store: s, Directory: s, Credentials: s, Inviter: p.authn, Now: p.now},
+		Users:   &api.Users{Store: s, Directory: s, Credentials: s, Inviter: p.authn, Names: p.engine, Now: p.now},
 		Groups:  &api.Groups{Store: s, Directory: s, Now: p.now},
-		Tokens:  &api.Tokens{Maker: p.authn, Store: s, Directory: s, Now: p.now},
+		Tokens:  &api.Tokens{Maker: p.authn, Store: s, Directory: s, Names: p.engine, Now: p.now},
 		Policies: &api.Policies{
 			Store: s, Records: s, People: s, Objects: objects, Signer: signer, Engine: p.engine, Applied: p.refresh.Soon,
 			StepUp: p.c.SignIn.StepUp, Now: p.now,

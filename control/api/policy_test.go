@@ -76,6 +76,7 @@ func newPolicyHouse(t *testing.T) *policyHouse {
 			t.Fatal(err)
 		}
 	}
+	able(t, st, "ada")
 	return h
 }
 

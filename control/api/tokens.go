@@ -26,6 +26,7 @@ type Tokens struct {
 	Maker     TokenMaker
 	Store     TokenStore
 	Directory Directory
+	Names     PolicyNames
 	Now       func() time.Time
 }
 
@@ -47,7 +48,7 @@ func (s *Tokens) CreateToken(ctx context.Context, r *bulkheadv1.CreateTokenReque
 		if err != nil {
 			return nil, err
 		}
-		if err := mayGrant(p, a.Tenant, has, "user"); err != nil {
+		if err := mayTakeOver(ctx, s.Names, a, has, "user"); err != nil {
 			return nil, err
 		}
 	}
