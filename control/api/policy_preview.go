@@ -52,12 +52,14 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 	for _, t := range engine.Test(check, draft.Tenant, draft.Files) {
 		out.Tests = append(out.Tests, &bulkheadv1.PolicyTestResult{File: t.File, Name: t.Name, Passed: t.Passed, Why: t.Why})
 	}
-	left, err := s.administrators(ctx, engine)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range left {
-		out.Administrators = append(out.Administrators, p.Name)
+	if draft.Tenant == model.SystemTenant { // another tenant's policies can't touch them, and its owner needn't know them
+		left, err := s.administrators(ctx, engine)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range left {
+			out.Administrators = append(out.Administrators, p.Name)
+		}
 	}
 	effect, err := s.replay(ctx, engine, draft.Tenant, since)
 	if err != nil {
