@@ -37,6 +37,11 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 	if out.Difference, err = authz.Diff(old.Files, draft.Files); err != nil {
 		return nil, err
 	}
+	done, err := s.turns.take(ctx, gate.Caller(ctx).Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	check, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	for _, p := range s.Engine.Schema().Validate(check, draft.Tenant, draft.Files) {
