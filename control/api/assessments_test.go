@@ -103,8 +103,14 @@ func TestNobodySpeaksForOthersNodes(t *testing.T) {
 		who, node string
 		ok        bool
 	}{
-		{"bhs_one", "n1", true}, {"bht_one", "n1", true}, {"bht_one", "n2", false}, {"bhs_none", "n1", false},
-		{"bhs_both", "h1", true}, {"bhs_both", "n1", false}, {"bhs_owner", "n9", true}, {"bhs_admin", "n9", true},
+		{"bhs_one", "n1", true},
+		{"bht_one", "n1", true},
+		{"bht_one", "n2", false},
+		{"bhs_none", "n1", false},
+		{"bhs_both", "h1", true},
+		{"bhs_both", "n1", false},
+		{"bhs_owner", "n9", true},
+		{"bhs_admin", "n9", true},
 	} {
 		_, err := c.assessments.PublishAssessment(as(t, k.who), &bulkheadv1.PublishAssessmentRequest{Document: document(t, k.node, model.Met)})
 		if k.ok != (err == nil) || !k.ok && (detailOf(t, err).GetCode() != "denied" || detailOf(t, err).GetField() != "document.node.id") {
