@@ -27,6 +27,11 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 			return nil, invalid("since", "at most 31 days back")
 		}
 	}
+	done, err := s.turns.take(ctx, gate.Caller(ctx).Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	draft := model.Policies{Tenant: gate.TenantOf(ctx, r.GetTenant()), Files: filesIn(r.GetFiles())}
 	old, err := s.version(ctx, draft.Tenant, 0)
 	if err != nil {
@@ -37,11 +42,6 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 	if out.Difference, err = authz.Diff(old.Files, draft.Files); err != nil {
 		return nil, err
 	}
-	done, err := s.turns.take(ctx, gate.Caller(ctx).Tenant)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	check, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	for _, p := range s.Engine.Schema().Validate(check, draft.Tenant, draft.Files) {
