@@ -258,6 +258,10 @@ func (a *App) showInvitation(res *bulkheadv1.CreateUserResponse, err error) erro
 	}
 	return a.answer(res, func() {
 		a.userFields(res.GetUser())
+		if res.GetEnrolmentCode() == "" {
+			fmt.Fprintf(a.Out, "\nAn API token gets no enrolment link. Sign in and run `bulkhead users invite %s`.\n", plain(res.GetUser().GetName()))
+			return
+		}
 		fmt.Fprintf(a.Out, "\nEnrolment link, once, until %s. Hand it over by a way that only the person reads:\n  %s\n",
 			when(res.GetExpires()), a.invitationLink(c, res))
 	})

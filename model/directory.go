@@ -27,7 +27,13 @@ type Account struct {
 	Subject    string    `json:"subject,omitempty"`
 	Created    time.Time `json:"created"`
 	LastSignIn time.Time `json:"last_sign_in,omitzero"`
-	Version    int64     `json:"version"`
+	// Invited is when the last enrolment code for the account was made, Granted when it last got rights, and by whom. Both are
+	// empty where the product does not know.
+	Invited   time.Time `json:"invited,omitzero"`
+	InvitedBy string    `json:"invited_by,omitempty"`
+	Granted   time.Time `json:"granted,omitzero"`
+	GrantedBy string    `json:"granted_by,omitempty"`
+	Version   int64     `json:"version"`
 }
 
 // AccountGroup gives its members roles and hosts.
@@ -38,6 +44,7 @@ type AccountGroup struct {
 	Roles   []string  `json:"roles,omitempty"`
 	Hosts   []string  `json:"hosts,omitempty"`
 	Created time.Time `json:"created"`
+	Granted time.Time `json:"granted,omitzero"` // when its members last got rights by it
 	Version int64     `json:"version"`
 }
 

@@ -289,9 +289,9 @@ func (p *plane) services() (api.Services, error) {
 	return api.Services{
 		Account: api.NewAccountService(p.authn),
 		Tenants: &api.Tenants{Store: s, Members: s, Now: p.now},
-		Users:   &api.Users{Store: s, Directory: s, Credentials: s, Inviter: p.authn, Now: p.now},
+		Users:   &api.Users{Store: s, Directory: s, Credentials: s, Inviter: p.authn, Names: p.engine, Now: p.now},
 		Groups:  &api.Groups{Store: s, Directory: s, Now: p.now},
-		Tokens:  &api.Tokens{Maker: p.authn, Store: s, Directory: s, Scopes: p.engine.Schema(), Now: p.now},
+		Tokens:  &api.Tokens{Maker: p.authn, Store: s, Directory: s, Scopes: p.engine.Schema(), Names: p.engine, Now: p.now},
 		Policies: &api.Policies{
 			Store: s, Records: s, People: s, Objects: objects, SignIns: p.authn, Signer: signer, Engine: p.engine, Approvals: s,
 			Applied: p.refresh.Soon, StepUp: p.c.SignIn.StepUp, Now: p.now,

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -71,8 +72,11 @@ func (s *Assessments) check(p model.Principal, a *model.Assessment) (map[string]
 	switch {
 	case a.Node.ID == "" || len(a.Node.ID) > maxNode || len(a.Node.Name) > maxNode:
 		return nil, invalid("document.node", "id and name of the node must be there and not longer than 253 bytes")
-	case p.Type == "Node" && p.ID != a.Node.ID:
-		return nil, &model.Error{Code: model.CodeDenied, Message: "a node publishes what it found on itself", Field: "document.node.id"}
+	case !mayPublish(p, a.Node.ID):
+		return nil, &model.Error{
+			Code: model.CodeDenied, Message: "you may publish what was found on your own hosts, and this node is none of them", Field: "document.node.id",
+			Remedy: "Have an owner or administrator add the node's id to the hosts of your account, or of a group that you are in.",
+		}
 	case a.Time.IsZero() || a.Time.After(s.Now().Add(maxClock)):
 		return nil, invalid("document.time", "it must be when the facts were taken, and not in the future")
 	case len(a.Requirements) == 0:
@@ -90,6 +94,15 @@ func (s *Assessments) check(p model.Principal, a *model.Assessment) (map[string]
 		statuses[r.ID] = r.Status
 	}
 	return statuses, nil
+}
+
+// mayPublish says whether the caller may speak for a node: what is published last is what counts for it. Administrators and
+// owners answer for all nodes of the tenant, others for the hosts of their account.
+func mayPublish(p model.Principal, node string) bool {
+	if p.Type == "Node" {
+		return p.ID == node
+	}
+	return administrates(p) || owns(p, p.Tenant) || slices.Contains(p.Hosts, node)
 }
 
 // short keeps an error's text printable on one line.

@@ -82,6 +82,53 @@ func TestPublishAndStatus(t *testing.T) {
 	}
 }
 
+// TestNobodySpeaksForOthersNodes: who neither owns the tenant nor administers publishes for the hosts of the account alone.
+func TestNobodySpeaksForOthersNodes(t *testing.T) {
+	w := newWorld(t, real)
+	w.account("admin", "system", strong(), model.RoleAdministrator)
+	w.account("owner", "acme", strong(), model.RoleOwner)
+	one := w.account("one", "acme", strong(), model.RoleNode)
+	one.Hosts = []string{"n1"}
+	if err := w.store.UpdateAccount(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	w.account("none", "acme", strong(), model.RoleNode)
+	both := w.account("both", "acme", strong(), model.RoleNode, model.RoleOperator)
+	w.signIn("bht_one", one.ID, strong(), model.Ref{Type: "Token", ID: "t"}, []string{"AssessmentPublish"})
+	if both.Hosts[0] != "h1" {
+		t.Fatal(both.Hosts)
+	}
+	c := w.clients()
+	for _, k := range []struct {
+		who, node string
+		ok        bool
+	}{
+		{"bhs_one", "n1", true},
+		{"bht_one", "n1", true},
+		{"bht_one", "n2", false},
+		{"bhs_none", "n1", false},
+		{"bhs_both", "h1", true},
+		{"bhs_both", "n1", false},
+		{"bhs_owner", "n9", true},
+		{"bhs_admin", "n9", true},
+	} {
+		_, err := c.assessments.PublishAssessment(as(t, k.who), &bulkheadv1.PublishAssessmentRequest{Document: document(t, k.node, model.Met)})
+		if k.ok != (err == nil) || !k.ok && (detailOf(t, err).GetCode() != "denied" || detailOf(t, err).GetField() != "document.node.id") {
+			t.Errorf("%s for %s: %v", k.who, k.node, err)
+		}
+	}
+	mine, err := c.assessments.ListAssessments(as(t, "bhs_owner"), &bulkheadv1.ListInTenantRequest{Page: &bulkheadv1.Page{Filter: "node = \"n1\""}})
+	if err != nil || len(mine.GetAssessments()) != 2 {
+		t.Fatal(mine, err)
+	}
+	if _, err := c.assessments.GetAssessment(as(t, "bhs_one"), &bulkheadv1.Id{Id: mine.GetAssessments()[0].GetId()}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.assessments.GetAssessment(as(t, "bhs_none"), &bulkheadv1.Id{Id: mine.GetAssessments()[0].GetId()}); err == nil {
+		t.Error("a node's account read another's")
+	}
+}
+
 func TestPublishIsStrict(t *testing.T) {
 	w := newWorld(t, real)
 	w.account("owner", "acme", strong(), model.RoleOwner)

@@ -88,6 +88,7 @@ func TestLastAdministrator(t *testing.T) {
 	}
 	a := w.account("admin", "system", strong())
 	a.Groups = []string{g.ID}
+	able(t, w.store, a.ID)
 	if err := w.store.UpdateAccount(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +105,13 @@ func TestLastAdministrator(t *testing.T) {
 		if err == nil || detailOf(t, err).GetCode() != "last_administrator" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	// One that was invited and did not come yet is nobody who could put something right.
+	if err := w.store.CreateAccount(t.Context(), &model.Account{ID: "ghost", Tenant: "system", Name: "ghost", Roles: []string{model.RoleAdministrator}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.users.DeleteUser(ctx, &bulkheadv1.Id{Id: a.ID}); err == nil || detailOf(t, err).GetCode() != "last_administrator" {
+		t.Error(err)
 	}
 	left, err := w.store.Administrators(t.Context())
 	if err != nil || len(left) != 1 {

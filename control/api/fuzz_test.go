@@ -34,7 +34,7 @@ func fuzzPublish(t *testing.T, cat *catalogue.Catalogue, b []byte) {
 	}
 	store := &kept{}
 	s := &api.Assessments{Store: store, Catalogue: cat, Now: time.Now}
-	ctx := gate.With(t.Context(), model.Principal{Ref: model.Ref{Type: "User", ID: "u"}, Tenant: "acme"}, gate.Client{}, "")
+	ctx := gate.With(t.Context(), model.Principal{Ref: model.Ref{Type: "User", ID: "u"}, Tenant: "acme", Roles: []string{model.RoleOwner}}, gate.Client{}, "")
 	_, err := s.PublishAssessment(ctx, &bulkheadv1.PublishAssessmentRequest{Document: doc})
 	switch code := model.CodeOf(err); {
 	case code == "" && (store.last == nil || store.last.Tenant != "acme" || len(store.last.Statuses) == 0):

@@ -35,11 +35,12 @@ func (s *Groups) CreateGroup(ctx context.Context, r *bulkheadv1.CreateGroupReque
 	in := r.GetGroup()
 	g := &model.AccountGroup{
 		ID: id, Tenant: gate.TenantOf(ctx, in.GetTenant()), Name: in.GetName(), Roles: in.GetRoles(), Hosts: in.GetHosts(), Created: s.Now(),
+		Granted: s.Now(),
 	}
 	if _, err := s.Directory.Tenant(ctx, g.Tenant); err != nil {
 		return nil, err
 	}
-	if err := mayGrant(gate.Caller(ctx), g.Tenant, rights{roles: g.Roles, hosts: g.Hosts}, "group"); err != nil {
+	if err := mayGrant(ctx, nil, g.Tenant, rights{roles: g.Roles, hosts: g.Hosts}, "group"); err != nil {
 		return nil, err
 	}
 	if err := s.Store.CreateGroup(ctx, g); err != nil {
@@ -102,10 +103,11 @@ func (s *Groups) UpdateGroup(ctx context.Context, r *bulkheadv1.UpdateGroupReque
 	if want["hosts"] {
 		g.Hosts = in.GetHosts()
 	}
-	if gain := (rights{roles: g.Roles, hosts: g.Hosts}).beyond(before); len(gain.roles)+len(gain.hosts) > 0 {
-		if err := mayGrant(gate.Caller(ctx), g.Tenant, gain, "group"); err != nil {
+	if gain := (rights{roles: g.Roles, hosts: g.Hosts}).beyond(before); !gain.none() {
+		if err := mayGrant(ctx, nil, g.Tenant, gain, "group"); err != nil {
 			return nil, err
 		}
+		g.Granted = s.Now()
 	}
 	if err := s.Store.UpdateGroup(ctx, g); err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,9 +69,11 @@ type Policies struct {
 	Applied func()
 	StepUp  time.Duration // how long a second factor is fresh
 	Now     func() time.Time
+
+	turns turns
 }
 
-// checkTime bounds checking a draft: a change holds the store's transaction meanwhile.
+// checkTime bounds checking a draft.
 const checkTime = 10 * time.Second
 
 // GetPolicies implements PolicyService.
@@ -121,111 +122,6 @@ func (s *Policies) ListPolicyVersions(ctx context.Context, r *bulkheadv1.ListInT
 // GetSchema implements PolicyService.
 func (s *Policies) GetSchema(context.Context, *bulkheadv1.Empty) (*bulkheadv1.GetSchemaResponse, error) {
 	return &bulkheadv1.GetSchemaResponse{Cedar: s.Engine.Schema().Text()}, nil
-}
-
-// ApplyPolicies implements PolicyService.
-func (s *Policies) ApplyPolicies(ctx context.Context, r *bulkheadv1.ApplyPoliciesRequest) (*bulkheadv1.PolicySet, error) {
-	tenant := gate.TenantOf(ctx, r.GetTenant())
-	return s.apply(ctx, model.Policies{Tenant: tenant, Files: filesIn(r.GetFiles()), Note: r.GetNote()}, r.GetBaseVersion())
-}
-
-// RollbackPolicies implements PolicyService. It goes the way of any draft: what was right once may not be any more.
-func (s *Policies) RollbackPolicies(ctx context.Context, r *bulkheadv1.RollbackPoliciesRequest) (*bulkheadv1.PolicySet, error) {
-	draft := model.Policies{Tenant: gate.TenantOf(ctx, r.GetTenant()), Note: r.GetNote()}
-	if draft.Note == "" {
-		draft.Note = fmt.Sprintf("back to version %d", r.GetVersion())
-	}
-	if r.GetVersion() > 0 {
-		old, err := s.Store.Policies(ctx, draft.Tenant, r.GetVersion())
-		if err != nil {
-			return nil, err
-		}
-		draft.Files = old.Files
-	}
-	return s.apply(ctx, draft, -1)
-}
-
-// apply checks a draft and writes it as the next version. base is the version it was made from, or -1.
-func (s *Policies) apply(ctx context.Context, draft model.Policies, base int64) (*bulkheadv1.PolicySet, error) {
-	if _, err := s.People.Tenant(ctx, draft.Tenant); err != nil {
-		return nil, err
-	}
-	newest, err := s.version(ctx, draft.Tenant, 0)
-	if err != nil {
-		return nil, err
-	}
-	if base >= 0 && base != newest.Version {
-		return nil, &model.Error{
-			Code: model.CodeConflict, Message: fmt.Sprintf("version %d is in force, and the draft was made from %d", newest.Version, base),
-			Remedy: "Read what is in force, apply your change to that, and preview it again.",
-		}
-	}
-	draft.Version, draft.Author, draft.Created = newest.Version+1, gate.Caller(ctx).ID, s.Now().UTC()
-	if draft.Tenant == model.SystemTenant { // waits for those who take administrators away at the same time
-		if err := guardAdministrators(ctx, s.People); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.fit(ctx, &draft); err != nil {
-		return nil, err
-	}
-	digest, err := PolicyDigest(&draft)
-	if err != nil {
-		return nil, err
-	}
-	draft.Digest = hex.EncodeToString(digest)
-	if draft.Signature, err = s.Signer.Sign(ctx, digest); err != nil {
-		return nil, &model.Error{Code: model.CodeUnavailable, Message: "the policies could not be signed", Err: err}
-	}
-	if err := s.Store.CreatePolicies(ctx, &draft); err != nil {
-		return nil, err
-	}
-	if s.Applied != nil {
-		s.Applied()
-	}
-	return policiesOut(&draft), nil
-}
-
-// fit refuses a draft that is wrong, that fails its own tests, or after which nobody could administer.
-func (s *Policies) fit(ctx context.Context, draft *model.Policies) error {
-	check, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	if problems := s.Engine.Schema().Validate(check, draft.Tenant, draft.Files); len(problems) > 0 {
-		p := problems[0]
-		return &model.Error{
-			Code: model.CodeInvalid, Field: "files", Message: fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message),
-			Remedy: "`bulkhead policy validate` shows all problems.",
-		}
-	}
-	engine, err := s.Engine.With(*draft)
-	if err != nil {
-		return err
-	}
-	for _, t := range engine.Test(check, draft.Tenant, draft.Files) {
-		if !t.Passed {
-			return &model.Error{
-				Code: model.CodeInvalid, Field: "files", Message: fmt.Sprintf("the test %q in %s fails: %s", t.Name, t.File, t.Why),
-				Remedy: "Correct the policy or the test; `bulkhead policy test` shows all results.",
-			}
-		}
-	}
-	left, err := s.administrators(check, engine, draft.Tenant)
-	if err != nil {
-		return err
-	}
-	if len(left) == 0 {
-		return &model.Error{
-			Code: model.CodeLastAdministrator,
-			Message: "no administrator could change policies and users afterwards with the factors that are registered, " +
-				"or show and register one",
-			Remedy: "Narrow the policies that forbid, and leave the actions in the group BeforeFactor out of them; or register the " +
-				"factors first that they demand. `bulkhead policy diff` shows which administrators stay.",
-		}
-	}
-	if check.Err() != nil {
-		return &model.Error{Code: model.CodeTooLarge, Message: "checking the policies took too long", Remedy: "Use fewer or narrower policies.", Err: check.Err()}
-	}
-	return nil
 }
 
 // PolicyDigest is the SHA-256 of the canonical JSON (RFC 8785) of tenant, version and files.

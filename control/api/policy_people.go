@@ -15,24 +15,19 @@ type SignIns interface {
 
 // administrators are those who could still put things right with a draft in force. A tenant's policies are confined to it
 // and reach none of them.
-func (s *Policies) administrators(ctx context.Context, draft *authz.Engine, tenant string) ([]model.Principal, error) {
+func (s *Policies) administrators(ctx context.Context, draft *authz.Engine) ([]model.Principal, error) {
 	accounts, err := s.People.Administrators(ctx)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]authz.Administrator, len(accounts))
-	people := make([]model.Principal, len(accounts))
 	for i := range accounts {
-		if people[i], err = principalOf(ctx, s.People, &accounts[i]); err != nil {
+		if all[i].Principal, err = principalOf(ctx, s.People, &accounts[i]); err != nil {
 			return nil, err
 		}
-		all[i].Principal = people[i]
 		if all[i].Ways, err = s.SignIns.Ways(ctx, &accounts[i]); err != nil {
 			return nil, err
 		}
-	}
-	if tenant != model.SystemTenant {
-		return people, nil
 	}
 	// As from the caller's place, so that a policy which ties administrators to a network leaves those who are in it.
 	r := model.Request{Time: s.Now(), Facts: map[string]any{"address": gate.ClientOf(ctx).Address, "door": "api"}}

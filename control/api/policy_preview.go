@@ -27,6 +27,11 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 			return nil, invalid("since", "at most 31 days back")
 		}
 	}
+	done, err := s.turns.take(ctx, gate.Caller(ctx).Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	draft := model.Policies{Tenant: gate.TenantOf(ctx, r.GetTenant()), Files: filesIn(r.GetFiles())}
 	old, err := s.version(ctx, draft.Tenant, 0)
 	if err != nil {
@@ -52,12 +57,14 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 	for _, t := range engine.Test(check, draft.Tenant, draft.Files) {
 		out.Tests = append(out.Tests, &bulkheadv1.PolicyTestResult{File: t.File, Name: t.Name, Passed: t.Passed, Why: t.Why})
 	}
-	left, err := s.administrators(ctx, engine, draft.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range left {
-		out.Administrators = append(out.Administrators, p.Name)
+	if draft.Tenant == model.SystemTenant { // another tenant's policies can't touch them, and its owner needn't know them
+		left, err := s.administrators(ctx, engine)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range left {
+			out.Administrators = append(out.Administrators, p.Name)
+		}
 	}
 	effect, err := s.replay(ctx, engine, draft.Tenant, since)
 	if err != nil {

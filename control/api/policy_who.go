@@ -24,6 +24,11 @@ func (s *Policies) WhoCan(ctx context.Context, r *bulkheadv1.WhoCanRequest) (*bu
 	if caller := gate.Caller(ctx).Tenant; caller == model.SystemTenant && tenants[0] != "" && tenants[0] != model.SystemTenant {
 		tenants = append(tenants, model.SystemTenant) // its users may have rights everywhere
 	}
+	done, err := s.turns.take(ctx, gate.Caller(ctx).Tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	out := &bulkheadv1.WhoCanResponse{}
 	for _, t := range tenants {
 		if err := s.whoCan(ctx, q, t, out); err != nil {

@@ -43,6 +43,10 @@ func Register(mux *http.ServeMux, g *gate.Gate, s Services, body int, more ...co
 		g.HandlerOption(more...), connect.WithReadMaxBytes(body), connect.WithCompressMinBytes(1024),
 		connect.WithCodec(strictJSON{"json"}), connect.WithCodec(strictJSON{"json; charset=utf-8"}),
 	}
+	if p, ok := s.Policies.(*Policies); ok && p != nil {
+		g.Prepare(bulkheadv1connect.PolicyServiceApplyPoliciesProcedure, p.Prepare)
+		g.Prepare(bulkheadv1connect.PolicyServiceRollbackPoliciesProcedure, p.Prepare)
+	}
 	add := func(path string, h http.Handler) { mux.Handle(path, h) }
 	add(bulkheadv1connect.NewAuthServiceHandler(or[bulkheadv1connect.AuthServiceHandler](s.Auth, bulkheadv1connect.UnimplementedAuthServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewAccountServiceHandler(or[bulkheadv1connect.AccountServiceHandler](s.Account, bulkheadv1connect.UnimplementedAccountServiceHandler{}), opts...))

@@ -34,6 +34,7 @@ type Tokens struct {
 	Store     TokenStore
 	Directory Directory
 	Scopes    ScopeKnower
+	Names     PolicyNames
 	Now       func() time.Time
 }
 
@@ -58,7 +59,7 @@ func (s *Tokens) CreateToken(ctx context.Context, r *bulkheadv1.CreateTokenReque
 		if err != nil {
 			return nil, err
 		}
-		if err := mayGrant(p, a.Tenant, has, "user"); err != nil {
+		if err := mayTakeOver(ctx, s.Names, a, has, "user"); err != nil {
 			return nil, err
 		}
 	}

@@ -39,10 +39,12 @@ type Users struct {
 	Directory   Directory
 	Credentials Credentials
 	Inviter     Inviter
+	Names       PolicyNames
 	Now         func() time.Time
 }
 
-// CreateUser implements UserService.
+// CreateUser implements UserService. Whoever holds the link is the account, so it is made for a person who showed a second factor
+// just now. A token gets none: somebody has to invite the account.
 func (s *Users) CreateUser(ctx context.Context, r *bulkheadv1.CreateUserRequest) (*bulkheadv1.CreateUserResponse, error) {
 	id, err := newID()
 	if err != nil {
@@ -60,9 +62,21 @@ func (s *Users) CreateUser(ctx context.Context, r *bulkheadv1.CreateUserRequest)
 	if err != nil {
 		return nil, err
 	}
-	if err := mayGrant(gate.Caller(ctx), a.Tenant, has, "user"); err != nil {
+	if err := mayGrant(ctx, s.Names, a.Tenant, has, "user"); err != nil {
 		return nil, err
 	}
+	a.Granted, a.GrantedBy = s.Now(), gate.Caller(ctx).ID
+	if gate.Caller(ctx).Credential.Type != "Session" {
+		if err := s.Store.CreateAccount(ctx, a); err != nil {
+			return nil, err
+		}
+		u, err := s.out(ctx, a)
+		return &bulkheadv1.CreateUserResponse{User: u}, err
+	}
+	if err := gate.NeedFresh(ctx, "making a link to sign in with"); err != nil {
+		return nil, err
+	}
+	a.Invited, a.InvitedBy = s.Now(), gate.Caller(ctx).ID
 	if err := s.Store.CreateAccount(ctx, a); err != nil {
 		return nil, err
 	}
@@ -145,10 +159,11 @@ func (s *Users) UpdateUser(ctx context.Context, r *bulkheadv1.UpdateUserRequest)
 	if was && !a.Disabled {
 		gain = after // an account that comes back has its rights anew
 	}
-	if len(gain.roles)+len(gain.hosts) > 0 {
-		if err := mayGrant(gate.Caller(ctx), a.Tenant, gain, "user"); err != nil {
+	if !gain.none() {
+		if err := mayGrant(ctx, s.Names, a.Tenant, gain, "user"); err != nil {
 			return nil, err
 		}
+		a.Granted, a.GrantedBy = s.Now(), gate.Caller(ctx).ID
 	}
 	if err := s.Store.UpdateAccount(ctx, a); err != nil {
 		return nil, err
@@ -257,7 +272,11 @@ func (s *Users) InviteUser(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.C
 	if err != nil {
 		return nil, err
 	}
-	if err := mayGrant(gate.Caller(ctx), a.Tenant, has, "id"); err != nil {
+	if err := mayTakeOver(ctx, s.Names, a, has, "id"); err != nil {
+		return nil, err
+	}
+	a.Invited, a.InvitedBy = s.Now(), gate.Caller(ctx).ID
+	if err := s.Store.UpdateAccount(ctx, a); err != nil {
 		return nil, err
 	}
 	return s.invite(ctx, a)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -26,6 +27,8 @@ type Watch struct {
 	// Poll is how often the store is asked, Alive how often a quiet stream says so; 250 ms and 15 s where unset.
 	Poll, Alive time.Duration
 	Now         func() time.Time
+
+	pulse pulse
 }
 
 const changesAtOnce = 500
@@ -74,7 +77,7 @@ func (w *watcher) start(ctx context.Context) error {
 }
 
 func (w *watcher) run(ctx context.Context) error {
-	poll := time.NewTicker(orDefault(w.Poll, 250*time.Millisecond))
+	poll := time.NewTicker(orDefault(w.Poll, defaultPoll))
 	defer poll.Stop()
 	alive := time.NewTicker(orDefault(w.Alive, 15*time.Second))
 	defer alive.Stop()
@@ -96,7 +99,7 @@ func (w *watcher) run(ctx context.Context) error {
 
 // catchUp sends what changed since. It looks at the newest number first, which costs least when nothing did.
 func (w *watcher) catchUp(ctx context.Context) error {
-	last, err := w.Store.LastChange(ctx)
+	last, err := w.pulse.last(ctx, w.Store, orDefault(w.Poll, defaultPoll))
 	if err != nil {
 		return err
 	}
@@ -120,6 +123,30 @@ func (w *watcher) catchUp(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+const defaultPoll = 250 * time.Millisecond
+
+// pulse is the number of the last change, which all watchers share: however many there are, the store is asked once in a time.
+type pulse struct {
+	mu    sync.Mutex
+	seq   int64
+	asked time.Time
+}
+
+// last is at most as old as every; what is newer is there when it is asked for next.
+func (p *pulse) last(ctx context.Context, store ChangeStore, every time.Duration) (int64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.asked) < every*9/10 { // a ticker may come a little early
+		return p.seq, nil
+	}
+	seq, err := store.LastChange(ctx)
+	if err != nil {
+		return 0, err
+	}
+	p.seq, p.asked = seq, time.Now()
+	return seq, nil
 }
 
 func (w *watcher) alive() error {

@@ -23,11 +23,11 @@ import (
 
 // world is the API on a real database with the shipped policies; sign-in and log are in memory.
 type world struct {
-	t     testing.TB
-	store *store.Store
-	rules *authz.Engine
-	gate  *gate.Gate
-	mux   *http.ServeMux
+	t      testing.TB
+	store  *store.Store
+	engine *authz.Engine
+	gate   *gate.Gate
+	mux    *http.ServeMux
 
 	mu      sync.Mutex
 	signIns map[string]func() (model.Principal, error) // by secret
@@ -50,7 +50,7 @@ func newWorld(t testing.TB, services func(*world) api.Services) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: s, rules: engine, mux: http.NewServeMux(), signIns: map[string]func() (model.Principal, error){}}
+	w := &world{t: t, store: s, engine: engine, mux: http.NewServeMux(), signIns: map[string]func() (model.Principal, error){}}
 	w.gate, err = gate.New(gate.Options{
 		Authn: w, Authz: engine, Audit: w, Objects: &api.Objects{Store: s}, Ledger: s, Approvals: s,
 		Settings: gate.Settings{Rate: 1e9, Burst: 1e9, PublicRate: 1e9, PublicBurst: 1e9, Recheck: 20 * time.Millisecond},
@@ -72,14 +72,14 @@ func real(w *world) api.Services {
 	s, objects := w.store, &api.Objects{Store: w.store}
 	return api.Services{
 		Policies: &api.Policies{
-			Store: s, Records: s, People: s, Objects: objects, Signer: plainSigner{}, Engine: w.rules, StepUp: time.Hour, Now: time.Now,
+			Store: s, Records: s, People: s, Objects: objects, Signer: plainSigner{}, Engine: w.engine, StepUp: time.Hour, Now: time.Now,
 		},
-		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: w.rules, Now: time.Now},
+		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: w.engine, Now: time.Now},
 		Audit:       &api.Audit{Store: s, Log: elsewhere{}, Now: time.Now},
 		Tenants:     &api.Tenants{Store: s, Members: s, Now: time.Now},
-		Users:       &api.Users{Store: s, Directory: s, Credentials: s, Inviter: w, Now: time.Now},
+		Users:       &api.Users{Store: s, Directory: s, Credentials: s, Inviter: w, Names: w.engine, Now: time.Now},
 		Groups:      &api.Groups{Store: s, Directory: s, Now: time.Now},
-		Tokens:      &api.Tokens{Maker: w, Store: s, Directory: s, Scopes: schema(w.t), Now: time.Now},
+		Tokens:      &api.Tokens{Maker: w, Store: s, Directory: s, Scopes: schema(w.t), Names: w.engine, Now: time.Now},
 		Assessments: &api.Assessments{Store: s, Catalogue: c, Now: time.Now},
 		Jobs:        &api.Jobs{Store: s},
 		System:      &api.System{Version: "test", Database: "sqlite", Started: time.Now()},
@@ -165,6 +165,9 @@ func (w *world) account(name, tenant string, strength model.Strength, roles ...s
 	}
 	if err := w.store.CreateAccount(w.t.Context(), a); err != nil {
 		w.t.Fatal(err)
+	}
+	if slices.Contains(roles, model.RoleAdministrator) {
+		able(w.t, w.store, a.ID)
 	}
 	w.signIn("bhs_"+name, a.ID, strength, model.Ref{Type: "Session", ID: "s-" + name}, nil)
 	return a

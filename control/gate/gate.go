@@ -60,6 +60,8 @@ type Settings struct {
 	PublicBurst int
 	Timeout     time.Duration // of a unary call
 	Recheck     time.Duration // how often the right to an open stream is asked for again; at most 5 s
+
+	Streams, TenantStreams int // open at once, of an identity and of a tenant's identities together
 }
 
 // Options are what the gate stands on. All but Log, Now, TurnedAway and Settings are needed.
@@ -85,6 +87,8 @@ type Gate struct {
 	valid    protovalidate.Validator
 	callers  *limiter
 	public   *limiter
+	streams  open
+	prepare  map[string]Prepared // by procedure
 	drain    chan struct{}
 }
 
@@ -112,7 +116,7 @@ func New(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gate: rules of form: %w", err)
 	}
-	g := &Gate{Options: o, rules: rules, valid: valid, fourEyes: map[string]bool{}, drain: make(chan struct{})}
+	g := &Gate{Options: o, rules: rules, valid: valid, fourEyes: map[string]bool{}, prepare: map[string]Prepared{}, drain: make(chan struct{})}
 	for _, action := range o.Settings.FourEyes {
 		g.fourEyes[action] = true
 	}
@@ -140,6 +144,12 @@ func (s *Settings) defaults() {
 	}
 	if s.Timeout <= 0 {
 		s.Timeout = 30 * time.Second
+	}
+	if s.Streams < 1 {
+		s.Streams = 32
+	}
+	if s.TenantStreams < 1 {
+		s.TenantStreams = 256
 	}
 	if s.Recheck <= 0 || s.Recheck > 5*time.Second {
 		s.Recheck = 2 * time.Second

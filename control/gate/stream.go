@@ -32,6 +32,11 @@ func (g *Gate) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.S
 		if err != nil {
 			return g.show(ctx, name, err, "")
 		}
+		leave, err := g.streams.enter(in.call.principal, g.Settings.Streams, g.Settings.TenantStreams)
+		if err != nil {
+			return g.show(ctx, name, err, "")
+		}
+		defer leave()
 		place, err := g.record(in)
 		if err != nil {
 			return g.show(ctx, name, err, "")

@@ -85,7 +85,11 @@ func (g *Gate) handle(in *entry, key *model.Answer, next func(context.Context) (
 	if !in.rule.changes() || in.rule.public() || in.rule.self() {
 		return safely(in.ctx, next)
 	}
-	err = g.Ledger.InTx(in.ctx, func(ctx context.Context) error {
+	ctx, err := g.prepared(in)
+	if err != nil {
+		return nil, err
+	}
+	err = g.Ledger.InTx(ctx, func(ctx context.Context) error {
 		var err error
 		if res, err = safely(ctx, next); err != nil {
 			return err

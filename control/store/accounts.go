@@ -23,6 +23,10 @@ type accountRow struct {
 	Subject       string `bun:"subject"`
 	Created       int64  `bun:"created"`
 	LastSignIn    int64  `bun:"last_sign_in"`
+	Invited       int64  `bun:"invited"`
+	InvitedBy     string `bun:"invited_by"`
+	Granted       int64  `bun:"granted"`
+	GrantedBy     string `bun:"granted_by"`
 	Version       int64  `bun:"version"`
 
 	groups []string
@@ -32,7 +36,8 @@ func accountRowOf(a *model.Account) *accountRow {
 	return &accountRow{
 		ID: a.ID, Tenant: a.Tenant, Name: a.Name, DisplayName: a.DisplayName, Email: a.Email, Roles: list(a.Roles),
 		Hosts: list(a.Hosts), Disabled: truth(a.Disabled), Issuer: a.Issuer, Subject: a.Subject, Created: us(a.Created),
-		LastSignIn: us(a.LastSignIn), Version: a.Version,
+		LastSignIn: us(a.LastSignIn), Invited: us(a.Invited), InvitedBy: a.InvitedBy, Granted: us(a.Granted), GrantedBy: a.GrantedBy,
+		Version: a.Version,
 	}
 }
 
@@ -48,7 +53,8 @@ func (r *accountRow) model() (*model.Account, error) {
 	return &model.Account{
 		ID: r.ID, Tenant: r.Tenant, Name: r.Name, DisplayName: r.DisplayName, Email: r.Email, Roles: roles, Groups: r.groups,
 		Hosts: hosts, Disabled: r.Disabled != 0, Issuer: r.Issuer, Subject: r.Subject, Created: at(r.Created),
-		LastSignIn: at(r.LastSignIn), Version: r.Version,
+		LastSignIn: at(r.LastSignIn), Invited: at(r.Invited), InvitedBy: r.InvitedBy, Granted: at(r.Granted), GrantedBy: r.GrantedBy,
+		Version: r.Version,
 	}, nil
 }
 
@@ -124,7 +130,10 @@ func (s *Store) UpdateAccount(ctx context.Context, a *model.Account) error {
 			r := accountRowOf(a)
 			r.Version = version
 			return r
-		}, []string{"name", "display_name", "email", "roles", "hosts", "disabled", "issuer", "subject"})
+		}, []string{
+			"name", "display_name", "email", "roles", "hosts", "disabled", "issuer", "subject", "invited", "invited_by", "granted",
+			"granted_by",
+		})
 		if err != nil {
 			return err
 		}
@@ -181,7 +190,9 @@ func (s *Store) deleteOwned(ctx context.Context, user string) error {
 	return nil
 }
 
-// Administrators are the enabled users of the tenant "system" that have the role administrator, themselves or by a group.
+// Administrators are the enabled users of the tenant "system" that have the role administrator, themselves or by a group, and
+// can sign in and act: with a passkey, with a password and an app, or at an OIDC provider. One that was invited and did not
+// come yet, or has lost the factors, is nobody who could put something right.
 // Inside a transaction nobody else can ask this until it ends: two that each take away another's right can't both find
 // that one is left.
 func (s *Store) Administrators(ctx context.Context) ([]model.Account, error) {
@@ -194,8 +205,10 @@ func (s *Store) Administrators(ctx context.Context) ([]model.Account, error) {
 	var rows []accountRow
 	err := s.all(ctx, "the administrators", &rows, "name",
 		`tenant = ? AND disabled = 0 AND (roles LIKE ? ESCAPE '!' OR id IN (
-			SELECT m.user_id FROM memberships AS m JOIN account_groups AS g ON g.id = m.group_id WHERE g.roles LIKE ? ESCAPE '!'))`,
-		model.SystemTenant, role, role)
+			SELECT m.user_id FROM memberships AS m JOIN account_groups AS g ON g.id = m.group_id WHERE g.roles LIKE ? ESCAPE '!'))
+		AND (subject <> '' OR id IN (SELECT user_id FROM factors WHERE kind = ?) OR id IN (
+			SELECT f.user_id FROM factors AS f JOIN passwords AS p ON p.user_id = f.user_id WHERE f.kind = ?))`,
+		model.SystemTenant, role, role, string(model.FactorWebAuthn), string(model.FactorTOTP))
 	if err != nil {
 		return nil, err
 	}

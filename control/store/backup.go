@@ -44,7 +44,7 @@ type encoded struct {
 // tables are all of this schema's, those before others that refer to them. The queue of jobs is not part of a backup.
 func tables() []string {
 	return []string{
-		"tenants", "accounts", "account_groups", "memberships", "passwords", "factors", "sessions", "tokens", "tickets",
+		"tenants", "former_tenants", "accounts", "account_groups", "memberships", "passwords", "factors", "sessions", "tokens", "tickets",
 		"throttles", "answers", "secrets", "policies", "access_requests", "records", "positions", "logs", "checkpoints",
 		"assessments", "changes", "counters",
 	}

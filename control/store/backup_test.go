@@ -25,6 +25,8 @@ func populate(t testing.TB, s *Store) {
 	t.Helper()
 	ctx := t.Context()
 	tenant(t, s, "acme")
+	tenant(t, s, "gone")
+	ok(t, s.DeleteTenant(ctx, "gone"))
 	ok(t, s.CreateGroup(ctx, &model.AccountGroup{ID: "g1", Tenant: "acme", Name: "ops", Roles: []string{"operator"}, Hosts: []string{"h1"}, Created: now}))
 	a := &model.Account{
 		ID: "u1", Tenant: "acme", Name: "alice", DisplayName: "Ali'ce \"ü\" 容器", Email: "a@x", Roles: []string{"owner"},
@@ -82,7 +84,7 @@ func content(t testing.TB, s *Store) map[string][]string {
 				}
 				var row []string
 				for i, c := range columns {
-					if table == "changes" && c == "time" || table == "secrets" && c == "created" {
+					if table == "changes" && c == "time" || table == "secrets" && c == "created" || table == "former_tenants" && c == "deleted" {
 						continue
 					}
 					row = append(row, fmt.Sprintf("%s=%q", c, fmt.Sprint(values[i])))
@@ -91,7 +93,7 @@ func content(t testing.TB, s *Store) map[string][]string {
 			}
 			return rows.Err()
 		}))
-		if len(all[table]) == 0 {
+		if len(all[table]) == 0 && table != "former_tenants" { // the first schema had none
 			t.Errorf("nothing in the table %s", table)
 		}
 	}
@@ -245,7 +247,7 @@ func TestHostileBackups(t *testing.T) {
 		"without end":      rewrite(t, saved, func(n string, c []byte) []byte { return map[bool][]byte{false: c}[n == endName] }),
 		"without a table":  rewrite(t, saved, func(n string, c []byte) []byte { return map[bool][]byte{false: c}[n == "tables/throttles.jsonl"] }),
 		"other format":     replace(manifestName, backupFormat, "x"),
-		"newer schema":     replace(manifestName, `"schema":1`, `"schema":999`),
+		"newer schema":     replace(manifestName, fmt.Sprintf(`"schema":%d`, len(migrations())), `"schema":999`),
 		"other table":      replace("tables/accounts.jsonl", `"id"`, `"id\"; DROP TABLE accounts; --"`),
 		"a row less":       replace(endName, `"accounts":1`, `"accounts":2`),
 		"null":             replace("tables/accounts.jsonl", `"disabled":0`, `"disabled":null`),

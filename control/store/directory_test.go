@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -39,6 +40,8 @@ func TestTenants(t *testing.T) {
 		ok(t, s.CreateGroup(ctx, &model.AccountGroup{ID: id(), Tenant: "acme", Name: "g"}))
 		ok(t, s.DeleteTenant(ctx, "acme"))
 		code(t, s.DeleteTenant(ctx, "acme"), model.CodeNotFound)
+		// The id stays taken: under it are the audit records of the tenant that is gone.
+		code(t, s.CreateTenant(ctx, &model.Tenant{ID: "acme", Name: "another"}), model.CodeExists)
 		all, next, err := s.Tenants(ctx, model.Query{})
 		ok(t, err)
 		if len(all) != 1 || all[0].ID != "system" || next != "" {
@@ -167,11 +170,83 @@ func TestAdministrators(t *testing.T) {
 		} {
 			x.ID = fmt.Sprint(i)
 			ok(t, s.CreateAccount(ctx, &x))
+			able(t, s, x.ID)
 		}
 		got, err := s.Administrators(ctx)
 		ok(t, err)
 		if len(got) != 2 || got[0].Name != "by-group" || got[1].Name != "by-role" {
 			t.Fatalf("%+v", got)
+		}
+	})
+}
+
+// able gives an account what it needs to sign in and to act.
+func able(t *testing.T, s *Store, user string) {
+	t.Helper()
+	ok(t, s.SetPassword(t.Context(), &model.Password{User: user, Hash: "h", Changed: now}))
+	ok(t, s.CreateFactor(t.Context(), &model.Factor{ID: "totp-" + user, User: user, Kind: model.FactorTOTP, Created: now}))
+}
+
+// Who can't sign in with two factors does not count as an administrator that is left.
+func TestAdministratorsThatCanSignIn(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		for name, has := range map[string][]string{
+			"invited": {}, "password": {"password"}, "codes": {"password", "recovery"}, "app-alone": {"totp"},
+			"app": {"password", "totp"}, "key": {"webauthn"}, "both": {"password", "totp", "webauthn", "recovery"}, "oidc": {"oidc"},
+		} {
+			a := &model.Account{ID: name, Tenant: "system", Name: name, Roles: []string{"administrator"}}
+			for _, what := range has {
+				if what == "oidc" {
+					a.Issuer, a.Subject = "https://i", "s"
+				}
+			}
+			ok(t, s.CreateAccount(ctx, a))
+			for _, what := range has {
+				switch what {
+				case "oidc":
+				case "password":
+					ok(t, s.SetPassword(ctx, &model.Password{User: name, Hash: "h", Changed: now}))
+				default:
+					ok(t, s.CreateFactor(ctx, &model.Factor{ID: id(), User: name, Kind: model.FactorKind(what), Created: now}))
+				}
+			}
+		}
+		left, err := s.Administrators(ctx)
+		ok(t, err)
+		var names []string
+		for _, a := range left {
+			names = append(names, a.Name)
+		}
+		if d := cmp.Diff([]string{"app", "both", "key", "oidc"}, names); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+// Who let an account in, and who gave it its rights, is kept.
+func TestWhoLetThemIn(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		tenant(t, s, "a")
+		x := &model.Account{ID: "x", Tenant: "a", Name: "x", Created: now, Invited: now, InvitedBy: "i", Granted: now, GrantedBy: "g"}
+		ok(t, s.CreateAccount(ctx, x))
+		later := now.Add(time.Hour)
+		x.Invited, x.InvitedBy, x.Granted, x.GrantedBy = later, "i2", later, "g2"
+		ok(t, s.UpdateAccount(ctx, x))
+		got, err := s.Account(ctx, "x")
+		ok(t, err)
+		if d := cmp.Diff(x, got); d != "" {
+			t.Fatal(d)
+		}
+		g := &model.AccountGroup{ID: "g", Tenant: "a", Name: "g", Created: now, Granted: now}
+		ok(t, s.CreateGroup(ctx, g))
+		g.Granted = later
+		ok(t, s.UpdateGroup(ctx, g))
+		group, err := s.Group(ctx, "g")
+		ok(t, err)
+		if d := cmp.Diff(g, group); d != "" {
+			t.Fatal(d)
 		}
 	})
 }
@@ -182,6 +257,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 		ctx := t.Context()
 		for _, name := range []string{"a", "b"} {
 			ok(t, s.CreateAccount(ctx, &model.Account{ID: name, Tenant: "system", Name: name, Roles: []string{"administrator"}}))
+			able(t, s, name)
 		}
 		var wait sync.WaitGroup
 		for _, name := range []string{"a", "b"} {

@@ -16,6 +16,7 @@ type groupRow struct {
 	Roles         string `bun:"roles"`
 	Hosts         string `bun:"hosts"`
 	Created       int64  `bun:"created"`
+	Granted       int64  `bun:"granted"`
 	Version       int64  `bun:"version"`
 }
 
@@ -29,7 +30,7 @@ type membershipRow struct {
 func groupRowOf(g *model.AccountGroup) *groupRow {
 	return &groupRow{
 		ID: g.ID, Tenant: g.Tenant, Name: g.Name, Roles: list(g.Roles), Hosts: list(g.Hosts), Created: us(g.Created),
-		Version: g.Version,
+		Granted: us(g.Granted), Version: g.Version,
 	}
 }
 
@@ -43,7 +44,8 @@ func (r *groupRow) model() (*model.AccountGroup, error) {
 		return nil, err
 	}
 	return &model.AccountGroup{
-		ID: r.ID, Tenant: r.Tenant, Name: r.Name, Roles: roles, Hosts: hosts, Created: at(r.Created), Version: r.Version,
+		ID: r.ID, Tenant: r.Tenant, Name: r.Name, Roles: roles, Hosts: hosts, Created: at(r.Created), Granted: at(r.Granted),
+		Version: r.Version,
 	}, nil
 }
 
@@ -92,7 +94,7 @@ func (s *Store) UpdateGroup(ctx context.Context, g *model.AccountGroup) error {
 		r := groupRowOf(g)
 		r.Version = version
 		return r
-	}, []string{"name", "roles", "hosts"}, changed(updated, "Group", g.ID, now.Tenant))
+	}, []string{"name", "roles", "hosts", "granted"}, changed(updated, "Group", g.ID, now.Tenant))
 }
 
 // DeleteGroup removes a group. Its members are changed by that, too.

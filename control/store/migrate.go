@@ -25,7 +25,10 @@ type migration struct {
 // migrations are all, in order. Add the next one at the end, in a file schemaN.go, and save a database of the version
 // before it in testdata (see upgrade_test.go).
 func migrations() []migration {
-	return []migration{{Version: 1, About: "first", Up: schema1}}
+	return []migration{
+		{Version: 1, About: "first", Up: schema1},
+		{Version: 2, About: "former tenants, and who let accounts in", Up: schema2},
+	}
 }
 
 // lockKey is "bulkhead" in ASCII: PostgreSQL's advisory lock of whoever changes the schema.

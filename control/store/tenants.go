@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -15,6 +16,13 @@ type tenantRow struct {
 	Labels        string `bun:"labels"`
 	Created       int64  `bun:"created"`
 	Version       int64  `bun:"version"`
+}
+
+// formerTenantRow is the id of a tenant that was deleted. It stays for good.
+type formerTenantRow struct {
+	bun.BaseModel `bun:"table:former_tenants,alias:t"`
+	ID            string `bun:"id,pk"`
+	Deleted       int64  `bun:"deleted"`
 }
 
 func tenantRowOf(t *model.Tenant) *tenantRow {
@@ -41,10 +49,23 @@ func tenants() listing {
 	}
 }
 
-// CreateTenant adds a tenant.
+// CreateTenant adds a tenant. The id of one that is gone is not given again: whoever got it would see the other's audit
+// records.
 func (s *Store) CreateTenant(ctx context.Context, t *model.Tenant) error {
 	t.Version = 1
-	return s.insert(ctx, "tenant", tenantRowOf(t), changed(created, "Tenant", t.ID, t.ID))
+	return s.InTx(ctx, func(ctx context.Context) error {
+		gone, err := s.conn(ctx).NewSelect().Model((*formerTenantRow)(nil)).Where("id = ?", t.ID).Exists(ctx)
+		if err != nil {
+			return s.fail("look for former tenants", err)
+		}
+		if gone {
+			return &model.Error{
+				Code: model.CodeExists, Message: "there was a tenant with this id, and its audit records are kept under it", Field: "tenant.id",
+				Remedy: "Take another id.",
+			}
+		}
+		return s.insert(ctx, "tenant", tenantRowOf(t), changed(created, "Tenant", t.ID, t.ID))
+	})
 }
 
 // Tenant finds a tenant.
@@ -82,7 +103,11 @@ func (s *Store) DeleteTenant(ctx context.Context, id string) error {
 	}
 	err := s.change(ctx, "tenant", func(db bun.IDB) error {
 		r, err := db.NewDelete().Model((*tenantRow)(nil)).Where("id = ?", id).Exec(ctx)
-		return touched(r, err, notFound("tenant", id))
+		if err := touched(r, err, notFound("tenant", id)); err != nil {
+			return err
+		}
+		_, err = db.NewInsert().Model(&formerTenantRow{ID: id, Deleted: us(time.Now())}).Exec(ctx)
+		return err
 	}, changed(deleted, "Tenant", id, id))
 	if kindOf(err) == dangling {
 		return &model.Error{

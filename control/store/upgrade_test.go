@@ -171,6 +171,23 @@ func schema(t *testing.T, s *Store) []string {
 	return lines
 }
 
+// Tenants that were deleted before their ids were kept are known by their audit records.
+func TestUpgradeFindsFormerTenants(t *testing.T) {
+	for _, kind := range []string{KindSQLite, KindPostgres} {
+		t.Run(kind, func(t *testing.T) {
+			o := options(t, kind)
+			o.migrateTo = 1
+			s := open(t, o)
+			ok(t, s.IndexRecords(t.Context(), []model.LogRecord{record("one", 0, "old"), record("one", 1, "system")}))
+			ok(t, s.Close())
+			o.migrateTo = 0
+			s = open(t, o)
+			code(t, s.CreateTenant(t.Context(), &model.Tenant{ID: "old"}), model.CodeExists)
+			ok(t, s.CreateTenant(t.Context(), &model.Tenant{ID: "new"}))
+		})
+	}
+}
+
 // A failed migration leaves the database as it was.
 func TestFailedMigration(t *testing.T) {
 	for _, kind := range []string{KindSQLite, KindPostgres} {

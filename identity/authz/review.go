@@ -11,7 +11,14 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// Diff is the unified difference between two sets of files, by name; empty where there is none.
+// Limits of what is compared line by line: comparing takes the square of the lines of a file that was made for it.
+const (
+	maxDiffFile = 4000  // lines of both versions of a file
+	maxDiffAll  = 20000 // of all files that differ
+)
+
+// Diff is the unified difference between two sets of files, by name; empty where there is none. Long files that differ are named
+// only.
 func Diff(old, draft []model.PolicyFile) (string, error) {
 	texts := map[string][2]string{}
 	for i, files := range [2][]model.PolicyFile{old, draft} {
@@ -27,11 +34,18 @@ func Diff(old, draft []model.PolicyFile) (string, error) {
 	}
 	slices.Sort(names)
 	var b strings.Builder
+	left := maxDiffAll
 	for _, n := range names {
 		t := texts[n]
 		if t[0] == t[1] {
 			continue
 		}
+		count := strings.Count(t[0], "\n") + strings.Count(t[1], "\n")
+		if count > min(maxDiffFile, left) {
+			fmt.Fprintf(&b, "--- in force/%s\n+++ draft/%s\n(too long to be compared line by line)\n", n, n)
+			continue
+		}
+		left -= count
 		d, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
 			A: lines(t[0]), B: lines(t[1]), FromFile: "in force/" + n, ToFile: "draft/" + n, Context: 3,
 		})

@@ -513,7 +513,7 @@ type CreateUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The account.
 	User *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	// One-time code; the link is the server's address with /enrol#CODE.
+	// One-time code; the link is the server's address with /enrol#CODE. Empty where an API token made the account.
 	EnrolmentCode string `protobuf:"bytes,2,opt,name=enrolment_code,json=enrolmentCode,proto3" json:"enrolment_code,omitempty"`
 	// Path with the code.
 	EnrolmentPath string `protobuf:"bytes,3,opt,name=enrolment_path,json=enrolmentPath,proto3" json:"enrolment_path,omitempty"`
@@ -1405,10 +1405,10 @@ const file_bulkhead_v1_directory_proto_rawDesc = "" +
 	"\vUpdateGroup\x12\x1f.bulkhead.v1.UpdateGroupRequest\x1a\x12.bulkhead.v1.Group\"$\x9a\xdd\x18 \n" +
 	"\vGroupUpdate\x12\x05Group\x1a\bgroup.id(\x02\x12R\n" +
 	"\vDeleteGroup\x12\x0f.bulkhead.v1.Id\x1a\x12.bulkhead.v1.Empty\"\x1e\x9a\xdd\x18\x1a\n" +
-	"\vGroupDelete\x12\x05Group\x1a\x02id(\x022\xc1\x02\n" +
-	"\fTokenService\x12q\n" +
-	"\vCreateToken\x12\x1f.bulkhead.v1.CreateTokenRequest\x1a .bulkhead.v1.CreateTokenResponse\"\x1f\x9a\xdd\x18\x1b\n" +
-	"\vTokenCreate\x12\x04User\x1a\x04user(\x02\x12j\n" +
+	"\vGroupDelete\x12\x05Group\x1a\x02id(\x022\xc3\x02\n" +
+	"\fTokenService\x12s\n" +
+	"\vCreateToken\x12\x1f.bulkhead.v1.CreateTokenRequest\x1a .bulkhead.v1.CreateTokenResponse\"!\x9a\xdd\x18\x1d\n" +
+	"\vTokenCreate\x12\x04User\x1a\x04user(\x028\x01\x12j\n" +
 	"\n" +
 	"ListTokens\x12 .bulkhead.v1.ListInTenantRequest\x1a\x1f.bulkhead.v1.ListTokensResponse\"\x19\x9a\xdd\x18\x15\n" +
 	"\tTokenList\"\x06tenant(\x01\x12R\n" +

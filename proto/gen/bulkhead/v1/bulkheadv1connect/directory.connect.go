@@ -300,13 +300,15 @@ func (UnimplementedTenantServiceHandler) DeleteTenant(context.Context, *v1.Id) (
 
 // UserServiceClient is a client for the bulkhead.v1.UserService service.
 type UserServiceClient interface {
-	// CreateUser makes an account and a one-time enrolment link for its person.
+	// CreateUser makes an account and a one-time enrolment link for its person, for which the caller needs a fresh factor. An
+	// API token gets no link and gives neither hosts nor roles but developer and node; InviteUser makes the link later.
 	CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error)
 	// GetUser gives an account.
 	GetUser(context.Context, *v1.Id) (*v1.User, error)
 	// ListUsers lists accounts. Filter: name, email, role, disabled.
 	ListUsers(context.Context, *v1.ListInTenantRequest) (*v1.ListUsersResponse, error)
-	// UpdateUser changes an account; what it may do takes effect at once.
+	// UpdateUser changes an account; what it may do takes effect at once. More rights than developer and node, and hosts, need
+	// a fresh factor.
 	UpdateUser(context.Context, *v1.UpdateUserRequest) (*v1.User, error)
 	// DeleteUser removes an account with its sessions, factors and tokens.
 	DeleteUser(context.Context, *v1.Id) (*v1.Empty, error)
@@ -466,13 +468,15 @@ func (c *userServiceClient) RevokeUserSessions(ctx context.Context, req *v1.Id) 
 
 // UserServiceHandler is an implementation of the bulkhead.v1.UserService service.
 type UserServiceHandler interface {
-	// CreateUser makes an account and a one-time enrolment link for its person.
+	// CreateUser makes an account and a one-time enrolment link for its person, for which the caller needs a fresh factor. An
+	// API token gets no link and gives neither hosts nor roles but developer and node; InviteUser makes the link later.
 	CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error)
 	// GetUser gives an account.
 	GetUser(context.Context, *v1.Id) (*v1.User, error)
 	// ListUsers lists accounts. Filter: name, email, role, disabled.
 	ListUsers(context.Context, *v1.ListInTenantRequest) (*v1.ListUsersResponse, error)
-	// UpdateUser changes an account; what it may do takes effect at once.
+	// UpdateUser changes an account; what it may do takes effect at once. More rights than developer and node, and hosts, need
+	// a fresh factor.
 	UpdateUser(context.Context, *v1.UpdateUserRequest) (*v1.User, error)
 	// DeleteUser removes an account with its sessions, factors and tokens.
 	DeleteUser(context.Context, *v1.Id) (*v1.Empty, error)
@@ -600,13 +604,13 @@ func (UnimplementedUserServiceHandler) RevokeUserSessions(context.Context, *v1.I
 
 // GroupServiceClient is a client for the bulkhead.v1.GroupService service.
 type GroupServiceClient interface {
-	// CreateGroup makes a group.
+	// CreateGroup makes a group. More rights than developer and node, and hosts, need a fresh factor.
 	CreateGroup(context.Context, *v1.CreateGroupRequest) (*v1.Group, error)
 	// GetGroup gives a group.
 	GetGroup(context.Context, *v1.Id) (*v1.Group, error)
 	// ListGroups lists groups. Filter: name.
 	ListGroups(context.Context, *v1.ListInTenantRequest) (*v1.ListGroupsResponse, error)
-	// UpdateGroup changes a group.
+	// UpdateGroup changes a group. More rights than before need a fresh factor, as in CreateGroup.
 	UpdateGroup(context.Context, *v1.UpdateGroupRequest) (*v1.Group, error)
 	// DeleteGroup removes a group from the tenant and from its members.
 	DeleteGroup(context.Context, *v1.Id) (*v1.Empty, error)
@@ -712,13 +716,13 @@ func (c *groupServiceClient) DeleteGroup(ctx context.Context, req *v1.Id) (*v1.E
 
 // GroupServiceHandler is an implementation of the bulkhead.v1.GroupService service.
 type GroupServiceHandler interface {
-	// CreateGroup makes a group.
+	// CreateGroup makes a group. More rights than developer and node, and hosts, need a fresh factor.
 	CreateGroup(context.Context, *v1.CreateGroupRequest) (*v1.Group, error)
 	// GetGroup gives a group.
 	GetGroup(context.Context, *v1.Id) (*v1.Group, error)
 	// ListGroups lists groups. Filter: name.
 	ListGroups(context.Context, *v1.ListInTenantRequest) (*v1.ListGroupsResponse, error)
-	// UpdateGroup changes a group.
+	// UpdateGroup changes a group. More rights than before need a fresh factor, as in CreateGroup.
 	UpdateGroup(context.Context, *v1.UpdateGroupRequest) (*v1.Group, error)
 	// DeleteGroup removes a group from the tenant and from its members.
 	DeleteGroup(context.Context, *v1.Id) (*v1.Empty, error)
@@ -804,7 +808,8 @@ func (UnimplementedGroupServiceHandler) DeleteGroup(context.Context, *v1.Id) (*v
 
 // TokenServiceClient is a client for the bulkhead.v1.TokenService service.
 type TokenServiceClient interface {
-	// CreateToken makes a token for the caller, or for another user where the caller may. The secret is shown once.
+	// CreateToken makes a token for the caller, or for another user where the caller may. The secret is shown once. It needs a
+	// session with a fresh factor.
 	CreateToken(context.Context, *v1.CreateTokenRequest) (*v1.CreateTokenResponse, error)
 	// ListTokens lists tokens of a tenant. Filter: user, name, revoked.
 	ListTokens(context.Context, *v1.ListInTenantRequest) (*v1.ListTokensResponse, error)
@@ -880,7 +885,8 @@ func (c *tokenServiceClient) RevokeToken(ctx context.Context, req *v1.Id) (*v1.E
 
 // TokenServiceHandler is an implementation of the bulkhead.v1.TokenService service.
 type TokenServiceHandler interface {
-	// CreateToken makes a token for the caller, or for another user where the caller may. The secret is shown once.
+	// CreateToken makes a token for the caller, or for another user where the caller may. The secret is shown once. It needs a
+	// session with a fresh factor.
 	CreateToken(context.Context, *v1.CreateTokenRequest) (*v1.CreateTokenResponse, error)
 	// ListTokens lists tokens of a tenant. Filter: user, name, revoked.
 	ListTokens(context.Context, *v1.ListInTenantRequest) (*v1.ListTokensResponse, error)

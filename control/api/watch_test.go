@@ -1,0 +1,50 @@
+package api_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/control/api"
+	"github.com/bulkhead-security/bulkhead/control/store"
+	"github.com/bulkhead-security/bulkhead/model"
+	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
+)
+
+// counting is a store that counts how often it is asked whether something changed.
+type counting struct {
+	*store.Store
+	asked atomic.Int64
+}
+
+func (c *counting) LastChange(ctx context.Context) (int64, error) {
+	c.asked.Add(1)
+	return c.Store.LastChange(ctx)
+}
+
+// TestWatchersShareTheirQuestion: many watchers ask the store no more often than one.
+func TestWatchersShareTheirQuestion(t *testing.T) {
+	const watchers, poll, span = 20, 50 * time.Millisecond, time.Second
+	var c *counting
+	w := newWorld(t, func(w *world) api.Services {
+		s := real(w)
+		c = &counting{Store: w.store}
+		s.Watch = &api.Watch{Store: c, Poll: poll, Alive: time.Minute, Now: time.Now}
+		return s
+	})
+	w.account("owner", "acme", strong(), model.RoleOwner)
+	client := w.clients().watch
+	for range watchers {
+		s, err := client.Watch(as(t, "bhs_owner"), &bulkheadv1.WatchRequest{})
+		if err != nil || !s.Receive() {
+			t.Fatal(err, s.Err())
+		}
+	}
+	before := c.asked.Load()
+	time.Sleep(span)
+	// One would ask span/poll times; each for itself, all together would ask twenty times that.
+	if n, most := c.asked.Load()-before, int64(2*span/poll); n > most || n == 0 {
+		t.Errorf("the store was asked %d times, at most %d was expected", n, most)
+	}
+}
