@@ -65,6 +65,7 @@ func TestOneAdministratorIsEnough(t *testing.T) {
 	if err := h.store.CreateAccount(t.Context(), eve); err != nil {
 		t.Fatal(err)
 	}
+	able(t, h.store, "eve")
 	h.signIns["ada"], h.signIns["eve"] = onlyPassword(), withKey()
 	files := cedarFile("a.cedar", `@id("a") @reason("r") forbid (principal == Bulkhead::User::"ada", action, resource);`)
 	preview, err := h.policies.PreviewPolicies(h.as("eve", "system", "administrator"), &bulkheadv1.PreviewPoliciesRequest{Tenant: "system", Files: files})

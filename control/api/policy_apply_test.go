@@ -27,7 +27,7 @@ func withPolicies(t *testing.T, s *signing) (*world, bulkheadv1connect.PolicySer
 		all := real(w)
 		all.Policies = &api.Policies{
 			Store: w.store, Records: w.store, People: w.store, Objects: &api.Objects{Store: w.store}, Signer: s, Engine: w.engine,
-			StepUp: time.Minute, Now: time.Now,
+			SignIns: signIns{"id-admin": withApp()}, StepUp: time.Minute, Now: time.Now,
 		}
 		return all
 	})
