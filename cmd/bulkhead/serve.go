@@ -103,6 +103,10 @@ func (p *plane) recovery(ctx context.Context, tenant, name string) (string, erro
 	if err != nil {
 		return "", err
 	}
+	account.Invited, account.InvitedBy = p.now(), "local"
+	if err := p.store.UpdateAccount(ctx, account); err != nil {
+		return "", err
+	}
 	code, _, err := p.authn.Invite(ctx, account)
 	if err != nil {
 		return "", err

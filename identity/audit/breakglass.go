@@ -136,7 +136,8 @@ func (w *writer) spoolAllowed(p *pending) bool {
 	case ActionBreakGlass, ActionBreakGlassOpened, ActionBreakGlassClosed:
 		return true
 	}
-	return slices.Contains(w.o.Always, p.record.Action)
+	// Refusals would let strangers fill the spool, and then nobody could sign in to open the break-glass.
+	return slices.Contains(w.o.Always, p.record.Action) && p.record.Outcome != model.OutcomeRefused
 }
 
 func (w *writer) soon() time.Time { return time.Now().Add(retryEvery) }

@@ -310,3 +310,15 @@ func TestSpoolIsBoundedAndCutAtATornEntry(t *testing.T) {
 	}
 	s.close()
 }
+
+// TestRefusalsDoNotFillTheSpool: while the log can't be written, strangers whose sign-ins are refused must not take the room of
+// those who are let in.
+func TestRefusalsDoNotFillTheSpool(t *testing.T) {
+	w := &writer{Log: &Log{o: Options{Always: []string{"SignIn"}}, spool: &spool{}, now: time.Now}}
+	for outcome, want := range map[model.Outcome]bool{model.OutcomeAllowed: true, model.OutcomeRefused: false} {
+		p := &pending{record: model.Record{Action: "SignIn", Outcome: outcome}}
+		if got := w.spoolAllowed(p); got != want {
+			t.Errorf("%s: %t", outcome, got)
+		}
+	}
+}

@@ -32,7 +32,7 @@ type Options struct {
 	SpoolDir  string
 	SpoolSize int64 // bytes set aside; 0 means 4 MiB
 	// Always are actions whose records go to the spool when the log can't be written, also while the break-glass is closed:
-	// those that are needed to open it. AuditBreakGlass is always one.
+	// those that are needed to open it, unless they are refused. AuditBreakGlass is always one.
 	Always []string
 	Log    *slog.Logger
 	Now    func() time.Time
