@@ -11,8 +11,6 @@ import (
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
 
-func codeOf(err error) connect.Code { return connect.CodeOf(err) }
-
 func detailOf(t testing.TB, err error) *bulkheadv1.ErrorDetail {
 	t.Helper()
 	var e *connect.Error

@@ -98,7 +98,7 @@ func restored(t *testing.T, owner *person, l *load, before int, file string, por
 	if status, _, body := l2.create(t.Context(), "after", "after"); status != 200 {
 		t.Errorf("a change at the restored server: %d %s", status, body)
 	}
-	p.enrolled(t, s)
+	p.enrolled(t)
 	if r := p.run("backup", filepath.Join(t.TempDir(), "again.tar.gz"), "--data-dir", dir); r.code != 0 && args == nil {
 		t.Errorf("the restored server can't be saved: %s", r.stderr)
 	}
@@ -109,7 +109,7 @@ func restored(t *testing.T, owner *person, l *load, before int, file string, por
 }
 
 // enrolled signs in anew with password and code: the sealed secrets can be opened.
-func (p *person) enrolled(t *testing.T, s *lab.Server) {
+func (p *person) enrolled(t *testing.T) {
 	t.Helper()
 	var first struct{ Secret string }
 	status, body := p.post("", "AuthService/SignIn", map[string]any{"tenant": "acme", "name": "olga", "password": "correct horse battery olga"}, &first)

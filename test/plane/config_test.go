@@ -126,8 +126,8 @@ func federatedSignIn(t *testing.T, s *lab.Server, signIn func(address string) st
 	// Somebody else, to whom the address was sent, has not begun it.
 	stranger := s.Client()
 	defer stranger.CloseIdleConnections()
-	if res, body := visit(t, stranger, http.MethodGet, back, ""); res.StatusCode < 400 || len(res.Cookies()) > 0 && res.Cookies()[0].Value != "" {
-		t.Errorf("another browser came in: %d %s %v", res.StatusCode, body, res.Cookies())
+	if res, body := visit(t, stranger, http.MethodGet, back, ""); res.StatusCode < 400 || len(res.cookies) > 0 && res.cookies[0].Value != "" {
+		t.Errorf("another browser came in: %d %s %v", res.StatusCode, body, res.cookies)
 	}
 	back = signIn(start(browser))
 	res, body := visit(t, browser, http.MethodGet, back, "")
@@ -149,7 +149,7 @@ func federatedSignIn(t *testing.T, s *lab.Server, signIn func(address string) st
 }
 
 // visit is what a page of the server itself, or its address, makes a browser send.
-func visit(t *testing.T, c *http.Client, method, address, body string) (*http.Response, string) {
+func visit(t *testing.T, c *http.Client, method, address, body string) (answered, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 	if err != nil {
@@ -168,12 +168,12 @@ func visit(t *testing.T, c *http.Client, method, address, body string) (*http.Re
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, string(b)
+	return answered{res.StatusCode, res.Header, res.Cookies()}, string(b)
 }
 
-func wantCookie(t *testing.T, res *http.Response, name string, site http.SameSite) {
+func wantCookie(t *testing.T, res answered, name string, site http.SameSite) {
 	t.Helper()
-	for _, c := range res.Cookies() {
+	for _, c := range res.cookies {
 		if c.Name != name {
 			continue
 		}

@@ -52,8 +52,13 @@ func signInAtProvider(t *testing.T, provider *httptest.Server, address string) s
 	client := *provider.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	defer client.CloseIdleConnections()
-	follow := func(res *http.Response, err error) *url.URL {
+	follow := func(address string, form url.Values) *url.URL {
 		t.Helper()
+		ask := func() (*http.Response, error) { return client.Get(address) }
+		if form != nil {
+			ask = func() (*http.Response, error) { return client.PostForm(address, form) }
+		}
+		res, err := ask()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,11 +70,11 @@ func signInAtProvider(t *testing.T, provider *httptest.Server, address string) s
 		}
 		return to
 	}
-	login := follow(client.Get(address))
+	login := follow(address, nil)
 	form := url.Values{"username": {providerUser}, "password": {providerPassword}, "id": {login.Query().Get("authRequestID")}}
 	if res, err := client.Get(login.String()); err == nil { // the form that a person sees
 		res.Body.Close()
 	}
-	back := follow(client.PostForm(login.String(), form))
-	return follow(client.Get(back.String())).String()
+	back := follow(login.String(), form)
+	return follow(back.String(), nil).String()
 }
