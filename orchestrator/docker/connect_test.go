@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func TestPermission(t *testing.T) {
 // TestTooLarge: an answer of 100 MB ends at the limit, as a gap of that part alone.
 func TestTooLarge(t *testing.T) {
 	f := recorded(t, "debian")
-	sent := 0
+	var sent atomic.Int64
 	big := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/networks") {
 			f.ServeHTTP(w, r)
@@ -95,7 +96,7 @@ func TestTooLarge(t *testing.T) {
 		chunk := []byte(strings.Repeat(" ", 1<<20))
 		for range 100 {
 			n, err := w.Write(chunk)
-			sent += n
+			sent.Add(int64(n))
 			if err != nil {
 				return
 			}
@@ -109,7 +110,7 @@ func TestTooLarge(t *testing.T) {
 	if len(gaps) != 1 || gaps[0].Reason != model.GapLimit || gaps[0].Path != "/networks" {
 		t.Errorf("gaps: %+v", gaps)
 	}
-	if sent >= 100<<20 {
+	if sent.Load() >= 100<<20 {
 		t.Error("all of it was read")
 	}
 }
