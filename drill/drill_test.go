@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -134,5 +135,17 @@ func TestCodesAreNeverUsedTwice(t *testing.T) {
 			t.Fatalf("code %q, %v", code, err)
 		}
 		seen[code] = true
+	}
+}
+
+func TestEveryDrillIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../docs/drills.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range All() {
+		if !strings.Contains(string(doc), "| `"+d.ID+"` | ") {
+			t.Errorf("docs/drills.md has no line for %s", d.ID)
+		}
 	}
 }
