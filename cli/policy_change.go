@@ -81,7 +81,9 @@ func (a *App) preview(p *bulkheadv1.PolicyPreview) {
 	if len(rows) > 0 {
 		a.table("", []string{"TIME", "WHO", "ACTION", "OBJECT", "WOULD BE", "POLICIES"}, rows)
 	}
-	a.fields("administrators", strings.Join(p.GetAdministrators(), ", "))
+	if len(p.GetAdministrators()) > 0 {
+		a.fields("administrators", strings.Join(p.GetAdministrators(), ", "))
+	}
 }
 
 // applicable says no for a draft that can't be applied.
@@ -95,7 +97,7 @@ func applicable(p *bulkheadv1.PolicyPreview) error {
 	switch {
 	case len(p.GetProblems()) > 0 || failed > 0:
 		return errNo{fmt.Sprintf("it can't be applied: %d problems, %d of %d tests failed", len(p.GetProblems()), failed, len(p.GetTests()))}
-	case len(p.GetAdministrators()) == 0:
+	case p.GetLocksOut():
 		return errNo{"it can't be applied: no administrator would be left"}
 	}
 	return nil

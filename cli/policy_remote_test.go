@@ -53,7 +53,7 @@ func (p *plane) PreviewPolicies(_ context.Context, req *bulkheadv1.PreviewPolici
 		case strings.Contains(f.GetText(), "broken"):
 			out.Problems = []*bulkheadv1.PolicyProblem{{File: f.GetName(), Line: 2, Column: 3, Message: "unexpected \x1b[31mtoken"}}
 		case strings.Contains(f.GetText(), "lockout"):
-			out.Administrators = nil
+			out.Administrators, out.LocksOut = nil, true
 		case strings.Contains(f.GetText(), "blind"):
 			return nil, fail(connect.CodePermissionDenied, model.CodeDenied, "no policy permits PolicyPreview", "ask an owner")
 		}

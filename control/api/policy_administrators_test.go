@@ -47,7 +47,8 @@ func TestPoliciesAndWhoIsLeft(t *testing.T) {
 			files := cedarFile("a.cedar", tt.text)
 			admin := h.as("ada", "system", "administrator")
 			preview, err := h.policies.PreviewPolicies(admin, &bulkheadv1.PreviewPoliciesRequest{Tenant: "system", Files: files})
-			if err != nil || len(preview.GetProblems()) > 0 || (len(preview.GetAdministrators()) == 0) != (tt.want == nobody) {
+			if err != nil || len(preview.GetProblems()) > 0 || (len(preview.GetAdministrators()) == 0) != (tt.want == nobody) ||
+				preview.GetLocksOut() != (tt.want == nobody) {
 				t.Errorf("preview: %v %v", preview, err)
 			}
 			_, err = h.policies.ApplyPolicies(admin, &bulkheadv1.ApplyPoliciesRequest{Tenant: "system", Files: files})

@@ -65,6 +65,7 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 		for _, p := range left {
 			out.Administrators = append(out.Administrators, p.Name)
 		}
+		out.LocksOut = len(left) == 0
 	}
 	effect, err := s.replay(ctx, engine, draft.Tenant, since)
 	if err != nil {

@@ -125,7 +125,7 @@ func TestPoliciesApplyAndRollBack(t *testing.T) {
 	}
 	preview, err := h.policies.PreviewPolicies(owner, &bulkheadv1.PreviewPoliciesRequest{Files: cedarFile("bob.cedar", bobReads)})
 	if err != nil || len(preview.GetProblems()) > 0 || preview.GetReplayed() != 1 || preview.GetNewlyPermitted() != 1 ||
-		len(preview.GetAdministrators()) != 0 || !strings.Contains(preview.GetDifference(), "+@id(\"bob\")") {
+		len(preview.GetAdministrators()) != 0 || preview.GetLocksOut() || !strings.Contains(preview.GetDifference(), "+@id(\"bob\")") {
 		t.Fatalf("preview: %v %v", preview, err)
 	}
 	// Who the provider's administrators are is the provider's business.

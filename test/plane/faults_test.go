@@ -163,18 +163,30 @@ type record struct {
 	}
 }
 
-// records gives all records of an action, once the index has caught up with the log.
+// records gives all records of an action, once the index has caught up with the log. It follows each replica's log in its order
+// and tries again after up to ten seconds, so a record that is made now comes after all that were made before.
 func (p *person) records(action string) []record {
 	p.t.Helper()
-	for before, same := -1, 0; ; {
+	search := func(filter string) []record {
 		var found struct{ Records []record }
-		p.ask(&found, "audit", "search", "--filter", fmt.Sprintf("action = %q", action), "--limit", "1000000")
-		if len(found.Records) != before {
-			before, same = len(found.Records), 0
-		} else if same++; same == 3 {
-			return found.Records
+		p.ask(&found, "audit", "search", "--filter", filter, "--limit", "1000000")
+		return found.Records
+	}
+	marker := fmt.Sprintf("marker-%d", time.Now().UnixNano())
+	p.run("assessments", "show", marker) // there is none; that it was asked for is recorded
+	for deadline := time.Now().Add(time.Minute); len(search(fmt.Sprintf("resource = %q", marker))) == 0; time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatal("a minute later the index has not caught up with the log")
 		}
-		time.Sleep(200 * time.Millisecond)
+	}
+	before := search(fmt.Sprintf("action = %q", action))
+	for { // another replica's log has no marker
+		time.Sleep(500 * time.Millisecond)
+		now := search(fmt.Sprintf("action = %q", action))
+		if len(now) == len(before) {
+			return now
+		}
+		before = now
 	}
 }
 

@@ -435,10 +435,12 @@ type PolicyPreview struct {
 	NewlyPermitted int64 `protobuf:"varint,6,opt,name=newly_permitted,json=newlyPermitted,proto3" json:"newly_permitted,omitempty"`
 	// Examples of both, at most 50.
 	Changes []*DecisionChange `protobuf:"bytes,7,rep,name=changes,proto3" json:"changes,omitempty"`
-	// Names of administrators left; an empty list can't be applied.
+	// Names of the administrators who would be left, for a draft of "system"; another tenant's policies can't touch them.
 	Administrators []string `protobuf:"bytes,8,rep,name=administrators,proto3" json:"administrators,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Whether nobody could administer afterwards, so that it can't be applied.
+	LocksOut      bool `protobuf:"varint,9,opt,name=locks_out,json=locksOut,proto3" json:"locks_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PolicyPreview) Reset() {
@@ -525,6 +527,13 @@ func (x *PolicyPreview) GetAdministrators() []string {
 		return x.Administrators
 	}
 	return nil
+}
+
+func (x *PolicyPreview) GetLocksOut() bool {
+	if x != nil {
+		return x.LocksOut
+	}
+	return false
 }
 
 // PolicyProblem is a place where a draft is wrong.
@@ -1898,7 +1907,7 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\x16PreviewPoliciesRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x128\n" +
 	"\x05files\x18\x02 \x03(\v2\x17.bulkhead.v1.PolicyFileB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05files\x12/\n" +
-	"\x05since\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05since\"\xe5\x02\n" +
+	"\x05since\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05since\"\x82\x03\n" +
 	"\rPolicyPreview\x126\n" +
 	"\bproblems\x18\x01 \x03(\v2\x1a.bulkhead.v1.PolicyProblemR\bproblems\x123\n" +
 	"\x05tests\x18\x02 \x03(\v2\x1d.bulkhead.v1.PolicyTestResultR\x05tests\x12\x1e\n" +
@@ -1909,7 +1918,8 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\rnewly_refused\x18\x05 \x01(\x03R\fnewlyRefused\x12'\n" +
 	"\x0fnewly_permitted\x18\x06 \x01(\x03R\x0enewlyPermitted\x125\n" +
 	"\achanges\x18\a \x03(\v2\x1b.bulkhead.v1.DecisionChangeR\achanges\x12&\n" +
-	"\x0eadministrators\x18\b \x03(\tR\x0eadministrators\"i\n" +
+	"\x0eadministrators\x18\b \x03(\tR\x0eadministrators\x12\x1b\n" +
+	"\tlocks_out\x18\t \x01(\bR\blocksOut\"i\n" +
 	"\rPolicyProblem\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x16\n" +
