@@ -59,7 +59,10 @@ func (p *plane) SignOut(context.Context, *bulkheadv1.Empty) (*bulkheadv1.Empty, 
 	return &bulkheadv1.Empty{}, nil
 }
 
-func (p *plane) StartDevice(context.Context, *bulkheadv1.StartDeviceRequest) (*bulkheadv1.StartDeviceResponse, error) {
+func (p *plane) StartDevice(_ context.Context, req *bulkheadv1.StartDeviceRequest) (*bulkheadv1.StartDeviceResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stepUp = req.GetStepUp()
 	return &bulkheadv1.StartDeviceResponse{DeviceCode: "bhd_secret", UserCode: "WDJB-MJHT", VerificationPath: "/device", Interval: 1}, nil
 }
 
@@ -71,6 +74,9 @@ func (p *plane) PollDevice(context.Context, *bulkheadv1.PollDeviceRequest) (*bul
 		return nil, fail(connect.CodeResourceExhausted, model.CodeTooMany, "too often", "wait")
 	case 2:
 		return &bulkheadv1.PollDeviceResponse{Pending: true}, nil
+	}
+	if p.stepUp { // the person showed a passkey
+		p.valid, p.fresh = "bhs_second", true
 	}
 	return &bulkheadv1.PollDeviceResponse{Secret: p.valid, Caller: &bulkheadv1.Caller{Name: "alice", Tenant: "system"}}, nil
 }

@@ -55,6 +55,7 @@ type plane struct {
 	fresh   bool   // a factor was shown
 	next    bulkheadv1.Step
 	polls   int
+	stepUp  bool // a browser was asked for a fresh factor
 	deleted []string
 	seen    []any // requests
 	headers http.Header
@@ -215,6 +216,23 @@ func TestStepUpAsksAndTriesAgain(t *testing.T) {
 	kept, err := a.credentials()
 	if err != nil || kept.Servers[p.server.URL].Secret != "bhs_second" {
 		t.Errorf("the rotated session was not kept: %+v, %v", kept, err)
+	}
+}
+
+// TestStepUpInTheBrowser leaves the code empty, as somebody with a passkey only does.
+func TestStepUpInTheBrowser(t *testing.T) {
+	p := newPlane(t)
+	s := p.signedIn(t, "bhs_first")
+	s.ask = &script{""}
+	code, _, errs := s.run(t, "tenants", "delete", "acme", "--yes")
+	if code != ExitOK || !p.stepUp || len(p.deleted) != 1 {
+		t.Fatalf("exit %d, asked %t, deleted %v: %s", code, p.stepUp, p.deleted, errs)
+	}
+	if !strings.Contains(errs, "/device") || !strings.Contains(errs, "WDJB-MJHT") || strings.Contains(errs, "bhd_secret") {
+		t.Errorf("%q", errs)
+	}
+	if k := s.kept(t, p.server.URL); k.Secret != "bhs_second" {
+		t.Errorf("kept %+v", k)
 	}
 }
 
