@@ -151,7 +151,7 @@ func TestPartsThatDoNotAnswerProperly(t *testing.T) {
 			fmt.Fprint(w, `[1,2`)
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	put, gaps := connectTo(t, url, "").Cluster(ctx)
 	if put == nil {
