@@ -48,25 +48,11 @@ func (d *drills) Run(ctx context.Context, ids []string, requirement string, tell
 }
 
 func choose(ids []string, requirement string) ([]drill.Drill, error) {
-	byID := map[string]drill.Drill{}
-	var chosen []drill.Drill
-	for _, x := range drill.All() {
-		byID[x.ID] = x
-		if len(ids) == 0 && (requirement == "" || x.Requirement == requirement) {
-			chosen = append(chosen, x)
-		}
+	chosen, err := drill.Pick(drill.All(), ids, requirement)
+	if err == nil && len(chosen) == 0 {
+		err = fmt.Errorf("there is no drill for requirement %q; `bulkhead drill list` shows them", requirement)
 	}
-	for _, id := range ids {
-		x, ok := byID[id]
-		if !ok {
-			return nil, fmt.Errorf("there is no drill %q; `bulkhead drill list` shows them", id)
-		}
-		chosen = append(chosen, x)
-	}
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("there is no drill for requirement %q; `bulkhead drill list` shows them", requirement)
-	}
-	return chosen, nil
+	return chosen, err
 }
 
 // launcher makes control planes that live for one half of a drill, each in a directory of its own that is removed

@@ -35,15 +35,7 @@ func (p *person) answer(with string, args ...string) result {
 // once.
 func TestBreakGlass(t *testing.T) {
 	_, url := postgres(t)
-	dir := filepath.Join(t.TempDir(), "small")
-	if err := lab.SmallDisk(dir, 32<<20); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := lab.UnmountDisk(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := smallDisk(t, 32<<20)
 	port, err := lab.FreePort()
 	if err != nil {
 		t.Fatal(err)

@@ -207,11 +207,11 @@ func verifyOffline(t *testing.T, p *person, dir string) {
 	}
 }
 
-// TestFullDisk fills the disk under a running server: changes are refused with the reason, nothing is lost, and with
-// space it goes on without a restart.
-func TestFullDisk(t *testing.T) {
+// smallDisk is a disk of its own that can be filled.
+func smallDisk(t *testing.T, size int64) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "small")
-	if err := lab.SmallDisk(dir, 96<<20); err != nil {
+	if err := lab.SmallDisk(dir, size); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -219,6 +219,13 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// TestFullDisk fills the disk under a running server: changes are refused with the reason, nothing is lost, and with
+// space it goes on without a restart.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t, 96<<20)
 	port, err := lab.FreePort()
 	if err != nil {
 		t.Fatal(err)
