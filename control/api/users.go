@@ -22,6 +22,7 @@ type UserStore interface {
 // Credentials are what an account signs in with, and what it has signed in.
 type Credentials interface {
 	FactorsOf(ctx context.Context, user string) ([]model.Factor, error)
+	FactorsOfAll(ctx context.Context, users []string) (map[string][]model.Factor, error)
 	SessionsOf(ctx context.Context, user string) ([]model.Session, error)
 	DeleteSessionsOf(ctx context.Context, user, except string) error
 	Tokens(ctx context.Context, q model.Query) ([]model.Token, string, error)
@@ -123,13 +124,17 @@ func (s *Users) ListUsers(ctx context.Context, r *bulkheadv1.ListInTenantRequest
 	if err != nil {
 		return nil, err
 	}
+	ids := make([]string, len(accounts))
+	for i := range accounts {
+		ids[i] = accounts[i].ID
+	}
+	factors, err := s.Credentials.FactorsOfAll(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := &bulkheadv1.ListUsersResponse{NextPage: next}
 	for i := range accounts {
-		u, err := s.out(ctx, &accounts[i])
-		if err != nil {
-			return nil, err
-		}
-		out.Users = append(out.Users, u)
+		out.Users = append(out.Users, userOut(&accounts[i], factors[accounts[i].ID]))
 	}
 	return out, gate.MaskAll(out.GetUsers(), r.GetPage().GetReadMask())
 }

@@ -126,6 +126,14 @@ func TestPasswordsAndFactors(t *testing.T) {
 		if d := cmp.Diff([]model.Factor{*f}, got); d != "" {
 			t.Fatal(d)
 		}
+		b := account(t, s, "a", "bob")
+		g := &model.Factor{ID: id(), User: b.ID, Kind: model.FactorTOTP, Name: "other", Data: []byte{1}, Created: now}
+		ok(t, s.CreateFactor(ctx, g))
+		all, err := s.FactorsOfAll(ctx, []string{a.ID, b.ID, "none"})
+		ok(t, err)
+		if d := cmp.Diff(map[string][]model.Factor{a.ID: {*f}, b.ID: {*g}}, all); d != "" {
+			t.Fatal(d)
+		}
 		// The same code used by many at once is accepted once.
 		won := race(8, func() error {
 			g := *f

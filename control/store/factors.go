@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -56,6 +57,28 @@ func (s *Store) FactorsOf(ctx context.Context, user string) ([]model.Factor, err
 	}
 	return convert(rows, (*factorRow).model)
 }
+
+// FactorsOfAll are the factors of several users, by user, in the order in which they were made.
+func (s *Store) FactorsOfAll(ctx context.Context, users []string) (map[string][]model.Factor, error) {
+	out := make(map[string][]model.Factor, len(users))
+	for part := range slices.Chunk(users, usersAtOnce) {
+		var rows []factorRow
+		if err := s.all(ctx, "factors", &rows, "created, id", "user_id IN (?)", bun.List(part)); err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			f, err := rows[i].model()
+			if err != nil {
+				return nil, err
+			}
+			out[f.User] = append(out[f.User], *f)
+		}
+	}
+	return out, nil
+}
+
+// usersAtOnce keeps what a user may have, times this, below mostRows.
+const usersAtOnce = 100
 
 // UpdateFactor changes a factor whose counter is still was: of two that use the same code at once, one wins.
 func (s *Store) UpdateFactor(ctx context.Context, f *model.Factor, was int64) error {
