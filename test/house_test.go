@@ -21,12 +21,12 @@ var layers = []struct {
 	rooms []string
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
-	{"pure", []string{"framework", "detect", "policies", "identity/authz"}},
+	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet"}},
 	{"adapters", []string{
 		"config", "host", "image", "network", "orchestrator",
-		"identity/authn", "identity/audit", "identity/pki", "control/store",
+		"identity/authn", "identity/audit", "identity/pki", "control/store", "control/alarm",
 	}},
-	{"services", []string{"agent", "cli", "drill", "control/gate", "control/api", "control/pages", "control/server"}},
+	{"services", []string{"agent", "cli", "drill", "control/gate", "control/api", "control/pages", "control/server", "control/fleet"}},
 	{"cmd", []string{"cmd"}},
 	{"tools", []string{"test", "docs"}}, // not part of the product
 }

@@ -32,6 +32,10 @@ type Services struct {
 	Jobs        bulkheadv1connect.JobServiceHandler
 	System      bulkheadv1connect.SystemServiceHandler
 	Watch       bulkheadv1connect.WatchServiceHandler
+	Nodes       bulkheadv1connect.NodeServiceHandler
+	Agents      bulkheadv1connect.AgentServiceHandler
+	Pools       bulkheadv1connect.PoolServiceHandler
+	Findings    bulkheadv1connect.FindingServiceHandler
 	// Health answers the health protocol of gRPC, which is open to all; nil leaves it out.
 	Health grpchealth.Checker
 }
@@ -61,6 +65,10 @@ func Register(mux *http.ServeMux, g *gate.Gate, s Services, body int, more ...co
 	add(bulkheadv1connect.NewJobServiceHandler(or[bulkheadv1connect.JobServiceHandler](s.Jobs, bulkheadv1connect.UnimplementedJobServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewSystemServiceHandler(or[bulkheadv1connect.SystemServiceHandler](s.System, bulkheadv1connect.UnimplementedSystemServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewWatchServiceHandler(or[bulkheadv1connect.WatchServiceHandler](s.Watch, bulkheadv1connect.UnimplementedWatchServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewNodeServiceHandler(or[bulkheadv1connect.NodeServiceHandler](s.Nodes, bulkheadv1connect.UnimplementedNodeServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewAgentServiceHandler(or[bulkheadv1connect.AgentServiceHandler](s.Agents, bulkheadv1connect.UnimplementedAgentServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewPoolServiceHandler(or[bulkheadv1connect.PoolServiceHandler](s.Pools, bulkheadv1connect.UnimplementedPoolServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewFindingServiceHandler(or[bulkheadv1connect.FindingServiceHandler](s.Findings, bulkheadv1connect.UnimplementedFindingServiceHandler{}), opts...))
 	if s.Health != nil {
 		add(grpchealth.NewHandler(s.Health, connect.WithReadMaxBytes(4096)))
 	}
@@ -80,7 +88,8 @@ func ServiceNames() []string {
 		bulkheadv1connect.UserServiceName, bulkheadv1connect.GroupServiceName, bulkheadv1connect.TokenServiceName,
 		bulkheadv1connect.PolicyServiceName, bulkheadv1connect.AccessServiceName, bulkheadv1connect.AuditServiceName,
 		bulkheadv1connect.AssessmentServiceName, bulkheadv1connect.JobServiceName, bulkheadv1connect.SystemServiceName,
-		bulkheadv1connect.WatchServiceName,
+		bulkheadv1connect.WatchServiceName, bulkheadv1connect.NodeServiceName, bulkheadv1connect.AgentServiceName,
+		bulkheadv1connect.PoolServiceName, bulkheadv1connect.FindingServiceName,
 	}
 }
 

@@ -28,6 +28,7 @@ func migrations() []migration {
 	return []migration{
 		{Version: 1, About: "first", Up: schema1},
 		{Version: 2, About: "former tenants, and who let accounts in", Up: schema2},
+		{Version: 3, About: "the fleet", Up: schema3},
 	}
 }
 

@@ -135,6 +135,8 @@ func checkMethod(t *testing.T, s *Schema, method string, a *bulkheadv1.Access) {
 	switch {
 	case a.Door == bulkheadv1.Door_DOOR_SELF:
 		resources = []string{"User"}
+	case a.Door == bulkheadv1.Door_DOOR_NODE:
+		resources = []string{"Node"}
 	case a.Resource != "":
 		resources = []string{a.Resource}
 	}

@@ -84,6 +84,9 @@ const (
 	Door_DOOR_PUBLIC Door = 1
 	// Whoever is signed in, also with a first factor only, on the own account. The action is decided on the caller's User.
 	Door_DOOR_SELF Door = 2
+	// Nodes, by their certificate, on themselves. The action is decided on the caller's Node. What refuses is recorded; what the
+	// handler finds out of the ordinary is recorded by it; reports of facts are not.
+	Door_DOOR_NODE Door = 3
 )
 
 // Enum value maps for Door.
@@ -92,11 +95,13 @@ var (
 		0: "DOOR_UNSPECIFIED",
 		1: "DOOR_PUBLIC",
 		2: "DOOR_SELF",
+		3: "DOOR_NODE",
 	}
 	Door_value = map[string]int32{
 		"DOOR_UNSPECIFIED": 0,
 		"DOOR_PUBLIC":      1,
 		"DOOR_SELF":        2,
+		"DOOR_NODE":        3,
 	}
 )
 
@@ -283,11 +288,12 @@ const file_bulkhead_v1_access_proto_rawDesc = "" +
 	"\x06Effect\x12\x16\n" +
 	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vEFFECT_READ\x10\x01\x12\x11\n" +
-	"\rEFFECT_CHANGE\x10\x02*<\n" +
+	"\rEFFECT_CHANGE\x10\x02*K\n" +
 	"\x04Door\x12\x14\n" +
 	"\x10DOOR_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vDOOR_PUBLIC\x10\x01\x12\r\n" +
-	"\tDOOR_SELF\x10\x02:M\n" +
+	"\tDOOR_SELF\x10\x02\x12\r\n" +
+	"\tDOOR_NODE\x10\x03:M\n" +
 	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18Ӌ\x03 \x01(\v2\x13.bulkhead.v1.AccessR\x06accessBHZFgithub.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1;bulkheadv1b\x06proto3"
 
 var (
