@@ -24,6 +24,10 @@ setup: ## install what is missing (Debian and Ubuntu as root; elsewhere says wha
 build: ## build bin/bulkhead
 	$(GO) build -ldflags '$(LDFLAGS)' -o bin/bulkhead ./cmd/bulkhead
 
+.PHONY: image
+image: build ## build the control plane's container image, bulkhead:VERSION (needs docker; pulls nothing)
+	docker build -q -f deploy/image/Dockerfile -t bulkhead:$(VERSION) .
+
 .PHONY: run
 run: setup build ## assess this host and show the report; starts an engine and a demonstration fleet if there are none
 	@scripts/run

@@ -26,7 +26,7 @@ func readMaster(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("the master key %s is not a regular file", path)
 	}
-	if perm := info.Mode().Perm(); perm&0o077 != 0 {
+	if perm := info.Mode().Perm(); perm&0o077 != 0 && !handedOver(info, os.Getegid()) {
 		return nil, fmt.Errorf("the master key %s has permissions %#o and others may have read it: chmod 600 it, and make a new installation if they did", path, perm)
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() && st.Uid != 0 {
@@ -40,6 +40,13 @@ func readMaster(path string) ([]byte, error) {
 		return nil, fmt.Errorf("the master key %s is damaged: it must have %d bytes; copy it from a backup or from another replica", path, masterSize)
 	}
 	return key, nil
+}
+
+// handedOver says whether root gave the file to the server's own group to read, as Kubernetes mounts a secret for a pod that does
+// not run as root.
+func handedOver(info os.FileInfo, group int) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Uid == 0 && group != 0 && int(st.Gid) == group && info.Mode().Perm()&0o037 == 0
 }
 
 // makeMaster makes the master key so that the name either has the whole key or nothing, and never replaces one that another
