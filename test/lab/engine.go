@@ -40,6 +40,8 @@ type EngineOptions struct {
 	// Private gives the engine a network namespace of its own. Two engines at the same time need it: the newest removes
 	// chains of the firewall that the oldest needs. Without it the engine serves this host's network.
 	Private bool
+	// Host gives it the network of a host of the lab, and implies Private.
+	Host *Host
 	// Bin is the directory of the current engine's binaries; empty runs scripts/engine-current.
 	Bin string
 }
@@ -83,6 +85,7 @@ func StartEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("engine directory: %w", err)
 	}
+	o.Private = o.Private || o.Host != nil
 	cmd, err := command(ctx, o, dir)
 	if err != nil {
 		return nil, err
@@ -155,13 +158,16 @@ func command(ctx context.Context, o EngineOptions, dir string) (*exec.Cmd, error
 			path = bin + ":" + path
 		}
 	}
-	if o.Private {
+	if o.Private && o.Host == nil {
 		args = append([]string{"/bin/sh", "-c", `ip link set lo up && exec "$0" "$@"`}, args...)
+	}
+	if o.Host != nil {
+		args = append([]string{"ip", "netns", "exec", o.Host.Namespace}, args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "PATH="+path)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if o.Private {
+	if o.Private && o.Host == nil {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNET
 	}
 	return cmd, nil
