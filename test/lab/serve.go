@@ -25,7 +25,8 @@ type Server struct {
 	Link string // enrolment link of the first start, or empty
 	CA   *x509.CertPool
 
-	given  bool // the CA, since the server has a certificate of another one
+	host   *Host // nil for this machine
+	given  bool  // the CA, since the server has a certificate of another one
 	shared *http.Client
 	cmd    *exec.Cmd
 	ended  chan struct{}
@@ -72,30 +73,50 @@ func Serve(ctx context.Context, bin, dir string, port int, env []string, args ..
 
 // ServeTrusting is Serve for a server with a certificate of ca. Without ca it is the one that the server makes.
 func ServeTrusting(ctx context.Context, ca *x509.CertPool, bin, dir string, port int, env []string, args ...string) (*Server, error) {
-	all := append([]string{"serve", "--data-dir", dir, "--listen", fmt.Sprintf("127.0.0.1:%d", port)}, args...)
-	s := &Server{URL: fmt.Sprintf("https://localhost:%d", port), Dir: dir, CA: ca, given: ca != nil, ended: make(chan struct{}), log: &lockedBuffer{}}
-	s.cmd = exec.Command(bin, all...) // its end is the caller's to choose
-	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
+	s := &Server{URL: fmt.Sprintf("https://localhost:%d", port), Dir: dir, CA: ca, given: ca != nil}
+	return s, s.start(ctx, bin, fmt.Sprintf("127.0.0.1:%d", port), env, args)
+}
+
+// ServeOn is Serve on a host of the lab, at port 8443 of its address.
+func ServeOn(ctx context.Context, h *Host, bin, dir string, env []string, args ...string) (*Server, error) {
+	at := h.Address + ":8443"
+	s := &Server{URL: "https://" + at, Dir: dir, host: h}
+	return s, s.start(ctx, bin, at, env, args)
+}
+
+// Command makes a command that runs where the server does.
+func (s *Server) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	if s.host != nil {
+		return s.host.Command(ctx, name, args...)
+	}
+	return exec.CommandContext(ctx, name, args...)
+}
+
+func (s *Server) start(ctx context.Context, bin, listen string, env, args []string) error {
+	s.ended, s.log = make(chan struct{}), &lockedBuffer{}
+	all := append([]string{"serve", "--data-dir", s.Dir, "--listen", listen}, args...)
+	s.cmd = s.Command(context.WithoutCancel(ctx), bin, all...) // its end is the caller's to choose
+	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir}, env...)
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
+		return fmt.Errorf("start the server: %w", err)
 	}
 	s.cmd.Stdout, s.cmd.Stderr = w, w
 	err = s.cmd.Start()
 	w.Close()
 	if err != nil {
 		r.Close()
-		return nil, fmt.Errorf("start the server: %w", err)
+		return fmt.Errorf("start the server: %w", err)
 	}
 	go s.read(r)
 	go func() { s.endErr = s.cmd.Wait(); close(s.ended) }()
 	if err := s.ready(ctx); err != nil {
 		s.Kill()
-		return nil, fmt.Errorf("%w; it said:\n%s", err, s.log)
+		return fmt.Errorf("%w; it said:\n%s", err, s.log)
 	}
 	s.Link = enrolLink.FindString(s.log.String())
 	s.shared = s.Client()
-	return s, nil
+	return nil
 }
 
 func (s *Server) read(r *os.File) {
@@ -156,9 +177,11 @@ func (s *Server) trust() error {
 
 // Client is an HTTP client with connections of its own that trusts the server.
 func (s *Server) Client() *http.Client {
-	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: s.CA, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: true,
-	}}
+	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.CA, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: true}
+	if s.host != nil {
+		t.DialContext = s.host.Dial
+	}
+	return &http.Client{Timeout: 30 * time.Second, Transport: t}
 }
 
 // Shared is an HTTP client whose connections are shared by all who use it.

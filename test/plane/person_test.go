@@ -89,7 +89,7 @@ type result struct {
 }
 
 func (p *person) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, binary(p.t), args...)
+	cmd := p.server.Command(ctx, binary(p.t), args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.home}, p.env...)
 	return cmd
 }
