@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bulkhead-security/bulkhead/drill/postgres"
 	"github.com/bulkhead-security/bulkhead/model"
-	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 // server is the PostgreSQL of all tests of this package, started by the first that needs it.
 var server struct {
 	once sync.Once
-	p    *lab.Postgres
+	p    *postgres.Server
 	err  error
 	n    atomic.Int64
 }
@@ -38,7 +38,7 @@ func postgresURL(t testing.TB) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	server.once.Do(func() { server.p, server.err = lab.StartPostgres(ctx, lab.PostgresOptions{}) })
+	server.once.Do(func() { server.p, server.err = postgres.Start(ctx, postgres.Options{}) })
 	if server.err != nil {
 		t.Fatal(server.err)
 	}

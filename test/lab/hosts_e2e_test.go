@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bulkhead-security/bulkhead/drill/postgres"
 )
 
 // TestHosts: what is plugged in is reached, what is not is not, and both ends think that their cable is in.
@@ -82,7 +84,7 @@ func TestHosts(t *testing.T) {
 func TestStandby(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	primary, err := StartPostgres(ctx, PostgresOptions{Args: Replicated()})
+	primary, err := postgres.Start(ctx, postgres.Options{Args: postgres.Replicated()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +101,7 @@ func TestStandby(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec := func(q string) error {
-		c, err := pgx.Connect(ctx, URLOfEither("bulkhead", primary, standby))
+		c, err := pgx.Connect(ctx, postgres.EitherURL("bulkhead", primary, standby))
 		if err != nil {
 			return err
 		}

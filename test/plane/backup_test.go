@@ -14,7 +14,7 @@ import (
 // TestBackupUnderLoad saves a server while it is written to, and brings it back in an empty place: on the same kind of
 // database, and on the other.
 func TestBackupUnderLoad(t *testing.T) {
-	pg, url := postgres(t)
+	pg, url := database(t)
 	for from, args := range map[string][]string{"sqlite": nil, "postgres": {"--database", url}} {
 		empty, err := pg.Create(t.Context(), "after-"+from)
 		if err != nil {

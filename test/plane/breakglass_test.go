@@ -34,7 +34,7 @@ func (p *person) answer(with string, args ...string) result {
 // administrator: refused, signed in freshly, the break-glass opened, a change done, room made. Then every record is in the log
 // once.
 func TestBreakGlass(t *testing.T) {
-	_, url := postgres(t)
+	_, url := database(t)
 	dir := smallDisk(t, 32<<20)
 	port, err := lab.FreePort()
 	if err != nil {

@@ -6,20 +6,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/drill/postgres"
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
 // databases are the arguments of `serve` for each database.
 func databases(t *testing.T) map[string][]string {
 	t.Helper()
-	_, url := postgres(t)
+	_, url := database(t)
 	return map[string][]string{"sqlite": nil, "postgres": {"--database", url}}
 }
 
 // postgres starts a PostgreSQL for the test and gives the URL of a database in it.
-func postgres(t *testing.T) (*lab.Postgres, string) {
+func database(t *testing.T) (*postgres.Server, string) {
 	t.Helper()
-	pg, err := lab.StartPostgres(t.Context(), lab.PostgresOptions{})
+	pg, err := postgres.Start(t.Context(), postgres.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func postgres(t *testing.T) (*lab.Postgres, string) {
 // TestDatabaseRestartedUnderLoad takes the database away from under the server, as a power cut would, and brings it
 // back: what was acknowledged is there once, and the server goes on by itself.
 func TestDatabaseRestartedUnderLoad(t *testing.T) {
-	pg, url := postgres(t)
+	pg, url := database(t)
 	s := serve(t, "--database", url)
 	owner, token := tenantOwner(t, s)
 	l := &load{server: func() *lab.Server { return s }, token: token, tenant: "acme"}

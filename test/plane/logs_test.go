@@ -130,7 +130,7 @@ func TestLogThatWentBackAndRegrew(t *testing.T) {
 		"truncated": func(*testing.T, string, string) {}, // nothing is left of it
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, url := postgres(t)
+			_, url := database(t)
 			one := newReplica(t, "one", "--database", url)
 			admin := newPerson(t, one.Server)
 			admin.enrol(one.Link, "admin")
@@ -200,7 +200,7 @@ func TestLogThatWentBackAndRegrew(t *testing.T) {
 
 // TestVerifyJobReachesEveryReplica changes an entry on a replica's disk and runs the job: whichever replica has it, both verify.
 func TestVerifyJobReachesEveryReplica(t *testing.T) {
-	_, url := postgres(t)
+	_, url := database(t)
 	one := newReplica(t, "one", "--database", url)
 	admin := newPerson(t, one.Server)
 	admin.enrol(one.Link, "admin")

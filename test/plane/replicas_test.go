@@ -20,7 +20,7 @@ import (
 
 // TestReplicas runs two servers on one database: what one is told, the other knows, and one may go.
 func TestReplicas(t *testing.T) {
-	_, url := postgres(t)
+	_, url := database(t)
 	port, err := lab.FreePort()
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,6 @@
-package lab
+// Package postgres starts throw-away PostgreSQL servers from Debian's package, for drills and tests: on a Unix socket of their
+// own, with data that is gone with them. It is nothing to keep data in: it does not sync to disk.
+package postgres
 
 import (
 	"context"
@@ -19,8 +21,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PostgresOptions say how to start a PostgreSQL server.
-type PostgresOptions struct {
+// Options say how to start a PostgreSQL server.
+type Options struct {
 	// Dir holds everything that the server writes; empty makes one, which Stop removes. Keep its path short, since the
 	// socket lies below it.
 	Dir string
@@ -28,9 +30,9 @@ type PostgresOptions struct {
 	Args []string
 }
 
-// Postgres is a running server from Debian's package, with a database cluster of its own. It listens on a Unix socket
+// Server is a running server from Debian's package, with a database cluster of its own. It listens on a Unix socket
 // that only its own user and root reach, and needs no password.
-type Postgres struct {
+type Server struct {
 	// Log is the path of what the server wrote.
 	Log  string
 	dir  string
@@ -43,14 +45,14 @@ type Postgres struct {
 	end  error         // how, once done is closed
 }
 
-// StartPostgres makes a database cluster and starts its server. As root it runs as the user postgres, since the server
+// Start makes a database cluster and starts its server. As root it runs as the user postgres, since the server
 // refuses root.
-func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
+func Start(ctx context.Context, o Options) (*Server, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{dir: o.Dir, bin: bin, args: o.Args}
+	p := &Server{dir: o.Dir, bin: bin, args: o.Args}
 	if p.dir == "" {
 		if p.dir, err = os.MkdirTemp("", "bh-pg"); err != nil {
 			return nil, fmt.Errorf("directory of PostgreSQL: %w", err)
@@ -85,7 +87,7 @@ func postgresMajor(path string) int {
 	return n
 }
 
-func (p *Postgres) prepare(ctx context.Context) error {
+func (p *Server) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return fmt.Errorf("directory of PostgreSQL: %w", err)
 	}
@@ -111,7 +113,7 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	return nil
 }
 
-func (p *Postgres) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+func (p *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, name), args...)
 	cmd.Dir = p.dir
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
@@ -121,7 +123,7 @@ func (p *Postgres) command(ctx context.Context, name string, args ...string) *ex
 
 // Start starts the server again after Halt or Kill, and waits until it answers. What a killed server had started needs
 // a moment to notice, and holds its memory for so long: then it is tried again.
-func (p *Postgres) Start(ctx context.Context) error {
+func (p *Server) Start(ctx context.Context) error {
 	for tries := 50; ; tries-- {
 		err := p.start(ctx)
 		if err == nil || tries == 0 || !strings.Contains(err.Error(), "pre-existing shared memory block") {
@@ -138,7 +140,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	}
 }
 
-func (p *Postgres) start(ctx context.Context) error {
+func (p *Server) start(ctx context.Context) error {
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("log of PostgreSQL: %w", err)
@@ -179,7 +181,7 @@ func (p *Postgres) start(ctx context.Context) error {
 	}
 }
 
-func (p *Postgres) answers(ctx context.Context) error {
+func (p *Server) answers(ctx context.Context) error {
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {
 		return err
@@ -189,12 +191,12 @@ func (p *Postgres) answers(ctx context.Context) error {
 }
 
 // URL names a database of the server.
-func (p *Postgres) URL(database string) string {
+func (p *Server) URL(database string) string {
 	return "postgres://postgres@/" + url.PathEscape(database) + "?" + url.Values{"host": {p.dir}, "sslmode": {"disable"}}.Encode()
 }
 
 // Create makes an empty database and gives its URL.
-func (p *Postgres) Create(ctx context.Context, database string) (string, error) {
+func (p *Server) Create(ctx context.Context, database string) (string, error) {
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {
 		return "", fmt.Errorf("connect to PostgreSQL: %w", err)
@@ -207,14 +209,14 @@ func (p *Postgres) Create(ctx context.Context, database string) (string, error) 
 }
 
 // Kill ends the server and all that it started as a power cut would.
-func (p *Postgres) Kill() error {
+func (p *Server) Kill() error {
 	err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.done
 	return err
 }
 
 // Halt ends the server in good order, but does not wait for its clients.
-func (p *Postgres) Halt() error {
+func (p *Server) Halt() error {
 	select {
 	case <-p.done:
 		return nil // it has ended already
@@ -225,10 +227,10 @@ func (p *Postgres) Halt() error {
 	return err
 }
 
-// Stop ends the server and removes the directory that StartPostgres made.
-func (p *Postgres) Stop() error { return errors.Join(p.Halt(), p.remove()) }
+// Stop ends the server and removes the directory that Start made.
+func (p *Server) Stop() error { return errors.Join(p.Halt(), p.remove()) }
 
-func (p *Postgres) remove() error {
+func (p *Server) remove() error {
 	if !p.made {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package lab
+package postgres
 
 import (
 	"context"
@@ -18,12 +18,12 @@ func Replicated() []string {
 }
 
 // Standby makes a copy of a running primary that follows it; Following makes the primary wait for it.
-func (p *Postgres) Standby(ctx context.Context) (*Postgres, error) {
+func (p *Server) Standby(ctx context.Context) (*Server, error) {
 	dir, err := os.MkdirTemp("", "bh-pg")
 	if err != nil {
 		return nil, fmt.Errorf("directory of the standby: %w", err)
 	}
-	s := &Postgres{dir: dir, made: true, bin: p.bin, args: p.args, as: p.as, Log: filepath.Join(dir, "log")}
+	s := &Server{dir: dir, made: true, bin: p.bin, args: p.args, as: p.as, Log: filepath.Join(dir, "log")}
 	if p.as != nil {
 		if err := os.Chown(dir, int(p.as.Uid), int(p.as.Gid)); err != nil {
 			return nil, errors.Join(fmt.Errorf("directory of the standby: %w", err), s.remove())
@@ -40,7 +40,7 @@ func (p *Postgres) Standby(ctx context.Context) (*Postgres, error) {
 }
 
 // Promote makes a standby the primary, and waits until it takes changes.
-func (p *Postgres) Promote(ctx context.Context) error {
+func (p *Server) Promote(ctx context.Context) error {
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {
 		return fmt.Errorf("connect to the standby: %w", err)
@@ -54,7 +54,7 @@ func (p *Postgres) Promote(ctx context.Context) error {
 }
 
 // Following makes the primary acknowledge nothing that its standby has not, and waits until the two are in step.
-func (p *Postgres) Following(ctx context.Context) error {
+func (p *Server) Following(ctx context.Context) error {
 	for _, q := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
 		if err := p.exec(ctx, q); err != nil {
 			return fmt.Errorf("wait for the standby: %w", err)
@@ -79,7 +79,7 @@ func (p *Postgres) Following(ctx context.Context) error {
 	}
 }
 
-func (p *Postgres) exec(ctx context.Context, q string) error {
+func (p *Server) exec(ctx context.Context, q string) error {
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {
 		return err
@@ -89,8 +89,8 @@ func (p *Postgres) exec(ctx context.Context, q string) error {
 	return err
 }
 
-// URLOfEither names a database of whichever of the servers takes changes.
-func URLOfEither(database string, servers ...*Postgres) string {
+// EitherURL names a database of whichever of the servers takes changes.
+func EitherURL(database string, servers ...*Server) string {
 	v := url.Values{"sslmode": {"disable"}, "target_session_attrs": {"read-write"}}
 	hosts := ""
 	for i, s := range servers {
