@@ -26,18 +26,11 @@ type formerTenantRow struct {
 }
 
 func tenantRowOf(t *model.Tenant) *tenantRow {
-	labels := "{}"
-	if len(t.Labels) > 0 {
-		labels = text(t.Labels)
-	}
-	return &tenantRow{ID: t.ID, Name: t.Name, Labels: labels, Created: us(t.Created), Version: t.Version}
+	return &tenantRow{ID: t.ID, Name: t.Name, Labels: labels(t.Labels), Created: us(t.Created), Version: t.Version}
 }
 
 func (r *tenantRow) model() (*model.Tenant, error) {
-	labels, err := value[map[string]string](r.Labels)
-	if len(labels) == 0 {
-		labels = nil
-	}
+	labels, err := labelsOf(r.Labels)
 	return &model.Tenant{ID: r.ID, Name: r.Name, Labels: labels, Created: at(r.Created), Version: r.Version}, err
 }
 
