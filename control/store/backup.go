@@ -61,6 +61,9 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		if err != nil {
 			return err
 		}
+		if err := s.notNewer(version); err != nil { // it would leave out the tables that it does not know
+			return err
+		}
 		if err := b.json(manifestName, manifest{Format: backupFormat, Schema: version, Kind: s.kind, Created: b.now}); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -219,13 +220,17 @@ func (s *Store) ReplaceNode(ctx context.Context, old string, m *model.Member) er
 		if err != nil {
 			return err
 		}
+		replaced := &model.Error{Code: model.CodeConflict, Message: "the node was replaced already", Remedy: "Ask for a new join token."}
+		if strings.HasSuffix(was.Name, endOfReplaced(old)) {
+			return replaced
+		}
 		if err := s.RevokeNode(ctx, old, "replaced by "+m.ID, m.Joined); err != nil {
 			return err
 		}
 		err = s.change(ctx, "node", func(db bun.IDB) error {
 			r, err := db.NewRaw("UPDATE nodes SET name = ?, version = version + 1 WHERE id = ? AND name = ?",
 				replacedName(was), old, was.Name).Exec(ctx)
-			return touched(r, err, conflict("node"))
+			return touched(r, err, replaced)
 		}, changed(updated, "Node", old, was.Tenant))
 		if err != nil {
 			return err
@@ -239,9 +244,12 @@ const longestName = 253 // of a node, in bytes
 
 // replacedName ends with the id, so that several of one name can have been replaced.
 func replacedName(m *model.Member) string {
-	ending := "~" + m.ID[:min(8, len(m.ID))]
-	return m.Name[:min(len(m.Name), longestName-len(ending))] + ending
+	end := endOfReplaced(m.ID)
+	return m.Name[:min(len(m.Name), longestName-len(end))] + end
 }
+
+// endOfReplaced is at the end of no name that a node joined with.
+func endOfReplaced(id string) string { return "~" + id[:min(8, len(id))] }
 
 // DeleteNode removes a node that is revoked, with its facts, findings and exceptions. Its key stays taken.
 func (s *Store) DeleteNode(ctx context.Context, id string) error {
