@@ -21,6 +21,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/bulkhead-security/bulkhead/framework/assess"
+	"github.com/bulkhead-security/bulkhead/strict"
 )
 
 // maxFile bounds the configuration file.
@@ -143,7 +144,7 @@ func (c *Config) readFile(path string) error {
 
 func (c *Config) decode(b []byte) error {
 	before := *c
-	err := yaml.UnmarshalWithOptions(b, c, yaml.Strict())
+	err := strict.YAML(b, c)
 	if err == nil {
 		// The library empties everything for a file that says nothing.
 		if reflect.DeepEqual(*c, Config{}) {

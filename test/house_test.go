@@ -21,7 +21,7 @@ var layers = []struct {
 	rooms []string
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
-	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet"}},
+	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict"}},
 	{"adapters", []string{
 		"config", "host", "image", "network", "orchestrator",
 		"identity/authn", "identity/audit", "identity/pki", "control/store", "control/alarm",
@@ -40,6 +40,8 @@ var allowedSiblings = map[string]string{
 	"framework/oscal -> framework/report":     "one writer of JSON escapes what cannot be seen",
 	"framework/report -> framework/assess":    "reports explain checks",
 	"framework/assess -> detect/imageref":     "references are judged by their kind",
+	"identity/authz -> strict":                "test files of policies are read strictly",
+	"framework/catalogue -> strict":           "the catalogue's files are read strictly",
 	"identity/authz -> policies":              "the shipped policies are always in force",
 	"control/api -> control/gate":             "handlers ask the gate who is calling",
 	"config -> framework/assess":              "settings of checks are declared beside the checks",

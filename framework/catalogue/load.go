@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/goccy/go-yaml"
+	"github.com/bulkhead-security/bulkhead/strict"
 )
 
 //go:embed data/*.yaml
@@ -39,7 +39,7 @@ func load(files fs.FS) (*Catalogue, error) {
 		if err != nil {
 			return nil, fmt.Errorf("catalogue: the embedded file %s is missing from this build: %w", f.name, err)
 		}
-		if err := yaml.UnmarshalWithOptions(text, f.into, yaml.Strict()); err != nil {
+		if err := strict.YAML(text, f.into); err != nil {
 			return nil, fmt.Errorf("catalogue: the embedded file %s does not parse: %w", f.name, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/strict"
 )
 
 const (
@@ -123,7 +124,7 @@ func (s *Schema) parseTests(f model.PolicyFile) ([]testCase, *Problem) {
 		return nil, fail(v.line, "anchors and aliases are not read here; write it out")
 	}
 	var t testFile
-	if err := yaml.UnmarshalWithOptions([]byte(f.Text), &t, yaml.Strict()); err != nil {
+	if err := strict.YAML([]byte(f.Text), &t); err != nil {
 		return nil, yamlProblem(f.Name, err)
 	}
 	if len(t.Tests) > maxTests {
