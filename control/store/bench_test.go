@@ -75,3 +75,49 @@ func BenchmarkIndexRecords256(b *testing.B) {
 		}
 	})
 }
+
+// What a replica writes down of 10,000 nodes every few seconds.
+func BenchmarkTouchNodes10000(b *testing.B) {
+	onBoth(b, func(b *testing.B, s *Store, _ *model.Account) {
+		contacts := make([]model.Contact, 10000)
+		ok(b, s.InTx(b.Context(), func(ctx context.Context) error {
+			for i := range contacts {
+				m := member("a", fmt.Sprintf("%032x", i))
+				if err := s.CreateNode(ctx, m); err != nil {
+					return err
+				}
+				contacts[i] = model.Contact{Node: m.ID, Run: "run"}
+			}
+			return nil
+		}))
+		seen := now
+		for b.Loop() {
+			seen = seen.Add(5 * time.Second)
+			for i := range contacts {
+				contacts[i].Seen = seen
+			}
+			ok(b, s.TouchNodes(b.Context(), contacts))
+		}
+	})
+}
+
+// A node of 2,000 facts reports that 20 of them changed.
+func BenchmarkApplyFacts(b *testing.B) {
+	onBoth(b, func(b *testing.B, s *Store, _ *model.Account) {
+		node(b, s, "a", "n1")
+		keys := make([]string, 2000)
+		for i := range keys {
+			keys[i] = fmt.Sprintf("containers/%064x", i)
+		}
+		ok(b, s.ApplyFacts(b.Context(), "n1", update("", "0", keys...), now))
+		for i := 0; b.Loop(); i++ {
+			u := update(fmt.Sprint(i), fmt.Sprint(i+1), keys[:20]...)
+			ok(b, s.InTx(b.Context(), func(ctx context.Context) error {
+				if _, err := s.FactDigests(ctx, "n1"); err != nil {
+					return err
+				}
+				return s.ApplyFacts(ctx, "n1", u, now)
+			}))
+		}
+	})
+}

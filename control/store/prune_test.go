@@ -39,13 +39,16 @@ func TestPrune(t *testing.T) {
 		for _, state := range []model.AccessState{model.AccessPending, model.AccessApproved, model.AccessDenied} {
 			ok(t, s.CreateAccess(ctx, &model.Access{ID: string(state), Tenant: "a", User: u.ID, State: state, Expires: now}))
 		}
+		fleetToPrune(t, s, later)
 		h := 24 * time.Hour
-		r := model.Retention{AuditIndex: h, Assessments: h, Sessions: h, Tokens: h, Changes: 365 * 10 * h, Jobs: h, Answers: h}
+		r := model.Retention{
+			AuditIndex: h, Assessments: h, Sessions: h, Tokens: h, Changes: 365 * 10 * h, Jobs: h, Answers: h, Events: h, Findings: h, Rollouts: h,
+		}
 		got, err := s.Prune(ctx, r, now.Add(999*time.Hour))
 		ok(t, err)
 		want := map[string]int64{
 			"expired_access": 2, "audit_index": 2, "checkpoints": 2, "assessments": 2, "sessions": 1, "tokens": 2, "tickets": 1,
-			"throttles": 1, "answers": 1, "changes": 0, "jobs": 0,
+			"throttles": 1, "answers": 1, "changes": 0, "jobs": 0, "join_tokens": 3, "events": 1, "findings": 1, "rollouts": 1, "bundles": 2,
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Fatal(d)
@@ -53,6 +56,7 @@ func TestPrune(t *testing.T) {
 		if _, err := s.Token(ctx, kept.ID); err != nil {
 			t.Fatal(err)
 		}
+		fleetThatStays(t, s)
 		// The place of the index stays, so that nothing is indexed again.
 		up, err := s.IndexedUpTo(ctx, "one")
 		ok(t, err)
@@ -71,4 +75,52 @@ func TestPrune(t *testing.T) {
 			t.Fatal(got, last, oldest, after)
 		}
 	})
+}
+
+// fleetToPrune has one of each that is over, and those that stay.
+func fleetToPrune(t *testing.T, s *Store, later time.Time) {
+	ctx := t.Context()
+	node(t, s, "a", "n1")
+	for name, change := range map[string]func(*model.JoinToken){
+		"kept":    func(*model.JoinToken) {},
+		"over":    func(x *model.JoinToken) { x.Expires = now },
+		"used":    func(x *model.JoinToken) { x.Used = now },
+		"revoked": func(x *model.JoinToken) { x.Revoked = now },
+	} {
+		x := joinToken("a", name)
+		x.Expires = later
+		change(x)
+		ok(t, s.CreateJoinToken(ctx, x))
+	}
+	kept := event("a", "n1", "kept")
+	kept.Time = later
+	ok(t, s.AddEvents(ctx, []model.Event{event("a", "n1", "old"), kept}))
+	old := finding("a", "n1", "old")
+	old.Over = now
+	ok(t, s.PutFindings(ctx, []model.Finding{old, finding("a", "n1", "kept")})) // what is not over stays, however old
+	for i := range 5 {
+		ok(t, s.PutBundle(ctx, bundle(model.BundleSettings, "a/edge", fmt.Sprint(i)), signed)) // 1 to 5
+	}
+	ok(t, s.PutBundle(ctx, bundle(model.BundleSettings, "a/other", "0"), signed)) // 6, and the newest of its scope
+	running := rollout("a", "kept")
+	running.From, running.To = 2, 3
+	ok(t, s.CreateRollout(ctx, running))
+	done := rollout("a", "old")
+	done.From, done.To, done.State, done.Ended = 1, 2, model.RolloutDone, now
+	ok(t, s.CreateRollout(ctx, done))
+}
+
+func fleetThatStays(t *testing.T, s *Store) {
+	var versions []int64
+	ok(t, s.read.NewRaw("SELECT version FROM bundles ORDER BY version").Scan(t.Context(), &versions))
+	if d := cmp.Diff([]int64{2, 3, 5, 6}, versions); d != "" {
+		t.Fatal(d)
+	}
+	for _, table := range []string{"join_tokens", "events", "findings", "rollouts"} {
+		var left []string
+		ok(t, s.read.NewRaw("SELECT id FROM "+table).Scan(t.Context(), &left))
+		if d := cmp.Diff([]string{"kept"}, left); d != "" {
+			t.Errorf("%s: %s", table, d)
+		}
+	}
 }
