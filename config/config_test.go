@@ -49,6 +49,8 @@ func TestRefuses(t *testing.T) {
 		"bad env":             {env: []string{"BULKHEAD_COLLECT_TIMEOUT=soon"}, want: []string{"soon"}},
 		"bad glob":            {file: "assess: {accepted_os: ['[']}\n", want: []string{"glob"}},
 		"days of a token":     {file: "server: {sign_in: {token_days: 367}}\n", want: []string{"token_days", "366"}},
+		"life of certificates": {file: "server: {nodes: {certificate: 5m}}\n", want: []string{"server.nodes.certificate", "10m"}},
+		"grace":                {file: "server: {nodes: {grace: 9000h}}\n", want: []string{"server.nodes.grace", "8760h"}},
 		"exception, no owner": {file: "assess: {exceptions: [{check: 8.1.c, reason: r, expires: 2030-01-01}]}\n", want: []string{"owner"}},
 	} {
 		t.Run(name, func(t *testing.T) {

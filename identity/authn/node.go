@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -45,6 +46,7 @@ const (
 // next call on every replica.
 type Nodes struct {
 	o    NodeOptions
+	mu   sync.Mutex
 	told *lru.Cache[string, time.Time]
 }
 
@@ -127,6 +129,8 @@ func (n *Nodes) current(ctx context.Context, m *model.Member, c model.NodeCertif
 // first says whether something was not told within the last hour.
 func (n *Nodes) first(what string) bool {
 	now := n.o.Clock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if at, ok := n.told.Get(what); ok && now.Sub(at) < toldAgain {
 		return false
 	}
