@@ -157,6 +157,9 @@ func TestNames(t *testing.T) {
 	if err != nil || fresh.res.GetNode() == id {
 		t.Fatal(err)
 	}
+	if e := y.told(model.EventRevoked); len(e) != 1 || e[0].Node != id || !strings.Contains(e[0].Text.EN, fresh.res.GetNode()) {
+		t.Errorf("%+v", e)
+	}
 	if _, err := fresh.Report(t.Context(), y.report()); err != nil {
 		t.Error(err)
 	}

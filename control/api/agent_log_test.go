@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,17 +141,22 @@ func TestSendLog(t *testing.T) {
 		t.Error("the key is not kept")
 	}
 
-	// What the replicas keep is what proofs are needed from.
-	kept, err := audit.ParseCheckpoint([]byte(want.GetCheckpoint()), d.key)
+	// A replica's keeper takes the node's checkpoints like another replica's, and from what it keeps it needs proofs.
+	replica := newDiary(t, "bulkhead/replica")
+	replica.write(t, 1, "system")
+	if err := y.store.RegisterLog(t.Context(), "bulkhead/replica", replica.key); err != nil {
+		t.Fatal(err)
+	}
+	keeper, err := audit.NewKeeper(audit.KeeperOptions{Log: replica.Log, Key: replica.key, Store: y.store, File: filepath.Join(t.TempDir(), "kept")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept.Keeper, kept.Time = "bulkhead/replica", y.now
-	if err := y.store.RegisterLog(t.Context(), "bulkhead/replica", "key"); err != nil {
+	t.Cleanup(func() { _ = keeper.Close(context.Background()) })
+	if err := keeper.Round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := y.store.KeepCheckpoint(t.Context(), kept); err != nil {
-		t.Fatal(err)
+	if l := y.published(t, origin); len(l.Problems) != 0 {
+		t.Errorf("%v", l.Problems)
 	}
 	d.write(t, 2, "acme")
 	req := d.part(t, 10, 2)
