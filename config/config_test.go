@@ -37,19 +37,21 @@ func TestRefuses(t *testing.T) {
 		env  []string
 		want []string
 	}{
-		"unknown field":       {file: "lang: en\ncollect:\n  timout: 9s\n", want: []string{"line 3", `"timout"`, `"timeout"`}},
-		"unknown deep":        {file: "assess:\n  host_profile:\n    proceses: [x]\n", want: []string{"line 3", `"processes"`}},
-		"far from anything":   {file: "zzzzzzzzzz: 1\n", want: []string{"line 1", `unknown field "zzzzzzzzzz"`}},
-		"wrong type":          {file: "collect: [1]\n", want: []string{"1"}},
-		"no yaml":             {file: "a: b: c: [", want: []string{"config.yaml"}},
-		"repeated":            {file: "lang: en\nlang: zh\n", want: []string{"lang"}},
-		"bad level":           {file: "log: {level: loud}\n", want: []string{"log.level", "loud", "debug"}},
-		"deadline":            {file: "collect: {deadline: 99s}\n", want: []string{"collect.deadline"}},
-		"unknown env":         {env: []string{"BULKHEAD_LOG_LEVL=info"}, want: []string{"BULKHEAD_LOG_LEVL", "BULKHEAD_LOG_LEVEL"}},
-		"bad env":             {env: []string{"BULKHEAD_COLLECT_TIMEOUT=soon"}, want: []string{"soon"}},
-		"bad glob":            {file: "assess: {accepted_os: ['[']}\n", want: []string{"glob"}},
-		"days of a token":     {file: "server: {sign_in: {token_days: 367}}\n", want: []string{"token_days", "366"}},
-		"exception, no owner": {file: "assess: {exceptions: [{check: 8.1.c, reason: r, expires: 2030-01-01}]}\n", want: []string{"owner"}},
+		"unknown field":        {file: "lang: en\ncollect:\n  timout: 9s\n", want: []string{"line 3", `"timout"`, `"timeout"`}},
+		"unknown deep":         {file: "assess:\n  host_profile:\n    proceses: [x]\n", want: []string{"line 3", `"processes"`}},
+		"far from anything":    {file: "zzzzzzzzzz: 1\n", want: []string{"line 1", `unknown field "zzzzzzzzzz"`}},
+		"wrong type":           {file: "collect: [1]\n", want: []string{"1"}},
+		"no yaml":              {file: "a: b: c: [", want: []string{"config.yaml"}},
+		"repeated":             {file: "lang: en\nlang: zh\n", want: []string{"lang"}},
+		"bad level":            {file: "log: {level: loud}\n", want: []string{"log.level", "loud", "debug"}},
+		"deadline":             {file: "collect: {deadline: 99s}\n", want: []string{"collect.deadline"}},
+		"unknown env":          {env: []string{"BULKHEAD_LOG_LEVL=info"}, want: []string{"BULKHEAD_LOG_LEVL", "BULKHEAD_LOG_LEVEL"}},
+		"bad env":              {env: []string{"BULKHEAD_COLLECT_TIMEOUT=soon"}, want: []string{"soon"}},
+		"bad glob":             {file: "assess: {accepted_os: ['[']}\n", want: []string{"glob"}},
+		"days of a token":      {file: "server: {sign_in: {token_days: 367}}\n", want: []string{"token_days", "366"}},
+		"life of certificates": {file: "server: {nodes: {certificate: 5m}}\n", want: []string{"server.nodes.certificate", "10m"}},
+		"grace":                {file: "server: {nodes: {grace: 9000h}}\n", want: []string{"server.nodes.grace", "8760h"}},
+		"exception, no owner":  {file: "assess: {exceptions: [{check: 8.1.c, reason: r, expires: 2030-01-01}]}\n", want: []string{"owner"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load(write(t, c.file), c.env)

@@ -32,6 +32,7 @@ type Server struct {
 	SignIn      SignIn    `yaml:"sign_in" envPrefix:"SIGN_IN_"`
 	Audit       Audit     `yaml:"audit" envPrefix:"AUDIT_"`
 	Retention   Retention `yaml:"retention" envPrefix:"RETENTION_"`
+	Nodes       Nodes     `yaml:"nodes" envPrefix:"NODES_"`
 	OIDC        []OIDC    `yaml:"oidc"`
 	Export      []Export  `yaml:"export"`
 	Telemetry   Telemetry `yaml:"telemetry" envPrefix:"TELEMETRY_"`
@@ -160,6 +161,7 @@ func defaultServer() Server {
 			AuditIndex: 400 * day, Assessments: 400 * day, Sessions: 30 * day, Tokens: 90 * day, Changes: 7 * day, Jobs: 30 * day,
 			Events: 400 * day, Findings: 400 * day, Rollouts: 400 * day,
 		},
+		Nodes:     Nodes{Certificate: day, Grace: 30 * day},
 		Telemetry: Telemetry{Sample: 0.01},
 	}
 }
@@ -190,6 +192,9 @@ func (s *Server) Validate() error {
 		return errors.New("server.audit.batch must be between 1 and 4096, and batch_age between 1ms and 1s")
 	}
 	if err := s.Retention.validate(); err != nil {
+		return err
+	}
+	if err := s.Nodes.validate(); err != nil {
 		return err
 	}
 	if s.Telemetry.Sample < 0 || s.Telemetry.Sample > 1 {

@@ -65,6 +65,11 @@ func (g *Gate) target(in *entry) error {
 		in.request.Objects = parents(in.request.Resource)
 		return nil
 	}
+	if in.rule.node() {
+		in.request.Resource = nodeObject(in.call.principal)
+		in.request.Objects = parents(in.request.Resource)
+		return nil
+	}
 	ref, err := in.ref()
 	if err != nil {
 		return err
@@ -182,6 +187,9 @@ func needs(d model.Decision, n model.Need) bool {
 // refuse records a refusal and gives the caller's error with the record's place.
 func (g *Gate) refuse(in *entry, e *model.Error) error {
 	in.decision.Allowed = false
+	if err := g.refuseNode(in); err != nil {
+		return err
+	}
 	place, err := g.record(in)
 	if err != nil {
 		return err

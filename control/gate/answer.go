@@ -38,7 +38,7 @@ func (in *entry) idempotency(now time.Time) (*model.Answer, error) {
 		return nil, invalid("only one")
 	case key == "" || len(key) > maxKey || printable(key) != key:
 		return nil, invalid("1 to " + strconv.Itoa(maxKey) + " printable characters")
-	case in.rule.self():
+	case in.rule.self() || in.rule.node():
 		return nil, invalid("this method takes none: it does not run in a transaction")
 	}
 	if err := in.sum(); err != nil {

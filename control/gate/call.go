@@ -18,10 +18,12 @@ type Client struct {
 
 // call is what the gate found out about a call; handlers read it through the functions below.
 type call struct {
-	principal  model.Principal
-	client     Client
-	credential string
-	fresh      bool // as the policies were told
+	principal   model.Principal
+	client      Client
+	credential  string
+	certificate []byte        // that was shown and may be good
+	member      *model.Member // of the nodes' door
+	fresh       bool          // as the policies were told
 }
 
 type callKey struct{}

@@ -62,7 +62,11 @@ func (g *Gate) identify(ctx context.Context, procedure, address string, h http.H
 		}
 		return in, g.known(in)
 	}
+	if r.node() {
+		return in, g.identifyNode(in)
+	}
 	if c.credential == "" {
+		c.certificate = certificateOf(ctx) // for the record: no other door takes one
 		return nil, g.unknown(ctx, c, unauthenticated())
 	}
 	p, err := g.Authn.Authenticate(ctx, c.credential, c.client.Address, c.client.UserAgent)
@@ -101,19 +105,22 @@ func (g *Gate) unknown(ctx context.Context, c *call, err error) error {
 	if !g.public.allow("f "+network(c.client.Address), g.Now()) {
 		return tooMany()
 	}
-	if c.credential == "" {
+	if c.credential == "" && len(c.certificate) == 0 {
 		return err // nothing was shown
 	}
 	id, uerr := uuid.NewV7()
 	if uerr != nil {
 		return fmt.Errorf("id of a record: %w", uerr)
 	}
-	rec := g.Audit.Later(ctx, model.Record{
+	r := model.Record{
 		ID: id.String(), Time: g.Now(), Tenant: model.SystemTenant, Action: actionAuthenticate,
 		Resource: model.Ref{Type: model.TypeSystem, ID: model.SystemID}, Outcome: model.OutcomeRefused,
 		Reason: "the credential is not good: " + messageOf(err), Address: c.client.Address, UserAgent: c.client.UserAgent,
-	})
-	if rec != nil {
+	}
+	if c.member != nil { // its certificate names it
+		r.Tenant, r.Resource = c.member.Tenant, model.Ref{Type: "Node", ID: c.member.ID}
+	}
+	if rec := g.Audit.Later(ctx, r); rec != nil {
 		return unrecorded(rec)
 	}
 	return err

@@ -64,7 +64,7 @@ type Settings struct {
 	Streams, TenantStreams int // open at once, of an identity and of a tenant's identities together
 }
 
-// Options are what the gate stands on. All but Log, Now, TurnedAway and Settings are needed.
+// Options are what the gate stands on. All but Nodes, Log, Now, TurnedAway and Settings are needed.
 type Options struct {
 	Authn     Authenticator
 	Authz     Decider
@@ -72,6 +72,7 @@ type Options struct {
 	Objects   Objects
 	Ledger    Ledger
 	Approvals Approvals
+	Nodes     NodeAuthenticator // nil refuses all nodes
 	Settings  Settings
 	Log       *slog.Logger
 	Now       func() time.Time

@@ -13,26 +13,32 @@ type open struct {
 	count map[string]int
 }
 
-// enter counts a stream of the caller in; leave must be called at its end where there is no error.
+// enter counts a stream of the caller in; leave must be called at its end where there is no error. Nodes don't count for their
+// tenant: there are as many as there are, and each has one stream.
 func (o *open) enter(p model.Principal, each, tenant int) (leave func(), err error) {
 	who, where := "i "+p.String(), "t "+p.Tenant
+	keys := []string{who, where}
+	if p.Type == "Node" {
+		keys = keys[:1]
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
 	case o.count[who] >= each:
 		return nil, tooOpen(fmt.Sprintf("you have %d streams open", o.count[who]))
-	case o.count[where] >= tenant:
+	case len(keys) > 1 && o.count[where] >= tenant:
 		return nil, tooOpen(fmt.Sprintf("your tenant has %d streams open", o.count[where]))
 	}
 	if o.count == nil {
 		o.count = map[string]int{}
 	}
-	o.count[who]++
-	o.count[where]++
+	for _, k := range keys {
+		o.count[k]++
+	}
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		for _, k := range []string{who, where} {
+		for _, k := range keys {
 			if o.count[k]--; o.count[k] <= 0 {
 				delete(o.count, k)
 			}

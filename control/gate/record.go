@@ -15,7 +15,7 @@ import (
 // record writes what was decided: for a change it returns once the record is in the log, with its place; for a read it
 // queues it.
 func (g *Gate) record(in *entry) (string, error) {
-	if in.rule.public() {
+	if in.rule.public() || in.rule.quiet() && in.decision.Allowed {
 		return "", nil
 	}
 	r, err := in.record(g.Now())

@@ -87,13 +87,18 @@ type ended struct{ err error }
 // Error implements error.
 func (e *ended) Error() string { return "the stream ended: " + e.err.Error() }
 
-// watch ends the stream when the right to it ends, and when the server stops.
+// watch ends the stream when the right to it ends, and when the server stops. A node's right is not asked for again, since there
+// are as many streams as nodes: its handler ends the stream when the node is revoked, and with the change that says so.
 func (g *Gate) watch(ctx context.Context, in *entry, end context.CancelCauseFunc) {
 	if in.rule.public() {
 		return
 	}
-	t := time.NewTicker(g.Settings.Recheck)
-	defer t.Stop()
+	var again <-chan time.Time
+	if !in.rule.node() {
+		t := time.NewTicker(g.Settings.Recheck)
+		defer t.Stop()
+		again = t.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -101,7 +106,7 @@ func (g *Gate) watch(ctx context.Context, in *entry, end context.CancelCauseFunc
 		case <-g.drain:
 			end(&ended{&model.Error{Code: model.CodeUnavailable, Message: "this server is stopping", Remedy: "Connect again and go on from the last cursor."}})
 			return
-		case <-t.C:
+		case <-again:
 			if err := g.again(ctx, in); err != nil && ctx.Err() == nil {
 				end(&ended{err})
 				return

@@ -82,7 +82,7 @@ func (g *Gate) run(in *entry, next func(context.Context) (connect.AnyResponse, e
 
 // handle runs the handler; a change at the policies' door runs in a transaction that also keeps the answer.
 func (g *Gate) handle(in *entry, key *model.Answer, next func(context.Context) (connect.AnyResponse, error)) (res connect.AnyResponse, err error) {
-	if !in.rule.changes() || in.rule.public() || in.rule.self() {
+	if !in.rule.changes() || in.rule.public() || in.rule.self() || in.rule.node() {
 		return safely(in.ctx, next)
 	}
 	ctx, err := g.prepared(in)

@@ -6,6 +6,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,11 @@ type Options struct {
 	Listener       net.Listener // TCP, without TLS
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Handler        http.Handler // API and pages
+	// WithCertificate puts a client certificate (DER), where one was shown, into the context of its connection's requests. Nobody
+	// has verified it: only that the client has its key is known. Nil asks no client for one. ClientCAs are named to clients as
+	// those whose certificates are taken.
+	WithCertificate func(ctx context.Context, der []byte) context.Context
+	ClientCAs       *x509.CertPool
 	// PublicURL is where callers reach the server; Names are other host names that they may use. Addresses always may be.
 	PublicURL string
 	Names     []string
@@ -108,12 +114,14 @@ func New(o Options) (*Server, error) {
 		MaxHeaderBytes:    maxHeader,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 128,
-			SendPingTimeout:      30 * time.Second,
-			PingTimeout:          15 * time.Second,
-			WriteByteTimeout:     30 * time.Second,
+			// An open stream of a node counts as contact: one that does not answer is let go within 10 s.
+			SendPingTimeout:  5 * time.Second,
+			PingTimeout:      5 * time.Second,
+			WriteByteTimeout: 30 * time.Second,
 		},
 		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // broken handshakes, which anybody can cause
 	}
+	askForCertificates(s.http.TLSConfig, &o)
 	if o.Admin.Socket != "" {
 		if s.admin, err = newAdmin(o.Admin, s.health, o.Metrics, o.Log); err != nil {
 			return nil, err

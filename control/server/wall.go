@@ -31,6 +31,7 @@ func (s *Server) wall(known *hosts) (http.Handler, error) {
 	}))
 	var h http.Handler = mux
 	h = s.bounded(h)
+	h = s.certified(h)
 	h = cross.Handler(h)
 	h = wellFormed(h)
 	h = known.check(h)

@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -41,17 +42,26 @@ type authority struct {
 
 // authority gives the CA of a public host, and makes it at the first start. Another public host has another CA.
 func (k *Keys) authority(ctx context.Context, host string, now time.Time) (*authority, error) {
-	b, err := k.shared(ctx, "ca/"+host, func() ([]byte, error) { return makeAuthority(host, now) })
+	a, err := k.kept(ctx, "ca/"+host, func() ([]byte, error) { return makeAuthority(host, now) })
 	if err != nil {
 		return nil, fmt.Errorf("own CA: %w", err)
+	}
+	return a, nil
+}
+
+// kept gives the CA that is sealed under a name; where there is none yet, it is made, as PEM.
+func (k *Keys) kept(ctx context.Context, name string, fresh func() ([]byte, error)) (*authority, error) {
+	b, err := k.shared(ctx, name, fresh)
+	if err != nil {
+		return nil, err
 	}
 	pair, err := tls.X509KeyPair(b, b)
 	if err != nil {
-		return nil, fmt.Errorf("own CA: %w", err)
+		return nil, err
 	}
 	key, ok := pair.PrivateKey.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("own CA: its key can't sign")
+		return nil, errors.New("its key can't sign")
 	}
 	return &authority{cert: pair.Leaf, key: key}, nil
 }
@@ -81,6 +91,11 @@ func makeAuthority(host string, now time.Time) ([]byte, error) {
 		PermittedDNSDomains:         names,
 		PermittedIPRanges:           addresses,
 	}
+	return selfSigned(t, key)
+}
+
+// selfSigned gives a CA's certificate and key as PEM.
+func selfSigned(t *x509.Certificate, key *ecdsa.PrivateKey) ([]byte, error) {
 	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
 	if err != nil {
 		return nil, fmt.Errorf("make the CA's certificate: %w", err)
