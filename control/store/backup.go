@@ -46,7 +46,8 @@ func tables() []string {
 	return []string{
 		"tenants", "former_tenants", "accounts", "account_groups", "memberships", "passwords", "factors", "sessions", "tokens", "tickets",
 		"throttles", "answers", "secrets", "policies", "access_requests", "records", "positions", "logs", "checkpoints",
-		"assessments", "changes", "counters",
+		"assessments", "nodes", "node_keys", "join_tokens", "facts", "findings", "events", "exceptions", "pools", "bundles", "rollouts",
+		"changes", "counters",
 	}
 }
 
@@ -58,6 +59,9 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		ctx := context.WithValue(ctx, transactionKey{s}, &transaction{of: s, Tx: tx})
 		version, err := s.schemaVersion(ctx)
 		if err != nil {
+			return err
+		}
+		if err := s.notNewer(version); err != nil { // it would leave out the tables that it does not know
 			return err
 		}
 		if err := b.json(manifestName, manifest{Format: backupFormat, Schema: version, Kind: s.kind, Created: b.now}); err != nil {

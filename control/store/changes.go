@@ -38,8 +38,12 @@ func (s *Store) writeChanges(ctx context.Context, t *transaction) error {
 	if n == 0 {
 		return nil
 	}
+	query := "UPDATE counters SET value = value + ? WHERE name = 'changes' RETURNING value"
+	if s.kind == KindPostgres { // what is told is told with the commit
+		query = "WITH c AS (" + query + ") SELECT value FROM c, pg_notify('" + changesChannel + "', c.value::text)"
+	}
 	var last int64
-	err := t.NewRaw("UPDATE counters SET value = value + ? WHERE name = 'changes' RETURNING value", n).Scan(ctx, &last)
+	err := t.NewRaw(query, n).Scan(ctx, &last)
 	if err != nil {
 		return s.fail("number the changes", err)
 	}

@@ -60,7 +60,7 @@ func (s *Store) checkSchema(ctx context.Context) Finding {
 	if err != nil {
 		return wrong(check, "", "%v", err)
 	}
-	if version != s.newest() {
+	if version != s.newest() && s.worksOn(ctx, version) != nil || version < s.newest() {
 		return wrong(check, "Run the version of Bulkhead that made it.", "schema %d, but this Bulkhead needs %d", version, s.newest())
 	}
 	for _, t := range tables() {
@@ -68,6 +68,9 @@ func (s *Store) checkSchema(ctx context.Context) Finding {
 		if err != nil || !there {
 			return wrong(check, remedyRestore, "the table %s is missing", t)
 		}
+	}
+	if version > s.newest() {
+		return fine(check, "version %d, one newer than this Bulkhead, which can work on it", version)
 	}
 	return fine(check, "version %d", version)
 }

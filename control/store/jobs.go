@@ -32,7 +32,7 @@ func (j *jobs) open(ctx context.Context, s *Store) error {
 		return err
 	}
 	defer unlock()
-	q, err := s.openQueue(ctx, &river.Config{Logger: s.log}, !s.options.Present)
+	q, err := s.openQueue(ctx, &river.Config{Logger: s.log}, !s.options.Present && !s.behind)
 	if err != nil {
 		return err
 	}

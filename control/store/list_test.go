@@ -1,9 +1,11 @@
 package store
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,3 +159,39 @@ func FuzzQuery(f *testing.F) {
 		}
 	})
 }
+
+func ids[M any](list []M, of func(M) string) (out []string) {
+	for _, m := range list {
+		out = append(out, of(m))
+	}
+	return out
+}
+
+// walk reads a list page by page, and wants these ids in this order.
+func walk[M any](t *testing.T, list func(context.Context, model.Query) ([]M, string, error), q model.Query, of func(M) string, want ...string) {
+	t.Helper()
+	q.Size = 2
+	var got []string
+	for range len(want) + 1 {
+		page, next, err := list(t.Context(), q)
+		ok(t, err)
+		got = append(got, ids(page, of)...)
+		if q.Token = next; next == "" {
+			break
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatal(d)
+	}
+	_, _, err := list(t.Context(), model.Query{Where: []model.Condition{{Field: "secret_hash", Op: "=", Value: "x"}}})
+	code(t, err, model.CodeInvalid)
+	_, next, err := list(t.Context(), model.Query{Tenant: q.Tenant, Size: 1})
+	ok(t, err)
+	_, _, err = list(t.Context(), model.Query{Tenant: "another", Size: 1, Token: next})
+	code(t, err, model.CodeExpired)
+}
+
+// counter gives numbers to those who race.
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) next() int { return int(c.n.Add(1)) }

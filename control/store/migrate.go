@@ -19,16 +19,20 @@ import (
 type migration struct {
 	Version int
 	About   string
-	Up      func(ctx context.Context, tx bun.Tx, kind string) error
+	// Compatible says that the program of the version before can go on working on it. That holds for tables, columns and indexes
+	// that are added; not for what is renamed, removed or means something else, nor for a new version of River's tables.
+	Compatible bool
+	Up         func(ctx context.Context, tx bun.Tx, kind string) error
 }
 
 // migrations are all, in order. Add the next one at the end, in a file schemaN.go, and save a database of the version
-// before it in testdata (see upgrade_test.go).
+// before it in testdata (see upgrade_test.go). A column that it adds to a table needs a DEFAULT: a program of the version before
+// inserts rows without it. A table that it adds must not be one that rows of older tables need.
 func migrations() []migration {
 	return []migration{
 		{Version: 1, About: "first", Up: schema1},
 		{Version: 2, About: "former tenants, and who let accounts in", Up: schema2},
-		{Version: 3, About: "the fleet", Up: schema3},
+		{Version: 3, About: "the fleet", Compatible: true, Up: schema3},
 	}
 }
 
@@ -46,19 +50,15 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.notNewer(version); err != nil {
-		return err
+	if version > s.newest() {
+		s.behind = true
+		if err := s.worksOn(ctx, version); err != nil {
+			return err
+		}
+		s.log.InfoContext(ctx, "the database is of the next version; its schema stays as it is", "schema", version, "own", s.newest())
+		return nil
 	}
 	return s.migrateTo(ctx, s.options.migrateTo)
-}
-
-func (s *Store) notNewer(version int) error {
-	if newest := s.newest(); version > newest {
-		return unavailable(
-			fmt.Sprintf("the database has schema %d, made by a newer Bulkhead; this one knows %d", version, newest),
-			"Run the newer version, or restore a backup of the older one into an empty database.", nil)
-	}
-	return nil
 }
 
 // mustBePresent refuses a database that Bulkhead did not make.
@@ -70,7 +70,7 @@ func (s *Store) mustBePresent(ctx context.Context) error {
 	if version == 0 {
 		return unavailable("the database is empty, or not Bulkhead's", "Start the server once, or correct server.database.", nil)
 	}
-	return s.notNewer(version)
+	return s.worksOn(ctx, version)
 }
 
 // migrateTo runs the migrations up to a version; 0 means all.
@@ -101,6 +101,9 @@ func (s *Store) migrateTo(ctx context.Context, most int) error {
 func (s *Store) migrateOne(ctx context.Context, m migration, as *migrate.Migration) error {
 	return s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		if err := m.Up(ctx, tx, s.kind); err != nil {
+			return fmt.Errorf("schema %d: %w", m.Version, err)
+		}
+		if err := s.noteCompatibility(ctx, tx, m); err != nil {
 			return fmt.Errorf("schema %d: %w", m.Version, err)
 		}
 		_, err := tx.NewRaw("INSERT INTO bun_migrations (name, group_id, migrated_at) VALUES (?, ?, ?)",

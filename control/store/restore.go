@@ -21,6 +21,9 @@ func (s *Store) Restore(ctx context.Context, r io.Reader) error {
 		return err
 	}
 	defer unlock()
+	if err := s.mustKnowAll(ctx); err != nil {
+		return err
+	}
 	if err := s.mustBeEmpty(ctx); err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func (s *Store) prepareSchema(ctx context.Context, m manifest) error {
 	}
 	all := tables()
 	slices.Reverse(all)
-	for _, t := range append(all, "bun_migrations") {
+	for _, t := range append(all, "bun_migrations", compatibilityTable) {
 		if _, err := s.write.NewRaw("DROP TABLE IF EXISTS ?", bun.Ident(t)).Exec(ctx); err != nil {
 			return s.fail("prepare the schema", err)
 		}

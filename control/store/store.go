@@ -50,6 +50,9 @@ type Store struct {
 	// the same.
 	write, read *bun.DB
 	jobs        jobs
+	behind      bool // the database is of the next version
+	listeners   listeners
+	closed      chan struct{}
 	closers     []func() error
 }
 
@@ -58,7 +61,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{options: o, log: o.Log}
+	s := &Store{options: o, log: o.Log, closed: make(chan struct{})}
 	open := s.openSQLite
 	if o.URL != "" {
 		open = s.openPostgres
@@ -93,6 +96,9 @@ func (s *Store) Close() error {
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		errs = append(errs, s.closers[i]())
+	}
+	if s.closers != nil {
+		close(s.closed)
 	}
 	s.closers = nil
 	return errors.Join(errs...)

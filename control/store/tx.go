@@ -53,7 +53,11 @@ func (s *Store) InTx(ctx context.Context, f func(context.Context) error) error {
 		if err := s.writeChanges(ctx, t); err != nil {
 			return err
 		}
-		return s.fail("commit", tx.Commit())
+		err = tx.Commit()
+		if err == nil && len(t.changes) > 0 {
+			s.listeners.wake()
+		}
+		return s.fail("commit", err)
 	})
 }
 
