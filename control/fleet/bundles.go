@@ -1,7 +1,9 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,10 +54,46 @@ func (f *Fleet) policiesOf(ctx context.Context, tenant string) (*model.Bundle, e
 	return f.putPolicies(ctx, tenant, sets)
 }
 
-// putPolicies makes a bundle of a tenant's sets and those of "system", those first.
+// errOvertaken says that policies changed while they were made a bundle.
+var errOvertaken = errors.New("the policies changed meanwhile")
+
+// putPolicies makes a bundle of a tenant's policies.
 func (f *Fleet) putPolicies(ctx context.Context, tenant string, all []model.Policies) (*model.Bundle, error) {
+	const tries = 5
+	for range tries {
+		b, err := policyBundle(tenant, all)
+		if err != nil {
+			return nil, err
+		}
+		if have, err := f.docs.policies(tenant); err == nil && have != nil && have.Digest == b.Digest {
+			return have, nil
+		}
+		b.Created = f.now()
+		// Versions are given one after the other, so what is read again here can't be older than the bundle before. Without this, a
+		// slow replica could bring older policies as a newer version.
+		err = f.store.PutBundle(ctx, b, func(b *model.Bundle) error {
+			var err error
+			if all, err = f.o.Policies.AllPolicies(ctx); err != nil {
+				return fmt.Errorf("policies of all tenants: %w", err)
+			}
+			if now, err := policyBundle(tenant, all); err != nil || now.Digest != b.Digest {
+				return cmp.Or(err, errOvertaken)
+			}
+			return bundle.Sign(b, f.o.Signer)
+		})
+		if errors.Is(err, errOvertaken) {
+			continue
+		}
+		f.Wake()
+		return b, err
+	}
+	return nil, errOvertaken
+}
+
+// policyBundle has the sets of "system" and those of a tenant, in this order.
+func policyBundle(tenant string, all []model.Policies) (*model.Bundle, error) {
 	doc := bundle.Policies{Schema: bundle.Schema, Tenant: tenant, Sets: []model.Policies{}}
-	author := ""
+	b := &model.Bundle{Kind: model.BundlePolicies, Scope: tenant}
 	var newest time.Time
 	for _, name := range slices.Compact([]string{model.SystemTenant, tenant}) {
 		for i := range all {
@@ -65,19 +103,13 @@ func (f *Fleet) putPolicies(ctx context.Context, tenant string, all []model.Poli
 			}
 			doc.Sets = append(doc.Sets, *p)
 			if p.Created.After(newest) {
-				newest, author = p.Created, p.Author
+				newest, b.Author = p.Created, p.Author
 			}
 		}
 	}
-	data, digest, err := bundle.Encode(doc)
-	if err != nil {
-		return nil, err
-	}
-	if have, err := f.docs.policies(tenant); err == nil && have != nil && have.Digest == digest {
-		return have, nil
-	}
-	b := &model.Bundle{Kind: model.BundlePolicies, Scope: tenant, Digest: digest, Document: data, Author: author, Created: f.now()}
-	return b, f.put(ctx, b)
+	var err error
+	b.Document, b.Digest, err = bundle.Encode(doc)
+	return b, err
 }
 
 // put gives a bundle its version and signature. Where the newest is the same, it becomes that.

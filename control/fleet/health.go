@@ -70,6 +70,9 @@ func (f *Fleet) heard(ctx context.Context, m *model.Member, stopping bool) (bool
 	won, err := f.change(ctx, m, model.HealthChange{Was: m.Health, Is: model.HealthUp, When: now}, e)
 	if won {
 		f.away.back(m.ID, m.HealthSince, now)
+		if s := f.hub.get(m.ID); s != nil {
+			s.stop(false) // it said that it stops, and did not
+		}
 	}
 	return won, err
 }
@@ -77,7 +80,7 @@ func (f *Fleet) heard(ctx context.Context, m *model.Member, stopping bool) (bool
 // stopped takes a node at its word that it stops: at once, and its stream is no sign of life any more.
 func (f *Fleet) stopped(ctx context.Context, m *model.Member) error {
 	if s := f.hub.get(m.ID); s != nil {
-		s.stop()
+		s.stop(true)
 	}
 	if c, ok := f.contacts.take(m.ID); ok {
 		if err := f.store.TouchNodes(ctx, []model.Contact{c}); err != nil {

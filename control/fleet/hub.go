@@ -188,10 +188,11 @@ func (s *stream) isStopping() bool {
 	return s.stopping
 }
 
-func (s *stream) stop() {
+// stop says whether the node said that it stops: then its stream is no sign of life.
+func (s *stream) stop(is bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stopping = true
+	s.stopping = is
 }
 
 // offer lets a document wait, unless the node has that version. back allows an older one than the node came with, though never than

@@ -68,7 +68,7 @@ func (f *Fleet) advanceOne(ctx context.Context, r *model.Rollout) error {
 func (f *Fleet) seen(ctx context.Context, r model.Rollout) (rollout.Seen, error) {
 	_, name, _ := bundle.SplitScope(r.Pool)
 	var s rollout.Seen
-	have, should := map[string]bool{}, map[string]bool{}
+	have, should := map[string]bool{}, map[string]bool{} // the second says whether the node is up
 	q := model.Query{Tenant: r.Tenant, Size: pageOfAll, Where: []model.Condition{{Field: "pool", Op: "=", Value: name}}}
 	for range mostPages {
 		part, next, err := f.store.Nodes(ctx, q)
@@ -92,8 +92,8 @@ func (f *Fleet) seen(ctx context.Context, r model.Rollout) (rollout.Seen, error)
 					s.Failed++
 				}
 			case target == r.To:
-				should[m.ID] = true
-				if m.Health == model.HealthUp {
+				should[m.ID] = m.Health == model.HealthUp
+				if should[m.ID] {
 					s.Missing++
 				}
 			}
@@ -125,7 +125,9 @@ func (f *Fleet) seenFindings(ctx context.Context, r model.Rollout, have, should 
 			n := &part[i]
 			switch {
 			case n.Kind == kindRefused:
-				refused[n.Node] = refused[n.Node] || should[n.Node]
+				if _, ok := should[n.Node]; ok {
+					refused[n.Node] = true
+				}
 			case n.Source == model.SourceServer && have[n.Node] && n.Exception == "" && !n.First.Before(r.StepSince) && !strings.HasPrefix(n.Kind, "node/"):
 				s.Findings++
 			}
@@ -135,9 +137,10 @@ func (f *Fleet) seenFindings(ctx context.Context, r model.Rollout, have, should 
 		}
 		q.Token = next
 	}
-	for _, is := range refused {
-		if is {
-			s.Failed++
+	for node := range refused {
+		s.Failed++
+		if should[node] {
+			s.Missing-- // it is not waited for
 		}
 	}
 	return nil
