@@ -1,0 +1,157 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/fleet/bundle"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// EnsurePolicies makes the newest policies of every tenant that has nodes a bundle, where they are not one yet. Every replica may do it:
+// the same policies are no new version.
+func (f *Fleet) EnsurePolicies(ctx context.Context) error {
+	counts, err := f.store.CountNodes(ctx, "")
+	if err != nil {
+		return fmt.Errorf("tenants with nodes: %w", err)
+	}
+	tenants := map[string]bool{}
+	for pool, n := range counts {
+		if tenant, _, _ := strings.Cut(pool, "/"); n > 0 {
+			tenants[tenant] = true
+		}
+	}
+	if len(tenants) == 0 {
+		return nil
+	}
+	sets, err := f.o.Policies.AllPolicies(ctx)
+	if err != nil {
+		return fmt.Errorf("policies of all tenants: %w", err)
+	}
+	for tenant := range tenants {
+		if _, err := f.putPolicies(ctx, tenant, sets); err != nil {
+			return fmt.Errorf("bundle of the policies of %s: %w", tenant, err)
+		}
+	}
+	return nil
+}
+
+// policiesOf is the newest bundle of a tenant. Where there is none, it is made.
+func (f *Fleet) policiesOf(ctx context.Context, tenant string) (*model.Bundle, error) {
+	b, err := f.docs.policies(tenant)
+	if b != nil || err != nil {
+		return b, err
+	}
+	sets, err := f.o.Policies.AllPolicies(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("policies of all tenants: %w", err)
+	}
+	return f.putPolicies(ctx, tenant, sets)
+}
+
+// errOvertaken says that policies changed while they were made a bundle.
+var errOvertaken = errors.New("the policies changed meanwhile")
+
+// putPolicies makes a bundle of a tenant's policies.
+func (f *Fleet) putPolicies(ctx context.Context, tenant string, all []model.Policies) (*model.Bundle, error) {
+	const tries = 5
+	for range tries {
+		b, err := policyBundle(tenant, all)
+		if err != nil {
+			return nil, err
+		}
+		if have, err := f.docs.policies(tenant); err == nil && have != nil && have.Digest == b.Digest {
+			return have, nil
+		}
+		b.Created = f.now()
+		// Versions are given one after the other, so what is read again here can't be older than the bundle before. Without this, a
+		// slow replica could bring older policies as a newer version.
+		err = f.store.PutBundle(ctx, b, func(b *model.Bundle) error {
+			var err error
+			if all, err = f.o.Policies.AllPolicies(ctx); err != nil {
+				return fmt.Errorf("policies of all tenants: %w", err)
+			}
+			if now, err := policyBundle(tenant, all); err != nil || now.Digest != b.Digest {
+				return cmp.Or(err, errOvertaken)
+			}
+			return bundle.Sign(b, f.o.Signer)
+		})
+		if errors.Is(err, errOvertaken) {
+			continue
+		}
+		f.Wake()
+		return b, err
+	}
+	return nil, errOvertaken
+}
+
+// policyBundle has the sets of "system" and those of a tenant, in this order.
+func policyBundle(tenant string, all []model.Policies) (*model.Bundle, error) {
+	doc := bundle.Policies{Schema: bundle.Schema, Tenant: tenant, Sets: []model.Policies{}}
+	b := &model.Bundle{Kind: model.BundlePolicies, Scope: tenant}
+	var newest time.Time
+	for _, name := range slices.Compact([]string{model.SystemTenant, tenant}) {
+		for i := range all {
+			p := &all[i]
+			if p.Tenant != name {
+				continue
+			}
+			doc.Sets = append(doc.Sets, *p)
+			if p.Created.After(newest) {
+				newest, b.Author = p.Created, p.Author
+			}
+		}
+	}
+	var err error
+	b.Document, b.Digest, err = bundle.Encode(doc)
+	return b, err
+}
+
+// put gives a bundle its version and signature. Where the newest is the same, it becomes that.
+func (f *Fleet) put(ctx context.Context, b *model.Bundle) error {
+	err := f.store.PutBundle(ctx, b, func(b *model.Bundle) error { return bundle.Sign(b, f.o.Signer) })
+	if err != nil {
+		return err
+	}
+	f.Wake()
+	return nil
+}
+
+// keepPolicies makes bundles whenever policies change, and looks again from time to time.
+func (f *Fleet) keepPolicies(ctx context.Context) {
+	tick := time.NewTicker(f.o.Times.Policies)
+	defer tick.Stop()
+	failed := false
+	for {
+		one, cancel := context.WithTimeout(ctx, callTimeout)
+		err := f.EnsurePolicies(one)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			if !failed {
+				f.log.Error("nodes don't get the newest policies; they keep what they have", "error", err)
+			}
+			f.again(ctx)
+		}
+		failed = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-f.policies:
+		}
+	}
+}
+
+// again asks for the policies once more after a moment.
+func (f *Fleet) again(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(f.o.Times.Poll):
+		poke(f.policies)
+	}
+}

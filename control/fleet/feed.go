@@ -1,0 +1,156 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// follow looks what changed in the store, for all streams of this replica at once.
+func (f *Fleet) follow(ctx context.Context) {
+	tick := time.NewTicker(f.o.Times.Poll)
+	defer tick.Stop()
+	feed := &feed{f: f, at: -1}
+	failed := false
+	for {
+		one, cancel := context.WithTimeout(ctx, callTimeout)
+		err := feed.look(one)
+		cancel()
+		if err != nil && ctx.Err() == nil && !failed {
+			f.log.Error("what changed can't be read; nodes keep what they have", "error", err)
+		}
+		failed = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// feed is how far the changes were looked at; -1 before the first time.
+type feed struct {
+	f  *Fleet
+	at int64
+}
+
+const changesAtOnce = 500
+
+// look handles what changed since. What could not be handled is looked at again.
+func (d *feed) look(ctx context.Context) error {
+	last, err := d.f.store.LastChange(ctx)
+	if err != nil {
+		return fmt.Errorf("position of changes: %w", err)
+	}
+	if d.at < 0 {
+		return d.all(ctx, last)
+	}
+	for d.at < last {
+		changes, err := d.f.store.ChangesAfter(ctx, "", d.at, changesAtOnce)
+		if model.CodeOf(err) == model.CodeExpired || err == nil && len(changes) > 0 && changes[0].Seq != d.at+1 {
+			return d.all(ctx, last) // so far behind that changes were pruned
+		}
+		if err != nil {
+			return fmt.Errorf("changes: %w", err)
+		}
+		if len(changes) == 0 {
+			d.at = last
+			return nil
+		}
+		if err := d.handle(ctx, changes); err != nil {
+			return err
+		}
+		d.at = changes[len(changes)-1].Seq
+	}
+	return nil
+}
+
+// all takes everything as changed.
+func (d *feed) all(ctx context.Context, last int64) error {
+	d.f.docs.forget("", "")
+	poke(d.f.policies)
+	for _, s := range d.f.hub.all(nil) {
+		if err := d.f.met(ctx, s); err != nil {
+			return err
+		}
+	}
+	d.at = last
+	return nil
+}
+
+func (d *feed) handle(ctx context.Context, changes []model.Change) error {
+	f := d.f
+	nodes, tenants, pools := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	excepted := map[string]bool{}
+	for i := range changes {
+		c := &changes[i]
+		switch c.Object.Type {
+		case "Node":
+			nodes[c.Object.ID] = true
+		case "Policy":
+			poke(f.policies)
+		case "Bundle":
+			kind, scope, _ := strings.Cut(c.Object.ID, "/")
+			f.docs.forget(model.BundleKind(kind), scope)
+			if model.BundleKind(kind) == model.BundlePolicies {
+				tenants[scope] = true
+			} else {
+				pools[scope] = true
+			}
+		case "Rollout":
+			f.docs.forget(model.BundleSettings, "") // which pool it is of is in the row only, and there are few
+			for _, s := range f.hub.all(f.hub.inTenant(c.Tenant)) {
+				pools[s.poolID()] = true
+			}
+		case "Exception":
+			excepted[c.Tenant] = true
+		}
+	}
+	var errs []error
+	for id := range nodes {
+		if s := f.hub.get(id); s != nil {
+			errs = append(errs, f.met(ctx, s))
+		}
+	}
+	for tenant := range tenants {
+		errs = append(errs, f.offerPolicies(tenant))
+	}
+	for pool := range pools {
+		errs = append(errs, f.offerPool(ctx, pool))
+	}
+	for tenant := range excepted {
+		for _, s := range f.hub.all(f.hub.inTenant(tenant)) {
+			f.work.add(s.node)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (h *hub) inTenant(tenant string) func(*stream) bool {
+	return func(s *stream) bool { return s.tenant == tenant }
+}
+
+func (f *Fleet) offerPolicies(tenant string) error {
+	b, err := f.docs.policies(tenant)
+	if err != nil || b == nil {
+		return err
+	}
+	for _, s := range f.hub.all(f.hub.inTenant(tenant)) {
+		s.offer(b, false)
+	}
+	return nil
+}
+
+func (f *Fleet) offerPool(ctx context.Context, pool string) error {
+	for _, s := range f.hub.all(func(s *stream) bool { return s.poolID() == pool }) {
+		if err := f.offerSettings(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
