@@ -282,3 +282,14 @@ type Rollout struct {
 	Ended     time.Time
 	Version   int64
 }
+
+// HealthChange is a change of a node's health that counts only where the node is still as it was.
+type HealthChange struct {
+	Node    string
+	Was, Is Health
+	Reason  string
+	When    time.Time
+	// UnseenSince demands that nothing was heard of the node after it; zero demands nothing.
+	UnseenSince time.Time
+	Flapping    bool
+}

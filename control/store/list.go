@@ -31,6 +31,7 @@ const (
 	isSet             // true where the number is not 0
 	isTime            // RFC 3339
 	isInSet           // an element of a JSON list of plain words
+	isGiven           // true where the text is not empty
 )
 
 // field is something that a list can be filtered by.
@@ -126,7 +127,7 @@ func (l listing) names() string {
 
 func (f field) where(sel *bun.SelectQuery, c model.Condition) error {
 	ordered := slices.Contains([]string{"<", "<=", ">", ">="}, c.Op)
-	if !ordered && c.Op != "=" && c.Op != "!=" || ordered && (f.is == isSet || f.is == isInSet) {
+	if !ordered && c.Op != "=" && c.Op != "!=" || ordered && (f.is == isSet || f.is == isInSet || f.is == isGiven) {
 		return invalid("filter", "%q can't be compared with %q", c.Field, c.Op)
 	}
 	if strings.ContainsRune(c.Value, 0) {
@@ -148,15 +149,19 @@ func (f field) where(sel *bun.SelectQuery, c model.Condition) error {
 			return invalid("filter", "%q is compared with %q; write a time as 2006-01-02T15:04:05Z", c.Field, c.Value)
 		}
 		sel.Where("? ? ?", column, bun.Safe(c.Op), us(t))
-	case isSet:
+	case isSet, isGiven:
 		b, err := strconv.ParseBool(c.Value)
 		if err != nil {
 			return invalid("filter", "%q is compared with %q; it is true or false", c.Field, c.Value)
 		}
+		var nothing any = 0
+		if f.is == isGiven {
+			nothing = ""
+		}
 		if b == (c.Op == "=") {
-			sel.Where("? <> 0", column)
+			sel.Where("? <> ?", column, nothing)
 		} else {
-			sel.Where("? = 0", column)
+			sel.Where("? = ?", column, nothing)
 		}
 	case isInSet:
 		like := "LIKE"

@@ -37,6 +37,16 @@ func prunings(r model.Retention) []pruning {
 			SELECT 1 FROM assessments AS o WHERE o.tenant = t.tenant AND o.node = t.node AND (o.published, o.id) > (t.published, t.id))`},
 		{name: "sessions", table: "sessions", keys: "id", as: "Session", keep: r.Sessions, over: "(expires < ?0 OR idle < ?0)"},
 		{name: "tokens", table: "tokens", keys: "id", as: "Token", keep: r.Tokens, over: "(expires < ?0 OR (revoked > 0 AND revoked < ?0))"},
+		{name: "join_tokens", table: "join_tokens", keys: "id", as: "JoinToken", keep: r.Tokens, over: `(expires < ?0
+			OR (used > 0 AND used < ?0) OR (revoked > 0 AND revoked < ?0))`},
+		{name: "events", table: "events", keys: "id", keep: r.Events, over: "time < ?"},
+		{name: "findings", table: "findings", keys: "node, id", keep: r.Findings, over: "ended > 0 AND ended < ?"},
+		{name: "rollouts", table: "rollouts", keys: "id", as: "Rollout", keep: r.Rollouts, over: "ended > 0 AND ended < ?"},
+		// The newest of each scope stays, and those that a roll-out is between.
+		{name: "bundles", table: "bundles", keys: "kind, scope, version", keep: r.Assessments, over: `created < ?0 AND EXISTS (
+			SELECT 1 FROM bundles AS o WHERE o.kind = t.kind AND o.scope = t.scope AND o.version > t.version) AND NOT EXISTS (
+			SELECT 1 FROM rollouts AS r WHERE t.kind = 'settings' AND r.pool = t.scope AND t.version IN (r.from_version, r.to_version)
+			AND r.state IN ('running', 'waiting', 'halted'))`},
 		{name: "tickets", table: "tickets", keys: "kind, id", over: "expires < ?"},
 		{name: "throttles", table: "throttles", keys: "id", over: "last < ?", keep: throttleKept},
 		{name: "answers", table: "answers", keys: "id", over: "created < ?", keep: r.Answers},

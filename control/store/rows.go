@@ -25,6 +25,14 @@ func us(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
+// mark is a time whose presence says that something happened: it is never 0.
+func mark(t time.Time) int64 {
+	if t.IsZero() {
+		t = time.Now()
+	}
+	return us(t)
+}
+
 // at is a stored time.
 func at(us int64) time.Time {
 	if us == 0 {
@@ -65,6 +73,22 @@ func stringsOf(s string) ([]string, error) {
 		return nil, err
 	}
 	return v, err
+}
+
+// labels are a map as JSON, never null.
+func labels(m map[string]string) string {
+	if len(m) == 0 {
+		return "{}"
+	}
+	return text(m)
+}
+
+func labelsOf(s string) (map[string]string, error) {
+	m, err := value[map[string]string](s)
+	if len(m) == 0 {
+		return nil, err
+	}
+	return m, err
 }
 
 // blob is never NULL.

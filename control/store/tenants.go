@@ -26,18 +26,11 @@ type formerTenantRow struct {
 }
 
 func tenantRowOf(t *model.Tenant) *tenantRow {
-	labels := "{}"
-	if len(t.Labels) > 0 {
-		labels = text(t.Labels)
-	}
-	return &tenantRow{ID: t.ID, Name: t.Name, Labels: labels, Created: us(t.Created), Version: t.Version}
+	return &tenantRow{ID: t.ID, Name: t.Name, Labels: labels(t.Labels), Created: us(t.Created), Version: t.Version}
 }
 
 func (r *tenantRow) model() (*model.Tenant, error) {
-	labels, err := value[map[string]string](r.Labels)
-	if len(labels) == 0 {
-		labels = nil
-	}
+	labels, err := labelsOf(r.Labels)
 	return &model.Tenant{ID: r.ID, Name: r.Name, Labels: labels, Created: at(r.Created), Version: r.Version}, err
 }
 
@@ -96,7 +89,7 @@ func (s *Store) UpdateTenant(ctx context.Context, t *model.Tenant) error {
 	}, []string{"name", "labels"}, changed(updated, "Tenant", t.ID, t.ID))
 }
 
-// DeleteTenant removes a tenant with its groups, policies and assessments. One that has users stays.
+// DeleteTenant removes a tenant with its groups, policies, assessments, pools and all else. One that has users or nodes stays.
 func (s *Store) DeleteTenant(ctx context.Context, id string) error {
 	if id == model.SystemTenant {
 		return &model.Error{Code: model.CodeConflict, Message: "the tenant \"system\" can't be deleted"}
@@ -106,14 +99,22 @@ func (s *Store) DeleteTenant(ctx context.Context, id string) error {
 		if err := touched(r, err, notFound("tenant", id)); err != nil {
 			return err
 		}
+		if err := deleteBundles(ctx, db, id); err != nil {
+			return err
+		}
 		_, err = db.NewInsert().Model(&formerTenantRow{ID: id, Deleted: us(time.Now())}).Exec(ctx)
 		return err
 	}, changed(deleted, "Tenant", id, id))
-	if kindOf(err) == dangling {
-		return &model.Error{
-			Code: model.CodeConflict, Message: "the tenant still has users",
-			Remedy: "Delete its users first.", Err: err,
-		}
+	if kindOf(err) != dangling {
+		return err
 	}
-	return err
+	has, remedy := "users", "Delete its users first."
+	nodes, failed := s.conn(ctx).NewSelect().Model((*nodeRow)(nil)).Where("tenant = ?", id).Exists(ctx)
+	switch {
+	case failed != nil:
+		return s.fail("look for nodes", failed)
+	case nodes:
+		has, remedy = "nodes", "Revoke and delete its nodes first."
+	}
+	return &model.Error{Code: model.CodeConflict, Message: "the tenant still has " + has, Remedy: remedy, Err: err}
 }

@@ -27,6 +27,13 @@ func (s *Store) update(
 
 // orConflict tells why a conditional update met no row: it is gone, or it is another by now.
 func (s *Store) orConflict(ctx context.Context, db bun.IDB, r sql.Result, err error, row any, what, id string) error {
+	return s.orElse(ctx, db, r, err, row, what, id, conflict(what))
+}
+
+// orElse tells why a conditional update met no row: it is gone, or otherwise says it.
+func (s *Store) orElse(
+	ctx context.Context, db bun.IDB, r sql.Result, err error, row any, what, id string, otherwise error,
+) error {
 	lost := errors.New("no row")
 	err = touched(r, err, lost)
 	if !errors.Is(err, lost) {
@@ -39,5 +46,5 @@ func (s *Store) orConflict(ctx context.Context, db bun.IDB, r sql.Result, err er
 	if !there {
 		return notFound(what, id)
 	}
-	return conflict(what)
+	return otherwise
 }

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+type factRow struct {
+	bun.BaseModel `bun:"table:facts,alias:t"`
+	Node          string `bun:"node,pk"`
+	Name          string `bun:"name,pk"`
+	Digest        string `bun:"digest"`
+	Data          []byte `bun:"data"`
+}
+
+// FactDigests are the digests of a node's facts by key; none for a node that has none.
+func (s *Store) FactDigests(ctx context.Context, node string) (map[string]string, error) {
+	rows, err := s.facts(ctx, node, "name", "digest")
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(rows))
+	for i := range rows {
+		out[rows[i].Name] = rows[i].Digest
+	}
+	return out, nil
+}
+
+// Facts are a node's facts by key.
+func (s *Store) Facts(ctx context.Context, node string) (map[string]model.Fact, error) {
+	rows, err := s.facts(ctx, node, "name", "digest", "data")
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]model.Fact, len(rows))
+	for i := range rows {
+		out[rows[i].Name] = model.Fact{Key: rows[i].Name, Digest: rows[i].Digest, Data: rows[i].Data}
+	}
+	return out, nil
+}
+
+// facts has no limit: whoever applies updates bounds them.
+func (s *Store) facts(ctx context.Context, node string, columns ...string) ([]factRow, error) {
+	var rows []factRow
+	err := s.conn(ctx).NewSelect().Model(&rows).Column(columns...).Where("node = ?", node).Scan(ctx)
+	return rows, s.fail("read facts", err)
+}
+
+// ApplyFacts writes an update that the caller has checked. It starts from what the node's facts are at this moment: another one
+// that came in between is a conflict, and one that was applied before changes nothing. While more of a snapshot follows, the facts
+// have no time at which they were taken, and nobody assesses them.
+func (s *Store) ApplyFacts(ctx context.Context, node string, u *model.FactsUpdate, received time.Time) error {
+	taken := us(u.Taken)
+	if u.More {
+		taken = 0
+	} else if taken == 0 {
+		taken = us(received)
+	}
+	return s.change(ctx, "node's facts", func(db bun.IDB) error {
+		// The node's row is written first: it orders those who write the same node's facts.
+		r, err := db.NewRaw(`UPDATE nodes SET facts_digest = ?0, facts_taken = ?1, facts_received = ?2
+			WHERE id = ?3 AND (?4 = '' OR facts_digest = ?4 AND facts_digest <> ?0)`,
+			u.Digest, taken, us(received), node, u.Base).Exec(ctx)
+		lost := errors.New("no row")
+		if err := touched(r, err, lost); err != nil {
+			if errors.Is(err, lost) {
+				return alreadyApplied(ctx, db, node, u)
+			}
+			return err
+		}
+		removed, set := u.Removed, u.Set
+		if u.Base == "" {
+			if removed, set, err = s.instead(ctx, node, set); err != nil {
+				return err
+			}
+		}
+		return writeFacts(ctx, db, node, removed, set)
+	})
+}
+
+// alreadyApplied is nil where the node's facts are what the update makes of them.
+func alreadyApplied(ctx context.Context, db bun.IDB, node string, u *model.FactsUpdate) error {
+	var digest string
+	err := db.NewRaw("SELECT facts_digest FROM nodes WHERE id = ?", node).Scan(ctx, &digest)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return notFound("node", node)
+	case err != nil:
+		return err
+	case digest == u.Digest:
+		return nil
+	}
+	return conflict("node's facts")
+}
+
+// instead is what has to be removed and set so that the facts are these and no others.
+func (s *Store) instead(ctx context.Context, node string, all []model.Fact) (removed []string, set []model.Fact, err error) {
+	have, err := s.FactDigests(ctx, node)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range all {
+		if have[f.Key] != f.Digest {
+			set = append(set, f)
+		}
+		delete(have, f.Key)
+	}
+	for k := range have {
+		removed = append(removed, k)
+	}
+	return removed, set, nil
+}
+
+func writeFacts(ctx context.Context, db bun.IDB, node string, removed []string, set []model.Fact) error {
+	for part := range slices.Chunk(removed, rowsAtOnce) {
+		if _, err := db.NewRaw("DELETE FROM facts WHERE node = ? AND name IN (?)", node, bun.List(part)).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	var rows []factRow
+	size := 0
+	flush := func() error {
+		if len(rows) == 0 {
+			return nil
+		}
+		_, err := db.NewInsert().Model(&rows).On("CONFLICT (node, name) DO UPDATE").
+			Set("digest = EXCLUDED.digest, data = EXCLUDED.data").Exec(ctx)
+		rows, size = rows[:0], 0
+		return err
+	}
+	for _, f := range set {
+		rows = append(rows, factRow{Node: node, Name: f.Key, Digest: f.Digest, Data: blob(f.Data)})
+		if size += len(f.Data); size > fillSize || len(rows) >= rowsAtOnce {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// NodesToAssess are nodes whose facts were received before a time and are not those of their newest assessment, those first that
+// wait longest.
+func (s *Store) NodesToAssess(ctx context.Context, before time.Time, limit int) ([]model.Member, error) {
+	return s.someNodes(ctx, limit, "facts_received, id",
+		"facts_digest <> assessed AND facts_digest <> '' AND facts_taken > 0 AND facts_received < ? AND revoked = 0", us(before))
+}
+
+// SetAssessed keeps which facts the newest assessment is of.
+func (s *Store) SetAssessed(ctx context.Context, node, digest string, when time.Time) error {
+	return s.change(ctx, "node", func(db bun.IDB) error {
+		r, err := db.NewRaw("UPDATE nodes SET assessed = ?, assessed_at = ? WHERE id = ?", digest, us(when), node).Exec(ctx)
+		return touched(r, err, notFound("node", node))
+	})
+}
