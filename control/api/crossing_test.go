@@ -105,6 +105,7 @@ func TestCrossing(t *testing.T) {
 	w.account("owner", "acme", strong(), model.RoleOwner)
 	w.account("other", "globex", strong(), model.RoleOwner)
 	w.more()
+	w.silent("acme-node", model.ReasonHostGone, model.HealthUp, model.HealthSilent)
 	before := w.belongings("globex")
 	if strings.Count(before, marker) < 20 {
 		t.Fatalf("there is little to see: %s", before)
