@@ -46,6 +46,9 @@ type plane struct {
 	bulkheadv1connect.UnimplementedPolicyServiceHandler
 	bulkheadv1connect.UnimplementedAccessServiceHandler
 	bulkheadv1connect.UnimplementedSystemServiceHandler
+	bulkheadv1connect.UnimplementedNodeServiceHandler
+	bulkheadv1connect.UnimplementedPoolServiceHandler
+	bulkheadv1connect.UnimplementedFindingServiceHandler
 
 	server *httptest.Server
 	ca     string // PEM
@@ -95,6 +98,9 @@ func (p *plane) handlers() map[string]http.Handler {
 	add(bulkheadv1connect.NewPolicyServiceHandler(p))
 	add(bulkheadv1connect.NewAccessServiceHandler(p))
 	add(bulkheadv1connect.NewSystemServiceHandler(p))
+	add(bulkheadv1connect.NewNodeServiceHandler(p))
+	add(bulkheadv1connect.NewPoolServiceHandler(p))
+	add(bulkheadv1connect.NewFindingServiceHandler(p))
 	return m
 }
 

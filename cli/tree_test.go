@@ -92,7 +92,7 @@ func TestHelpIsUnderHeadings(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, &out)
 	}
 	at := -1
-	for _, title := range []string{"Measure:", "Control plane:", "Rights:", "Prove:", "Keep:"} {
+	for _, title := range []string{"Measure:", "Control plane:", "Fleet:", "Rights:", "Prove:", "Keep:"} {
 		i := strings.Index(out.String(), "\n"+title)
 		if i <= at {
 			t.Errorf("%q is missing or out of place in\n%s", title, &out)

@@ -28,7 +28,8 @@ again, then watch.`
 	cmd.Flags().StringSliceVar(&req.Kinds, "kind", nil, "only this `kind`, e.g. User; can be given more than once")
 	cmd.Flags().StringVar(&req.Cursor, "cursor", "", "go on after this `cursor`")
 	cmd.Flags().IntVar(&most, "count", 0, "end after this many changes")
-	complete(cmd, "kind", "Tenant", "User", "Group", "Token", "Session", "Policy", "AccessRequest", "Assessment")
+	complete(cmd, "kind", "Tenant", "User", "Group", "Token", "Session", "Policy", "AccessRequest", "Assessment",
+		"Node", "Event", "JoinToken", "Exception", "Pool", "Rollout", "Bundle")
 	a.remoteFlags(cmd)
 	a.tenantFlag(cmd)
 	return cmd

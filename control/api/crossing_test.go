@@ -27,6 +27,9 @@ type clients struct {
 	audit       bulkheadv1connect.AuditServiceClient
 	jobs        bulkheadv1connect.JobServiceClient
 	watch       bulkheadv1connect.WatchServiceClient
+	nodes       bulkheadv1connect.NodeServiceClient
+	findings    bulkheadv1connect.FindingServiceClient
+	pools       bulkheadv1connect.PoolServiceClient
 }
 
 func (w *world) clients() *clients {
@@ -38,7 +41,8 @@ func (w *world) clients() *clients {
 		bulkheadv1connect.NewAssessmentServiceClient(c, url), bulkheadv1connect.NewPolicyServiceClient(c, url),
 		bulkheadv1connect.NewAccessServiceClient(c, url), bulkheadv1connect.NewAuditServiceClient(c, url),
 		bulkheadv1connect.NewJobServiceClient(c, url),
-		bulkheadv1connect.NewWatchServiceClient(c, url),
+		bulkheadv1connect.NewWatchServiceClient(c, url), bulkheadv1connect.NewNodeServiceClient(c, url),
+		bulkheadv1connect.NewFindingServiceClient(c, url), bulkheadv1connect.NewPoolServiceClient(c, url),
 	}
 }
 
@@ -101,13 +105,14 @@ func TestCrossing(t *testing.T) {
 	w.account("owner", "acme", strong(), model.RoleOwner)
 	w.account("other", "globex", strong(), model.RoleOwner)
 	w.more()
+	w.silent("acme-node", model.ReasonHostGone, model.HealthUp, model.HealthSilent)
 	before := w.belongings("globex")
 	if strings.Count(before, marker) < 20 {
 		t.Fatalf("there is little to see: %s", before)
 	}
 	c := w.clients()
 	for _, group := range []map[string]map[string]attempt{
-		crossingReads(c), crossingLists(t, c), crossingQuestions(c), crossingChanges(c), crossingJobs(c),
+		crossingReads(c), crossingLists(t, c), crossingQuestions(c), crossingChanges(c), crossingJobs(c), crossingFleet(t, c),
 	} {
 		for want, attempts := range group {
 			for name, try := range attempts {
@@ -178,6 +183,7 @@ func (w *world) belongings(tenant string) string {
 	add(requests, err)
 	versions, _, err := w.store.PolicyVersions(ctx, q)
 	add(versions, err)
+	w.fleetOf(tenant, add)
 	b, err := json.Marshal(all)
 	add(nil, err)
 	return string(b)

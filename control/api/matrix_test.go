@@ -103,6 +103,7 @@ func check(t *testing.T, c caller, m protoreflect.MethodDescriptor, a *bulkheadv
 	t.Helper()
 	yes := strings.Contains(cell, "yes")
 	public, self := a.GetDoor() == bulkheadv1.Door_DOOR_PUBLIC, a.GetDoor() == bulkheadv1.Door_DOOR_SELF
+	node := a.GetDoor() == bulkheadv1.Door_DOOR_NODE
 	changes := a.GetEffect() != bulkheadv1.Effect_EFFECT_READ
 	wrong := func(why string) { t.Errorf("%s, %s: %s: %s", m.FullName(), c.name, cell, why) }
 	switch {
@@ -111,6 +112,9 @@ func check(t *testing.T, c caller, m protoreflect.MethodDescriptor, a *bulkheadv
 	case public:
 	case c.name == "nobody" && cell != "who" && cell != "who/who":
 		wrong("somebody who is not signed in")
+	case node && yes && c.name != "node":
+		wrong("somebody speaks for a node")
+	case node:
 	case yes && a.GetDangerous() && (c.name == "stale-adm" || c.name == "token"):
 		wrong("without a fresh factor")
 	case yes && !self && (c.name == "pending" || c.name == "adm-1fa"):
@@ -136,6 +140,11 @@ func (w *world) callers() []caller {
 	w.account("auditor-s", "system", strong(), model.RoleAuditor)
 	w.account("auditor-t", "acme", strong(), model.RoleAuditor)
 	w.account("operator", "acme", strong(), model.RoleOperator)
+	of := w.account("op-node", "acme", strong(), model.RoleOperator)
+	of.Hosts = []string{"acme-node"}
+	if err := w.store.UpdateAccount(w.t.Context(), of); err != nil {
+		w.t.Fatal(err)
+	}
 	owner := w.account("owner", "acme", strong(), model.RoleOwner)
 	w.account("developer", "acme", strong(), model.RoleDeveloper)
 	w.account("pending", "acme", pending, model.RoleOwner)
@@ -150,7 +159,7 @@ func (w *world) callers() []caller {
 	for _, name := range []string{"admin", "stale-adm", "adm-1fa", "auditor-s"} {
 		out = append(out, caller{name: name, tenant: "system", other: "acme", secret: "bhs_" + name})
 	}
-	for _, name := range []string{"auditor-t", "operator", "owner", "developer", "node", "pending", "token"} {
+	for _, name := range []string{"auditor-t", "operator", "op-node", "owner", "developer", "node", "pending", "token"} {
 		out = append(out, caller{name: name, tenant: "acme", other: "globex", secret: "bhs_" + name})
 	}
 	return append(out, caller{name: "nobody", tenant: "acme", other: "globex"})
@@ -259,6 +268,8 @@ func objectID(kind, tenant string) string {
 		return tenant
 	case "AccessRequest":
 		return id(tenant, "access")
+	case "Pool":
+		return poolOf(tenant)
 	case "Record":
 		return fmt.Sprintf("log/%d", slices.Index(tenants, tenant))
 	}
@@ -277,10 +288,12 @@ func sample(m protoreflect.Message, tenant string) {
 		case f.IsList() && f.Name() == "scopes":
 			m.Mutable(f).List().Append(protoreflect.ValueOfString("Read"))
 		case f.IsList() || f.IsMap():
-		case f.Message() != nil && slices.Contains([]protoreflect.Name{"user", "group", "tenant"}, f.Name()):
+		case f.Message() != nil && slices.Contains([]protoreflect.Name{"user", "group", "tenant", "node", "pool", "exception", "time"}, f.Name()):
 			sample(m.Mutable(f).Message(), tenant)
 		case f.Message() != nil && slices.Contains([]protoreflect.Name{"document", "response"}, f.Name()):
 			m.Mutable(f)
+		case f.Kind() == protoreflect.BytesKind:
+			m.Set(f, protoreflect.ValueOfBytes([]byte{1}))
 		case f.Kind() == protoreflect.StringKind:
 			if v, ok := samples[f.Name()]; ok {
 				m.Set(f, protoreflect.ValueOfString(v))
@@ -293,6 +306,7 @@ var samples = map[protoreflect.Name]string{
 	"id": "new", "name": "new", "code": "123456", "password": "a long password", "old_password": "a long password",
 	"new_password": "another password", "provider": "p", "client": "c", "user_code": "WDJB-MJHT", "device_code": "bhd_x",
 	"action": "UserDelete", "reason": "a reason that is long", "kind": "retention",
+	"check": "8.1.c", "owner": "o", "expires": "2099-01-01", "decision": "halt", "token": "t", "run": "r", "key": "k",
 }
 
 func set(m protoreflect.Message, path, value string) {

@@ -18,6 +18,16 @@ type ObjectStore interface {
 	Assessment(ctx context.Context, id string) (*model.Published, error)
 	Record(ctx context.Context, origin string, index uint64) (*model.LogRecord, error)
 	Access(ctx context.Context, id string) (*model.Access, error)
+	FleetStore
+}
+
+// FleetStore is what objects of the fleet are read from.
+type FleetStore interface {
+	PoolReader
+	Node(ctx context.Context, id string) (*model.Member, error)
+	JoinToken(ctx context.Context, id string) (*model.JoinToken, error)
+	Rollout(ctx context.Context, id string) (*model.Rollout, error)
+	Exception(ctx context.Context, id string) (*model.StoredException, error)
 }
 
 // Objects tells the gate, and whoever explains decisions, what policies may know of an object.
@@ -64,6 +74,8 @@ func (o *Objects) Object(ctx context.Context, ref model.Ref) (model.Object, erro
 			return model.Object{}, err
 		}
 		return inTenant(ref, a.Tenant, map[string]any{"requester": userRef(a.User), "action": a.Action}), nil
+	default:
+		return o.fleet(ctx, ref)
 	}
 	return model.Object{}, noObject(ref.Type)
 }

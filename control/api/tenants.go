@@ -24,6 +24,9 @@ type Members interface {
 	DeleteAccount(ctx context.Context, id string) error
 	Groups(ctx context.Context, q model.Query) ([]model.AccountGroup, string, error)
 	DeleteGroup(ctx context.Context, id string) error
+	Nodes(ctx context.Context, q model.Query) ([]model.Member, string, error)
+	RevokeNode(ctx context.Context, id, reason string, when time.Time) error
+	DeleteNode(ctx context.Context, id string) error
 }
 
 // Tenants implements TenantService.
@@ -99,7 +102,7 @@ func (s *Tenants) UpdateTenant(ctx context.Context, r *bulkheadv1.UpdateTenantRe
 	return tenantOut(t), nil
 }
 
-// DeleteTenant implements TenantService. Users and groups go one by one, so that each leaves its change behind.
+// DeleteTenant implements TenantService. Nodes, users and groups go one by one, so that each leaves its change behind.
 func (s *Tenants) DeleteTenant(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.Empty, error) {
 	if r.GetId() == model.SystemTenant {
 		return nil, &model.Error{
@@ -113,6 +116,9 @@ func (s *Tenants) DeleteTenant(ctx context.Context, r *bulkheadv1.Id) (*bulkhead
 }
 
 func (s *Tenants) empty(ctx context.Context, tenant string) error {
+	if err := s.nodes(ctx, tenant); err != nil {
+		return err
+	}
 	for {
 		users, next, err := s.Members.Accounts(ctx, model.Query{Tenant: tenant, Size: 1000})
 		if err != nil {
@@ -134,6 +140,29 @@ func (s *Tenants) empty(ctx context.Context, tenant string) error {
 		}
 		for i := range groups {
 			if err := s.Members.DeleteGroup(ctx, groups[i].ID); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+	}
+}
+
+// nodes ends the identity of each of a tenant's nodes, which ends its open streams, and removes it.
+func (s *Tenants) nodes(ctx context.Context, tenant string) error {
+	for {
+		nodes, next, err := s.Members.Nodes(ctx, model.Query{Tenant: tenant, Size: 1000})
+		if err != nil {
+			return err
+		}
+		for i := range nodes {
+			if nodes[i].Revoked.IsZero() {
+				if err := s.Members.RevokeNode(ctx, nodes[i].ID, "the tenant was deleted", s.Now()); err != nil {
+					return err
+				}
+			}
+			if err := s.Members.DeleteNode(ctx, nodes[i].ID); err != nil {
 				return err
 			}
 		}

@@ -32,6 +32,7 @@ type world struct {
 	mu      sync.Mutex
 	signIns map[string]func() (model.Principal, error) // by secret
 	records []model.Record
+	told    *told
 }
 
 // Names that belong to the other tenant. They must never come out to somebody of acme.
@@ -70,7 +71,7 @@ func real(w *world) api.Services {
 		w.t.Fatal(err)
 	}
 	s, objects := w.store, &api.Objects{Store: w.store}
-	return api.Services{
+	out := api.Services{
 		Policies: &api.Policies{
 			Store: s, Records: s, People: s, Objects: objects, Signer: plainSigner{}, Engine: w.engine, StepUp: time.Hour, Now: time.Now,
 		},
@@ -86,6 +87,8 @@ func real(w *world) api.Services {
 		Watch:       &api.Watch{Store: s, Poll: 5 * time.Millisecond, Alive: 20 * time.Millisecond, Now: time.Now},
 		Health:      grpchealth.NewStaticChecker(),
 	}
+	w.fleet(&out, c)
+	return out
 }
 
 func schema(t testing.TB) *authz.Schema {
@@ -139,6 +142,7 @@ func (w *world) fill() {
 			ID: id(t, "record"), Time: now, Tenant: t, Action: "UserRead", Actor: id(t, "user"), Outcome: model.OutcomeAllowed,
 			Resource: model.Ref{Type: "User", ID: id(t, "user")},
 		}, Event: []byte("{}")}}))
+		w.fillFleet(t, now)
 	}
 }
 

@@ -1,0 +1,89 @@
+package api_test
+
+import (
+	"testing"
+
+	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
+)
+
+// crossingFleet tries to reach another tenant's machines, what they said, and what is made for them.
+func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
+	t.Helper()
+	page, err := c.nodes.ListEvents(as(t, "bhs_other"), &bulkheadv1.ListInTenantRequest{Page: &bulkheadv1.Page{Size: 1}})
+	if err != nil || page.GetNextPage() == "" {
+		t.Fatal(page, err)
+	}
+	is := func(field, kind string) string { return field + " = \"" + id("globex", kind) + "\"" }
+	node := func(n *bulkheadv1.Node) *bulkheadv1.UpdateNodeRequest { return &bulkheadv1.UpdateNodeRequest{Node: n} }
+	pool := &bulkheadv1.Id{Id: poolOf("globex")}
+	exception := func(tenant, node string) *bulkheadv1.CreateExceptionRequest {
+		return &bulkheadv1.CreateExceptionRequest{Exception: &bulkheadv1.Exception{
+			Tenant: tenant, Node: node, Check: "8.1.c", Owner: "o", Reason: "r", Expires: tomorrow(),
+		}}
+	}
+	own := id("acme", "node")
+	return map[string]map[string]attempt{
+		"not_found": {
+			"node by id":              trying(c.nodes.GetNode, theirs("node")),
+			"facts by id":             trying(c.nodes.GetNodeFacts, theirs("node")),
+			"update node":             trying(c.nodes.UpdateNode, node(&bulkheadv1.Node{Id: id("globex", "node"), Pool: "default"})),
+			"cordon node":             trying(c.nodes.CordonNode, &bulkheadv1.CordonNodeRequest{Id: id("globex", "node"), Cordoned: true}),
+			"revoke node":             trying(c.nodes.RevokeNode, &bulkheadv1.RevokeNodeRequest{Id: id("globex", "node")}),
+			"delete node":             trying(c.nodes.DeleteNode, theirs("node")),
+			"revoke join token":       trying(c.nodes.RevokeJoinToken, theirs("jointoken")),
+			"join token there":        trying(c.nodes.CreateJoinToken, &bulkheadv1.CreateJoinTokenRequest{Tenant: "globex"}),
+			"list nodes":              trying(c.nodes.ListNodes, listing("globex", "", "")),
+			"list events":             trying(c.nodes.ListEvents, listing("globex", "", "")),
+			"list join tokens":        trying(c.nodes.ListJoinTokens, listing("globex", "", "")),
+			"list findings":           trying(c.findings.ListFindings, listing("globex", "", "")),
+			"list exceptions":         trying(c.findings.ListExceptions, listing("globex", "", "")),
+			"exception there":         trying(c.findings.CreateException, exception("globex", "")),
+			"delete exception":        trying(c.findings.DeleteException, theirs("exception")),
+			"pool by id":              trying(c.pools.GetPool, pool),
+			"their default pool":      trying(c.pools.GetPool, &bulkheadv1.Id{Id: "globex/default"}),
+			"a pool of nobody":        trying(c.pools.GetPool, &bulkheadv1.Id{Id: "nobody/default"}),
+			"a pool without a tenant": trying(c.pools.GetPool, &bulkheadv1.Id{Id: "default"}),
+			"update pool":             trying(c.pools.UpdatePool, &bulkheadv1.UpdatePoolRequest{Pool: &bulkheadv1.Pool{Id: pool.GetId()}}),
+			"update default pool":     trying(c.pools.UpdatePool, &bulkheadv1.UpdatePoolRequest{Pool: &bulkheadv1.Pool{Id: "globex/default"}}),
+			"delete pool":             trying(c.pools.DeletePool, pool),
+			"list pools":              trying(c.pools.ListPools, listing("globex", "", "")),
+			"create pool":             trying(c.pools.CreatePool, &bulkheadv1.CreatePoolRequest{Pool: &bulkheadv1.Pool{Tenant: "globex", Name: "x"}}),
+			"list roll-outs":          trying(c.pools.ListRollouts, listing("globex", "", "")),
+			"halt roll-out":           trying(c.pools.DecideRollout, &bulkheadv1.DecideRolloutRequest{Id: id("globex", "rollout"), Decision: "halt"}),
+			"explain their node":      trying(c.policies.Explain, &bulkheadv1.ExplainRequest{Action: "NodeRead", Resource: their("Node", "node")}),
+			"explain their host":      trying(c.policies.Explain, &bulkheadv1.ExplainRequest{Action: "HostRead", Resource: their("Host", "node")}),
+			"request their node": trying(c.access.RequestAccess, &bulkheadv1.RequestAccessRequest{
+				Action: "NodeRevoke", Resource: their("Node", "node"), Reason: "a reason that is long",
+			}),
+		},
+		"": {
+			"node by name":         trying(c.nodes.ListNodes, listing("", is("name", "nodename"), "")),
+			"node by pool":         trying(c.nodes.ListNodes, listing("", is("pool", "pool"), "")),
+			"events of node":       trying(c.nodes.ListEvents, listing("", is("node", "node"), "")),
+			"all events":           trying(c.nodes.ListEvents, listing("", "", "")),
+			"join tokens by pool":  trying(c.nodes.ListJoinTokens, listing("", is("pool", "pool"), "")),
+			"findings of node":     trying(c.findings.ListFindings, listing("", is("node", "node"), "")),
+			"all findings":         trying(c.findings.ListFindings, listing("", "", "")),
+			"exceptions by owner":  trying(c.findings.ListExceptions, listing("", is("owner", "owner"), "")),
+			"pools by name":        trying(c.pools.ListPools, listing("", is("name", "pool"), "")),
+			"roll-outs of pool":    trying(c.pools.ListRollouts, listing("", "pool = \""+poolOf("globex")+"\"", "")),
+			"what is lost with it": trying(c.nodes.GetNode, &bulkheadv1.Id{Id: own}),
+		},
+		"invalid": {
+			"put a node into their pool":  trying(c.nodes.UpdateNode, node(&bulkheadv1.Node{Id: own, Pool: named("globex", "pool")})),
+			"join their pool":             trying(c.nodes.CreateJoinToken, &bulkheadv1.CreateJoinTokenRequest{Pool: named("globex", "pool")}),
+			"replace their node":          trying(c.nodes.CreateJoinToken, &bulkheadv1.CreateJoinTokenRequest{Replaces: id("globex", "node")}),
+			"replace a node of nobody":    trying(c.nodes.CreateJoinToken, &bulkheadv1.CreateJoinTokenRequest{Replaces: "nobody"}),
+			"exception for their node":    trying(c.findings.CreateException, exception("", id("globex", "node"))),
+			"exception for nobody's node": trying(c.findings.CreateException, exception("", "nobody")),
+			"a pool with their id":        trying(c.pools.CreatePool, &bulkheadv1.CreatePoolRequest{Pool: &bulkheadv1.Pool{Id: "other/x", Name: "x"}}),
+			"move a pool":                 trying(c.pools.UpdatePool, &bulkheadv1.UpdatePoolRequest{Pool: &bulkheadv1.Pool{Id: poolOf("acme"), Tenant: "other"}}),
+			"nodes by tenant":             trying(c.nodes.ListNodes, listing("", "tenant = \"globex\"", "")),
+			"findings by tenant":          trying(c.findings.ListFindings, listing("", "tenant = \"globex\"", "")),
+		},
+		"expired": {
+			"their page":           trying(c.nodes.ListEvents, listing("", "", page.GetNextPage())),
+			"their page elsewhere": trying(c.findings.ListFindings, listing("", "", page.GetNextPage())),
+		},
+	}
+}
