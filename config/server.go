@@ -34,6 +34,7 @@ type Server struct {
 	Retention   Retention `yaml:"retention" envPrefix:"RETENTION_"`
 	OIDC        []OIDC    `yaml:"oidc"`
 	Export      []Export  `yaml:"export"`
+	Alarms      []Alarm   `yaml:"alarms"`
 	Telemetry   Telemetry `yaml:"telemetry" envPrefix:"TELEMETRY_"`
 	// FourEyes are actions, e.g. TenantDelete, that need a second person's approval.
 	FourEyes []string `yaml:"four_eyes" env:"FOUR_EYES"`
@@ -221,7 +222,7 @@ func (s *Server) validateLists() error {
 			}
 		}
 	}
-	return nil
+	return validateAlarms(s.Alarms)
 }
 
 func (l *Limits) validate() error {
