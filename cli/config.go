@@ -30,14 +30,18 @@ configuration file, so it is also the way to start one:
 		RunE:    func(*cobra.Command, []string) error { return a.showConfig() },
 	}, &cobra.Command{
 		Use:     "check FILE",
-		Short:   "Check a configuration file",
+		Short:   "Check a configuration file, and whether the files that its receivers of alarms name can be read",
 		Example: `  bulkhead config check /etc/bulkhead/config.yaml`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if _, err := config.Load(args[0], nil); err != nil {
+			c, err := config.Load(args[0], nil)
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(a.Out, "%s is valid\n", args[0])
+			if err := c.Server.AlarmFiles(); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.Out, "%s is valid\n", args[0])
 			return err
 		},
 	})

@@ -35,6 +35,7 @@ type Server struct {
 	Nodes       Nodes     `yaml:"nodes" envPrefix:"NODES_"`
 	OIDC        []OIDC    `yaml:"oidc"`
 	Export      []Export  `yaml:"export"`
+	Alarms      []Alarm   `yaml:"alarms"`
 	Telemetry   Telemetry `yaml:"telemetry" envPrefix:"TELEMETRY_"`
 	// FourEyes are actions, e.g. TenantDelete, that need a second person's approval.
 	FourEyes []string `yaml:"four_eyes" env:"FOUR_EYES"`
@@ -230,7 +231,7 @@ func (s *Server) validateLists() error {
 			}
 		}
 	}
-	return nil
+	return validateAlarms(s.Alarms)
 }
 
 func (l *Limits) validate() error {

@@ -155,4 +155,6 @@ type Worker struct {
 	Title string
 	Every time.Duration // 0 for on demand only
 	Run   func(ctx context.Context) (string, error)
+	// RunWith, in place of Run, gets what was put with the job. Many run at once; a failure is tried again for about a day.
+	RunWith func(ctx context.Context, args []byte) (string, error)
 }

@@ -22,6 +22,7 @@ var layers = []struct {
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
 	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict"}},
+	{"wires", []string{"deliver"}}, // what adapters send with
 	{"adapters", []string{
 		"config", "host", "image", "network", "orchestrator",
 		"identity/authn", "identity/audit", "identity/pki", "control/store", "control/alarm",

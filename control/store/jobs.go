@@ -24,6 +24,7 @@ type jobs struct {
 	queue   queue // that works, once started; else one that only adds and looks
 	workers map[string]model.Worker
 	started bool
+	stopped context.CancelFunc // ends what looks for jobs of servers that are gone
 }
 
 func (j *jobs) open(ctx context.Context, s *Store) error {
@@ -46,8 +47,12 @@ func (j *jobs) now() queue {
 	return j.queue
 }
 
-// jobArgs names the work. It has no arguments: what there is to do is in the database.
-type jobArgs struct{ kind string }
+// jobArgs names the work. Mostly that is all: what there is to do is in the database.
+type jobArgs struct {
+	kind   string
+	Unique string          `json:"unique,omitempty" river:"unique"`
+	Args   json.RawMessage `json:"args,omitempty"`
+}
 
 // Kind implements river.JobArgs.
 func (a jobArgs) Kind() string { return a.kind }
@@ -71,17 +76,39 @@ func onDemand() *river.InsertOpts {
 // EnqueueJob asks for a kind of work now. Where one of that kind waits or runs already, that one is given.
 func (s *Store) EnqueueJob(ctx context.Context, kind string) (*model.Job, error) {
 	s.jobs.mu.Lock()
-	_, known := s.jobs.workers[kind]
+	w, known := s.jobs.workers[kind]
 	q := s.jobs.queue
 	s.jobs.mu.Unlock()
-	if !known {
-		return nil, invalid("kind", "there is no work of the kind %q", kind)
+	if !known || w.RunWith != nil {
+		return nil, invalid("kind", "there is no work of the kind %q that can be asked for", kind)
 	}
-	r, err := q.insert(ctx, s.transaction(ctx), kind)
+	r, err := q.insert(ctx, s.transaction(ctx), jobArgs{kind: kind}, onDemand())
 	if err != nil {
 		return nil, s.fail("add a job", err)
 	}
 	return jobOf(r.Job), nil
+}
+
+// Enqueue adds a job with arguments, JSON of at most 64 KiB, for a worker with RunWith. In a transaction it is there when that
+// commits. Where a job of the same kind and unique waits, runs or has been done, nothing is added; an empty unique is never the same.
+func (s *Store) Enqueue(ctx context.Context, kind string, args []byte, unique string) error {
+	if len(args) > mostArgs || len(unique) > mostUnique || !json.Valid(args) {
+		return invalid("args", "a job's arguments must be JSON of at most %d bytes, and what makes it unique has at most %d", mostArgs, mostUnique)
+	}
+	s.jobs.mu.Lock()
+	w, known := s.jobs.workers[kind]
+	started, q := s.jobs.workers != nil, s.jobs.queue
+	s.jobs.mu.Unlock()
+	// Before the start nobody knows the kinds, and what happens then must not be lost.
+	if started && (!known || w.RunWith == nil) {
+		return invalid("kind", "there is no work of the kind %q that takes arguments", kind)
+	}
+	opts := &river.InsertOpts{Queue: argsQueue, MaxAttempts: argsAttempts}
+	if unique != "" {
+		opts.UniqueOpts = river.UniqueOpts{ByArgs: true, ByState: append(unfinished(), rivertype.JobStateCompleted)}
+	}
+	_, err := q.insert(ctx, s.transaction(ctx), jobArgs{kind: kind, Unique: unique, Args: args}, opts)
+	return s.fail("add a job", err)
 }
 
 // CancelJob ends a job that waits, and asks one that runs to stop. One that has ended stays as it is.

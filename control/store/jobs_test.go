@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -190,4 +193,171 @@ func TestJobsOfAServerThatIsGone(t *testing.T) {
 		until(t, s, j.ID, "completed")
 		ok(t, s.StopJobs(ctx))
 	})
+}
+
+// Jobs with arguments: each once while it is not lost, tried again when it fails, in the transaction that adds it.
+func TestJobsWithArguments(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		var mu sync.Mutex
+		got := map[string]int{}
+		together, gate := make(chan struct{}, 2), make(chan struct{})
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"early"}`), "early")) // before the start, when no kind is known
+		ok(t, s.StartJobs(ctx, []model.Worker{
+			{Kind: "plain", Run: func(context.Context) (string, error) { return "", nil }},
+			{Kind: "tell", RunWith: func(ctx context.Context, args []byte) (string, error) {
+				var a struct{ N string }
+				if err := json.Unmarshal(args, &a); err != nil {
+					return "", err
+				}
+				mu.Lock()
+				got[a.N]++
+				n := got[a.N]
+				mu.Unlock()
+				switch {
+				case a.N == "fails":
+					return "tried", errors.New("nobody listens")
+				case a.N == "twice" && n == 1:
+					return "", errors.New("later")
+				case a.N == "one" || a.N == "other": // both run at the same time, or none goes on
+					together <- struct{}{}
+					select {
+					case <-gate:
+					case <-ctx.Done():
+						return "", ctx.Err()
+					}
+				}
+				return "told " + a.N, nil
+			}},
+		}))
+		named := func(unique, state string) *model.Job {
+			t.Helper()
+			var id string
+			ok(t, s.write.NewRaw("SELECT CAST(id AS TEXT) FROM river_job WHERE kind = 'tell' AND CAST(args AS TEXT) LIKE ? ORDER BY river_job.id LIMIT 1",
+				"%"+unique+"%").Scan(ctx, &id))
+			return until(t, s, id, state)
+		}
+		if j := named("early", "completed"); j.Result != "told early" || j.Kind != "tell" {
+			t.Fatalf("%+v", j)
+		}
+		// What was done, waits or runs is not added again; what has no name of its own always is.
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"early"}`), "early"))
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"fails"}`), "fails"))
+		j := named("fails", "retryable")
+		if j.Error != "nobody listens" {
+			t.Fatalf("%+v", j)
+		}
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"fails"}`), "fails"))
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"nameless"}`), ""))
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"nameless"}`), ""))
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"twice"}`), "twice"))
+		if j := named("twice", "completed"); j.Attempt != 2 || j.Error != "" {
+			t.Fatalf("%+v", j)
+		}
+		for _, n := range []string{"one", "other"} {
+			ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"`+n+`"}`), n))
+		}
+		for range 2 {
+			select {
+			case <-together:
+			case <-ctx.Done():
+				t.Fatal("they do not run at the same time")
+			}
+		}
+		close(gate)
+		// With the transaction, or not at all.
+		_ = s.InTx(ctx, func(ctx context.Context) error {
+			ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"back"}`), "back"))
+			return errors.New("back")
+		})
+		ok(t, s.InTx(ctx, func(ctx context.Context) error { return s.Enqueue(ctx, "tell", []byte(`{"n":"kept"}`), "kept") }))
+		named("kept", "completed")
+		named("other", "completed")
+		for what, err := range map[string]error{
+			"unknown kind":      s.Enqueue(ctx, "none", []byte(`{}`), ""),
+			"takes none":        s.Enqueue(ctx, "plain", []byte(`{}`), ""),
+			"no JSON":           s.Enqueue(ctx, "tell", []byte(`{`), ""),
+			"too large":         s.Enqueue(ctx, "tell", []byte(`"`+strings.Repeat("x", mostArgs)+`"`), ""),
+			"too long a name":   s.Enqueue(ctx, "tell", []byte(`{}`), strings.Repeat("x", mostUnique+1)),
+			"without arguments": func() error { _, err := s.EnqueueJob(ctx, "tell"); return err }(),
+		} {
+			if model.CodeOf(err) != model.CodeInvalid {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		ok(t, s.StopJobs(ctx))
+		mu.Lock()
+		defer mu.Unlock()
+		if got["early"] != 1 || got["back"] != 0 || got["nameless"] != 2 || got["kept"] != 1 {
+			t.Error(got)
+		}
+		list, _, err := s.Jobs(ctx, model.Query{Where: []model.Condition{{Field: "kind", Op: "=", Value: "tell"}}})
+		ok(t, err)
+		if len(list) != 8 { // early, fails, nameless twice, twice, one, other, kept
+			t.Errorf("%d jobs: %+v", len(list), list)
+		}
+	})
+}
+
+// A job with arguments fails as often as it may, and is then discarded with its last error.
+func TestJobsWithArgumentsAreGivenUp(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{}`), "x"))
+		_, err := s.write.NewRaw("UPDATE river_job SET attempt = ?", argsAttempts-1).Exec(ctx)
+		ok(t, err)
+		ok(t, s.StartJobs(ctx, []model.Worker{{Kind: "tell", RunWith: func(context.Context, []byte) (string, error) {
+			return "", errors.New("nobody listens")
+		}}}))
+		list, _, err := s.Jobs(ctx, model.Query{})
+		ok(t, err)
+		if j := until(t, s, list[0].ID, "discarded"); j.Error != "nobody listens" || j.Attempt != argsAttempts {
+			t.Errorf("%+v", j)
+		}
+		// It may be tried anew: nobody has it.
+		ok(t, s.Enqueue(ctx, "tell", []byte(`{}`), "x"))
+		ok(t, s.StopJobs(ctx))
+		if list, _, err = s.Jobs(ctx, model.Query{}); err != nil || len(list) != 2 {
+			t.Error(list, err)
+		}
+	})
+}
+
+// Of a server that is gone: on SQLite there is no other; on PostgreSQL only what can't run any more is given back.
+func TestJobsWithArgumentsOfAServerThatIsGone(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		for _, n := range []string{"old", "new"} {
+			ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"`+n+`"}`), n))
+		}
+		at := map[string]string{KindPostgres: "now() - make_interval(secs => ?)", KindSQLite: "datetime('now', '-' || ? || ' seconds')"}[s.kind]
+		for n, secs := range map[string]float64{"old": argsGone.Seconds() + 1, "new": 1} {
+			_, err := s.write.NewRaw("UPDATE river_job SET state = 'running', attempt = 1, attempted_at = "+at+" WHERE CAST(args AS TEXT) LIKE ?", secs, "%"+n+"%").Exec(ctx)
+			ok(t, err)
+		}
+		ok(t, s.StartJobs(ctx, []model.Worker{{Kind: "tell", RunWith: func(context.Context, []byte) (string, error) { return "done", nil }}}))
+		list, _, err := s.Jobs(ctx, model.Query{Oldest: true})
+		ok(t, err)
+		until(t, s, list[0].ID, "completed")
+		want := "completed"
+		if s.kind == KindPostgres {
+			want = "running"
+		}
+		until(t, s, list[1].ID, want)
+		ok(t, s.StopJobs(ctx))
+	})
+}
+
+func TestWorkersThatAreNone(t *testing.T) {
+	s := open(t, options(t, KindSQLite))
+	run := func(context.Context) (string, error) { return "", nil }
+	with := func(context.Context, []byte) (string, error) { return "", nil }
+	for what, w := range map[string]model.Worker{
+		"nothing to run": {Kind: "x"}, "both": {Kind: "x", Run: run, RunWith: with}, "no kind": {Run: run},
+		"arguments by the clock": {Kind: "x", Every: time.Hour, RunWith: with},
+	} {
+		if s.StartJobs(t.Context(), []model.Worker{w}) == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
 }

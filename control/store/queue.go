@@ -20,7 +20,7 @@ type queue interface {
 	Start(ctx context.Context) error
 	Stop(ctx context.Context) error
 	StopAndCancel(ctx context.Context) error
-	insert(ctx context.Context, t *transaction, kind string) (*rivertype.JobInsertResult, error)
+	insert(ctx context.Context, t *transaction, args jobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
 	cancel(ctx context.Context, t *transaction, id int64) (*rivertype.JobRow, error)
 	get(ctx context.Context, t *transaction, id int64) (*rivertype.JobRow, error)
 	list(ctx context.Context, t *transaction, p *river.JobListParams) (*river.JobListResult, error)
@@ -58,8 +58,7 @@ func newQueue[TTx any](ctx context.Context, d riverdriver.Driver[TTx], c *river.
 	return &client[TTx]{Client: r, tx: tx}, nil
 }
 
-func (c *client[TTx]) insert(ctx context.Context, t *transaction, kind string) (*rivertype.JobInsertResult, error) {
-	args, opts := jobArgs{kind: kind}, onDemand()
+func (c *client[TTx]) insert(ctx context.Context, t *transaction, args jobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error) {
 	if t != nil {
 		return c.InsertTx(ctx, c.tx(t), args, opts)
 	}

@@ -18,6 +18,15 @@ const (
 	jobRescue   = 20 * time.Minute // after which a job of a server that is gone is run again by others
 	jobAttempts = 3
 	busyAgain   = 2 * time.Second // when the same work runs elsewhere
+
+	// Jobs with arguments wait for others, e.g. a receiver, so they have a queue of their own.
+	argsQueue    = "events"
+	argsParallel = 100
+	argsLimit    = 2 * time.Minute // of a run
+	argsGone     = 3 * time.Minute // after which the server of a run is gone for sure
+	argsAttempts = 14              // by River's backoff, the 4th power of the attempt in seconds, about 25 hours
+	mostArgs     = 64 << 10
+	mostUnique   = 256
 )
 
 // StartJobs begins to work: what is due by the workers' intervals once in the cluster, and what EnqueueJob asks for.
@@ -32,11 +41,11 @@ func (s *Store) StartJobs(ctx context.Context, list []model.Worker) error {
 	var periodic []*river.PeriodicJob
 	locks := &locks{store: s}
 	for _, w := range list {
-		if _, twice := known[w.Kind]; twice || w.Kind == "" || w.Run == nil {
+		if _, twice := known[w.Kind]; twice || w.Kind == "" || (w.Run == nil) == (w.RunWith == nil) || w.Every > 0 && w.Run == nil {
 			return errors.New("the worker " + w.Kind + " needs a kind of its own and something to run")
 		}
 		known[w.Kind] = w
-		river.AddWorkerArgs(workers, jobArgs{w.Kind}, &worker{Worker: w, locks: locks})
+		river.AddWorkerArgs(workers, jobArgs{kind: w.Kind}, &worker{Worker: w, locks: locks})
 		if w.Every > 0 {
 			periodic = append(periodic, every(w))
 		}
@@ -46,7 +55,7 @@ func (s *Store) StartJobs(ctx context.Context, list []model.Worker) error {
 	}
 	q, err := s.openQueue(ctx, &river.Config{
 		Logger: s.log, Workers: workers, PeriodicJobs: periodic, MaxAttempts: jobAttempts,
-		Queues:     map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}},
+		Queues:     map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}, argsQueue: {MaxWorkers: argsParallel}},
 		JobTimeout: jobLimit, RescueStuckJobsAfter: jobRescue,
 		// Prune removes what has ended, by the configured retention.
 		CancelledJobRetentionPeriod: -1, CompletedJobRetentionPeriod: -1, DiscardedJobRetentionPeriod: -1,
@@ -59,18 +68,24 @@ func (s *Store) StartJobs(ctx context.Context, list []model.Worker) error {
 		return s.fail("start the jobs", err)
 	}
 	s.jobs.queue, s.jobs.workers, s.jobs.started = q, known, true
+	looking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.jobs.stopped = stop
+	if s.kind == KindPostgres {
+		go s.releaseGone(looking, known)
+	}
 	return nil
 }
 
 // StopJobs waits for what runs until ctx ends, and then cancels it.
 func (s *Store) StopJobs(ctx context.Context) error {
 	s.jobs.mu.Lock()
-	q, started := s.jobs.queue, s.jobs.started
+	q, started, stopped := s.jobs.queue, s.jobs.started, s.jobs.stopped
 	s.jobs.started = false
 	s.jobs.mu.Unlock()
 	if !started {
 		return nil
 	}
+	stopped()
 	if err := q.Stop(ctx); err == nil {
 		return nil
 	}
@@ -83,7 +98,7 @@ func (s *Store) StopJobs(ctx context.Context) error {
 // does not do it again.
 func every(w model.Worker) *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(w.Every), func() (river.JobArgs, *river.InsertOpts) {
-		return jobArgs{w.Kind}, &river.InsertOpts{
+		return jobArgs{kind: w.Kind}, &river.InsertOpts{
 			UniqueOpts: river.UniqueOpts{ByPeriod: w.Every, ByState: append(unfinished(), finished()...)},
 		}
 	}, &river.PeriodicJobOpts{ID: w.Kind, RunOnStart: true})
@@ -96,8 +111,20 @@ type worker struct {
 	locks *locks
 }
 
-// Work implements river.Worker. Of one kind, one runs at a time in the cluster.
-func (w *worker) Work(ctx context.Context, _ *river.Job[jobArgs]) error {
+// Timeout implements river.Worker; 0 takes the client's.
+func (w *worker) Timeout(*river.Job[jobArgs]) time.Duration {
+	if w.RunWith != nil {
+		return argsLimit
+	}
+	return 0
+}
+
+// Work implements river.Worker. Of one kind, one runs at a time in the cluster, but for those with arguments.
+func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
+	if w.RunWith != nil {
+		did, err := w.RunWith(ctx, job.Args.Args)
+		return recorded(ctx, did, err)
+	}
 	unlock, err := w.locks.try(ctx, w.Kind)
 	if err != nil {
 		return err
@@ -107,12 +134,15 @@ func (w *worker) Work(ctx context.Context, _ *river.Job[jobArgs]) error {
 	}
 	defer unlock()
 	did, err := w.Run(ctx)
-	if did != "" {
-		if err := river.RecordOutput(ctx, did); err != nil {
-			return err
-		}
+	return recorded(ctx, did, err)
+}
+
+// recorded keeps what a run did, also where it failed.
+func recorded(ctx context.Context, did string, err error) error {
+	if did == "" {
+		return err
 	}
-	return err
+	return errors.Join(err, river.RecordOutput(ctx, did))
 }
 
 // locks are of kinds of work: on PostgreSQL for the cluster, and they end with the connection of whoever holds them; on
@@ -158,7 +188,13 @@ func (s *Store) tryLock(ctx context.Context, kind string) (func(), error) {
 
 // releaseJobs gives back what a server was working on when it ended without a word: nobody holds its lock.
 func (s *Store) releaseJobs(ctx context.Context, kinds map[string]model.Worker) error {
-	for kind := range kinds {
+	for kind, w := range kinds {
+		if w.RunWith != nil && s.kind == KindPostgres {
+			if err := s.releaseOld(ctx, kind); err != nil {
+				return err
+			}
+			continue
+		}
 		unlock := func() {}
 		if s.kind == KindPostgres {
 			var err error
@@ -179,4 +215,34 @@ func (s *Store) releaseJobs(ctx context.Context, kinds map[string]model.Worker) 
 		}
 	}
 	return nil
+}
+
+// releaseGone looks for jobs with arguments of servers that ended without a word. They have no lock that would show it.
+func (s *Store) releaseGone(ctx context.Context, kinds map[string]model.Worker) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		for kind, w := range kinds {
+			if w.RunWith == nil {
+				continue
+			}
+			if err := s.releaseOld(ctx, kind); err != nil && ctx.Err() == nil {
+				s.log.Warn("jobs of servers that are gone wait longer", "kind", kind, "error", err)
+			}
+		}
+	}
+}
+
+// releaseOld gives back, on PostgreSQL, what began longer ago than a run can last.
+func (s *Store) releaseOld(ctx context.Context, kind string) error {
+	return s.change(ctx, "job", func(db bun.IDB) error {
+		_, err := db.NewRaw(`UPDATE river_job SET state = 'available' WHERE state = 'running' AND kind = ?
+			AND attempted_at < now() - make_interval(secs => ?)`, kind, argsGone.Seconds()).Exec(ctx)
+		return err
+	})
 }

@@ -27,6 +27,7 @@ import (
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/bulkhead-security/bulkhead/deliver"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -241,9 +242,9 @@ func TestWebhookThatIsDeadThenSlow(t *testing.T) {
 		if err != nil {
 			return
 		}
-		want := Sign([]byte(secret), r.Header.Get(HeaderTimestamp), body)
-		if !hmac.Equal([]byte(want), []byte(r.Header.Get(HeaderSignature))) {
-			t.Errorf("signature %q", r.Header.Get(HeaderSignature))
+		want := deliver.Sign([]byte(secret), r.Header.Get(deliver.HeaderTimestamp), body)
+		if !hmac.Equal([]byte(want), []byte(r.Header.Get(deliver.HeaderSignature))) {
+			t.Errorf("signature %q", r.Header.Get(deliver.HeaderSignature))
 		}
 		mu.Lock()
 		calls++

@@ -9,6 +9,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
 
+	"github.com/bulkhead-security/bulkhead/deliver"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -20,7 +21,7 @@ type otlp struct {
 }
 
 func newOTLP(s Spec) (*otlp, error) {
-	if err := https(s.To); err != nil {
+	if err := deliver.HTTPS(s.To); err != nil {
 		return nil, err
 	}
 	client, err := s.client()

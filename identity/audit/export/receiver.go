@@ -2,13 +2,10 @@ package export
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"strings"
-	"time"
+
+	"github.com/bulkhead-security/bulkhead/deliver"
 )
 
 // Spec says what a receiver is. It has the fields of the configuration's export.
@@ -38,62 +35,14 @@ func NewReceiver(s Spec) (Receiver, error) {
 	return nil, fmt.Errorf("a receiver is jsonl, syslog, webhook or otlp, not %q", s.Kind)
 }
 
-// tlsConfig trusts the system's authorities and those of CAFile.
-func (s *Spec) tlsConfig() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if s.CAFile != "" {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		pem, err := os.ReadFile(s.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no certificate", s.CAFile)
-		}
-		c.RootCAs = pool
-	}
-	if s.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
-		if err != nil {
-			return nil, err
-		}
-		c.Certificates = []tls.Certificate{cert}
-	}
-	return c, nil
-}
+func (s *Spec) tlsConfig() (*tls.Config, error) { return deliver.TLS(s.CAFile, s.CertFile, s.KeyFile) }
 
-// secret reads SecretFile. Spaces and line ends around it do not count.
-func (s *Spec) secret() (string, error) {
-	if s.SecretFile == "" {
-		return "", nil
-	}
-	b, err := os.ReadFile(s.SecretFile)
-	if err != nil {
-		return "", err
-	}
-	secret := strings.TrimSpace(string(b))
-	if len(secret) < 16 {
-		return "", fmt.Errorf("the secret in %s has less than 16 characters", s.SecretFile)
-	}
-	return secret, nil
-}
-
-var errRedirect = errors.New("the receiver answers with a redirect, which is not followed")
+func (s *Spec) secret() (string, error) { return deliver.Secret(s.SecretFile, deliver.LeastKey) }
 
 func (s *Spec) client() (*http.Client, error) {
 	c, err := s.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{
-		Timeout: sendLimit,
-		Transport: &http.Transport{
-			TLSClientConfig: c, Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
-			IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirect },
-	}, nil
+	return deliver.Client(c), nil
 }
