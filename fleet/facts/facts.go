@@ -110,7 +110,7 @@ func (s Set) list(part string, raw json.RawMessage) error {
 			return err
 		}
 		id := named.ID
-		if _, twice := s[part+"/"+id]; twice || id == "" || len(id) > mostKey-len(part)-1 {
+		if _, twice := s[part+"/"+id]; twice || !isName(id) || len(id) > mostKey-len(part)-1 {
 			id = "#" + strconv.Itoa(i)
 		}
 		order = append(order, id)
@@ -123,6 +123,9 @@ func (s Set) list(part string, raw json.RawMessage) error {
 	s.add(part, b)
 	return nil
 }
+
+// isName says whether an id can be a key's end: no other element may get it by its place.
+func isName(id string) bool { return id != "" && id[0] != '#' && !strings.ContainsAny(id, "\n\x00") }
 
 // Join puts a snapshot together. Facts that don't fit each other, or that are no snapshot of this version, are an error.
 func Join(s Set, at time.Time) (*model.Snapshot, error) {
