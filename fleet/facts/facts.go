@@ -84,6 +84,12 @@ func (s Set) add(key string, data []byte) {
 	s[key] = model.Fact{Key: key, Digest: sum(data), Data: data}
 }
 
+// Of is the fact of a key with its digest.
+func Of(key string, data []byte) (model.Fact, error) {
+	f := model.Fact{Key: key, Digest: sum(data), Data: data}
+	return f, check(&f)
+}
+
 func (s Set) object(part string, raw json.RawMessage) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {

@@ -154,11 +154,12 @@ func change(r *rand.Rand, set facts.Set) facts.Set {
 	return next
 }
 
-// fact has the digest that the package computes, by way of Apply.
 func fact(key, data string) model.Fact {
-	u := model.FactsUpdate{Digest: "x", Set: []model.Fact{{Key: key, Data: []byte(data)}}}
-	_, _, _ = facts.Apply(nil, &u) // refused, but the digest is filled in
-	return u.Set[0]
+	f, err := facts.Of(key, []byte(data))
+	if err != nil {
+		panic(err)
+	}
+	return f
 }
 
 func TestDiffAndApply(t *testing.T) {
