@@ -34,8 +34,10 @@ func (s *Spool) writeFacts() error {
 	for k, f := range s.facts {
 		size += int64(len(k) + len(f.Data))
 	}
+	s.unkept = nil
 	if size > s.room/2 {
-		return fmt.Errorf("the facts have %d bytes, and the spool has room for %d of them: make it larger (agent.spool)", size, s.room/2)
+		s.unkept = fmt.Errorf("the facts have %d bytes, and the spool has room for %d of them: make it larger (agent.spool)", size, s.room/2)
+		return s.unkept
 	}
 	err := s.update(func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketFacts)

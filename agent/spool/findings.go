@@ -3,6 +3,7 @@ package spool
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -168,7 +169,7 @@ type State struct {
 func (s *Spool) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := State{Waiting: s.waiting, Dropped: s.dropped + s.lost, Err: s.failure}
+	st := State{Waiting: s.waiting, Dropped: s.dropped + s.lost, Err: errors.Join(s.failure, s.unkept)}
 	for range s.memory {
 		st.Waiting += 500
 	}

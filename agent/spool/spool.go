@@ -50,6 +50,7 @@ type Spool struct {
 	mu      sync.Mutex
 	db      *bolt.DB // nil once it can't be used any more
 	failure error    // of the last write
+	unkept  error    // why the facts are in memory only
 	facts   facts.Set
 	onDisk  map[string]string // digests of the facts that are on disk
 	taken   time.Time

@@ -179,6 +179,13 @@ func TestFactsThatHaveNoRoomAreInMemory(t *testing.T) {
 		t.Error("they are not in memory either")
 	}
 	must(t, s.Add(finding("a")))
+	if s.State().Err == nil {
+		t.Error("the state does not tell")
+	}
+	must(t, s.SetFacts(small, at))
+	if err := s.State().Err; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestADamagedFileIsMovedAside(t *testing.T) {

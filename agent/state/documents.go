@@ -23,36 +23,64 @@ type document struct {
 // mostFloors bounds how many scopes' versions are remembered: one tenant, one node, and the pools that it was in.
 const mostFloors = 256
 
-// SaveDocument keeps the newest good document of a kind, and that an older one of its scope is never good again.
-func (d *Dir) SaveDocument(b *model.Bundle) error {
+// Staged is a document that is on the disk, but not yet the newest of its kind.
+type Staged struct {
+	files []*staged
+}
+
+// Commit makes it the newest one, and no older one of its scope is ever good again.
+func (s *Staged) Commit() error {
+	for i, f := range s.files {
+		if err := f.commit(); err != nil {
+			(&Staged{s.files[i+1:]}).Discard()
+			return err
+		}
+	}
+	return nil
+}
+
+// Discard takes it away.
+func (s *Staged) Discard() {
+	for _, f := range s.files {
+		_ = os.Remove(f.temporary) // nobody reads it
+	}
+}
+
+// Stage writes a good document to the disk beside the one that there is.
+func (d *Dir) Stage(b *model.Bundle) (*Staged, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	floors, err := d.floors()
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(d.Path(documentsDir), 0o700); err != nil {
-		return fmt.Errorf("keep a document: %w", err)
-	}
-	raw, err := json.Marshal(document{b.Kind, b.Scope, b.Version, b.Document, b.Signature})
-	if err != nil {
-		return fmt.Errorf("keep a document: %w", err)
-	}
-	if err := d.write(documentName(b.Kind), raw); err != nil {
-		return err
+		return nil, err
 	}
 	at := floorOf(b.Kind, b.Scope)
-	if floors[at] >= b.Version {
-		return nil
-	}
 	if _, known := floors[at]; !known && len(floors) >= mostFloors {
-		return fmt.Errorf("keep a document: versions of %d scopes are known already", len(floors))
+		return nil, fmt.Errorf("keep a document: versions of %d scopes are known already", len(floors))
 	}
-	floors[at] = b.Version
-	if raw, err = json.Marshal(floors); err != nil {
-		return fmt.Errorf("keep a version: %w", err)
+	floors[at] = max(floors[at], b.Version)
+	if err := os.MkdirAll(d.Path(documentsDir), 0o700); err != nil {
+		return nil, fmt.Errorf("keep a document: %w", err)
 	}
-	return d.write(floorsFile, raw)
+	// The document first: one that is newer than the version that is remembered is good.
+	s := &Staged{}
+	for _, f := range []struct {
+		name string
+		v    any
+	}{{documentName(b.Kind), document{b.Kind, b.Scope, b.Version, b.Document, b.Signature}}, {floorsFile, floors}} {
+		raw, err := json.Marshal(f.v)
+		if err != nil {
+			s.Discard()
+			return nil, fmt.Errorf("keep a document: %w", err)
+		}
+		file, err := d.stage(f.name, raw)
+		if err != nil {
+			s.Discard()
+			return nil, err
+		}
+		s.files = append(s.files, file)
+	}
+	return s, nil
 }
 
 func documentName(kind model.BundleKind) string {

@@ -165,29 +165,42 @@ func (d *Dir) read(name string) ([]byte, error) {
 }
 
 // write replaces a file as a whole; it is on the disk when it returns.
-func (d *Dir) write(name string, b []byte) (err error) {
+func (d *Dir) write(name string, b []byte) error {
+	f, err := d.stage(name, b)
+	if err != nil {
+		return err
+	}
+	return f.commit()
+}
+
+// staged is a file's content that is on the disk under another name.
+type staged struct{ temporary, path string }
+
+func (d *Dir) stage(name string, b []byte) (*staged, error) {
 	path := d.Path(name)
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	_, err = f.Write(b)
-	if err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+	if err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
 	}
+	return &staged{f.Name(), path}, nil
+}
+
+func (s *staged) commit() error {
+	if err := os.Rename(s.temporary, s.path); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", s.path, err), os.Remove(s.temporary))
+	}
+	dir, err := os.Open(filepath.Dir(s.path))
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return fmt.Errorf("write %s: %w", s.path, err)
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", s.path, err)
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return nil
 }
 
 // SaveStatus writes how the agent does.
