@@ -19,10 +19,12 @@ const refusedWait = 30 * time.Second
 func (a *Agent) following(ctx context.Context) error {
 	wait := backoff{least: 500 * time.Millisecond, most: 5 * time.Second}
 	for ctx.Err() == nil {
+		stands := false
 		policies, settings, assignment := a.versions()
 		err := a.p.Server.Follow(ctx, &bulkheadv1.FollowRequest{
 			Run: a.run, PoliciesVersion: policies, SettingsVersion: settings, AssignmentVersion: assignment,
 		}, func(in *bulkheadv1.FollowResponse) error {
+			stands = true
 			a.connected(true, nil)
 			wait.reset()
 			return a.got(ctx, in)
@@ -34,7 +36,7 @@ func (a *Agent) following(ctx context.Context) error {
 			continue
 		}
 		a.connected(false, err)
-		if errors.Is(err, uplink.ErrTooLarge) {
+		if stands && errors.Is(err, uplink.ErrTooLarge) {
 			a.refuse(ctx, "unknown", 0, fmt.Errorf("%w: more than %d bytes: %w", bundle.ErrForm, bundle.MaxDocument, err))
 		}
 		d := wait.next()
