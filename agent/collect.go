@@ -1,7 +1,9 @@
-// Package agent is the node's own work. Today it collects: it runs collectors side by side, each with its own
-// deadline, and puts what they found into one Snapshot; what was not found becomes a gap.
+// Package agent is the node's own work. It runs collectors side by side, each with its own
+// deadline, and puts what they found into one Snapshot; what was not found becomes a gap. As a member of a fleet it sends what
+// changed, takes signed documents, and goes on with the last good ones for as long as it is alone.
 //
-// It may import model and pure packages and declares what it needs of collectors; it reads no facts itself.
+// It may import model, pure packages and the rooms below it; of collectors, the control plane, the audit log and whatever enforces
+// it declares what it needs. It reads no facts itself.
 package agent
 
 import (

@@ -5,15 +5,15 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
-	"strings"
 	"time"
+
+	"github.com/bulkhead-security/bulkhead/identity/pki"
 )
 
 // trust makes sure that the server at an address is the one that is meant, and returns the connection and the CA to keep
@@ -108,21 +108,16 @@ func verifyChain(chain []*x509.Certificate, roots *x509.CertPool, host string) e
 
 // withFingerprint finds the CA with a fingerprint among what the server showed.
 func withFingerprint(chain []*x509.Certificate, fingerprint string) (*x509.Certificate, error) {
-	want, err := parseFingerprint(fingerprint)
+	want, err := pki.ParseFingerprint(fingerprint)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range chain {
-		if sha256.Sum256(c.Raw) != want {
-			continue
-		}
-		if !c.IsCA {
-			return nil, errors.New("the fingerprint is that of a certificate which is no CA")
-		}
-		return c, nil
+	ca, err := pki.Pinned(chain, want)
+	if errors.Is(err, pki.ErrNotShown) {
+		return nil, errNo{"the server does not show a CA with the fingerprint " + want.String() +
+			"\n  either the fingerprint is of another server, or somebody is in between; nothing was sent"}
 	}
-	return nil, errNo{"the server does not show a CA with the fingerprint " + formFingerprint(want) +
-		"\n  either the fingerprint is of another server, or somebody is in between; nothing was sent"}
+	return ca, err
 }
 
 // askFingerprint shows the CA and asks whether it is the right one.
@@ -147,16 +142,7 @@ func (a *App) askFingerprint(addr string, chain []*x509.Certificate) (string, er
 	return print256, nil
 }
 
-func parseFingerprint(s string) (sum [sha256.Size]byte, err error) {
-	hexa, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(s)), "sha256:")
-	b, err := hex.DecodeString(strings.ReplaceAll(hexa, ":", ""))
-	if !ok || err != nil || len(b) != len(sum) {
-		return sum, fmt.Errorf("%q is no fingerprint: it must be sha256: and 64 hexadecimal digits", s)
-	}
-	return [sha256.Size]byte(b), nil
-}
-
-func formFingerprint(sum [sha256.Size]byte) string { return "sha256:" + hex.EncodeToString(sum[:]) }
+func formFingerprint(sum [sha256.Size]byte) string { return pki.Fingerprint(sum).String() }
 
 // fingerprintOf is the fingerprint of the first certificate in PEM, "" for none.
 func fingerprintOf(text string) string {

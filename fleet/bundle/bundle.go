@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -123,7 +124,7 @@ func Decode(data []byte, into any) error {
 	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("%w: %w", ErrForm, err)
 	}
-	if d.More() {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: there is more behind it", ErrForm)
 	}
 	return nil

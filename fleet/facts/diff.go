@@ -11,8 +11,8 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// Diff is what makes have (digests by key) into next, in as many updates as keep each below most bytes of data. Where nothing
-// changed there are none.
+// Diff is what makes have (digests by key) into next, in as many updates as keep each below most bytes, but for a fact that is
+// larger alone. Where nothing changed there are none.
 func Diff(have map[string]string, next Set, taken time.Time, most int) []model.FactsUpdate {
 	now := maps.Clone(have)
 	if now == nil {
@@ -26,23 +26,28 @@ func Diff(have map[string]string, next Set, taken time.Time, most int) []model.F
 		updates = append(updates, u)
 		u, size = model.FactsUpdate{Base: u.Digest, Taken: taken}, 0
 	}
-	for _, k := range slices.Sorted(maps.Keys(have)) {
-		if _, stays := next[k]; !stays {
-			u.Removed = append(u.Removed, k)
-			delete(now, k)
+	room := func(n int) {
+		if count := len(u.Set) + len(u.Removed); count > 0 && (size+n > most || count >= mostInUpdate) {
+			flush()
 		}
+		size += n
 	}
 	for _, k := range slices.Sorted(maps.Keys(next)) {
 		f := next[k]
 		if have[k] == f.Digest {
 			continue
 		}
-		if size > 0 && size+len(f.Data) > most || len(u.Set) >= mostInUpdate {
-			flush()
-		}
+		room(len(f.Key) + len(f.Data))
 		u.Set = append(u.Set, f)
 		now[k] = f.Digest
-		size += len(f.Data)
+	}
+	// What goes goes last: there is never nothing in between, which would have no digest.
+	for _, k := range slices.Sorted(maps.Keys(have)) {
+		if _, stays := next[k]; !stays {
+			room(len(k))
+			u.Removed = append(u.Removed, k)
+			delete(now, k)
+		}
 	}
 	if len(u.Set)+len(u.Removed) > 0 {
 		flush()

@@ -84,6 +84,12 @@ func (s Set) add(key string, data []byte) {
 	s[key] = model.Fact{Key: key, Digest: sum(data), Data: data}
 }
 
+// Of is the fact of a key with its digest.
+func Of(key string, data []byte) (model.Fact, error) {
+	f := model.Fact{Key: key, Digest: sum(data), Data: data}
+	return f, check(&f)
+}
+
 func (s Set) object(part string, raw json.RawMessage) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
@@ -110,7 +116,7 @@ func (s Set) list(part string, raw json.RawMessage) error {
 			return err
 		}
 		id := named.ID
-		if _, twice := s[part+"/"+id]; twice || id == "" || len(id) > mostKey-len(part)-1 {
+		if _, twice := s[part+"/"+id]; twice || !isName(id) || len(id) > mostKey-len(part)-1 {
 			id = "#" + strconv.Itoa(i)
 		}
 		order = append(order, id)
@@ -123,6 +129,9 @@ func (s Set) list(part string, raw json.RawMessage) error {
 	s.add(part, b)
 	return nil
 }
+
+// isName says whether an id can be a key's end: no other element may get it by its place.
+func isName(id string) bool { return id != "" && id[0] != '#' && !strings.ContainsAny(id, "\n\x00") }
 
 // Join puts a snapshot together. Facts that don't fit each other, or that are no snapshot of this version, are an error.
 func Join(s Set, at time.Time) (*model.Snapshot, error) {

@@ -1,0 +1,204 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/bulkhead-security/bulkhead/agent/spool"
+	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/model"
+	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
+)
+
+// Server is the control plane; *uplink.Client is one.
+type Server interface {
+	Report(ctx context.Context, r *bulkheadv1.ReportRequest) (*bulkheadv1.ReportResponse, error)
+	Follow(ctx context.Context, r *bulkheadv1.FollowRequest, got func(*bulkheadv1.FollowResponse) error) error
+	Renew(ctx context.Context, request []byte, keep func(*bulkheadv1.RenewResponse) error) error
+	SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (*bulkheadv1.SendLogResponse, error)
+	// Server is the address that is talked to now.
+	Server() string
+}
+
+// Parts are what an agent of a fleet is made of.
+type Parts struct {
+	Dir    *state.Dir
+	Spool  *spool.Spool
+	Lost   *spool.Lost // of the spool, where it was damaged
+	Server Server
+	// Collect gives the node's facts.
+	Collect func(ctx context.Context) (*model.Snapshot, error)
+	// Appliers put documents into force, by kind, in their order.
+	Appliers map[model.BundleKind][]Applier
+	Log      NodeLog // the node's audit log; nil for none
+	LogKey   string  // its verifier key
+	Version  string
+	// Every is how often facts are collected while no settings say otherwise.
+	Every time.Duration
+	// Addresses are the node's.
+	Addresses func() []netip.Addr
+	Slog      *slog.Logger
+	Now       func() time.Time
+}
+
+// Times of the agent's work.
+const (
+	heartbeat   = 30 * time.Second // a report comes at least so often
+	statusEvery = 2 * time.Second
+	lastWords   = 3 * time.Second // for what is sent at the end
+	skewLimit   = 30 * time.Second
+)
+
+// Agent is a member of a fleet at work.
+type Agent struct {
+	p        Parts
+	node     *state.Node
+	verifier note.Verifier
+	slog     *slog.Logger
+	now      func() time.Time
+	run      string
+	started  time.Time
+	follower *Settings // interval and checks that settings give
+	probes   *prober
+	logs     *logSender
+
+	wake  chan struct{} // there is something to report
+	retry chan struct{} // the server is there again: no need to wait for the next try
+	renew chan struct{} // the server asks for it
+	skew  atomic.Int64  // the server's clock less ours, in nanoseconds
+
+	mu      sync.Mutex
+	force   map[model.BundleKind]*model.Bundle // what is in force
+	open    map[string]model.Finding           // findings that are not over
+	refused map[model.BundleKind]string        // what was refused last, and recorded
+	status  model.AgentStatus
+	answers []*bulkheadv1.ProbeResult
+	resync  bool
+}
+
+// New reads how the machine joined. state.ErrNotJoined says that it did not.
+func New(p Parts) (*Agent, error) {
+	if p.Slog == nil {
+		p.Slog = slog.New(slog.DiscardHandler)
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Addresses == nil {
+		p.Addresses = Addresses
+	}
+	node, err := p.Dir.Node()
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := node.Verifier()
+	if err != nil {
+		return nil, fmt.Errorf("the key of documents: %w", err)
+	}
+	run := make([]byte, 16)
+	_, _ = rand.Read(run) // it never fails
+	a := &Agent{
+		p: p, node: node, verifier: verifier, slog: p.Slog, now: p.Now, run: hex.EncodeToString(run), started: p.Now(),
+		follower: newSettings(cmp.Or(p.Every, heartbeat)),
+		probes:   &prober{limit: rate.NewLimiter(rate.Every(2*time.Second), 8), own: p.Addresses, slots: make(chan struct{}, 4)},
+		wake:     make(chan struct{}, 1), retry: make(chan struct{}, 1), renew: make(chan struct{}, 1),
+		force: map[model.BundleKind]*model.Bundle{}, open: map[string]model.Finding{}, refused: map[model.BundleKind]string{},
+	}
+	a.logs = &logSender{log: p.Log, key: p.LogKey, server: p.Server, slog: p.Slog, raise: a.raise}
+	a.status = model.AgentStatus{
+		Schema: model.AgentStatusSchema, Node: node.ID, Name: node.Name, Tenant: node.Tenant, Version: p.Version, PID: pid(), Started: a.started,
+	}
+	return a, nil
+}
+
+// Run works until ctx ends, and then says so to the server, while the stream is still open: a stream that just ends would look like
+// an agent that died.
+func (a *Agent) Run(ctx context.Context) error {
+	a.begin(ctx)
+	streaming, cut := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = a.following(streaming) // it ends when it is cut
+	}()
+	g, working := errgroup.WithContext(ctx)
+	for _, loop := range []func(context.Context) error{a.collecting, a.reporting, a.renewing, a.logs.run, a.telling} {
+		g.Go(func() error { return loop(working) })
+	}
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	a.end(ctx)
+	cut()
+	<-ended
+	a.connected(false, nil)
+	a.tell()
+	return err
+}
+
+// begin puts into force what is on disk: the control plane is not needed for it.
+func (a *Agent) begin(ctx context.Context) {
+	a.record(ctx, model.Record{Action: "AgentStart", Outcome: model.OutcomeAllowed, Changes: map[string]string{"version": a.p.Version}})
+	if a.p.Lost != nil {
+		a.raise(problem{
+			kind: "node/spool-lost", severity: model.Medium, subject: "spool",
+			en: "The agent's spool was damaged and was moved to " + a.p.Lost.Path + ": findings that waited in it are lost.",
+			zh: "代理的暂存文件已损坏，已移至 " + a.p.Lost.Path + "，其中等待发送的发现已丢失。",
+		})
+	}
+	a.load(ctx)
+}
+
+// end says to the server that the agent stops as it was told to, where that is quick.
+func (a *Agent) end(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	a.record(ctx, model.Record{Action: "AgentStop", Outcome: model.OutcomeAllowed})
+	if err := a.report(ctx, true); err != nil {
+		a.slog.Warn("the control plane was not told that the agent stops", "error", err)
+	}
+	if err := a.logs.once(ctx); err != nil {
+		a.slog.Debug("the end of the audit log is sent at the next start", "error", err)
+	}
+}
+
+func (a *Agent) soon() { poke(a.wake) }
+
+// poke wakes who waits on a channel with room for one.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// record appends to the node's audit log. What can't be written there is logged: a node does not stop enforcing because a disk is
+// full.
+func (a *Agent) record(ctx context.Context, r model.Record) {
+	if a.p.Log == nil {
+		return
+	}
+	r.Actor, r.ActorName, r.Tenant = a.node.ID, a.node.Name, a.node.Tenant
+	if r.Resource == (model.Ref{}) {
+		r.Resource = model.Ref{Type: "Node", ID: a.node.ID}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	if _, err := a.p.Log.Append(ctx, r); err != nil {
+		a.slog.Error("the node's audit log lacks a record", "action", r.Action, "resource", r.Resource.ID, "outcome", r.Outcome, "error", err)
+	}
+}
