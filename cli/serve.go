@@ -13,7 +13,7 @@ import (
 // Server is the control plane.
 type Server interface {
 	// Serve runs until ctx ends, and then drains. What a person must know at the start goes to out.
-	Serve(ctx context.Context, c config.Server, log *slog.Logger, out io.Writer) error
+	Serve(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) error
 }
 
 func (a *App) serveCommand() *cobra.Command {
@@ -33,7 +33,7 @@ SIGTERM or Ctrl-C lets requests end before it stops; a second one stops at once.
   bulkhead serve --database 'postgres://bulkhead@db/bulkhead' --name replica-2`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.Server.Serve(cmd.Context(), a.cfg.Server, a.log, a.Out)
+			return a.Server.Serve(cmd.Context(), a.cfg, a.log, a.Out)
 		},
 	}
 	s, f := &a.cfg.Server, cmd.Flags()

@@ -80,7 +80,7 @@ func (l *launcher) Launch(ctx context.Context, off drill.Control) (_ *drill.Plan
 	}
 	c := config.Default().Server
 	c.Listen, c.DataDir, c.MasterKeyFile, c.Name, c.Limits.Drain = "127.0.0.1:0", dir, dir+"/master.key", "drill", 5*time.Second
-	p, err := openPlane(ctx, planeOptions{config: c, version: l.version, now: clock, adapt: out.adapt})
+	p, err := openPlane(ctx, planeOptions{config: c, version: l.version, now: clock, adapt: out.adapt, assess: config.Default().Assess})
 	if err != nil {
 		return nil, err
 	}

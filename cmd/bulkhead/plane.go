@@ -16,9 +16,12 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/control/api"
+	"github.com/bulkhead-security/bulkhead/control/fleet"
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	serverpkg "github.com/bulkhead-security/bulkhead/control/server"
 	"github.com/bulkhead-security/bulkhead/control/store"
+	"github.com/bulkhead-security/bulkhead/framework/assess"
+	"github.com/bulkhead-security/bulkhead/framework/catalogue"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/identity/authn"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -37,6 +40,10 @@ type planeOptions struct {
 	now func() time.Time
 	// adapt replaces parts of a throw-away plane, so that drills can leave a control out.
 	adapt adapt
+	// assess are the settings of the checks of nodes whose pool has none of its own.
+	assess assess.Settings
+	// times are the fleet's; what is zero is as it should be.
+	times fleet.Times
 }
 
 // adapt wraps parts; nil leaves a part as it is.
@@ -58,20 +65,24 @@ type plane struct {
 	started  time.Time
 	listener net.Listener
 
-	store    *store.Store
-	keys     *pki.Keys
-	certs    *pki.Certificates
-	log      *audit.Log
-	auditKey string
-	keeper   *audit.Keeper
-	authn    *authn.Service
-	engine   *authz.Engine
-	refresh  *api.PolicyRefresher
-	gate     *gate.Gate
-	metrics  *serverpkg.Metrics
-	tracing  *serverpkg.Tracing
-	exports  []*exporting
-	server   *serverpkg.Server
+	store     *store.Store
+	keys      *pki.Keys
+	certs     *pki.Certificates
+	log       *audit.Log
+	auditKey  string
+	keeper    *audit.Keeper
+	authn     *authn.Service
+	engine    *authz.Engine
+	refresh   *api.PolicyRefresher
+	gate      *gate.Gate
+	nodeCA    *pki.NodeAuthority
+	fleet     *fleet.Fleet
+	alarms    *alarms
+	catalogue *catalogue.Catalogue
+	metrics   *serverpkg.Metrics
+	tracing   *serverpkg.Tracing
+	exports   []*exporting
+	server    *serverpkg.Server
 	// closers end the parts, the last first.
 	closers []func(context.Context) error
 }
@@ -86,7 +97,7 @@ func openPlane(ctx context.Context, o planeOptions) (*plane, error) {
 		p.now = time.Now
 	}
 	for _, open := range []func(context.Context) error{
-		p.openData, p.openStore, p.openListener, p.openCertificates, p.openAudit, p.openRights, p.openSignIn, p.openExports, p.openServer,
+		p.openData, p.openStore, p.openListener, p.openCertificates, p.openAudit, p.openRights, p.openSignIn, p.openFleet, p.openExports, p.openServer,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, p.close())
@@ -215,11 +226,19 @@ func (p *plane) loops() map[string]func(context.Context) error {
 		"checkpoints":  p.keeper.Run,
 		"verification": func(ctx context.Context) error { return p.keeper.VerifyWhenDue(ctx, day, p.verificationAsked) },
 		"policies":     func(ctx context.Context) error { p.refresh.Run(ctx); return ctx.Err() },
+		"fleet":        func(ctx context.Context) error { p.fleet.Run(ctx); return ctx.Err() },
+		"changes":      func(ctx context.Context) error { return p.store.Listen(ctx, p.changed) },
 	}
 	for _, e := range p.exports {
 		l["export "+e.name] = e.exporter.Run
 	}
 	return l
+}
+
+// changed is called when some replica changed something. All who are told look for themselves, and would find it later anyway.
+func (p *plane) changed() {
+	p.refresh.Wake()
+	p.fleet.Wake()
 }
 
 // writeWhole writes a file so that readers see the old or the new one.

@@ -25,6 +25,7 @@ func (p *plane) workers() []model.Worker {
 		{Kind: "expiry", Title: "End tickets, codes and requests for access whose time is over", Every: 5 * time.Minute, Run: p.expiry},
 		{Kind: "report", Title: "Say where every tenant stands", Every: day, Run: p.report},
 		{Kind: auditVerify, Title: "Have every replica verify its audit log", Every: day, Run: p.verifyLogs},
+		p.alarms.worker(),
 	}
 }
 

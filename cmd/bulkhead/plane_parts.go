@@ -16,7 +16,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/control/pages"
 	serverpkg "github.com/bulkhead-security/bulkhead/control/server"
 	"github.com/bulkhead-security/bulkhead/control/store"
-	"github.com/bulkhead-security/bulkhead/framework/catalogue"
 	"github.com/bulkhead-security/bulkhead/identity/audit/export"
 	"github.com/bulkhead-security/bulkhead/identity/authn"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -70,10 +69,13 @@ func (p *plane) openGate() error {
 	if p.o.adapt.authz != nil {
 		may = p.o.adapt.authz(may)
 	}
+	nodes, err := p.nodeDoor()
+	if err != nil {
+		return err
+	}
 	l := p.c.Limits
-	var err error
 	p.gate, err = gate.New(gate.Options{
-		Authn: who, Authz: may, Audit: p.log, Objects: &api.Objects{Store: p.store}, Ledger: p.store, Approvals: p.store,
+		Authn: who, Nodes: nodes, Authz: may, Audit: p.log, Objects: &api.Objects{Store: p.store}, Ledger: p.store, Approvals: p.store,
 		Log: p.slog, Now: p.now, TurnedAway: p.metrics.Call,
 		Settings: gate.Settings{
 			StepUp: p.c.SignIn.StepUp, FourEyes: p.c.FourEyes, Rate: l.Rate, Burst: l.Burst, PublicRate: l.PublicRate,
@@ -147,6 +149,7 @@ func (p *plane) openServer(ctx context.Context) error {
 			{Name: "store", Ask: p.store.Ping},
 			{Name: "audit log", Ask: p.auditWritable},
 		},
+		WithCertificate: gate.WithCertificate, ClientCAs: p.nodeCA.Pool(),
 		Drain: p.gate.Drain, Notice: noticeOf(p.c), Metrics: p.metrics, Tracing: p.tracing, Log: p.slog,
 		Limits: serverpkg.Limits{Body: l.Body, Connections: l.Connections, Timeout: l.Timeout, Drain: l.Drain},
 		Admin:  serverpkg.Admin{Socket: p.c.AdminSocket, MetricsListen: p.c.Telemetry.MetricsListen, State: p.state, Recover: p.recovery},
@@ -187,10 +190,6 @@ func (p *plane) handler(around []connect.Interceptor) (http.Handler, error) {
 }
 
 func (p *plane) services() (api.Services, error) {
-	cat, err := catalogue.Load()
-	if err != nil {
-		return api.Services{}, fmt.Errorf("catalogue: %w", err)
-	}
 	signer, key, err := p.policySigner(context.Background())
 	if err != nil {
 		return api.Services{}, err
@@ -201,7 +200,7 @@ func (p *plane) services() (api.Services, error) {
 	if s.Kind() == store.KindPostgres {
 		database = "postgresql"
 	}
-	return api.Services{
+	services := api.Services{
 		Account: api.NewAccountService(p.authn),
 		Tenants: &api.Tenants{Store: s, Members: s, Now: p.now},
 		Users:   &api.Users{Store: s, Directory: s, Credentials: s, Inviter: p.authn, Names: p.engine, Now: p.now},
@@ -213,7 +212,7 @@ func (p *plane) services() (api.Services, error) {
 		},
 		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: p.engine, Now: p.now},
 		Audit:       &api.Audit{Store: s, Log: p.log, Verifier: p.keeper, Now: p.now},
-		Assessments: &api.Assessments{Store: s, Catalogue: cat, Now: p.now},
+		Assessments: &api.Assessments{Store: s, Catalogue: p.catalogue, Now: p.now},
 		Jobs:        &api.Jobs{Store: s},
 		System: &api.System{
 			Version: p.o.version, Database: database, Replica: p.c.Name, Started: p.started, AuditOrigin: p.log.Origin(), AuditKey: p.auditKey,
@@ -223,7 +222,8 @@ func (p *plane) services() (api.Services, error) {
 		},
 		Watch:  &api.Watch{Store: s, Now: p.now},
 		Health: grpchealth.NewStaticChecker(api.ServiceNames()...),
-	}, nil
+	}
+	return services, p.fleetServices(&services, key)
 }
 
 func (p *plane) auditWritable(context.Context) error {

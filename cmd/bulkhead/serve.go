@@ -28,13 +28,13 @@ type server struct {
 }
 
 // Serve implements cli.Server.
-func (s *server) Serve(ctx context.Context, c config.Server, log *slog.Logger, out io.Writer) error {
-	c, err := withDefaults(c)
+func (s *server) Serve(ctx context.Context, all config.Config, log *slog.Logger, out io.Writer) error {
+	c, err := withDefaults(all.Server)
 	if err != nil {
 		return err
 	}
 	klog.SetSlogLogger(log) // tessera's
-	p, err := openPlane(ctx, planeOptions{config: c, version: s.version, log: log})
+	p, err := openPlane(ctx, planeOptions{config: c, version: s.version, log: log, now: clock(), assess: all.Assess})
 	if err != nil {
 		return err
 	}

@@ -37,11 +37,12 @@ type PolicyRefresher struct {
 	had    map[string]model.Policies // what is in force, by tenant
 	at     atomic.Int64              // the last change that was looked at
 	wanted chan struct{}
+	woken  chan struct{}
 }
 
 // NewPolicyRefresher makes one. Refresh must succeed once before the server serves.
 func NewPolicyRefresher(store PolicySource, engine PolicyLoader, log *slog.Logger) *PolicyRefresher {
-	return &PolicyRefresher{Store: store, Engine: engine, Log: log, Every: 500 * time.Millisecond, All: time.Minute, wanted: make(chan struct{}, 1)}
+	return &PolicyRefresher{Store: store, Engine: engine, Log: log, Every: 500 * time.Millisecond, All: time.Minute, wanted: make(chan struct{}, 1), woken: make(chan struct{}, 1)}
 }
 
 // Refresh loads what is in the store, except for what is older than what is in force.
@@ -76,6 +77,14 @@ func (p *PolicyRefresher) Soon() {
 	}
 }
 
+// Wake has the store asked now: somebody said that something changed.
+func (p *PolicyRefresher) Wake() {
+	select {
+	case p.woken <- struct{}{}:
+	default:
+	}
+}
+
 // hurry is how often the store is asked after a change that is about to be committed, and how many times.
 const (
 	hurry      = 5 * time.Millisecond
@@ -97,6 +106,8 @@ func (p *PolicyRefresher) Run(ctx context.Context) {
 			err = p.soon(ctx)
 		case <-all.C:
 			err = p.Refresh(ctx)
+		case <-p.woken:
+			_, err = p.look(ctx)
 		case <-tick.C:
 			_, err = p.look(ctx)
 		}

@@ -51,6 +51,7 @@ type Agent struct {
 	policies int64
 	settings int64
 	assigned int64
+	acked    int64
 	set      facts.Set
 	have     map[string]string
 	round    int
@@ -197,6 +198,7 @@ func (a *Agent) report(ctx context.Context) error {
 	a.Reports.Add(1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.acked = max(a.acked, r.GetState().GetPoliciesVersion())
 	if a.have = digests; res.GetResync() {
 		a.have = nil
 	}
@@ -252,4 +254,11 @@ func (a *Agent) Policies() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.policies
+}
+
+// Told is the version of the policies that the server was told it has, and took that.
+func (a *Agent) Told() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.acked
 }
