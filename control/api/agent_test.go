@@ -103,8 +103,11 @@ func TestFollow(t *testing.T) {
 	y := newYard(t)
 	m := y.joined(t, "web1")
 	y.items = []api.AgentItem{
-		{Alive: true}, {Document: &model.Bundle{Kind: model.BundlePolicies, Version: 3, Document: []byte("{}"), Signature: "sig"}},
-		{Probe: &api.AgentProbe{ID: "p", Addresses: []string{"192.0.2.9"}}}, {Resync: true}, {Renew: true},
+		{Alive: true},
+		{Document: &model.Bundle{Kind: model.BundlePolicies, Version: 3, Document: []byte("{}"), Signature: "sig"}},
+		{Probe: &api.AgentProbe{ID: "p", Addresses: []string{"192.0.2.9"}}},
+		{Resync: true},
+		{Renew: true},
 	}
 	s, err := m.Follow(t.Context(), &bulkheadv1.FollowRequest{Run: "r1", PoliciesVersion: 1, SettingsVersion: 2, AssignmentVersion: 3})
 	if err != nil {
