@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -214,4 +215,16 @@ func (f *simFleet) policy(n int) time.Duration {
 	f.wait(time.Minute, func(a *sim.Agent) bool { return a.Policies() > before && a.Told() >= a.Policies() })
 	f.b.Logf("%d agents: applied after %s, all said so %s later", n, applied.Sub(start), time.Since(applied))
 	return time.Since(applied)
+}
+
+// bearer calls as whoever has the secret.
+type bearer struct {
+	client *http.Client
+	secret string
+}
+
+// Do implements connect.HTTPClient.
+func (b *bearer) Do(r *http.Request) (*http.Response, error) {
+	r.Header.Set("Authorization", "Bearer "+b.secret)
+	return b.client.Do(r)
 }
