@@ -163,7 +163,7 @@ func arrange(root *cobra.Command) {
 		verbs []string
 	}{
 		{"Measure", []string{"assess", "assessments", "catalogue", "status"}},
-		{"Control plane", []string{"serve", "enrol", "login", "logout", "whoami", "account", "info", "jobs", "watch"}},
+		{"Control plane", []string{"serve", "enrol", "login", "logout", "whoami", "account", "info", "jobs", "watch", "apply"}},
 		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
 		{"Prove", []string{"drill", "audit"}},
 		{"Keep", []string{"backup", "restore", "doctor", "recover"}},
