@@ -164,7 +164,7 @@ func arrange(root *cobra.Command) {
 	}{
 		{"Measure", []string{"assess", "assessments", "catalogue", "status"}},
 		{"Control plane", []string{"serve", "enrol", "login", "logout", "whoami", "account", "info", "jobs", "watch"}},
-		{"Fleet", []string{"nodes", "findings", "exceptions", "pools", "rollouts"}},
+		{"Fleet", []string{"nodes", "findings", "exceptions", "pools", "rollouts", "apply"}},
 		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
 		{"Prove", []string{"drill", "audit"}},
 		{"Keep", []string{"backup", "restore", "doctor", "recover"}},
