@@ -49,6 +49,9 @@ func TestRefuses(t *testing.T) {
 		"bad env":             {env: []string{"BULKHEAD_COLLECT_TIMEOUT=soon"}, want: []string{"soon"}},
 		"bad glob":            {file: "assess: {accepted_os: ['[']}\n", want: []string{"glob"}},
 		"days of a token":     {file: "server: {sign_in: {token_days: 367}}\n", want: []string{"token_days", "366"}},
+		"a spool too small":   {file: "agent: {spool: 1000}\n", want: []string{"agent.spool", "4194304"}},
+		"facts too often":     {file: "agent: {every: 1s}\n", want: []string{"agent.every", "10s"}},
+		"too nice":            {env: []string{"BULKHEAD_AGENT_NICE=20"}, want: []string{"agent.nice", "19"}},
 		"exception, no owner": {file: "assess: {exceptions: [{check: 8.1.c, reason: r, expires: 2030-01-01}]}\n", want: []string{"owner"}},
 	} {
 		t.Run(name, func(t *testing.T) {
