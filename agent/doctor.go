@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -88,8 +89,12 @@ func (o *DoctorOptions) running(d *state.Dir) model.AgentPart {
 
 func (o *DoctorOptions) disk() model.AgentPart {
 	p := model.AgentPart{Part: "disk", Needs: fmt.Sprintf("%d MiB free for spool and documents", (o.Spool+leastFree)>>20), Needed: true}
+	dir := o.Dir
+	for _, err := os.Stat(dir); err != nil && dir != filepath.Dir(dir); _, err = os.Stat(dir) {
+		dir = filepath.Dir(dir) // it is made at the join
+	}
 	var st unix.Statfs_t
-	if err := unix.Statfs(o.Dir, &st); err != nil {
+	if err := unix.Statfs(dir, &st); err != nil {
 		return failed(p, fmt.Errorf("%s: %w", o.Dir, err))
 	}
 	free := int64(st.Bavail) * st.Bsize //nolint:gosec // a disk has less
@@ -97,7 +102,7 @@ func (o *DoctorOptions) disk() model.AgentPart {
 	if fi, err := os.Stat(o.Dir + "/" + state.SpoolFile); err == nil {
 		used = fi.Size()
 	}
-	p.Works, p.Detail = free+used >= o.Spool+leastFree, fmt.Sprintf("%d MiB are free in %s", free>>20, o.Dir)
+	p.Works, p.Detail = free+used >= o.Spool+leastFree, fmt.Sprintf("%d MiB are free in %s", free>>20, dir)
 	if !p.Works {
 		p.Remedy = "free space, or make the spool smaller (agent.spool): on a full disk what waits is kept in memory only"
 	}
