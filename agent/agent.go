@@ -124,6 +124,11 @@ func New(p Parts) (*Agent, error) {
 	return a, nil
 }
 
+// Joined records that the machine has just become a node.
+func (a *Agent) Joined(ctx context.Context) {
+	a.record(ctx, model.Record{Action: "NodeJoin", Outcome: model.OutcomeAllowed, Changes: map[string]string{"server": a.p.Server.Server()}})
+}
+
 // Run works until ctx ends, and then says so to the server, while the stream is still open: a stream that just ends would look like
 // an agent that died.
 func (a *Agent) Run(ctx context.Context) error {

@@ -50,6 +50,7 @@ type App struct {
 	Node   Node
 	Drills Drills // nil where there are none
 	Server Server // nil where there is none
+	Agent  Agent  // nil where there is none
 	// Database opens the server's database for its keeper; nil where there is none.
 	Database OpenDatabase
 	Build    Build
@@ -144,6 +145,9 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	if a.Server != nil {
 		root.AddCommand(a.serveCommand())
 	}
+	if a.Agent != nil {
+		root.AddCommand(a.agentCommand())
+	}
 	if a.Drills != nil {
 		root.AddCommand(a.drillCommand())
 	}
@@ -163,7 +167,7 @@ func arrange(root *cobra.Command) {
 		verbs []string
 	}{
 		{"Measure", []string{"assess", "assessments", "catalogue", "status"}},
-		{"Control plane", []string{"serve", "enrol", "login", "logout", "whoami", "account", "info", "jobs", "watch"}},
+		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "jobs", "watch"}},
 		{"Fleet", []string{"nodes", "findings", "exceptions", "pools", "rollouts", "apply"}},
 		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
 		{"Prove", []string{"drill", "audit"}},

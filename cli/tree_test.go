@@ -20,7 +20,7 @@ import (
 // everything is an App whose tree has all verbs. Only the tree is good for something.
 func everything() *App {
 	return &App{
-		Server: struct{ Server }{}, Drills: struct{ Drills }{},
+		Server: struct{ Server }{}, Drills: struct{ Drills }{}, Agent: struct{ Agent }{},
 		Database: func(context.Context, config.Server, string, bool, *slog.Logger) (Database, error) {
 			return nil, errors.New("none")
 		},

@@ -41,6 +41,7 @@ type Config struct {
 	Assess     assess.Settings `yaml:"assess"`
 	Server     Server          `yaml:"server" envPrefix:"SERVER_"`
 	Client     Client          `yaml:"client" envPrefix:"CLIENT_"`
+	Agent      Agent           `yaml:"agent" envPrefix:"AGENT_"`
 }
 
 // Log says what is logged to standard error, and how.
@@ -90,6 +91,7 @@ func Default() Config {
 		Assess: assess.DefaultSettings(),
 		Server: defaultServer(),
 		Client: Client{Timeout: 30 * time.Second},
+		Agent:  defaultAgent(),
 	}
 }
 
@@ -226,6 +228,9 @@ func (c *Config) Validate() error {
 		return err
 	}
 	if err := c.Client.validate(); err != nil {
+		return err
+	}
+	if err := c.Agent.validate(); err != nil {
 		return err
 	}
 	return c.Assess.Validate()

@@ -52,6 +52,9 @@ func TestRefuses(t *testing.T) {
 		"life of certificates": {file: "server: {nodes: {certificate: 5m}}\n", want: []string{"server.nodes.certificate", "10m"}},
 		"grace":                {file: "server: {nodes: {grace: 9000h}}\n", want: []string{"server.nodes.grace", "8760h"}},
 		"exception, no owner":  {file: "assess: {exceptions: [{check: 8.1.c, reason: r, expires: 2030-01-01}]}\n", want: []string{"owner"}},
+		"a spool too small":    {file: "agent: {spool: 1000}\n", want: []string{"agent.spool", "4194304"}},
+		"facts too often":      {file: "agent: {every: 1s}\n", want: []string{"agent.every", "10s"}},
+		"too nice":             {env: []string{"BULKHEAD_AGENT_NICE=20"}, want: []string{"agent.nice", "19"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load(write(t, c.file), c.env)

@@ -12,12 +12,17 @@ import (
 
 // Dir is where the server keeps its data: data_dir, or /var/lib/bulkhead for root and $XDG_DATA_HOME/bulkhead (or
 // ~/.local/share/bulkhead) for others.
-func (s *Server) Dir(environ []string) string {
-	if s.DataDir != "" {
-		return s.DataDir
+func (s *Server) Dir(environ []string) string { return dataDir(s.DataDir, "bulkhead", environ) }
+
+// Dir is where the agent keeps its data: data_dir, or /var/lib/bulkhead-agent for root and the same place as the server's for others.
+func (a *Agent) Dir(environ []string) string { return dataDir(a.DataDir, "bulkhead-agent", environ) }
+
+func dataDir(given, name string, environ []string) string {
+	if given != "" {
+		return given
 	}
 	if os.Geteuid() == 0 {
-		return "/var/lib/bulkhead"
+		return filepath.Join("/var/lib", name)
 	}
 	var home, data string
 	for _, kv := range environ {
@@ -31,7 +36,7 @@ func (s *Server) Dir(environ []string) string {
 	if !filepath.IsAbs(data) { // as the XDG base directory specification says
 		data = filepath.Join(home, ".local", "share")
 	}
-	return filepath.Join(data, "bulkhead")
+	return filepath.Join(data, name)
 }
 
 // MasterKey is the file of the master key.

@@ -20,6 +20,12 @@ var ErrClock = errors.New("is this machine's clock right?")
 // ErrTooLarge is in the chain of the error of a message that is larger than anything the server should send.
 var ErrTooLarge = errors.New("the server sends more than this node takes")
 
+// Explain gives the error of a server that was not reached its plain words.
+func Explain(err error, server string, now time.Time) error {
+	c := &Client{o: Options{Now: func() time.Time { return now }}}
+	return c.explain(err, server)
+}
+
 // explain gives an error its plain words: what the control plane says, or why it was not reached.
 func (c *Client) explain(err error, server string) error {
 	if err == nil {

@@ -27,6 +27,7 @@ func main() {
 		Node:     &node{version: buildVersion()},
 		Drills:   &drills{version: buildVersion()},
 		Server:   &server{version: buildVersion()},
+		Agent:    &member{version: buildVersion()},
 		Database: openDatabase,
 		Build:    cli.Build{Version: buildVersion(), Commit: commit, Date: date, Go: runtime.Version()},
 		In:       os.Stdin,

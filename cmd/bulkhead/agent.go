@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"k8s.io/klog/v2"
+
+	"github.com/bulkhead-security/bulkhead/agent"
+	"github.com/bulkhead-security/bulkhead/agent/machine"
+	"github.com/bulkhead-security/bulkhead/agent/spool"
+	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/agent/uplink"
+	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/identity/audit"
+	"github.com/bulkhead-security/bulkhead/identity/authz"
+	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/orchestrator/docker"
+)
+
+// member is this machine as a node of a fleet.
+type member struct {
+	version string
+}
+
+// Run implements cli.Agent.
+func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli.AgentJoin, log *slog.Logger, out io.Writer) (err error) {
+	klog.SetSlogLogger(log) // tessera's
+	d, err := state.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	n, err := d.Node()
+	fresh := errors.Is(err, state.ErrNotJoined)
+	if fresh {
+		n, err = m.join(ctx, d, join)
+	}
+	if err != nil {
+		return err
+	}
+	if err := (agent.Limits{Memory: c.Agent.Memory, CPUs: c.Agent.CPUs, Nice: c.Agent.Nice}).Apply(); err != nil {
+		log.Warn("the agent runs with more than it should", "error", err)
+	}
+	parts, closers, err := m.parts(ctx, c, d, n, log)
+	if err != nil {
+		return errors.Join(err, closers.close())
+	}
+	defer func() { err = errors.Join(err, closers.close()) }()
+	a, err := agent.New(parts)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		a.Joined(ctx)
+	}
+	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, dir)
+	return a.Run(ctx)
+}
+
+func (m *member) join(ctx context.Context, d *state.Dir, join *cli.AgentJoin) (*state.Node, error) {
+	if join == nil {
+		return nil, &model.Error{
+			Code: model.CodeNotFound, Message: "this machine has not joined a fleet", Remedy: "bulkhead agent --join URL --token-file FILE; `bulkhead nodes token` on the control plane makes a token",
+		}
+	}
+	token, err := join.Token()
+	if err != nil {
+		return nil, err
+	}
+	n, err := agent.Join(ctx, agent.JoinOptions{
+		Dir: d, Link: join.Link, Servers: join.Servers, CA: join.CA, Token: token, Name: join.Name, Machine: nodeID(), Version: m.version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := join.Joined(); err != nil {
+		return nil, fmt.Errorf("the machine has joined; remove the token file: %w", err)
+	}
+	return n, nil
+}
+
+// closing ends parts, the last first.
+type closing []func(context.Context) error
+
+func (c closing) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var err error
+	for i := len(c) - 1; i >= 0; i-- {
+		err = errors.Join(err, c[i](ctx))
+	}
+	return err
+}
+
+// parts opens what the agent is made of.
+func (m *member) parts(ctx context.Context, c config.Config, d *state.Dir, n *state.Node, log *slog.Logger) (p agent.Parts, ends closing, err error) {
+	s, lost, err := spool.Open(spool.Options{Path: d.Path(state.SpoolFile), Bytes: c.Agent.Spool, Log: log})
+	if err != nil {
+		return p, ends, err
+	}
+	ends = append(ends, func(context.Context) error { return s.Close() })
+	roots, err := n.Roots()
+	if err != nil {
+		return p, ends, err
+	}
+	up, err := uplink.New(uplink.Options{Servers: n.Servers, Roots: roots, Certificate: d.Certificate, Version: m.version, Log: log})
+	if err != nil {
+		return p, ends, err
+	}
+	ends = append(ends, func(context.Context) error { up.Close(); return nil })
+	engine, err := authz.New(authz.Options{})
+	if err != nil {
+		return p, ends, fmt.Errorf("policies: %w", err)
+	}
+	settings := &nodeSettings{base: c}
+	p = agent.Parts{
+		Dir: d, Spool: s, Lost: lost, Server: up, Version: m.version, Every: c.Agent.Every, Slog: log,
+		Collect: func(ctx context.Context) (*model.Snapshot, error) {
+			return (&node{version: m.version}).Snapshot(ctx, settings.now(), log, nil)
+		},
+		Appliers: map[model.BundleKind][]agent.Applier{
+			model.BundlePolicies: {&agent.Policies{Engine: engine}},
+			model.BundleSettings: {agent.SettingsFunc(settings.set)},
+		},
+	}
+	origin := "bulkhead/node/" + n.ID
+	signer, key, err := d.LogSigner(origin)
+	if err != nil {
+		return p, ends, err
+	}
+	l, err := audit.Open(ctx, audit.Options{
+		Dir: d.Path(state.AuditDir), Origin: origin, Signer: signer, Batch: 64, BatchAge: 50 * time.Millisecond, SpoolSize: 256 << 10, Log: log,
+	})
+	if err != nil {
+		// A node goes on without its log rather than not at all; the doctor and the server's copy show it.
+		log.Error("the node's audit log can't be opened", "error", err)
+		return p, ends, nil
+	}
+	ends = append(ends, l.Close)
+	p.Log, p.LogKey = l, key
+	return p, ends, nil
+}
+
+// nodeSettings are the configuration with what the pool's settings say over it.
+type nodeSettings struct {
+	base config.Config
+
+	mu      sync.Mutex
+	current *config.Config
+}
+
+func (s *nodeSettings) now() config.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.base
+	if s.current != nil {
+		c = *s.current
+	}
+	c.Collect.Parallel = c.Agent.Parallel
+	return c
+}
+
+// set takes the settings of checks as they stand under "assess" in the configuration file; nil goes back to this machine's own.
+func (s *nodeSettings) set(checks map[string]any) error {
+	c := s.base
+	if len(checks) > 0 {
+		b, err := yaml.Marshal(checks)
+		if err != nil {
+			return fmt.Errorf("settings of checks: %w", err)
+		}
+		if err := yaml.UnmarshalWithOptions(b, &c.Assess, yaml.Strict()); err != nil {
+			return fmt.Errorf("settings of checks: %w", err)
+		}
+		if err := c.Assess.Validate(); err != nil {
+			return fmt.Errorf("settings of checks: %w", err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = &c
+	return nil
+}
+
+// Status implements cli.Agent.
+func (m *member) Status(dir string) (*model.AgentStatus, error) {
+	d, err := state.Look(dir)
+	if err != nil {
+		return nil, err
+	}
+	return d.Status()
+}
+
+// Leave implements cli.Agent.
+func (m *member) Leave(dir string) (string, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return "", fmt.Errorf("the agent's data directory: %w", err)
+	}
+	d, err := state.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	kept, err := d.Leave(time.Now())
+	return kept, errors.Join(err, d.Close())
+}
+
+// Doctor implements cli.Agent.
+func (m *member) Doctor(ctx context.Context, c config.Config, dir string) []model.AgentPart {
+	return agent.Doctor(ctx, agent.DoctorOptions{
+		Dir: dir, Spool: c.Agent.Spool, Now: time.Now,
+		Limits: fmt.Sprintf("%d MiB of memory, %d processors, nice %d, %d collectors at once, a spool of %d MiB, facts every %s",
+			c.Agent.Memory>>20, c.Agent.CPUs, c.Agent.Nice, c.Agent.Parallel, c.Agent.Spool>>20, c.Agent.Every),
+		Machine: machine.Options{
+			Root: "/", Capabilities: identity(m.version).Capabilities,
+			Engine: func(ctx context.Context) (string, error) {
+				client, err := docker.Connect(ctx, c.Engine.Endpoint, docker.ConnectOptions{})
+				if err != nil {
+					return "", err
+				}
+				return client.Endpoint(), nil
+			},
+		},
+	})
+}

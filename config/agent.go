@@ -1,0 +1,47 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// Agent says how `bulkhead agent` works, and what it may take of the machine.
+type Agent struct {
+	// DataDir holds the node's key and certificate, the last good documents, the spool and the node's audit log.
+	DataDir string `yaml:"data_dir" env:"DATA_DIR"`
+	// Every is how often facts are collected, while the settings of the node's pool don't say.
+	Every time.Duration `yaml:"every" env:"EVERY"`
+	// Spool bounds the file of what waits for the server, in bytes.
+	Spool int64 `yaml:"spool" env:"SPOOL"`
+	// Memory is what the agent tries to stay below, in bytes; CPUs are the processors that it uses at once, Parallel the collectors,
+	// Nice its priority.
+	Memory   int64 `yaml:"memory" env:"MEMORY"`
+	CPUs     int   `yaml:"cpus" env:"CPUS"`
+	Parallel int   `yaml:"parallel" env:"PARALLEL"`
+	Nice     int   `yaml:"nice" env:"NICE"`
+}
+
+func defaultAgent() Agent {
+	return Agent{Every: 30 * time.Second, Spool: 64 << 20, Memory: 256 << 20, CPUs: 1, Parallel: 1, Nice: 10}
+}
+
+func (a *Agent) validate() error {
+	for _, c := range []struct {
+		name             string
+		got, least, most int64
+	}{
+		{"spool", a.Spool, 4 << 20, 4 << 30},
+		{"memory", a.Memory, 64 << 20, 1 << 40},
+		{"cpus", int64(a.CPUs), 1, 1024},
+		{"parallel", int64(a.Parallel), 1, 64},
+		{"nice", int64(a.Nice), 0, 19},
+	} {
+		if c.got < c.least || c.got > c.most {
+			return fmt.Errorf("agent.%s is %d; it must be between %d and %d", c.name, c.got, c.least, c.most)
+		}
+	}
+	if a.Every < 10*time.Second || a.Every > time.Hour {
+		return fmt.Errorf("agent.every is %s; it must be between 10s and 1h", a.Every)
+	}
+	return nil
+}
