@@ -3,35 +3,34 @@ package api
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
+	"encoding/hex"
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// joinPrefix says what a secret is for, wherever it turns up.
-const joinPrefix = "bhj_"
+// A join token's secret is this prefix, so that scanners and people can tell what leaked, and 32 random bytes in hexadecimal.
+const (
+	joinPrefix = "bhj_"
+	joinBytes  = 32
+)
 
-const joinBytes = 32
-
-// joinEncoding is base32, written in lower case: it can be read aloud and is one word for a double click.
-func joinEncoding() *base32.Encoding { return base32.StdEncoding.WithPadding(base32.NoPadding) }
-
-// NewJoinSecret makes the secret of a join token, and the hash by which it is kept.
+// NewJoinSecret makes the secret of a join token, which is shown once, and what is kept of it.
 func NewJoinSecret() (secret string, hash []byte) {
-	var b [joinBytes]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	secret = joinPrefix + strings.ToLower(joinEncoding().EncodeToString(b[:]))
+	b := make([]byte, joinBytes)
+	_, _ = rand.Read(b) // never fails since Go 1.24
+	secret = joinPrefix + hex.EncodeToString(b)
 	sum := sha256.Sum256([]byte(secret))
 	return secret, sum[:]
 }
 
-// JoinHash is the hash of a join token's secret. What has not its form is refused without looking for it.
+// JoinHash gives what is kept of a join token's secret. What can't be one is an error, which saves the store a question.
 func JoinHash(secret string) ([]byte, error) {
-	if !strings.HasPrefix(secret, joinPrefix) || len(secret) != len(joinPrefix)+joinEncoding().EncodedLen(joinBytes) {
+	body, ok := strings.CutPrefix(secret, joinPrefix)
+	if b, err := hex.DecodeString(body); !ok || err != nil || len(b) != joinBytes || strings.ToLower(body) != body {
 		return nil, &model.Error{
-			Code: model.CodeUnauthenticated, Message: "that is no join token", Field: "token",
-			Remedy: "Make one with `bulkhead nodes join-token`; it begins with " + joinPrefix + ".",
+			Code: model.CodeUnauthenticated, Message: "this is no join token",
+			Remedy: "A join token begins with " + joinPrefix + "; `bulkhead nodes join-token` makes one.",
 		}
 	}
 	sum := sha256.Sum256([]byte(secret))
