@@ -13,8 +13,16 @@ import (
 // FuzzWindow: whatever is written, it is a window that begins some day, or refused as invalid.
 func FuzzWindow(f *testing.F) {
 	for _, s := range [][2]string{
-		{"0 2 * * 6", "Europe/Berlin"}, {"*/5 1-3,7 1 JAN MON", ""}, {"TZ=x", "UTC"}, {"CRON_TZ=UTC 0 2 * * *", ""}, {"@every 1h", ""},
-		{"0 2 31 2 *", ""}, {"? ? ? ? ?", "Local"}, {"1-0 * * * *", "/etc"}, {"99999999999999999999 * * * *", ""}, {"*/0 * * * *", ""},
+		{"0 2 * * 6", "Europe/Berlin"},
+		{"*/5 1-3,7 1 JAN MON", ""},
+		{"TZ=x", "UTC"},
+		{"CRON_TZ=UTC 0 2 * * *", ""},
+		{"@every 1h", ""},
+		{"0 2 31 2 *", ""},
+		{"? ? ? ? ?", "Local"},
+		{"1-0 * * * *", "/etc"},
+		{"99999999999999999999 * * * *", ""},
+		{"*/0 * * * *", ""},
 	} {
 		f.Add(s[0], s[1])
 	}
