@@ -39,7 +39,7 @@ func (a *App) createPoolCommand() *cobra.Command {
 	f.bind(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p := &bulkheadv1.Pool{Name: args[0], Tenant: a.remote.tenant}
-		if _, err := f.fill(cmd, p); err != nil {
+		if err := f.fill(cmd, p); err != nil {
 			return err
 		}
 		c, err := a.poolClient(cmd.Context())
@@ -58,7 +58,8 @@ func (a *App) updatePoolCommand() *cobra.Command {
 	cmd := verb("update POOL", "Change a pool; changed settings are rolled out", 1, nil)
 	f.bind(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if _, err := given(cmd, f.fields()); err != nil {
+		mask, err := given(cmd, f.fields())
+		if err != nil {
 			return err
 		}
 		c, id, err := a.pool(cmd.Context(), args[0])
@@ -69,8 +70,7 @@ func (a *App) updatePoolCommand() *cobra.Command {
 		if err != nil {
 			return remoteError(err)
 		}
-		mask, err := f.fill(cmd, p)
-		if err != nil {
+		if err := f.fill(cmd, p); err != nil {
 			return err
 		}
 		made, err := c.UpdatePool(cmd.Context(), &bulkheadv1.UpdatePoolRequest{Pool: p, UpdateMask: mask})

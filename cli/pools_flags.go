@@ -11,7 +11,6 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -49,37 +48,36 @@ func (f *poolFlags) fields() map[string]string {
 	}
 }
 
-// fill puts what was given into a pool and leaves the rest of it as it is. It gives the mask of what was given, nil for nothing.
-func (f *poolFlags) fill(cmd *cobra.Command, p *bulkheadv1.Pool) (*fieldmaskpb.FieldMask, error) {
+// fill puts what was given into a pool and leaves the rest of it as it is.
+func (f *poolFlags) fill(cmd *cobra.Command, p *bulkheadv1.Pool) (err error) {
 	if p.Settings == nil {
 		p.Settings = &bulkheadv1.PoolSettings{}
 	}
 	if p.Plan == nil {
 		p.Plan = &bulkheadv1.RolloutPlan{}
 	}
-	for flag, set := range map[string]func() error{
-		"description":   func() error { p.Description = f.description; return nil },
-		"collect-every": func() error { p.Settings.CollectEvery = durationpb.New(f.every); return nil },
-		"assess":        func() (err error) { p.Settings.Assess, err = assessFile(f.assess); return err },
-		"step":          func() error { p.Plan.Steps = f.steps; return nil },
-		"soak":          func() error { p.Plan.Soak = durationpb.New(f.soak); return nil },
-		"most-findings": func() error { p.Plan.MostFindings = f.mostFindings; return nil },
-		"most-failures": func() error { p.Plan.MostFailures = f.failures; return nil },
-		"roll-back":     func() error { p.Plan.RollBack = f.back; return nil },
-		"window":        func() (err error) { p.Windows, err = windowsOf(f.windows); return err },
+	for flag, set := range map[string]func(){
+		"description":   func() { p.Description = f.description },
+		"collect-every": func() { p.Settings.CollectEvery = durationpb.New(f.every) },
+		"step":          func() { p.Plan.Steps = f.steps },
+		"soak":          func() { p.Plan.Soak = durationpb.New(f.soak) },
+		"most-findings": func() { p.Plan.MostFindings = f.mostFindings },
+		"most-failures": func() { p.Plan.MostFailures = f.failures },
+		"roll-back":     func() { p.Plan.RollBack = f.back },
 	} {
-		if !cmd.Flags().Changed(flag) {
-			continue
-		}
-		if err := set(); err != nil {
-			return nil, err
+		if cmd.Flags().Changed(flag) {
+			set()
 		}
 	}
-	mask, err := given(cmd, f.fields())
-	if err != nil {
-		return nil, nil // nothing was given, which is fine where something is made
+	if cmd.Flags().Changed("assess") {
+		if p.Settings.Assess, err = assessFile(f.assess); err != nil {
+			return err
+		}
 	}
-	return mask, nil
+	if cmd.Flags().Changed("window") {
+		p.Windows, err = windowsOf(f.windows)
+	}
+	return err
 }
 
 // assessFile reads settings in YAML or JSON, none for no file.

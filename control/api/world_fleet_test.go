@@ -1,9 +1,7 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
-	"testing"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/control/api"
@@ -160,21 +158,3 @@ func (w *world) fleetOf(tenant string, add func(v any, err error)) {
 
 // tomorrow is a day on which an exception can end.
 func tomorrow() string { return time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly) }
-
-// TestJoinSecret: secrets differ, are found again by their hash, and nothing else has one.
-func TestJoinSecret(t *testing.T) {
-	secret, sum := api.NewJoinSecret()
-	other, _ := api.NewJoinSecret()
-	again, err := api.JoinHash(secret)
-	if err != nil || !bytes.Equal(again, sum) || secret == other || len(sum) != 32 || len(secret) != 56 || secret[:4] != "bhj_" {
-		t.Fatal(secret, other, sum, again, err)
-	}
-	if x, err := api.JoinHash(other); err != nil || bytes.Equal(x, sum) {
-		t.Error(err)
-	}
-	for _, s := range []string{"", "bhj_", secret[:55], secret + "a", "bht_" + secret[4:]} {
-		if _, err := api.JoinHash(s); model.CodeOf(err) != model.CodeUnauthenticated {
-			t.Errorf("%q: %v", s, err)
-		}
-	}
-}
