@@ -79,7 +79,7 @@ func TestAssessing(t *testing.T) {
 	a.send(w.f, snapshot("n1", "web", "bad1", "bad2"))
 	w.assess(w.f, "n1")
 	w.same(w.events("n1"), "status high met>not_met")
-	if text := w.textOf("n1", model.EventStatus); !strings.Contains(text, "8.1.a") || !strings.Contains(text, "because") {
+	if text := w.textOf(model.EventStatus); !strings.Contains(text, "8.1.a") || !strings.Contains(text, "because") {
 		t.Fatal(text)
 	}
 	f := w.findings("n1")["8.1.a/check bad1"]
@@ -238,7 +238,7 @@ func TestWhatChangedWhileItWasAway(t *testing.T) {
 	a.all(w.f, snapshot("n1", "web", "bad1"))
 	w.assess(w.f, "n1")
 	w.same(w.events("n1", model.EventChanged), "changed info >")
-	text := w.textOf("n1", model.EventChanged)
+	text := w.textOf(model.EventChanged)
 	for _, part := range []string{"8.1.a met → not_met", "containers gone: db", "containers new: bad1"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in %q", part, text)

@@ -24,7 +24,7 @@ func (w *world) policies(tenant string, version int64) {
 }
 
 // pool makes a pool with settings, which are brought to its nodes.
-func (w *world) pool(f *Fleet, name string, change func(*model.Pool)) *model.Pool {
+func (w *world) pool(f *Fleet, name string, change func(*model.Pool)) {
 	w.Helper()
 	id := "acme/" + name
 	p, err := w.store.Pool(w.Context(), id)
@@ -40,7 +40,6 @@ func (w *world) pool(f *Fleet, name string, change func(*model.Pool)) *model.Poo
 		}
 		return f.SettingsChanged(ctx, p, "alice")
 	}))
-	return p
 }
 
 func failing(n int) func(*model.Pool) {

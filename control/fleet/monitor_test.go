@@ -264,7 +264,7 @@ func TestFlappingIsToldOnce(t *testing.T) {
 		t.Fatal("it flaps for ever")
 	}
 	w.same(w.events("n1", model.EventSteady), "steady info >")
-	if !strings.Contains(w.textOf("n1", model.EventFlapping), "n1") {
-		t.Fatal(w.textOf("n1", model.EventFlapping))
+	if !strings.Contains(w.textOf(model.EventFlapping), "n1") {
+		t.Fatal(w.textOf(model.EventFlapping))
 	}
 }
