@@ -33,12 +33,13 @@ func (f *Fleet) EnsurePolicies(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("policies of all tenants: %w", err)
 	}
+	var errs []error
 	for tenant := range tenants {
 		if _, err := f.putPolicies(ctx, tenant, sets); err != nil {
-			return fmt.Errorf("bundle of the policies of %s: %w", tenant, err)
+			errs = append(errs, fmt.Errorf("bundle of the policies of %s: %w", tenant, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // policiesOf is the newest bundle of a tenant. Where there is none, it is made.
@@ -151,7 +152,7 @@ func (f *Fleet) keepPolicies(ctx context.Context) {
 func (f *Fleet) again(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(f.o.Times.Poll):
+	case <-time.After(f.o.Times.Watch):
 		poke(f.policies)
 	}
 }

@@ -17,7 +17,7 @@ func (f *Fleet) follow(ctx context.Context) {
 	feed := &feed{f: f, at: -1}
 	failed := false
 	for {
-		one, cancel := context.WithTimeout(ctx, callTimeout)
+		one, cancel := context.WithTimeout(ctx, feedTimeout)
 		err := feed.look(one)
 		cancel()
 		if err != nil && ctx.Err() == nil && !failed {
@@ -32,6 +32,9 @@ func (f *Fleet) follow(ctx context.Context) {
 		}
 	}
 }
+
+// feedTimeout is longer than that of other calls: at the start, and after a gap, every stream's node is read.
+const feedTimeout = time.Minute
 
 // feed is how far the changes were looked at; -1 before the first time.
 type feed struct {

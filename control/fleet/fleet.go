@@ -72,9 +72,19 @@ func DefaultTimes() Times {
 func (t *Times) fill() {
 	d := DefaultTimes()
 	for _, x := range []struct{ have, otherwise *time.Duration }{
-		{&t.Gather, &d.Gather}, {&t.Flush, &d.Flush}, {&t.Watch, &d.Watch}, {&t.Poll, &d.Poll}, {&t.Alive, &d.Alive},
-		{&t.Advance, &d.Advance}, {&t.AssessEvery, &d.AssessEvery}, {&t.Sweep, &d.Sweep}, {&t.AssessAgain, &d.AssessAgain},
-		{&t.Policies, &d.Policies}, {&t.Grace, &d.Grace}, {&t.PingLag, &d.PingLag}, {&t.ProbeFor, &d.ProbeFor},
+		{&t.Gather, &d.Gather},
+		{&t.Flush, &d.Flush},
+		{&t.Watch, &d.Watch},
+		{&t.Poll, &d.Poll},
+		{&t.Alive, &d.Alive},
+		{&t.Advance, &d.Advance},
+		{&t.AssessEvery, &d.AssessEvery},
+		{&t.Sweep, &d.Sweep},
+		{&t.AssessAgain, &d.AssessAgain},
+		{&t.Policies, &d.Policies},
+		{&t.Grace, &d.Grace},
+		{&t.PingLag, &d.PingLag},
+		{&t.ProbeFor, &d.ProbeFor},
 	} {
 		if *x.have <= 0 {
 			*x.have = *x.otherwise

@@ -102,7 +102,7 @@ func (f *Fleet) stopped(ctx context.Context, m *model.Member) error {
 
 // steady ends the flapping of nodes that did not change for a while.
 func (f *Fleet) steady(ctx context.Context, now time.Time) error {
-	for _, id := range f.watch.flappingNodes() {
+	for _, id := range f.watch.flappingNodes(mostFlapping) {
 		m, err := f.store.Node(ctx, id)
 		if model.CodeOf(err) == model.CodeNotFound || err == nil && !m.Flapping {
 			f.watch.flaps(id, false)

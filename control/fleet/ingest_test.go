@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -152,7 +153,7 @@ func TestAFullQueueRefuses(t *testing.T) {
 	_, err := w.f.Report(t.Context(), m, r)
 	w.code(err, model.CodeUnavailable)
 	cancel()
-	if err := <-first; err != context.Canceled {
+	if err := <-first; !errors.Is(err, context.Canceled) {
 		t.Fatalf("a caller that leaves: %v", err)
 	}
 	r.Findings = make([]model.Finding, mostFindingsInReport+1)

@@ -42,14 +42,17 @@ func (w *watch) flaps(node string, is bool) {
 	}
 }
 
-func (w *watch) flappingNodes() []string {
+// flappingNodes are some of them, in no order: of many, all have their turn in the end.
+func (w *watch) flappingNodes(most int) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := make([]string, 0, len(w.flapping))
+	var out []string
 	for id := range w.flapping {
+		if len(out) >= most {
+			break
+		}
 		out = append(out, id)
 	}
-	slices.Sort(out)
 	return out
 }
 
@@ -70,8 +73,10 @@ func (f *Fleet) mayJudge(now time.Time) bool {
 
 // Bounds of one look.
 const (
-	mostQuiet = 1000
-	inOneTx   = 100
+	mostQuiet    = 1000
+	mostFlapping = 200
+	mostAnswered = 500
+	inOneTx      = 100
 	// ownFirst lets the replica that saw a stream end judge before those that did not: it knows more.
 	ownFirst = 2 * time.Second
 	// endsKept is how long it is of use how a stream ended.
@@ -159,9 +164,11 @@ type silence struct {
 
 // silent tells of nodes that are silent, those that no other replica told of, and asks their peers.
 func (f *Fleet) silent(ctx context.Context, part []*silence, now time.Time) error {
+	for _, s := range part {
+		s.peers = f.peersOf(s.m)
+	}
 	err := f.store.InTx(ctx, func(ctx context.Context) error {
 		for _, s := range part {
-			s.peers = f.peersOf(s.m)
 			reason := health.Why(s.end, health.Peers{})
 			if len(s.peers) > 0 {
 				reason = model.ReasonAsking

@@ -3,8 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -67,11 +65,14 @@ func (p *probes) add(id string, q *asked) bool {
 }
 
 // due gives and forgets what is answered or waited for long enough.
-func (p *probes) due(now time.Time) []*asked {
+func (p *probes) due(now time.Time, most int) []*asked {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []*asked
 	for id, q := range p.open {
+		if len(out) >= most {
+			break
+		}
 		if q.seen.Answered() || !now.Before(q.before) {
 			out = append(out, q)
 			delete(p.open, id)
@@ -85,23 +86,27 @@ func (f *Fleet) peersOf(m *model.Member) []*stream {
 	if len(m.Addresses) == 0 {
 		return nil
 	}
-	all := f.hub.all(func(s *stream) bool { return s.tenant == m.Tenant && s.node != m.ID && !s.isStopping() })
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	near, far := f.hub.peers(m, mostPeers)
+	return append(near, far...)[:min(len(near)+len(far), mostPeers)]
+}
+
+// peers are some other streams of a node's tenant, in no order: of its pool, and of others.
+func (h *hub) peers(m *model.Member, most int) (near, far []*stream) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	pool := m.Tenant + "/" + m.Pool
-	near := make(map[*stream]bool, len(all))
-	for _, s := range all {
-		near[s] = s.poolID() == pool
-	}
-	slices.SortStableFunc(all, func(a, b *stream) int {
+	for _, s := range h.streams {
 		switch {
-		case near[a] == near[b]:
-			return 0
-		case near[a]:
-			return -1
+		case s.tenant != m.Tenant || s.node == m.ID || s.isStopping():
+		case s.poolID() == pool:
+			if near = append(near, s); len(near) >= most {
+				return near, nil
+			}
+		case len(far) < most:
+			far = append(far, s)
 		}
-		return 1
-	})
-	return all[:min(len(all), mostPeers)]
+	}
+	return near, far
 }
 
 // ask asks the peers of a silent node. Where none can be asked, the next look says so.
@@ -137,7 +142,7 @@ func (p *probes) drop(id, peer string) {
 
 // probed says why nodes are silent, by what their peers answered.
 func (f *Fleet) probed(ctx context.Context, now time.Time) error {
-	for _, q := range f.probes.due(now) {
+	for _, q := range f.probes.due(now, mostAnswered) {
 		if err := f.because(ctx, q.node, health.Why(q.end, q.seen), q.seen, now); err != nil {
 			return fmt.Errorf("reason of a silence: %w", err)
 		}

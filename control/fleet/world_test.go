@@ -226,10 +226,10 @@ func (a *agent) send(f *Fleet, s *model.Snapshot) Answer {
 }
 
 // all sends all facts.
-func (a *agent) all(f *Fleet, s *model.Snapshot) Answer {
+func (a *agent) all(f *Fleet, s *model.Snapshot) {
 	a.w.Helper()
 	a.have = nil
-	return a.send(f, s)
+	a.send(f, s)
 }
 
 // following is an open stream.
@@ -324,11 +324,10 @@ func (w *world) events(node string, kinds ...string) []string {
 	return out
 }
 
-func (w *world) textOf(node, kind string) string {
+// textOf is what the newest event of a kind says.
+func (w *world) textOf(kind string) string {
 	w.Helper()
-	all, _, err := w.store.Events(w.Context(), model.Query{Size: 1, Where: []model.Condition{
-		{Field: "node", Op: "=", Value: node}, {Field: "kind", Op: "=", Value: kind},
-	}})
+	all, _, err := w.store.Events(w.Context(), model.Query{Size: 1, Where: []model.Condition{{Field: "kind", Op: "=", Value: kind}}})
 	w.ok(err)
 	if len(all) == 0 {
 		return ""
