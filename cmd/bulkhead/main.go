@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // windows name zones, and an image without files has none
 
 	"github.com/bulkhead-security/bulkhead/cli"
 )
