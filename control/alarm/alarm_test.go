@@ -248,7 +248,7 @@ func TestEachHasItsOwnOutcome(t *testing.T) {
 	h.go_ <- errors.New("not this one")
 	h.go_ <- nil
 	h.go_ <- context.DeadlineExceeded
-	l.drain()
+	l.drain(t.Context())
 	for i, want := range []string{"", "not this one", "", "deadline", "deadline"} {
 		if err := <-ws[i].done; (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: %v, want %q", i, err, want)

@@ -116,8 +116,15 @@ func (e *Event) sentences(lang string) []string {
 func (e *Event) details() string {
 	var b strings.Builder
 	for _, f := range []struct{ name, value string }{
-		{"severity", e.Severity}, {"kind", e.Kind}, {"time", e.Time.Format(time.RFC3339)}, {"tenant", e.Tenant}, {"node", e.NodeName},
-		{"node id", e.Node}, {"requirement", e.Requirement}, {"change", changeOr(e)}, {"event", e.ID},
+		{"severity", e.Severity},
+		{"kind", e.Kind},
+		{"time", e.Time.Format(time.RFC3339)},
+		{"tenant", e.Tenant},
+		{"node", e.NodeName},
+		{"node id", e.Node},
+		{"requirement", e.Requirement},
+		{"change", changeOr(e)},
+		{"event", e.ID},
 	} {
 		if f.value != "" {
 			fmt.Fprintf(&b, "%-12s %s\n", f.name+":", f.value)

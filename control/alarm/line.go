@@ -32,7 +32,7 @@ func (l *line) deliver(ctx context.Context, e Event) error {
 	l.busy = true
 	l.mu.Unlock()
 	if start {
-		go l.drain()
+		go l.drain(context.WithoutCancel(ctx)) // it is about all that waits, and each delivery has its own limit
 	}
 	select {
 	case err := <-w.done:
@@ -53,7 +53,7 @@ func (l *line) deliver(ctx context.Context, e Event) error {
 }
 
 // drain sends until nothing waits.
-func (l *line) drain() {
+func (l *line) drain(ctx context.Context) {
 	for {
 		l.mu.Lock()
 		n := min(len(l.waiting), mostAtOnce)
@@ -73,8 +73,7 @@ func (l *line) drain() {
 		for _, group := range l.to.split(events) {
 			err := away
 			if err == nil {
-				// Not of one caller's context: it is about all of the group, and has its own limit.
-				err = l.send(context.Background(), group)
+				err = l.send(ctx, group)
 			}
 			if isAway(err) {
 				away = err

@@ -93,10 +93,7 @@ func (m *mailer) split(waiting []Event) [][]Event {
 }
 
 func (m *mailer) send(ctx context.Context, events []Event) error {
-	msg, err := m.message(events)
-	if err != nil {
-		return err
-	}
+	msg := m.message(events)
 	client, err := m.client(ctx)
 	if err != nil {
 		return err
@@ -164,7 +161,7 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (m *mailer) message(events []Event) (*mail.Msg, error) {
+func (m *mailer) message(events []Event) *mail.Msg {
 	msg := mail.NewMsg()
 	msg.FromMailAddress(m.from)
 	msg.ToMailAddress(m.recipients...)
@@ -179,7 +176,7 @@ func (m *mailer) message(events []Event) (*mail.Msg, error) {
 	}
 	msg.Subject(cut(oneLine(subject), 200))
 	msg.SetBodyString(mail.TypeTextPlain, body+"\n-- \nBulkhead"+map[bool]string{true: " on " + m.name}[m.name != ""]+", receiver "+m.c.Name+"\n")
-	return msg, nil
+	return msg
 }
 
 // plainID keeps to what a message's id may have.
