@@ -126,10 +126,9 @@ func (f *Fleet) assessedBefore(ctx context.Context, m *model.Member) (*before, e
 	}
 	var a model.Assessment
 	b := &before{id: p.ID, statuses: p.Statuses, at: m.AssessedAt}
-	if json.Unmarshal(p.Document, &a) != nil {
-		return b, nil // one that this version can't read is another one than whatever comes out
+	if json.Unmarshal(p.Document, &a) == nil { // one that this version can't read is another one than whatever comes out
+		_, b.digest, err = encode(&a)
 	}
-	_, b.digest, err = encode(&a)
 	return b, err
 }
 
