@@ -16,13 +16,13 @@ const dialLimit = 3 * time.Second
 // dialer tries the addresses of a name one after the other. Where it begins is by chance, so that nodes spread over replicas, and
 // moves on when a server did not do.
 type dialer struct {
-	net      net.Dialer
-	resolver *net.Resolver
-	begin    atomic.Uint32
+	lookup  func(ctx context.Context, host string) ([]string, error)
+	connect func(ctx context.Context, network, address string) (net.Conn, error)
+	begin   atomic.Uint32
 }
 
 func newDialer() *dialer {
-	d := &dialer{net: net.Dialer{Timeout: dialLimit, KeepAlive: pingAfter}, resolver: net.DefaultResolver}
+	d := &dialer{lookup: net.DefaultResolver.LookupHost, connect: (&net.Dialer{Timeout: dialLimit, KeepAlive: pingAfter}).DialContext}
 	d.begin.Store(rand.Uint32() >> 1) //nolint:gosec // where to begin is no secret
 	return d
 }
@@ -34,14 +34,14 @@ func (d *dialer) dial(ctx context.Context, network, at string) (net.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := d.resolver.LookupHost(ctx, host)
+	addresses, err := d.lookup(ctx, host)
 	if err != nil {
 		return nil, err
 	}
 	var all []error
 	begin := int(d.begin.Load() % uint32(max(len(addresses), 1))) //nolint:gosec // it is small
 	for i := range addresses {
-		conn, err := d.net.DialContext(ctx, network, net.JoinHostPort(addresses[(begin+i)%len(addresses)], port))
+		conn, err := d.connect(ctx, network, net.JoinHostPort(addresses[(begin+i)%len(addresses)], port))
 		if err == nil {
 			return conn, nil
 		}
