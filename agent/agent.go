@@ -177,7 +177,7 @@ func (a *Agent) end(ctx context.Context) {
 	if err := a.report(ctx, true); err != nil {
 		a.slog.Warn("the control plane was not told that the agent stops", "error", err)
 	}
-	if err := a.logs.once(ctx); err != nil {
+	if err := a.logs.rest(ctx); err != nil {
 		a.slog.Debug("the end of the audit log is sent at the next start", "error", err)
 	}
 }
