@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/host"
 )
 
 // Set by the linker; see Makefile.
@@ -21,6 +22,9 @@ var (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == rpmVerb {
+		os.Exit(host.ServeRPM(os.Args[2:], os.Stderr)) // no command line, no settings: see rpmReader
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 	app := &cli.App{
