@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/control/store"
+	"github.com/bulkhead-security/bulkhead/drill/postgres"
 	"github.com/bulkhead-security/bulkhead/model"
-	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
 // eventually asks until it is so.
@@ -49,7 +49,7 @@ func TestRun(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		p, err := lab.StartPostgres(ctx, lab.PostgresOptions{})
+		p, err := postgres.Start(ctx, postgres.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

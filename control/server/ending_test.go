@@ -18,7 +18,7 @@ func TestHowConnectionsEnd(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 		ended <- context.Cause(r.Context())
-	}), nil)
+	}), func(o *Options) { o.Limits.Timeout = time.Minute })
 	open := func(through *cable) {
 		t.Helper()
 		c := s.client(t, true)
