@@ -309,15 +309,18 @@ func (m *machine) run(args ...string) result {
 	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
 }
 
-// status is what the agent says of itself.
+// status is what the agent says of itself; nothing while it has said nothing.
 func (m *machine) status() model.AgentStatus {
 	m.t.Helper()
 	r := m.run("status", "-o", "json")
 	var s model.AgentStatus
+	if r.stdout == "" {
+		return s
+	}
 	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil {
 		m.t.Fatalf("agent status: %d %s%s", r.code, r.stdout, r.stderr)
 	}
-	if s.Running != (r.code == 0) {
+	if want := map[bool]int{true: 0, false: 2}[s.Running]; want != r.code {
 		m.t.Errorf("agent status ended with %d, running %t", r.code, s.Running)
 	}
 	return s

@@ -203,9 +203,12 @@ func TestServerAway(t *testing.T) {
 		}
 		return nil
 	})
-	if s := m.status(); s.Settings != before.Settings || len(s.Refused) > 0 || !s.Connected {
-		t.Errorf("with the server back the agent is at %+v; before it was at %+v", s, before)
-	}
+	admin.within(detection, "with the server back as before", func() error {
+		if s := m.status(); s.Settings != before.Settings || len(s.Refused) > 0 || !s.Connected {
+			return fmt.Errorf("it is at %+v; before it was at %+v", s, before)
+		}
+		return nil
+	})
 	if told := admin.events("web-1", "finding"); len(told) != 1 {
 		t.Errorf("what was found was told %d times: %+v", len(told), told)
 	}
