@@ -83,6 +83,7 @@ type plane struct {
 	tracing   *serverpkg.Tracing
 	exports   []*exporting
 	server    *serverpkg.Server
+	local     *localAgent // nil for none
 	// closers end the parts, the last first.
 	closers []func(context.Context) error
 }
@@ -208,6 +209,7 @@ func (p *plane) run(ctx context.Context) error {
 	}
 	err := p.store.StartJobs(ctx, p.workers())
 	if err == nil {
+		p.local.start(ctx)
 		err = p.server.Run(ctx)
 		jobs, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		err = errors.Join(err, p.store.StopJobs(jobs))
