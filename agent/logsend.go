@@ -56,7 +56,7 @@ func (s *logSender) run(ctx context.Context) error {
 		err := s.once(ctx)
 		if err == nil {
 			wait.reset()
-			// What was sent without a checkpoint over it gets one in a moment.
+			// What has no checkpoint over it gets one in a moment.
 			if s.behind() {
 				if !sleep(ctx, time.Second, nil) {
 					break
@@ -89,7 +89,7 @@ func (s *logSender) sent() uint64 {
 func (s *logSender) behind() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.covered < s.next
+	return s.covered < s.next || s.next < s.log.Size()
 }
 
 // once sends all that the server lacks.
@@ -140,12 +140,13 @@ func (s *logSender) part(ctx context.Context) (r *bulkheadv1.SendLogRequest, at 
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the audit log: %w", err)
 	}
+	var entries [][]byte
 	size := 0
 	for _, e := range records {
-		if size += len(e.Event); size > mostEntryBytes && len(r.Entries) > 0 {
+		if size += len(e.Event); size > mostEntryBytes && len(entries) > 0 {
 			break
 		}
-		r.Entries = append(r.Entries, e.Event)
+		entries = append(entries, e.Event)
 	}
 	if s.log.Size() == 0 {
 		return r, 0, nil
@@ -155,6 +156,11 @@ func (s *logSender) part(ctx context.Context) (r *bulkheadv1.SendLogRequest, at 
 		s.slog.Debug("there is no checkpoint yet", "error", err)
 		return r, 0, nil
 	}
+	if c.Size <= s.next && len(entries) > 0 || c.Size == 0 {
+		return r, 0, nil // the next checkpoint is over them
+	}
+	// The server takes no entry without a checkpoint over it.
+	r.Entries = entries[:min(uint64(len(entries)), c.Size-s.next)]
 	r.Checkpoint = c.Note
 	from := slices.DeleteFunc(slices.Clone(s.kept), func(n uint64) bool { return n == 0 || n >= c.Size })
 	slices.Sort(from)

@@ -79,6 +79,7 @@ type plane struct {
 	fleet     *fleet.Fleet
 	alarms    *alarms
 	catalogue *catalogue.Catalogue
+	watch     *api.Watch
 	metrics   *serverpkg.Metrics
 	tracing   *serverpkg.Tracing
 	exports   []*exporting
@@ -241,6 +242,7 @@ func (p *plane) loops() map[string]func(context.Context) error {
 func (p *plane) changed() {
 	p.refresh.Wake()
 	p.fleet.Wake()
+	p.watch.Wake()
 }
 
 // writeWhole writes a file so that readers see the old or the new one.

@@ -195,6 +195,7 @@ func (p *plane) services() (api.Services, error) {
 		return api.Services{}, err
 	}
 	s := p.store
+	p.watch = &api.Watch{Store: s, Now: p.now}
 	objects := &api.Objects{Store: s}
 	database := "sqlite"
 	if s.Kind() == store.KindPostgres {
@@ -220,7 +221,7 @@ func (p *plane) services() (api.Services, error) {
 			BreakGlass: func() bool { return p.now().Before(p.log.State().GlassOpen) },
 			Controls:   func() map[string]string { return map[string]string{model.ControlPlane: string(model.ModeEnforce)} },
 		},
-		Watch:  &api.Watch{Store: s, Now: p.now},
+		Watch:  p.watch,
 		Health: grpchealth.NewStaticChecker(api.ServiceNames()...),
 	}
 	return services, p.fleetServices(&services, key)
