@@ -78,6 +78,7 @@ func (m *member) join(ctx context.Context, d *state.Dir, join *cli.AgentJoin) (*
 	}
 	n, err := agent.Join(ctx, agent.JoinOptions{
 		Dir: d, Link: join.Link, Servers: join.Servers, CA: join.CA, Token: token, Name: join.Name, Machine: nodeID(), Version: m.version,
+		Now: clock(),
 	})
 	if err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func (c closing) close() error {
 
 // parts opens what the agent is made of.
 func (m *member) parts(ctx context.Context, c config.Config, d *state.Dir, n *state.Node, log *slog.Logger) (p agent.Parts, ends closing, err error) {
-	s, lost, err := spool.Open(spool.Options{Path: d.Path(state.SpoolFile), Bytes: c.Agent.Spool, Log: log})
+	s, lost, err := spool.Open(spool.Options{Path: d.Path(state.SpoolFile), Bytes: c.Agent.Spool, Log: log, Now: clock()})
 	if err != nil {
 		return p, ends, err
 	}
@@ -112,7 +113,7 @@ func (m *member) parts(ctx context.Context, c config.Config, d *state.Dir, n *st
 	if err != nil {
 		return p, ends, err
 	}
-	up, err := uplink.New(uplink.Options{Servers: n.Servers, Roots: roots, Certificate: d.Certificate, Version: m.version, Log: log})
+	up, err := uplink.New(uplink.Options{Servers: n.Servers, Roots: roots, Certificate: d.Certificate, Version: m.version, Log: log, Now: clock()})
 	if err != nil {
 		return p, ends, err
 	}
@@ -123,7 +124,7 @@ func (m *member) parts(ctx context.Context, c config.Config, d *state.Dir, n *st
 	}
 	settings := &nodeSettings{base: c}
 	p = agent.Parts{
-		Dir: d, Spool: s, Lost: lost, Server: up, Version: m.version, Every: c.Agent.Every, Slog: log,
+		Dir: d, Spool: s, Lost: lost, Server: up, Version: m.version, Every: c.Agent.Every, Slog: log, Now: clock(),
 		Collect: func(ctx context.Context) (*model.Snapshot, error) {
 			return (&node{version: m.version}).Snapshot(ctx, settings.now(), log, nil)
 		},
@@ -139,6 +140,7 @@ func (m *member) parts(ctx context.Context, c config.Config, d *state.Dir, n *st
 	}
 	l, err := audit.Open(ctx, audit.Options{
 		Dir: d.Path(state.AuditDir), Origin: origin, Signer: signer, Batch: 64, BatchAge: 50 * time.Millisecond, SpoolSize: 256 << 10, Log: log,
+		Now: clock(),
 	})
 	if err != nil {
 		// A node goes on without its log rather than not at all; the doctor and the server's copy show it.
