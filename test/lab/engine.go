@@ -173,7 +173,7 @@ func command(ctx context.Context, o EngineOptions, dir string) (*exec.Cmd, error
 		args = append([]string{"/bin/sh", "-c", `ip link set lo up && exec "$0" "$@"`}, args...)
 	}
 	if o.Host != nil {
-		args = append([]string{"ip", "netns", "exec", o.Host.Namespace}, args...)
+		args = append(append([]string{"nsenter"}, o.Host.enter()...), args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "PATH="+path)
