@@ -78,6 +78,7 @@ type Agent struct {
 	wake  chan struct{} // there is something to report
 	retry chan struct{} // the server is there again: no need to wait for the next try
 	renew chan struct{} // the server asks for it
+	fresh chan struct{} // there is a new certificate: what was refused with the old one may be tried at once
 	skew  atomic.Int64  // the server's clock less ours, in nanoseconds
 
 	mu      sync.Mutex
@@ -114,7 +115,7 @@ func New(p Parts) (*Agent, error) {
 		p: p, node: node, verifier: verifier, slog: p.Slog, now: p.Now, run: hex.EncodeToString(run), started: p.Now(),
 		follower: newSettings(cmp.Or(p.Every, heartbeat)),
 		probes:   &prober{limit: rate.NewLimiter(rate.Every(2*time.Second), 8), own: p.Addresses, slots: make(chan struct{}, 4)},
-		wake:     make(chan struct{}, 1), retry: make(chan struct{}, 1), renew: make(chan struct{}, 1),
+		wake:     make(chan struct{}, 1), retry: make(chan struct{}, 1), renew: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
 		force: map[model.BundleKind]*model.Bundle{}, open: map[string]model.Finding{}, refused: map[model.BundleKind]string{},
 	}
 	a.logs = &logSender{log: p.Log, key: p.LogKey, server: p.Server, slog: p.Slog, raise: a.raise}
@@ -176,7 +177,7 @@ func (a *Agent) end(ctx context.Context) {
 	if err := a.report(ctx, true); err != nil {
 		a.slog.Warn("the control plane was not told that the agent stops", "error", err)
 	}
-	if err := a.logs.once(ctx); err != nil {
+	if err := a.logs.rest(ctx); err != nil {
 		a.slog.Debug("the end of the audit log is sent at the next start", "error", err)
 	}
 }

@@ -22,6 +22,9 @@ func kinds() []model.BundleKind {
 	return []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings}
 }
 
+// unknownKind is what is refused before it can be told what it is.
+const unknownKind = "unknown"
+
 // scope is whom a document of a kind must be for.
 func (a *Agent) scope(kind model.BundleKind) string {
 	switch kind {
@@ -93,7 +96,7 @@ func (a *Agent) take(ctx context.Context, d *bulkheadv1.SignedDocument) error {
 	switch b.Kind {
 	case model.BundlePolicies, model.BundleSettings, model.BundleAssignment:
 	default:
-		a.refuse(ctx, "unknown", b.Version, fmt.Errorf("%w: the kind %.20q", bundle.ErrForm, d.GetKind()))
+		a.refuse(ctx, unknownKind, b.Version, fmt.Errorf("%w: the kind %.20q", bundle.ErrForm, d.GetKind()))
 		return nil
 	}
 	scope := a.scope(b.Kind)
@@ -128,6 +131,7 @@ func (a *Agent) take(ctx context.Context, d *bulkheadv1.SignedDocument) error {
 	}
 	a.over("node/document-unkept", string(b.Kind))
 	a.over("node/bundle-refused", string(b.Kind))
+	a.over("node/bundle-refused", unknownKind)
 	a.slog.Info("document in force", "kind", b.Kind, "version", b.Version)
 	a.record(ctx, model.Record{
 		Action: "BundleApply", Outcome: model.OutcomeAllowed, Resource: model.Ref{Type: "Bundle", ID: string(b.Kind) + "/" + b.Scope},
@@ -135,6 +139,7 @@ func (a *Agent) take(ctx context.Context, d *bulkheadv1.SignedDocument) error {
 	})
 	a.mu.Lock()
 	delete(a.refused, b.Kind)
+	delete(a.refused, unknownKind)
 	a.mu.Unlock()
 	a.soon()
 	if b.Kind == model.BundleAssignment && a.leftPool() {

@@ -22,6 +22,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,22 +58,23 @@ type fake struct {
 	follows    chan struct{} // one for each stream that opens
 	unanswered bool          // renewals are done and not answered
 
-	mu       sync.Mutex
-	mode     string // "", "500", "garbage", "hang"
-	used     bool   // the token
-	key      []byte // of the node
-	serials  []string
-	shown    []string // serials of certificates in the order of calls
-	facts    map[string]string
-	reports  []*bulkheadv1.ReportRequest
-	findings map[string]*bulkheadv1.ReportedFinding
-	order    []string // of findings, as they came
-	streams  []*bulkheadv1.FollowRequest
-	out      chan *bulkheadv1.FollowResponse
-	entries  [][]byte
-	sent     []*bulkheadv1.SendLogRequest
-	kept     []uint64
-	forget   bool // the next report is answered with resync
+	mu        sync.Mutex
+	mode      string // "", "500", "garbage", "hang"
+	used      bool   // the token
+	key       []byte // of the node
+	serials   []string
+	shown     []string // serials of certificates in the order of calls
+	facts     map[string]string
+	reports   []*bulkheadv1.ReportRequest
+	findings  map[string]*bulkheadv1.ReportedFinding
+	order     []string // of findings, as they came
+	streams   []*bulkheadv1.FollowRequest
+	out       chan *bulkheadv1.FollowResponse
+	entries   [][]byte
+	sent      []*bulkheadv1.SendLogRequest
+	uncovered int // parts of the log that no checkpoint was over
+	kept      []uint64
+	forget    bool // the next report is answered with resync
 }
 
 type authority struct {
@@ -353,10 +356,24 @@ func (f *fake) send(m *bulkheadv1.FollowResponse) {
 	f.out <- m
 }
 
+// sizeOf is what a checkpoint is over: its second line.
+func sizeOf(checkpoint string) uint64 {
+	lines := strings.SplitN(checkpoint, "\n", 3)
+	if len(lines) < 3 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(lines[1], 10, 64)
+	return n
+}
+
 func (f *fake) SendLog(_ context.Context, r *bulkheadv1.SendLogRequest) (*bulkheadv1.SendLogResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sent = append(f.sent, r)
+	if n := r.GetFrom() + uint64(len(r.GetEntries())); len(r.GetEntries()) > 0 && n > sizeOf(r.GetCheckpoint()) {
+		f.uncovered++
+		return nil, refusal(model.CodeInvalid, "the entries are not among those that the checkpoint is over")
+	}
 	for i, e := range r.GetEntries() {
 		if at := r.GetFrom() + uint64(i); at == uint64(len(f.entries)) {
 			f.entries = append(f.entries, e)

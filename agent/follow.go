@@ -37,14 +37,14 @@ func (a *Agent) following(ctx context.Context) error {
 		}
 		a.connected(false, err)
 		if stands && errors.Is(err, uplink.ErrTooLarge) {
-			a.refuse(ctx, "unknown", 0, fmt.Errorf("%w: more than %d bytes: %w", bundle.ErrForm, bundle.MaxDocument, err))
+			a.refuse(ctx, unknownKind, 0, fmt.Errorf("%w: more than %d bytes: %w", bundle.ErrForm, bundle.MaxDocument, err))
 		}
 		d := wait.next()
 		if uplink.Answered(err) && model.CodeOf(err) != model.CodeUnavailable {
 			d = jitter(refusedWait)
 		}
 		a.slog.Warn("the stream ended; opening it again", "in", d.Round(time.Millisecond), "error", err)
-		if !sleep(ctx, d, nil) {
+		if !sleep(ctx, d, a.fresh) {
 			break
 		}
 	}

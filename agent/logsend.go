@@ -42,7 +42,7 @@ type logSender struct {
 	known   bool       // that next is what the server said
 	next    uint64
 	kept    []uint64 // sizes of checkpoints that the server keeps
-	covered uint64   // size of the newest checkpoint that was sent
+	covered uint64   // size of the newest checkpoint that was sent; nothing behind it was
 }
 
 // run sends what is new, as it comes.
@@ -56,7 +56,7 @@ func (s *logSender) run(ctx context.Context) error {
 		err := s.once(ctx)
 		if err == nil {
 			wait.reset()
-			// What was sent without a checkpoint over it gets one in a moment.
+			// What no checkpoint is over yet gets one in a moment.
 			if s.behind() {
 				if !sleep(ctx, time.Second, nil) {
 					break
@@ -80,6 +80,18 @@ func (s *logSender) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// rest sends all that there is, also what gets a checkpoint only in a moment.
+func (s *logSender) rest(ctx context.Context) error {
+	for {
+		if err := s.once(ctx); err != nil || s.log == nil || !s.behind() {
+			return err
+		}
+		if !sleep(ctx, 50*time.Millisecond, nil) {
+			return ctx.Err()
+		}
+	}
+}
+
 func (s *logSender) sent() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +101,7 @@ func (s *logSender) sent() uint64 {
 func (s *logSender) behind() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.covered < s.next
+	return s.covered < max(s.next, s.log.Size())
 }
 
 // once sends all that the server lacks.
@@ -136,24 +148,27 @@ func (s *logSender) part(ctx context.Context) (r *bulkheadv1.SendLogRequest, at 
 	if !s.known {
 		return r, 0, nil // asks how far it is
 	}
-	records, err := s.log.Read(ctx, s.next, mostEntries)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read the audit log: %w", err)
-	}
-	size := 0
-	for _, e := range records {
-		if size += len(e.Event); size > mostEntryBytes && len(r.Entries) > 0 {
-			break
-		}
-		r.Entries = append(r.Entries, e.Event)
-	}
 	if s.log.Size() == 0 {
 		return r, 0, nil
 	}
 	c, err := s.log.Checkpoint(ctx)
-	if err != nil {
+	if err != nil || c.Size == 0 {
 		s.slog.Debug("there is no checkpoint yet", "error", err)
 		return r, 0, nil
+	}
+	// A checkpoint comes a moment after the entries, and the server takes none that no checkpoint is over.
+	if c.Size > s.next {
+		records, err := s.log.Read(ctx, s.next, int(min(mostEntries, c.Size-s.next))) //nolint:gosec // it is small
+		if err != nil {
+			return nil, 0, fmt.Errorf("read the audit log: %w", err)
+		}
+		size := 0
+		for _, e := range records {
+			if size += len(e.Event); size > mostEntryBytes && len(r.Entries) > 0 {
+				break
+			}
+			r.Entries = append(r.Entries, e.Event)
+		}
 	}
 	r.Checkpoint = c.Note
 	from := slices.DeleteFunc(slices.Clone(s.kept), func(n uint64) bool { return n == 0 || n >= c.Size })

@@ -80,6 +80,7 @@ func (a *Agent) renewOnce(ctx context.Context) error {
 		return errors.New("the nodes' CA that was kept is no certificate")
 	}
 	var serial string
+	begin := a.now()
 	err = a.p.Server.Renew(ctx, request, func(res *bulkheadv1.RenewResponse) error {
 		if err := uplink.Vouched(res.GetCertificate(), authority.Bytes, a.node.ID); err != nil {
 			return err
@@ -87,6 +88,8 @@ func (a *Agent) renewOnce(ctx context.Context) error {
 		if err := a.p.Dir.SaveCertificate(res.GetCertificate()); err != nil {
 			return err
 		}
+		// Also where reports are refused because of the clock: by a wrong one the new certificate would be due at once, too.
+		a.compareClocks(begin, a.now(), res.GetTime())
 		c, err := a.p.Dir.Certificate()
 		if err == nil {
 			serial = c.Leaf.SerialNumber.Text(16)
@@ -99,5 +102,7 @@ func (a *Agent) renewOnce(ctx context.Context) error {
 	a.slog.Info("certificate renewed", "serial", serial)
 	a.record(ctx, model.Record{Action: "CertificateRenew", Outcome: model.OutcomeAllowed, Changes: map[string]string{"serial": serial}})
 	a.soon() // so that the new one is used, and the old one is good no longer
+	poke(a.fresh)
+	poke(a.retry)
 	return nil
 }

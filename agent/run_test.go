@@ -403,6 +403,12 @@ func TestTheLogIsSent(t *testing.T) {
 		check(t, err)
 		actions = append(actions, r.Action)
 	}
+	if f.uncovered > 0 {
+		t.Errorf("%d times a part of the log was sent that no checkpoint was over", f.uncovered)
+	}
+	if last := actions[len(actions)-1]; last != "AgentStop" {
+		t.Errorf("the last that the server has is %s", last)
+	}
 	key := f.sent[0].GetKey()
 	for _, r := range f.sent {
 		if r.GetKey() != key {

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/fleet/bundle"
@@ -51,6 +52,7 @@ func (a *Agent) Status() model.AgentStatus {
 	s.Written = a.now().UTC().Truncate(time.Second)
 	s.Policies, s.Settings, s.Assignment = policies, settings, assignment
 	s.Pool, s.Labels, s.Sensitivity, s.Cordoned, s.Drained = d.Pool, d.Labels, d.Sensitivity, d.Cordoned, d.Drained
+	s.Refused = maps.Clone(a.refused)
 	s.CollectEvery = a.follower.Every().String()
 	s.Spooled, s.Dropped = spooled.Waiting, spooled.Dropped
 	if spooled.Err != nil {

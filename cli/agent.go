@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,7 +140,7 @@ func (a *App) joinToken(file string) (string, error) {
 	}
 	token = strings.TrimSpace(token)
 	if token == "" || len(token) > mostToken || strings.ContainsAny(token, " \t\n") {
-		return "", errors.New("this is no join token: `bulkhead nodes token` makes one")
+		return "", errors.New("this is no join token: `bulkhead nodes join-token` makes one")
 	}
 	return token, nil
 }
@@ -188,6 +190,9 @@ func (a *App) printAgentStatus(s *model.AgentStatus) {
 		row("error", "%s", s.Error)
 	}
 	row("in force", "policies %d, settings %d, assignment %d", s.Policies, s.Settings, s.Assignment)
+	for _, kind := range slices.Sorted(maps.Keys(s.Refused)) {
+		row("refused", "%s, %s", kind, s.Refused[kind])
+	}
 	if s.Assignment > 0 {
 		row("assigned", "pool %s, sensitivity %q, cordoned %t, drained %t", s.Pool, s.Sensitivity, s.Cordoned, s.Drained)
 	}

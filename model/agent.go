@@ -24,6 +24,9 @@ type AgentStatus struct {
 	Settings   int64 `json:"settings"`
 	Assignment int64 `json:"assignment"`
 
+	// Refused are documents that were refused since the last good one, by kind, with why.
+	Refused map[BundleKind]string `json:"refused,omitempty"`
+
 	Pool        string            `json:"pool,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Sensitivity string            `json:"sensitivity,omitempty"`

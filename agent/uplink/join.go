@@ -46,7 +46,7 @@ func ParseLink(text string) (server, pin string, err error) {
 func notLink(text string) error {
 	return &model.Error{
 		Code: model.CodeInvalid, Field: "join", Message: fmt.Sprintf("%q is no address to join", text),
-		Remedy: "it is https://HOST:PORT#ca=sha256:… as `bulkhead nodes token` shows it (in quotes, because of the #)",
+		Remedy: "it is https://HOST:PORT#ca=sha256:… as `bulkhead nodes join-token` shows it (in quotes, because of the #)",
 	}
 }
 

@@ -69,7 +69,7 @@ func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli
 func (m *member) join(ctx context.Context, d *state.Dir, join *cli.AgentJoin) (*state.Node, error) {
 	if join == nil {
 		return nil, &model.Error{
-			Code: model.CodeNotFound, Message: "this machine has not joined a fleet", Remedy: "bulkhead agent --join URL --token-file FILE; `bulkhead nodes token` on the control plane makes a token",
+			Code: model.CodeNotFound, Message: "this machine has not joined a fleet", Remedy: "bulkhead agent --join URL --token-file FILE; `bulkhead nodes join-token` on the control plane makes a token",
 		}
 	}
 	token, err := join.Token()
@@ -210,14 +210,14 @@ func (m *member) Leave(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	kept, err := d.Leave(time.Now())
+	kept, err := d.Leave(clock()())
 	return kept, errors.Join(err, d.Close())
 }
 
 // Doctor implements cli.Agent.
 func (m *member) Doctor(ctx context.Context, c config.Config, dir string) []model.AgentPart {
 	return agent.Doctor(ctx, agent.DoctorOptions{
-		Dir: dir, Spool: c.Agent.Spool, Now: time.Now,
+		Dir: dir, Spool: c.Agent.Spool, Now: clock(),
 		Limits: fmt.Sprintf("%d MiB of memory, %d processors, nice %d, %d collectors at once, a spool of %d MiB, facts every %s",
 			c.Agent.Memory>>20, c.Agent.CPUs, c.Agent.Nice, c.Agent.Parallel, c.Agent.Spool>>20, c.Agent.Every),
 		Machine: machine.Options{

@@ -45,7 +45,7 @@ func (n *node) Snapshot(ctx context.Context, c config.Config, log *slog.Logger, 
 	}
 	list = append(list, cluster...)
 
-	s := agent.Collect(ctx, identity(n.version), start, list, agent.Options{
+	s := agent.Collect(ctx, identity(n.version), clock()(), list, agent.Options{
 		Deadline: c.Collect.Deadline,
 		Overall:  c.Collect.Timeout,
 		Parallel: c.Collect.Parallel,

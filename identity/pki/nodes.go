@@ -188,7 +188,7 @@ func (a *NodeAuthority) Issue(csrDER []byte, nodeID string, life time.Duration) 
 	}
 	der, err = x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber:          n,
-		NotBefore:             now.Add(-early),
+		NotBefore:             now.Add(-min(early, life/10)), // half of a short life must not be over when it begins
 		NotAfter:              ends,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
