@@ -194,6 +194,9 @@ func (w *faultWorld) startNode(h *lab.Host, name, tenant string) {
 	}
 	w.join(n, short)
 	w.nodes = append(w.nodes, n)
+	if w.t.Failed() {
+		w.t.FailNow()
+	}
 }
 
 func (w *faultWorld) join(n *faultNode, dir string) {
@@ -249,7 +252,7 @@ func (n *faultNode) start(join ...string) error {
 	cmd := n.host.Command(context.Background(), n.bin, append([]string{"agent", "--data-dir", n.dir, "--log-level", "info"}, join...)...)
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(n.log), "BULKHEAD_ENGINE_ENDPOINT=unix://" + n.engine.Socket,
-		"BULKHEAD_AGENT_SPOOL=16777216", "BULKHEAD_FAKE_CLOCK=" + n.clock,
+		"BULKHEAD_AGENT_SPOOL=16777216", "FAKE_CLOCK=" + n.clock,
 	}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
