@@ -441,12 +441,13 @@ func (f *fake) found(kind, subject string) *bulkheadv1.ReportedFinding {
 	return nil
 }
 
-func (f *fake) has(key, data string) bool {
-	s := sha256.Sum256([]byte(data))
-	return f.facts[key] == hex.EncodeToString(s[:])
+// sees says whether the server has the facts of a node of a name.
+func (f *fake) sees(name string) bool {
+	s := sha256.Sum256([]byte(`{"name":"` + name + `","uid":0}`))
+	return f.facts["node"] == hex.EncodeToString(s[:])
 }
 
-// once says how often facts were sent from nothing.
+// fromNothing says how often facts were sent from nothing.
 func (f *fake) fromNothing() (n int) {
 	for _, r := range f.reports {
 		if r.GetFacts() != nil && r.GetFacts().GetBase() == "" {

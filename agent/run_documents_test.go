@@ -172,3 +172,23 @@ func TestDamagedDocumentsOnDisk(t *testing.T) {
 		t.Errorf("in force: %s", m.policies())
 	}
 }
+
+func TestADocumentThatCantBeKeptIsNotInForce(t *testing.T) {
+	f, m := newFake(t), newMachine(t)
+	m.join(f)
+	m.run()
+	<-f.follows
+	in := filepath.Join(m.dir, "documents")
+	check(t, os.WriteFile(in, nil, 0o600)) // where the directory should be
+	f.send(wrap(f.policies(5, "five.cedar")))
+	f.seen("that it can't be written", func() bool { return f.found("node/document-unkept", "policies") != nil })
+	if m.policies() != "" || m.loads > 0 || m.agent.Status().Policies != 0 {
+		t.Errorf("in force: %s", m.policies())
+	}
+	check(t, os.Remove(in))
+	<-f.follows // it is opened again
+	f.send(wrap(f.policies(5, "five.cedar")))
+	f.seen("that it is in force", func() bool {
+		return f.last().GetState().GetPoliciesVersion() == 5 && f.found("node/document-unkept", "policies").GetOver()
+	})
+}

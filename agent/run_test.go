@@ -26,16 +26,14 @@ type machine struct {
 	t   *testing.T
 	dir string
 
-	mu     sync.Mutex
-	name   string // what the snapshot says
-	sets   []model.Policies
-	assess map[string]any
-	loads  int
-	now    func() time.Time
-	withLog,
-	badDisk bool
-	agent *agent.Agent
-	cut   func()
+	mu      sync.Mutex
+	name    string // what the snapshot says
+	sets    []model.Policies
+	assess  map[string]any
+	loads   int
+	now     func() time.Time
+	withLog bool
+	agent   *agent.Agent
 }
 
 func newMachine(t *testing.T) *machine {
@@ -164,9 +162,9 @@ func TestJoinReportAndRestart(t *testing.T) {
 	f, m := newFake(t), newMachine(t)
 	m.join(f)
 	stop := m.run()
-	f.seen("the first facts", func() bool { return f.has("node", `{"name":"first","uid":0}`) })
+	f.seen("the first facts", func() bool { return f.sees("first") })
 	m.see("second")
-	f.seen("the changed facts", func() bool { return f.has("node", `{"name":"second","uid":0}`) && f.fromNothing() == 1 })
+	f.seen("the changed facts", func() bool { return f.sees("second") && f.fromNothing() == 1 })
 	r := f.last()
 	if s := r.GetState(); s.GetVersion() != "1.0" || s.GetAddresses()[0] != "192.0.2.7" || s.GetStopping() || s.GetStarted() == nil {
 		t.Errorf("%v", s)
@@ -177,7 +175,7 @@ func TestJoinReportAndRestart(t *testing.T) {
 	m.see("third")
 	m.run()
 	f.seen("the facts after a restart", func() bool {
-		return f.has("node", `{"name":"third","uid":0}`) && f.fromNothing() == 1 && f.last().GetRun() != before
+		return f.sees("third") && f.fromNothing() == 1 && f.last().GetRun() != before
 	})
 }
 
@@ -208,7 +206,7 @@ func TestOfflineForATime(t *testing.T) {
 			f, m := newFake(t), newMachine(t)
 			m.join(f)
 			stop := m.run()
-			f.seen("facts", func() bool { return f.has("node", `{"name":"first","uid":0}`) })
+			f.seen("facts", func() bool { return f.sees("first") })
 			f.set(mode)
 			m.see("changed meanwhile")
 			var want []string
@@ -224,7 +222,7 @@ func TestOfflineForATime(t *testing.T) {
 			f.eventually("that the status says so", func() bool { return !m.agent.Status().Connected })
 			f.set("")
 			f.seen("all that was found", func() bool { return len(f.order) >= len(want) })
-			f.seen("the newest facts", func() bool { return f.has("node", `{"name":"changed meanwhile","uid":0}`) })
+			f.seen("the newest facts", func() bool { return f.sees("changed meanwhile") })
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			if got := strings.Join(f.order, " "); got != strings.Join(want, " ") || !unique(f.order) {
@@ -241,13 +239,13 @@ func TestResync(t *testing.T) {
 	f, m := newFake(t), newMachine(t)
 	m.join(f)
 	m.run()
-	f.seen("facts", func() bool { return f.has("node", `{"name":"first","uid":0}`) })
+	f.seen("facts", func() bool { return f.sees("first") })
 	f.mu.Lock()
 	f.forget = true
 	f.mu.Unlock()
 	m.see("second")
 	f.seen("all facts again", func() bool {
-		return f.has("node", `{"name":"second","uid":0}`) && len(f.facts) > 3 && f.fromNothing() == 2
+		return f.sees("second") && len(f.facts) > 3 && f.fromNothing() == 2
 	})
 	<-f.follows
 	f.send(&bulkheadv1.FollowResponse{What: &bulkheadv1.FollowResponse_Resync{Resync: &bulkheadv1.Empty{}}})
@@ -371,7 +369,7 @@ func TestSeveralServers(t *testing.T) {
 	check(t, err)
 	check(t, d.Close())
 	m.run()
-	f.seen("facts, at the second server", func() bool { return f.has("node", `{"name":"first","uid":0}`) })
+	f.seen("facts, at the second server", func() bool { return f.sees("first") })
 	f.eventually("a stream", func() bool { return m.agent.Status().Server == f.server.URL && m.agent.Status().Connected })
 }
 

@@ -2,11 +2,12 @@
 // processes, services, accounts, sign-in, hardware, and which of the product's own controls run.
 //
 // It reads files below a root directory and, on the running system only, asks the kernel for its interfaces and its
-// audit state. It changes nothing, starts no program, judges nothing and knows no container engine's API. What it
-// can't read it reports as a gap.
+// audit state. It changes nothing, starts no program but the product itself (RPMChild), judges nothing and knows no
+// container engine's API. What it can't read it reports as a gap.
 package host
 
 import (
+	"context"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -27,6 +28,9 @@ type Options struct {
 	Secrets Secrets
 	// SetuidBudget is how long the search for setuid files may take; zero means defaultSetuidBudget.
 	SetuidBudget time.Duration
+	// RPM calls each for each package in a file that is a database of rpm, with the package's files if they are asked
+	// for; nil means ReadRPM, which is for what ends soon.
+	RPM func(ctx context.Context, file string, files bool, each func(RPMPackage)) error
 }
 
 // Host reads the facts of one machine. Its methods may run at the same time.
@@ -34,6 +38,7 @@ type Host struct {
 	tree
 	secrets      Secrets
 	setuidBudget time.Duration
+	rpm          func(ctx context.Context, file string, files bool, each func(RPMPackage)) error
 	// live is true when the tree is that of the running system, so that the kernel may be asked directly.
 	live bool
 	// owner is the account that owns what is trusted, 0 for root. Tests set their own.
@@ -42,12 +47,15 @@ type Host struct {
 
 // New returns a reader of the machine at the root of the options.
 func New(o Options) *Host {
-	h := &Host{tree: tree{root: o.Root}, secrets: o.Secrets, setuidBudget: o.SetuidBudget}
+	h := &Host{tree: tree{root: o.Root}, secrets: o.Secrets, setuidBudget: o.SetuidBudget, rpm: o.RPM}
 	if h.root == "" {
 		h.root = "/"
 	}
 	if h.setuidBudget == 0 {
 		h.setuidBudget = defaultSetuidBudget
+	}
+	if h.rpm == nil {
+		h.rpm = ReadRPM
 	}
 	h.live = h.root == "/"
 	return h

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	rpmdb "github.com/erikvarga/go-rpmdb/pkg"
 )
 
 // enginePrograms are the programs that run containers, as globs; enginePlaces are where they lie.
@@ -149,13 +147,8 @@ func (o *owners) dpkg(ctx context.Context) error {
 
 func (o *owners) rpm(ctx context.Context, name string) error {
 	lists := 0
-	var bad error
-	err := o.h.eachRPM(ctx, name, func(p *rpmdb.PackageInfo) {
-		files, err := p.InstalledFileNames()
-		if err != nil {
-			bad = fmt.Errorf("%s: files of %s: %w: %w", name, p.Name, errMalformed, err)
-		}
-		for _, file := range files {
+	err := o.h.eachRPM(ctx, name, true, func(p RPMPackage) {
+		for _, file := range p.Files {
 			lists++
 			o.owned(p.Name, file)
 		}
@@ -163,7 +156,7 @@ func (o *owners) rpm(ctx context.Context, name string) error {
 	if err == nil && lists == 0 {
 		err = fmt.Errorf("%s: %w", name, errNoFileLists)
 	}
-	return errors.Join(err, bad)
+	return err
 }
 
 func (o *owners) apk(ctx context.Context, name string) error {

@@ -24,19 +24,30 @@ var rpmDatabases = []string{
 	"/usr/share/rpm/rpmdb.sqlite", // image-based systems (rpm-ostree)
 }
 
+// RPMPackage is what is read of a package in rpm's database.
+type RPMPackage struct {
+	Name         string   `json:"name"`
+	Version      string   `json:"version"` // with epoch and release
+	Architecture string   `json:"architecture,omitempty"`
+	Source       string   `json:"source,omitempty"` // "" when it is the package's own name
+	Files        []string `json:"files,omitempty"`
+}
+
 // rpmPackages lists what the database holds.
 func (h *Host) rpmPackages(ctx context.Context, name string) ([]model.Package, error) {
 	var list []model.Package
-	err := h.eachRPM(ctx, name, func(p *rpmdb.PackageInfo) {
-		list = append(list, model.Package{
-			Name: p.Name, Version: evr(p.Epoch, p.Version, p.Release), Architecture: p.Arch, Source: sourceName(p.SourceRpm, p.Name),
-		})
+	err := h.eachRPM(ctx, name, false, func(p RPMPackage) {
+		list = append(list, model.Package{Name: p.Name, Version: p.Version, Architecture: p.Architecture, Source: p.Source})
 	})
-	return list, err
+	if err != nil {
+		return nil, err // what came before the damage says nothing about the rest
+	}
+	return list, nil
 }
 
 // eachRPM calls f for each package in a copy of the database: opening SQLite in place would write beside it.
-func (h *Host) eachRPM(ctx context.Context, name string, f func(*rpmdb.PackageInfo)) error {
+// After an error, f may have been called for some.
+func (h *Host) eachRPM(ctx context.Context, name string, files bool, f func(RPMPackage)) error {
 	dir, err := os.MkdirTemp("", "bulkhead-rpm-")
 	if err != nil {
 		return fmt.Errorf("copy of %s: %w", name, err)
@@ -51,7 +62,7 @@ func (h *Host) eachRPM(ctx context.Context, name string, f func(*rpmdb.PackageIn
 			return err
 		}
 	}
-	if err := readRPM(ctx, at, f); err != nil {
+	if err := h.rpm(ctx, at, files, f); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -74,25 +85,49 @@ func (h *Host) copyFile(name, to string) error {
 	return out.Close()
 }
 
-func readRPM(ctx context.Context, file string, f func(*rpmdb.PackageInfo)) (err error) {
+// ReadRPM calls each for each package of a database, with its files where they are asked for. It reads in this process,
+// where the library leaves a goroutine and an open file behind at damage, and can end the process: what lives long reads
+// through an RPMChild.
+func ReadRPM(ctx context.Context, file string, files bool, each func(RPMPackage)) error {
+	err := readRPM(ctx, file, files, each)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return fmt.Errorf("rpm database: %w: %w", errMalformed, err)
+}
+
+func readRPM(ctx context.Context, file string, files bool, each func(RPMPackage)) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("rpm database: %v: %w", p, errMalformed)
+			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	db, err := rpmdb.Open(file)
 	if err != nil {
-		return fmt.Errorf("open rpm database: %w: %w", errMalformed, err)
+		return fmt.Errorf("open: %w", err)
 	}
 	defer func() { _ = db.Close() }()
 	found, err := db.ListPackagesWithContext(ctx)
 	if err != nil {
-		return fmt.Errorf("read rpm database: %w: %w", errMalformed, err)
+		return fmt.Errorf("read: %w", err)
 	}
-	for _, p := range found {
-		if p.Name != "gpg-pubkey" {
-			f(p)
+	for _, info := range found {
+		if info.Name == "gpg-pubkey" {
+			continue
 		}
+		p := RPMPackage{
+			Name: info.Name, Version: evr(info.Epoch, info.Version, info.Release),
+			Architecture: info.Arch, Source: sourceName(info.SourceRpm, info.Name),
+		}
+		if files {
+			if p.Files, err = info.InstalledFileNames(); err != nil {
+				return fmt.Errorf("files of %s: %w", info.Name, err)
+			}
+		}
+		each(p)
 	}
 	return nil
 }

@@ -33,20 +33,32 @@ func (o *Options) kernel() []model.AgentPart {
 		remedy      string
 	}{
 		{
-			"fanotify", "CONFIG_FANOTIFY_ACCESS_PERMISSIONS and CAP_SYS_ADMIN", []string{"CONFIG_FANOTIFY_ACCESS_PERMISSIONS"}, nil,
-			[]string{"CAP_SYS_ADMIN"}, "a kernel with it; most distributions' have it",
+			"fanotify", "CONFIG_FANOTIFY_ACCESS_PERMISSIONS and CAP_SYS_ADMIN",
+			[]string{"CONFIG_FANOTIFY_ACCESS_PERMISSIONS"},
+			nil,
+			[]string{"CAP_SYS_ADMIN"},
+			"a kernel with it; most distributions' have it",
 		},
 		{
-			"nftables for bridges", "CONFIG_NF_TABLES_BRIDGE and CAP_NET_ADMIN", []string{"CONFIG_NF_TABLES_BRIDGE"}, nil,
-			[]string{"CAP_NET_ADMIN"}, "install the kernel's extra modules",
+			"nftables for bridges", "CONFIG_NF_TABLES_BRIDGE and CAP_NET_ADMIN",
+			[]string{"CONFIG_NF_TABLES_BRIDGE"},
+			nil,
+			[]string{"CAP_NET_ADMIN"},
+			"install the kernel's extra modules",
 		},
 		{
-			"WireGuard", "CONFIG_WIREGUARD and CAP_NET_ADMIN", []string{"CONFIG_WIREGUARD"}, []string{"sys/module/wireguard"},
-			[]string{"CAP_NET_ADMIN"}, "a kernel from 5.6 on, with its module",
+			"WireGuard", "CONFIG_WIREGUARD and CAP_NET_ADMIN",
+			[]string{"CONFIG_WIREGUARD"},
+			[]string{"sys/module/wireguard"},
+			[]string{"CAP_NET_ADMIN"},
+			"a kernel from 5.6 on, with its module",
 		},
 		{
-			"IPsec", "CONFIG_XFRM_USER, CONFIG_INET_ESP and CAP_NET_ADMIN", []string{"CONFIG_XFRM_USER", "CONFIG_INET_ESP"}, []string{"proc/net/xfrm_stat"},
-			[]string{"CAP_NET_ADMIN"}, "install the kernel's extra modules",
+			"IPsec", "CONFIG_XFRM_USER, CONFIG_INET_ESP and CAP_NET_ADMIN",
+			[]string{"CONFIG_XFRM_USER", "CONFIG_INET_ESP"},
+			[]string{"proc/net/xfrm_stat"},
+			[]string{"CAP_NET_ADMIN"},
+			"install the kernel's extra modules",
 		},
 	} {
 		p := model.AgentPart{Part: k.part, Needs: k.needs}

@@ -111,19 +111,17 @@ func Open(o Options) (*Spool, *Lost, error) {
 		return s, nil, nil
 	}
 	if !isDamage(err) {
-		s.closeDB()
-		return nil, nil, fmt.Errorf("open the spool %s: %w", o.Path, err)
+		return nil, nil, errors.Join(fmt.Errorf("open the spool %s: %w", o.Path, err), s.closeDB())
 	}
 	lost := &Lost{Path: o.Path + ".damaged-" + o.Now().UTC().Format("20060102T150405.000000000Z"), Err: err}
-	s.closeDB()
+	_ = s.closeDB() // what is wrong with it is known
 	s.empty()
 	if err := moveAside(o.Path, lost.Path); err != nil {
 		return nil, nil, fmt.Errorf("the spool %s is damaged (%w), and can't be moved aside", o.Path, errors.Join(lost.Err, err))
 	}
 	o.Log.Error("the spool was damaged; what waited in it is lost", "moved to", lost.Path, "error", lost.Err)
 	if err := s.open(int(file)); err != nil {
-		s.closeDB()
-		return nil, nil, fmt.Errorf("open the spool %s: %w", o.Path, err)
+		return nil, nil, errors.Join(fmt.Errorf("open the spool %s: %w", o.Path, err), s.closeDB())
 	}
 	return s, lost, nil
 }
@@ -224,7 +222,7 @@ func (s *Spool) load(tx *bolt.Tx) error {
 	}
 	meta := tx.Bucket(bucketMeta)
 	if b := meta.Get(metaDropped); len(b) == 8 {
-		s.dropped = int64(binary.BigEndian.Uint64(b)) //nolint:gosec // it was one
+		s.dropped = int64(binary.BigEndian.Uint64(b))
 	}
 	if b := meta.Get(metaTaken); b != nil {
 		if err := s.taken.UnmarshalBinary(b); err != nil {

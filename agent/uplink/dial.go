@@ -39,7 +39,7 @@ func (d *dialer) dial(ctx context.Context, network, at string) (net.Conn, error)
 		return nil, err
 	}
 	var all []error
-	begin := int(d.begin.Load() % uint32(max(len(addresses), 1))) //nolint:gosec // it is small
+	begin := int(d.begin.Load() % uint32(max(len(addresses), 1)))
 	for i := range addresses {
 		conn, err := d.connect(ctx, network, net.JoinHostPort(addresses[(begin+i)%len(addresses)], port))
 		if err == nil {

@@ -36,7 +36,9 @@ func (n *node) Snapshot(ctx context.Context, c config.Config, log *slog.Logger, 
 	secrets := secret.New(throwAwayKey())
 
 	var list []model.Collector
-	list = append(list, host.New(host.Options{Root: "/", Secrets: secrets, SetuidBudget: c.Collect.SetuidSearch}).Collectors()...)
+	list = append(list, host.New(host.Options{
+		Root: "/", Secrets: secrets, SetuidBudget: c.Collect.SetuidSearch, RPM: rpmReader().Read,
+	}).Collectors()...)
 	list = append(list, segment.New("/").Collectors()...)
 	list = append(list, n.engine(ctx, c, secrets)...)
 	cluster, err := n.cluster(c, secrets)

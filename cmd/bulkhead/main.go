@@ -12,6 +12,7 @@ import (
 	_ "time/tzdata" // windows name zones, and an image without files has none
 
 	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/host"
 )
 
 // Set by the linker; see Makefile.
@@ -22,6 +23,9 @@ var (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == rpmVerb {
+		os.Exit(host.ServeRPM(os.Args[2:], os.Stderr)) // no command line, no settings: see rpmReader
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 	app := &cli.App{

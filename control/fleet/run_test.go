@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/control/store"
+	"github.com/bulkhead-security/bulkhead/drill/postgres"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -43,7 +45,24 @@ func (w *world) ticks() {
 
 // Two replicas do all of it at once, with nodes that report, follow and come and go, while people change things.
 func TestRun(t *testing.T) {
-	w := newWorld(t)
+	t.Run("sqlite", func(t *testing.T) { runAll(t, newWorld(t)) })
+	t.Run("postgres", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		p, err := postgres.Start(ctx, postgres.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Stop() })
+		url, err := p.Create(ctx, "fleet")
+		if err != nil {
+			t.Fatal(err)
+		}
+		runAll(t, newWorldOn(t, store.Options{URL: url}))
+	})
+}
+
+func runAll(t *testing.T, w *world) {
 	w.verdict = bad
 	w.policies("system", 1)
 	fast := Times{

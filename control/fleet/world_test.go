@@ -81,7 +81,12 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
+	return newWorldOn(t, store.Options{Dir: t.TempDir()})
+}
+
+func newWorldOn(t testing.TB, o store.Options) *world {
+	t.Helper()
+	s, err := store.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,6 +112,7 @@ func New(o Options) (*Server, error) {
 		ReadHeaderTimeout: o.Limits.Header,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnContext:       connContext,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 128,
 			// An open stream of a node counts as contact: one that does not answer is let go within 10 s.

@@ -145,9 +145,9 @@ func TestNodesRace(t *testing.T) {
 		tenant(t, s, "a")
 		var n counter
 		for field, change := range map[string]func(m *model.Member, i int){
-			"csr":     func(m *model.Member, i int) { m.KeyHash = []byte("one key") },
-			"machine": func(m *model.Member, i int) { m.ID = "one machine" },
-			"name":    func(m *model.Member, i int) { m.Name = "one name" },
+			"csr":     func(m *model.Member, _ int) { m.KeyHash = []byte("one key") },
+			"machine": func(m *model.Member, _ int) { m.ID = "one machine" },
+			"name":    func(m *model.Member, _ int) { m.Name = "one name" },
 		} {
 			won := race(8, func() error {
 				i := n.next()

@@ -63,8 +63,10 @@ func (h *Hosts) add(ctx context.Context, id string, i int) error {
 	h.list = append(h.list, x)
 	for _, args := range [][]string{
 		{h.wire, "link", "add", x.port, "type", "veth", "peer", "name", "eth0", "netns", x.Namespace},
-		{h.wire, "link", "set", x.port, "master", "sw"}, {h.wire, "link", "set", x.port, "up"},
-		{x.Namespace, "link", "set", "lo", "up"}, {x.Namespace, "addr", "add", x.Address + "/24", "dev", "eth0"},
+		{h.wire, "link", "set", x.port, "master", "sw"},
+		{h.wire, "link", "set", x.port, "up"},
+		{x.Namespace, "link", "set", "lo", "up"},
+		{x.Namespace, "addr", "add", x.Address + "/24", "dev", "eth0"},
 		{x.Namespace, "link", "set", "eth0", "up"},
 	} {
 		if err := ip(ctx, args[0], args[1:]...); err != nil {

@@ -158,6 +158,7 @@ func TestServerAway(t *testing.T) {
 	admin := fleetOn(t, r.Server)
 	m := newMachine(t, "web-1")
 	admin.join(m)
+	admin.must("pools", "update", "default", "--tenant", "acme", "--collect-every", "15s")
 	admin.within(10*time.Second, "all documents in force", func() error {
 		if s := m.status(); s.Policies == 0 || s.Settings == 0 || s.Assignment == 0 {
 			return fmt.Errorf("%+v", s)

@@ -115,7 +115,7 @@ func factsAreASnapshot(t *testing.T, admin *person, n fleetNode) {
 
 func wellAndNot(t *testing.T, m *machine) {
 	s := m.status()
-	if !s.Running || !s.Connected || s.Policies == 0 || s.Settings == 0 || s.Assignment == 0 || s.Pool != "default" || s.Labels["rack"] != "7" ||
+	if !s.Running || !s.Connected || s.Policies == 0 || s.Assignment == 0 || s.Pool != "default" || s.Labels["rack"] != "7" ||
 		s.Error != "" || len(s.Refused) > 0 {
 		t.Errorf("agent status: %+v", s)
 	}
