@@ -23,7 +23,9 @@ type JoinOptions struct {
 	Link    string
 	Servers []string
 	// CA is the server's CA (PEM). Without it and without a fingerprint in the link, the system's CAs count.
-	CA      string
+	CA string
+	// Beside is for the agent in the server's own process.
+	Beside  *uplink.Beside
 	Token   string
 	Name    string // empty takes the machine's
 	Machine string // salted digest of the machine id
@@ -74,7 +76,7 @@ func join(ctx context.Context, o JoinOptions, n state.Node, roots *x509.CertPool
 	if err != nil {
 		return nil, err
 	}
-	c, err := uplink.New(uplink.Options{Servers: n.Servers, Roots: roots, Version: o.Version, Now: o.Now})
+	c, err := uplink.New(uplink.Options{Servers: n.Servers, Roots: roots, Beside: o.Beside, Version: o.Version, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}

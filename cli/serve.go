@@ -25,6 +25,9 @@ func (a *App) serveCommand() *cobra.Command {
 On one machine it needs nothing else: database, keys and audit log are in --data-dir. With --database postgres://… several
 servers share one database; each has its own --data-dir and --name, and all share the master key file.
 
+It also makes this host the first node of the tenant "system" and runs its agent, unless --local-agent=false or an agent of its own
+looks after it.
+
 At the first start it prints a one-time link. Whoever opens it becomes the first administrator; there is no default password.
 SIGTERM or Ctrl-C lets requests end before it stops; a second one stops at once.`,
 		Example: `  bulkhead serve                                            # https://localhost:8443, for this machine
@@ -45,6 +48,7 @@ SIGTERM or Ctrl-C lets requests end before it stops; a second one stops at once.
 	f.StringVar(&s.MasterKeyFile, "master-key-file", s.MasterKeyFile, "`file` of the key that seals secrets (default: master.key in the data directory)")
 	f.StringVar(&s.Name, "name", s.Name, "`name` of this replica and its audit log (default: the host's name)")
 	f.StringVar(&s.AdminSocket, "admin-socket", s.AdminSocket, "Unix `socket` for metrics, state and pprof (default: admin.sock in the data directory)")
+	f.BoolVar(&s.LocalAgent, "local-agent", s.LocalAgent, "make this host a node, with the agent in the server's process")
 	f.StringVar(&s.TLS.Cert, "tls-cert", s.TLS.Cert, "certificate `file` (PEM), read again when it changes (default: of the own CA)")
 	f.StringVar(&s.TLS.Key, "tls-key", s.TLS.Key, "its key `file`")
 	return cmd

@@ -26,17 +26,19 @@ type Server struct {
 	// Name tells replicas apart and names this one's audit log. Empty means the host's name.
 	Name string `yaml:"name" env:"NAME"`
 	// AdminSocket is a Unix socket for pprof and state, for the server's own user only. Empty means admin.sock in DataDir.
-	AdminSocket string    `yaml:"admin_socket" env:"ADMIN_SOCKET"`
-	TLS         TLS       `yaml:"tls" envPrefix:"TLS_"`
-	Limits      Limits    `yaml:"limits" envPrefix:"LIMITS_"`
-	SignIn      SignIn    `yaml:"sign_in" envPrefix:"SIGN_IN_"`
-	Audit       Audit     `yaml:"audit" envPrefix:"AUDIT_"`
-	Retention   Retention `yaml:"retention" envPrefix:"RETENTION_"`
-	Nodes       Nodes     `yaml:"nodes" envPrefix:"NODES_"`
-	OIDC        []OIDC    `yaml:"oidc"`
-	Export      []Export  `yaml:"export"`
-	Alarms      []Alarm   `yaml:"alarms"`
-	Telemetry   Telemetry `yaml:"telemetry" envPrefix:"TELEMETRY_"`
+	AdminSocket string `yaml:"admin_socket" env:"ADMIN_SOCKET"`
+	// LocalAgent makes the server's own host a node: the agent runs in the server's process, with its data in DataDir/agent.
+	LocalAgent bool      `yaml:"local_agent" env:"LOCAL_AGENT"`
+	TLS        TLS       `yaml:"tls" envPrefix:"TLS_"`
+	Limits     Limits    `yaml:"limits" envPrefix:"LIMITS_"`
+	SignIn     SignIn    `yaml:"sign_in" envPrefix:"SIGN_IN_"`
+	Audit      Audit     `yaml:"audit" envPrefix:"AUDIT_"`
+	Retention  Retention `yaml:"retention" envPrefix:"RETENTION_"`
+	Nodes      Nodes     `yaml:"nodes" envPrefix:"NODES_"`
+	OIDC       []OIDC    `yaml:"oidc"`
+	Export     []Export  `yaml:"export"`
+	Alarms     []Alarm   `yaml:"alarms"`
+	Telemetry  Telemetry `yaml:"telemetry" envPrefix:"TELEMETRY_"`
 	// FourEyes are actions, e.g. TenantDelete, that need a second person's approval.
 	FourEyes []string `yaml:"four_eyes" env:"FOUR_EYES"`
 }
@@ -148,7 +150,7 @@ const day = 24 * time.Hour
 
 func defaultServer() Server {
 	return Server{
-		Listen: "127.0.0.1:8443",
+		Listen: "127.0.0.1:8443", LocalAgent: true,
 		Limits: Limits{
 			Body: 4 << 20, Connections: 4096, Timeout: 30 * time.Second, Drain: 20 * time.Second,
 			Rate: 200, Burst: 400, PublicRate: 5, PublicBurst: 30,

@@ -4,12 +4,14 @@
 package uplink
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -38,9 +40,35 @@ type Options struct {
 	Roots   *x509.CertPool // that vouch for them; nil for the system's
 	// Certificate is the node's; it is asked for with each connection, so a new one is used from then on. Nil shows none.
 	Certificate func() (*tls.Certificate, error)
-	Version     string
-	Log         *slog.Logger
-	Now         func() time.Time
+	// Beside is for an agent in the server's own process; nil for all others.
+	Beside  *Beside
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Beside is a server in the same process: it is reached where it listens, whatever its URL resolves to, and it is known by the
+// certificate that it shows now, whoever vouches for that one.
+type Beside struct {
+	Address     string // host:port
+	Certificate func() (*tls.Certificate, error)
+}
+
+// dial goes where the server listens.
+func (b *Beside) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return (&net.Dialer{Timeout: dialLimit}).DialContext(ctx, "tcp", b.Address)
+}
+
+// verify compares what was shown with what the server has.
+func (b *Beside) verify(s tls.ConnectionState) error {
+	own, err := b.Certificate()
+	if err != nil {
+		return err
+	}
+	if len(s.PeerCertificates) == 0 || len(own.Certificate) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, own.Certificate[0]) {
+		return errors.New("what listens at " + b.Address + " is another server than the one of this process")
+	}
+	return nil
 }
 
 // Client talks to the servers. It is safe for use from many places at once.
@@ -117,6 +145,11 @@ func (c *Client) newTransport() *http.Transport {
 		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingLimit},
 	}
 	t.Protocols.SetHTTP2(true)
+	if b := c.o.Beside; b != nil {
+		t.DialContext = b.dial
+		t.TLSClientConfig.InsecureSkipVerify = true //nolint:gosec // verify asks for more: that it is the server's very certificate
+		t.TLSClientConfig.VerifyConnection = b.verify
+	}
 	return t
 }
 

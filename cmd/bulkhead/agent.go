@@ -31,10 +31,31 @@ type member struct {
 	version string
 }
 
+// membership says as what a machine is a node.
+type membership struct {
+	dir  string
+	join *cli.AgentJoin // nil where it has joined
+	// beside is the server of this process; nil for one over the network.
+	beside *uplink.Beside
+	// known is called when it is known who the node is, before its agent works.
+	known func(*state.Dir, *state.Node) error
+}
+
 // Run implements cli.Agent.
-func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli.AgentJoin, log *slog.Logger, out io.Writer) (err error) {
+func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli.AgentJoin, log *slog.Logger, out io.Writer) error {
 	klog.SetSlogLogger(log) // tessera's
-	d, err := state.Open(dir)
+	limits := func(*state.Dir, *state.Node) error {
+		if err := (agent.Limits{Memory: c.Agent.Memory, CPUs: c.Agent.CPUs, Nice: c.Agent.Nice}).Apply(); err != nil {
+			log.Warn("the agent runs with more than it should", "error", err)
+		}
+		return nil
+	}
+	return m.run(ctx, c, membership{dir: dir, join: join, known: limits}, log, out)
+}
+
+// run joins where the machine has not, and works until ctx ends.
+func (m *member) run(ctx context.Context, c config.Config, as membership, log *slog.Logger, out io.Writer) (err error) {
+	d, err := state.Open(as.dir)
 	if err != nil {
 		return err
 	}
@@ -42,15 +63,15 @@ func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli
 	n, err := d.Node()
 	fresh := errors.Is(err, state.ErrNotJoined)
 	if fresh {
-		n, err = m.join(ctx, d, join)
+		n, err = m.join(ctx, d, as)
 	}
 	if err != nil {
 		return err
 	}
-	if err := (agent.Limits{Memory: c.Agent.Memory, CPUs: c.Agent.CPUs, Nice: c.Agent.Nice}).Apply(); err != nil {
-		log.Warn("the agent runs with more than it should", "error", err)
+	if err := as.known(d, n); err != nil {
+		return err
 	}
-	parts, closers, err := m.parts(ctx, c, d, n, log)
+	parts, closers, err := m.parts(ctx, c, d, n, as.beside, log)
 	if err != nil {
 		return errors.Join(err, closers.close())
 	}
@@ -62,11 +83,12 @@ func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli
 	if fresh {
 		a.Joined(ctx)
 	}
-	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, dir)
+	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, as.dir)
 	return a.Run(ctx)
 }
 
-func (m *member) join(ctx context.Context, d *state.Dir, join *cli.AgentJoin) (*state.Node, error) {
+func (m *member) join(ctx context.Context, d *state.Dir, as membership) (*state.Node, error) {
+	join := as.join
 	if join == nil {
 		return nil, &model.Error{
 			Code: model.CodeNotFound, Message: "this machine has not joined a fleet", Remedy: "bulkhead agent --join URL --token-file FILE; `bulkhead nodes join-token` on the control plane makes a token",
@@ -77,8 +99,8 @@ func (m *member) join(ctx context.Context, d *state.Dir, join *cli.AgentJoin) (*
 		return nil, err
 	}
 	n, err := agent.Join(ctx, agent.JoinOptions{
-		Dir: d, Link: join.Link, Servers: join.Servers, CA: join.CA, Token: token, Name: join.Name, Machine: nodeID(), Version: m.version,
-		Now: clock(),
+		Dir: d, Link: join.Link, Servers: join.Servers, CA: join.CA, Beside: as.beside, Token: token, Name: join.Name, Machine: nodeID(),
+		Version: m.version, Now: clock(),
 	})
 	if err != nil {
 		return nil, err
@@ -103,7 +125,9 @@ func (c closing) close() error {
 }
 
 // parts opens what the agent is made of.
-func (m *member) parts(ctx context.Context, c config.Config, d *state.Dir, n *state.Node, log *slog.Logger) (p agent.Parts, ends closing, err error) {
+func (m *member) parts(
+	ctx context.Context, c config.Config, d *state.Dir, n *state.Node, beside *uplink.Beside, log *slog.Logger,
+) (p agent.Parts, ends closing, err error) {
 	s, lost, err := spool.Open(spool.Options{Path: d.Path(state.SpoolFile), Bytes: c.Agent.Spool, Log: log, Now: clock()})
 	if err != nil {
 		return p, ends, err
@@ -113,7 +137,9 @@ func (m *member) parts(ctx context.Context, c config.Config, d *state.Dir, n *st
 	if err != nil {
 		return p, ends, err
 	}
-	up, err := uplink.New(uplink.Options{Servers: n.Servers, Roots: roots, Certificate: d.Certificate, Version: m.version, Log: log, Now: clock()})
+	up, err := uplink.New(uplink.Options{
+		Servers: n.Servers, Roots: roots, Certificate: d.Certificate, Beside: beside, Version: m.version, Log: log, Now: clock(),
+	})
 	if err != nil {
 		return p, ends, err
 	}

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// clock is off by what the file named in BULKHEAD_FAKE_CLOCK says now, e.g. "8760h": for tests of a clock that steps, without
-// touching the machine's. It is in no program that anybody is given.
+// clock is off by what the file named in FAKE_CLOCK says now, e.g. "8760h": for tests of a clock that steps, without
+// touching the machine's. It is in no program that anybody is given. The name has no BULKHEAD_: settings that are unknown are refused.
 func clock() func() time.Time {
-	path := os.Getenv("BULKHEAD_FAKE_CLOCK")
+	path := os.Getenv("FAKE_CLOCK")
 	return func() time.Time {
 		b, err := os.ReadFile(path)
 		if err != nil {

@@ -79,10 +79,12 @@ type plane struct {
 	fleet     *fleet.Fleet
 	alarms    *alarms
 	catalogue *catalogue.Catalogue
+	watch     *api.Watch
 	metrics   *serverpkg.Metrics
 	tracing   *serverpkg.Tracing
 	exports   []*exporting
 	server    *serverpkg.Server
+	local     *localAgent // nil for none
 	// closers end the parts, the last first.
 	closers []func(context.Context) error
 }
@@ -208,6 +210,7 @@ func (p *plane) run(ctx context.Context) error {
 	}
 	err := p.store.StartJobs(ctx, p.workers())
 	if err == nil {
+		p.local.start(ctx)
 		err = p.server.Run(ctx)
 		jobs, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		err = errors.Join(err, p.store.StopJobs(jobs))
@@ -239,6 +242,7 @@ func (p *plane) loops() map[string]func(context.Context) error {
 func (p *plane) changed() {
 	p.refresh.Wake()
 	p.fleet.Wake()
+	p.watch.Wake()
 }
 
 // writeWhole writes a file so that readers see the old or the new one.

@@ -150,7 +150,7 @@ func (p *plane) openServer(ctx context.Context) error {
 			{Name: "audit log", Ask: p.auditWritable},
 		},
 		WithCertificate: gate.WithCertificate, ClientCAs: p.nodeCA.Pool(),
-		Drain: p.gate.Drain, Notice: noticeOf(p.c), Metrics: p.metrics, Tracing: p.tracing, Log: p.slog,
+		Drain: p.drain, Notice: noticeOf(p.c), Metrics: p.metrics, Tracing: p.tracing, Log: p.slog,
 		Limits: serverpkg.Limits{Body: l.Body, Connections: l.Connections, Timeout: l.Timeout, Drain: l.Drain},
 		Admin:  serverpkg.Admin{Socket: p.c.AdminSocket, MetricsListen: p.c.Telemetry.MetricsListen, State: p.state, Recover: p.recovery},
 	})
@@ -195,6 +195,7 @@ func (p *plane) services() (api.Services, error) {
 		return api.Services{}, err
 	}
 	s := p.store
+	p.watch = &api.Watch{Store: s, Now: p.now}
 	objects := &api.Objects{Store: s}
 	database := "sqlite"
 	if s.Kind() == store.KindPostgres {
@@ -220,10 +221,16 @@ func (p *plane) services() (api.Services, error) {
 			BreakGlass: func() bool { return p.now().Before(p.log.State().GlassOpen) },
 			Controls:   func() map[string]string { return map[string]string{model.ControlPlane: string(model.ModeEnforce)} },
 		},
-		Watch:  &api.Watch{Store: s, Now: p.now},
+		Watch:  p.watch,
 		Health: grpchealth.NewStaticChecker(api.ServiceNames()...),
 	}
 	return services, p.fleetServices(&services, key)
+}
+
+// drain ends what stays open. The agent of this host says goodbye first: it needs its stream for that.
+func (p *plane) drain() {
+	p.local.stop()
+	p.gate.Drain()
 }
 
 func (p *plane) auditWritable(context.Context) error {

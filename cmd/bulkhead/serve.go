@@ -43,6 +43,10 @@ func (s *server) Serve(ctx context.Context, all config.Config, log *slog.Logger,
 		return errors.Join(err, p.close())
 	}
 	p.announce(out, link)
+	if c.LocalAgent {
+		all.Server = c
+		p.local = newLocalAgent(p, all, out)
+	}
 	unpublish := p.publishStatus()
 	defer unpublish()
 	return p.run(ctx)

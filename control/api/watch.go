@@ -31,6 +31,9 @@ type Watch struct {
 	pulse pulse
 }
 
+// Wake has all streams look now: somebody said that something changed. It never waits.
+func (s *Watch) Wake() { s.pulse.wake() }
+
 const changesAtOnce = 500
 
 // Watch implements WatchService.
@@ -82,12 +85,14 @@ func (w *watcher) run(ctx context.Context) error {
 	alive := time.NewTicker(orDefault(w.Alive, 15*time.Second))
 	defer alive.Stop()
 	for {
+		woken := w.pulse.next() // before looking, so that nothing falls in between
 		if err := w.catchUp(ctx); err != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-woken:
 		case <-poll.C:
 		case <-alive.C:
 			if err := w.alive(); err != nil {
@@ -132,6 +137,50 @@ type pulse struct {
 	mu    sync.Mutex
 	seq   int64
 	asked time.Time
+
+	// beat guards the rest, so that a wake waits for no question to the store.
+	beat    sync.Mutex
+	woken   chan struct{} // closed by the next beat
+	pending bool          // a beat is on its way
+	beaten  time.Time     // when the last one was
+}
+
+// mostWoken is how far apart beats are: under load there are hundreds of wakes in a second, and one look finds what all tell of.
+const mostWoken = 50 * time.Millisecond
+
+// wake has the store asked anew, and all watchers look, soon.
+func (p *pulse) wake() {
+	p.beat.Lock()
+	defer p.beat.Unlock()
+	if !p.pending {
+		p.pending = true
+		time.AfterFunc(mostWoken-time.Since(p.beaten), p.wakeAll)
+	}
+}
+
+func (p *pulse) wakeAll() {
+	p.beat.Lock()
+	p.pending, p.beaten = false, time.Now() // a wake from now on has a beat of its own
+	p.beat.Unlock()
+	p.mu.Lock()
+	p.asked = time.Time{}
+	p.mu.Unlock()
+	p.beat.Lock()
+	defer p.beat.Unlock()
+	if p.woken != nil {
+		close(p.woken)
+		p.woken = nil
+	}
+}
+
+// next is closed by the wake that comes next.
+func (p *pulse) next() <-chan struct{} {
+	p.beat.Lock()
+	defer p.beat.Unlock()
+	if p.woken == nil {
+		p.woken = make(chan struct{})
+	}
+	return p.woken
 }
 
 // last is at most as old as every; what is newer is there when it is asked for next.

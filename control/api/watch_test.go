@@ -48,3 +48,36 @@ func TestWatchersShareTheirQuestion(t *testing.T) {
 		t.Errorf("the store was asked %d times, at most %d was expected", n, most)
 	}
 }
+
+// TestWatchersAreWoken: with a poll that never comes, what changed is seen by the wake, and many wakes ask the store few times.
+func TestWatchersAreWoken(t *testing.T) {
+	var c *counting
+	var watch *api.Watch
+	w := newWorld(t, func(w *world) api.Services {
+		s := real(w)
+		c = &counting{Store: w.store}
+		watch = &api.Watch{Store: c, Poll: time.Hour, Alive: time.Hour, Now: time.Now}
+		s.Watch = watch
+		return s
+	})
+	w.account("owner", "acme", strong(), model.RoleOwner)
+	s, err := w.clients().watch.Watch(as(t, "bhs_owner"), &bulkheadv1.WatchRequest{Kinds: []string{"Group"}})
+	if err != nil || !s.Receive() {
+		t.Fatal(err, s.Err())
+	}
+	for _, id := range []string{"one", "two", "three"} {
+		if err := w.store.CreateGroup(t.Context(), &model.AccountGroup{ID: id, Tenant: "acme", Name: id, Version: 1}); err != nil {
+			t.Fatal(err)
+		}
+		before := c.asked.Load()
+		for range 1000 {
+			watch.Wake()
+		}
+		if !s.Receive() || s.Msg().GetObject().GetId() != id {
+			t.Fatalf("%v, %v", s.Msg(), s.Err())
+		}
+		if n := c.asked.Load() - before; n > 20 {
+			t.Errorf("a thousand wakes asked the store %d times", n)
+		}
+	}
+}

@@ -147,8 +147,7 @@ func New(o Options) (*Fleet, error) {
 		o.HowEnded = health.EndOf
 	}
 	if o.Assess == nil {
-		cat := o.Catalogue
-		o.Assess = func(s *model.Snapshot, set assess.Settings) model.Assessment { return assess.Run(cat, s, set) }
+		o.Assess = assess.New(o.Catalogue).Run
 	}
 	f := &Fleet{
 		o: o, store: o.Store, log: o.Log.With("replica", o.Replica), now: o.Now,

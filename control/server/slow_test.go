@@ -70,15 +70,20 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 	}
 }
 
-// TestStreamsOutliveTheTimeout reads a stream that says something now and then for longer than a request may take.
+// TestStreamsOutliveTheTimeout reads a stream that says something now and then for longer than a request may take, and then nothing for
+// as long.
 func TestStreamsOutliveTheTimeout(t *testing.T) {
 	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadAll(r.Body)
 		for i := range 6 {
+			pause := soon / 2
+			if i == 5 {
+				pause = 2 * soon
+			}
 			select {
 			case <-r.Context().Done():
 				return
-			case <-time.After(soon / 2):
+			case <-time.After(pause):
 			}
 			fmt.Fprintln(w, i)
 			w.(http.Flusher).Flush()

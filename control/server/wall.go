@@ -151,7 +151,8 @@ func (b *request) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// patient gives every write of a stream its own deadline, so that a client that does not read is let go.
+// patient gives every write of a stream its own deadline, so that a client that does not read is let go. Between two writes there is
+// none: a stream may be quiet for as long as it likes.
 type patient struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -171,6 +172,7 @@ func (p *patient) Flush() {
 	// A client that is gone shows with the next write.
 	_ = p.control.SetWriteDeadline(time.Now().Add(p.each))
 	_ = p.control.Flush()
+	_ = p.control.SetWriteDeadline(time.Time{})
 }
 
 // Unwrap is for http.ResponseController.

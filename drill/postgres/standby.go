@@ -29,14 +29,28 @@ func (p *Server) Standby(ctx context.Context) (*Server, error) {
 			return nil, errors.Join(fmt.Errorf("directory of the standby: %w", err), s.remove())
 		}
 	}
-	cmd := s.command(ctx, "pg_basebackup", "-h", p.dir, "-U", "postgres", "-D", filepath.Join(dir, "data"), "-R", "-X", "stream", "-c", "fast", "--no-sync")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("pg_basebackup: %w: %s", err, out), s.remove())
-	}
-	if err := s.Start(ctx); err != nil {
+	if err := s.follow(ctx, p); err != nil {
 		return nil, errors.Join(err, s.remove())
 	}
 	return s, nil
+}
+
+// follow copies a running primary and follows it.
+func (p *Server) follow(ctx context.Context, primary *Server) error {
+	cmd := p.command(ctx, "pg_basebackup", "-h", primary.dir, "-U", "postgres", "-D", filepath.Join(p.dir, "data"), "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("pg_basebackup: %w: %s", err, out)
+	}
+	return p.Start(ctx)
+}
+
+// Rejoin makes a server that ended the standby of another one, with nothing of what it had: the way back of a primary that was lost.
+// It stays at its address.
+func (p *Server) Rejoin(ctx context.Context, primary *Server) error {
+	if err := os.RemoveAll(filepath.Join(p.dir, "data")); err != nil {
+		return fmt.Errorf("data of the lost primary: %w", err)
+	}
+	return p.follow(ctx, primary)
 }
 
 // Promote makes a standby the primary, and waits until it takes changes.

@@ -84,7 +84,17 @@ func hostedRegistries(in *Input, r *Recorder) []hosted {
 	if missingWorkloads(in, r) {
 		return nil
 	}
-	var out []hosted
+	if in.registries == nil {
+		in.registries = listRegistries(in)
+	}
+	if len(in.registries) == 0 {
+		r.NotApplicable("/containers", say("no registry runs on this node", "本节点没有运行注册表"))
+	}
+	return in.registries
+}
+
+func listRegistries(in *Input) []hosted {
+	out := []hosted{}
 	for _, p := range in.workloads(true) {
 		ref := imageref.Parse(p.w.Image.Ref)
 		name := ref.Name[strings.LastIndexByte(ref.Name, '/')+1:]
@@ -93,9 +103,6 @@ func hostedRegistries(in *Input, r *Recorder) []hosted {
 			readable := (byEnv || slices.Contains(distributionSoftware, name)) && !configured(p.w)
 			out = append(out, hosted{p, ref, readable})
 		}
-	}
-	if len(out) == 0 {
-		r.NotApplicable("/containers", say("no registry runs on this node", "本节点没有运行注册表"))
 	}
 	return out
 }

@@ -26,6 +26,10 @@ type Check struct {
 type Input struct {
 	Snap     *model.Snapshot
 	Settings *Settings
+
+	// What many checks ask for is found once.
+	own, all   []placed // workloads, without and with those of the system
+	registries []hosted
 }
 
 // Gap returns the gap that covers the JSON pointer: the gap's path is the pointer itself or a parent of it.

@@ -16,7 +16,10 @@ func pointer(tokens ...any) string {
 		case int:
 			b.WriteString(strconv.Itoa(v))
 		case string:
-			b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(v))
+			if strings.ContainsAny(v, "~/") {
+				v = strings.ReplaceAll(strings.ReplaceAll(v, "~", "~0"), "/", "~1")
+			}
+			b.WriteString(v)
 		}
 	}
 	return b.String()
@@ -33,9 +36,20 @@ type placed struct {
 }
 
 // workloads lists everything that runs on the node or cluster: running containers, Swarm services without a container
-// here, containers of pods. Pods of kube-system are left out when system is false.
+// here, containers of pods. Pods of kube-system are left out when system is false. Nobody changes what is given.
 func (in *Input) workloads(system bool) []placed {
-	var out []placed
+	kept := &in.own
+	if system {
+		kept = &in.all
+	}
+	if *kept == nil {
+		*kept = in.listWorkloads(system)
+	}
+	return *kept
+}
+
+func (in *Input) listWorkloads(system bool) []placed {
+	out := make([]placed, 0, len(in.Snap.Containers))
 	for i := range in.Snap.Containers {
 		c := &in.Snap.Containers[i]
 		if !active(c.State) {

@@ -13,10 +13,28 @@ func Checks() []Check { return checks() }
 
 // Run assesses a snapshot. It never fails: what the snapshot does not tell is unknown.
 func Run(cat *catalogue.Catalogue, snap *model.Snapshot, set Settings) model.Assessment {
+	return New(cat).Run(snap, set)
+}
+
+// Assessor has made the checks once, for many snapshots. It is safe for concurrent use.
+type Assessor struct {
+	cat    *catalogue.Catalogue
+	checks []Check
+}
+
+// New makes an Assessor.
+func New(cat *catalogue.Catalogue) *Assessor { return &Assessor{cat, checks()} }
+
+// Run assesses a snapshot, as the function of that name does.
+func (a *Assessor) Run(snap *model.Snapshot, set Settings) model.Assessment {
+	return run(a.cat, a.checks, snap, set)
+}
+
+func run(cat *catalogue.Catalogue, all []Check, snap *model.Snapshot, set Settings) model.Assessment {
 	in := &Input{Snap: snap, Settings: &set}
 	ex := newExceptions(set.Exceptions, snap.Taken)
-	byReq := map[string][]model.CheckResult{}
-	for _, c := range checks() {
+	byReq := make(map[string][]model.CheckResult, len(cat.Requirements))
+	for _, c := range all {
 		id, _, _ := strings.Cut(c.ID, "/")
 		byReq[id] = append(byReq[id], runCheck(in, c, ex))
 	}

@@ -52,6 +52,7 @@ type Engine struct {
 	Socket, Log string
 	dir         string
 	state       state
+	options     EngineOptions // of an engine that this process started
 	exited      chan struct{} // closed when a dockerd that this process started has ended
 }
 
@@ -86,33 +87,43 @@ func StartEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
 		return nil, fmt.Errorf("engine directory: %w", err)
 	}
 	o.Private = o.Private || o.Host != nil
-	cmd, err := command(ctx, o, dir)
+	cmd, st, err := prepared(ctx, o, dir)
 	if err != nil {
 		return nil, err
 	}
-	st := state{Kind: o.Kind, Bridge: "docker0", Private: o.Private}
-	if o.Private {
-		cmd.Args = append(cmd.Args, "--bip", "10.225.0.1/24", "--default-address-pool", "base=10.225.128.0/17,size=24")
-	} else {
-		net, err := addBridge()
-		if err != nil {
-			return nil, err
-		}
-		st.Bridge = net.bridge
-		cmd.Args = append(cmd.Args, "--bridge", net.bridge, "--fixed-cidr", net.subnet,
-			"--default-address-pool", "base="+net.pool+",size=24")
-	}
-	cmd.Args = append(cmd.Args, o.Args...)
 	e, err := launch(cmd, dir, st)
 	if err != nil {
 		return nil, errors.Join(err, takeBackNetwork(st))
 	}
+	e.options = o
 	if err := e.wait(ctx); err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		return nil, errors.Join(err, e.Stop(stop))
 	}
 	return e, nil
+}
+
+// prepared is the command of an engine with its network.
+func prepared(ctx context.Context, o EngineOptions, dir string) (*exec.Cmd, state, error) {
+	st := state{Kind: o.Kind, Bridge: "docker0", Private: o.Private}
+	cmd, err := command(ctx, o, dir)
+	if err != nil {
+		return nil, st, err
+	}
+	if o.Private {
+		cmd.Args = append(cmd.Args, "--bip", "10.225.0.1/24", "--default-address-pool", "base=10.225.128.0/17,size=24")
+	} else {
+		net, err := addBridge()
+		if err != nil {
+			return nil, st, err
+		}
+		st.Bridge = net.bridge
+		cmd.Args = append(cmd.Args, "--bridge", net.bridge, "--fixed-cidr", net.subnet,
+			"--default-address-pool", "base="+net.pool+",size=24")
+	}
+	cmd.Args = append(cmd.Args, o.Args...)
+	return cmd, st, nil
 }
 
 // command prepares dockerd with its own places for everything.
@@ -162,7 +173,7 @@ func command(ctx context.Context, o EngineOptions, dir string) (*exec.Cmd, error
 		args = append([]string{"/bin/sh", "-c", `ip link set lo up && exec "$0" "$@"`}, args...)
 	}
 	if o.Host != nil {
-		args = append([]string{"ip", "netns", "exec", o.Host.Namespace}, args...)
+		args = append(append([]string{"nsenter"}, o.Host.enter()...), args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "PATH="+path)

@@ -99,10 +99,12 @@ func ip(ctx context.Context, namespace string, args ...string) error {
 	return nil
 }
 
-// Command makes a command that runs on the host.
+// Command makes a command that runs on the host. ip(8) would mount another /sys, without the cgroups.
 func (x *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", x.Namespace, name}, args...)...)
+	return exec.CommandContext(ctx, "nsenter", append(x.enter(), append([]string{name}, args...)...)...)
 }
+
+func (x *Host) enter() []string { return []string{"--net=/run/netns/" + x.Namespace, "--"} }
 
 // Unplug pulls the cable at the switch, and Plug puts it back: the host sees its own end up, as with a cut further away.
 func (x *Host) Unplug(ctx context.Context) error {

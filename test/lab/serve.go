@@ -96,7 +96,8 @@ func (s *Server) start(ctx context.Context, bin, listen string, env, args []stri
 	s.ended, s.log = make(chan struct{}), &lockedBuffer{}
 	all := append([]string{"serve", "--data-dir", s.Dir, "--listen", listen}, args...)
 	s.cmd = s.Command(context.WithoutCancel(ctx), bin, all...) // its end is the caller's to choose
-	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir}, env...)
+	// A test that wants the host's agent says so in env.
+	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "BULKHEAD_SERVER_LOCAL_AGENT=false"}, env...)
 	r, w, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("start the server: %w", err)

@@ -11,16 +11,22 @@ import (
 // endShims ends the containers of an engine that could not be emptied. A shim names the engine's containerd socket,
 // which lies below dir, in its arguments; its children are the containers' first processes, whose end ends the rest.
 func endShims(dir string) {
+	for _, pid := range shimsBelow(dir) {
+		end(pid, startTime(pid))
+	}
+}
+
+// shimsBelow are the shims of an engine, each after its children.
+func shimsBelow(dir string) []int {
+	var out []int
 	for _, pid := range pids() {
 		args, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 		if err != nil || !bytes.Contains(args, []byte("containerd-shim")) || !bytes.Contains(args, []byte("\x00"+dir+"/")) {
 			continue
 		}
-		for _, child := range childrenOf(pid) {
-			end(child, startTime(child))
-		}
-		end(pid, startTime(pid))
+		out = append(append(out, childrenOf(pid)...), pid)
 	}
+	return out
 }
 
 func childrenOf(parent int) []int {

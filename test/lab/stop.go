@@ -65,6 +65,43 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// Kill ends the engine and all that it started as a power cut would. Its files stay, for Restart.
+func (e *Engine) Kill() {
+	containerd := childPID(filepath.Join(e.dir, "exec", "containerd", "containerd.pid"))
+	for _, pid := range append([]int{e.state.PID, containerd}, shimsBelow(e.dir)...) {
+		if pid > 0 && startTime(pid) != "" {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	<-e.exited
+}
+
+// Restart starts an engine of this process again after Kill, and waits until it answers. Only an engine with a network of its own can
+// be.
+func (e *Engine) Restart(ctx context.Context) error {
+	if !e.options.Private {
+		return errors.New("an engine on this host's network can't be started again")
+	}
+	if err := unmountBelow(e.dir); err != nil {
+		return err
+	}
+	for _, name := range []string{"docker.sock", "dockerd.pid", filepath.Join("exec", "containerd", "containerd.pid")} {
+		if err := os.Remove(filepath.Join(e.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	cmd, st, err := prepared(ctx, e.options, e.dir)
+	if err != nil {
+		return err
+	}
+	again, err := launch(cmd, e.dir, st)
+	if err != nil {
+		return err
+	}
+	e.state, e.exited = again.state, again.exited
+	return e.wait(ctx)
+}
+
 // empty removes containers and networks through the engine, which then takes back their rules and interfaces itself.
 func (e *Engine) empty(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute) // a hundred containers on a busy machine

@@ -154,6 +154,7 @@ func doubled(records []record) error {
 
 type record struct {
 	ID, Action, Outcome, Reason string // ID is the place: ORIGIN/INDEX
+	ActorName                   string `json:"actor_name"`
 	Event                       struct {
 		Metadata struct{ UID string } // the record's own id
 		Unmapped struct{ Changes map[string]string }

@@ -26,14 +26,20 @@ import (
 func BenchmarkFleet(b *testing.B) {
 	sizes := []int{100, 1000, 10000}
 	if only := os.Getenv("BULKHEAD_FLEET"); only != "" {
-		n, err := strconv.Atoi(only)
-		if err != nil {
-			b.Fatal(err)
+		sizes = nil
+		for _, part := range strings.Split(only, ",") {
+			n, err := strconv.Atoi(part)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sizes = append(sizes, n)
 		}
-		sizes = []int{n}
 	}
 	f := newSimFleet(b, sizes[len(sizes)-1])
 	for b.Loop() {
+		idle := f.measure(30 * time.Second)
+		b.ReportMetric(idle.cores, "cores-0")
+		b.ReportMetric(idle.mib, "MiB-0")
 		for _, n := range sizes {
 			f.grow(n)
 			f.settle()
@@ -51,6 +57,7 @@ type simFleet struct {
 	b      *testing.B
 	admin  *person
 	secret string
+	host   *sim.Host
 	agents []*sim.Agent
 	rounds int
 }
@@ -68,6 +75,9 @@ func newSimFleet(b *testing.B, most int) *simFleet {
 		b.Fatal(err)
 	}
 	f := &simFleet{b: b}
+	if f.host, err = sim.ReadHost("../../framework/assess/testdata/cases/hardened-debian.txtar", 20); err != nil {
+		b.Fatal(err)
+	}
 	b.Cleanup(func() {
 		if b.Failed() {
 			b.Logf("the server said:\n%s", tail(s.Log(), 6000))
@@ -103,7 +113,7 @@ func (f *simFleet) grow(n int) {
 			defer func() { <-slot }()
 			a := &sim.Agent{
 				URL: f.admin.server.URL, Roots: f.admin.server.CA, From: net.IPv4(127, byte(1+i>>16), byte(i>>8), byte(i)), Name: fmt.Sprintf("sim-%05d", i),
-				Every: 30 * time.Second, Changed: 1,
+				Host: f.host, Every: 30 * time.Second, Changed: 1,
 			}
 			token, err := nodes.CreateJoinToken(ctx, &bulkheadv1.CreateJoinTokenRequest{Tenant: "acme"})
 			if err == nil {

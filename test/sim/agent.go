@@ -7,12 +7,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -35,7 +35,9 @@ type Agent struct {
 	Roots *x509.CertPool
 	From  net.IP // address that it connects from; nil for any
 	Name  string
-	// Every is how often it reports; Changed how many of its facts are new each time.
+	// Host is what it sees. It is shared by all agents: what changes is an agent's own.
+	Host *Host
+	// Every is how often it reports; Changed how many of its containers started anew each time.
 	Every   time.Duration
 	Changed int
 
@@ -104,36 +106,8 @@ func (a *Agent) Join(ctx context.Context, token string) error {
 	a.http = &http.Client{Transport: a.transport()}
 	a.client = bulkheadv1connect.NewAgentServiceClient(a.http, a.URL)
 	a.run, a.told = hex.EncodeToString(csr[len(csr)-8:]), make(chan struct{}, 1)
-	a.set = made(a.Name)
+	a.set = maps.Clone(a.Host.facts)
 	return nil
-}
-
-// made are facts of a small host with twenty containers.
-func made(name string) facts.Set {
-	set := facts.Set{}
-	add := func(key, data string) {
-		s := sha256.Sum256([]byte(data))
-		set[key] = model.Fact{Key: key, Digest: hex.EncodeToString(s[:]), Data: []byte(data)}
-	}
-	add("schema", `"`+model.SnapshotSchema+`"`)
-	add("node", fmt.Sprintf(`{"name":%q,"uid":0}`, name))
-	add("host", "{}")
-	add("host/hostname", fmt.Sprintf("%q", name))
-	add("engine", "{}")
-	add("engine/product", `"docker"`)
-	add("engine/version", `"28.5.2"`)
-	order := ""
-	for i := range 20 {
-		id := fmt.Sprintf("%064x", i)
-		add("containers/"+id, container(id, i, 0))
-		order += fmt.Sprintf(",%q", id)
-	}
-	add("containers", "["+order[1:]+"]")
-	return set
-}
-
-func container(id string, i, round int) string {
-	return fmt.Sprintf(`{"id":%q,"name":"app-%d","image":"registry.example.org/app:%d","state":"running","pid":%d}`, id, i, round, 1000+i)
 }
 
 // Run follows and reports until ctx ends.
@@ -150,24 +124,13 @@ func (a *Agent) Run(ctx context.Context) {
 			return
 		case <-a.told:
 		case <-tick.C:
-			a.change()
+			if err := a.change(); err != nil {
+				a.Failures.Add(1)
+			}
 		}
 		if err := a.report(ctx); err != nil && ctx.Err() == nil {
 			a.Failures.Add(1)
 		}
-	}
-}
-
-// change makes some facts new.
-func (a *Agent) change() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.round++
-	for i := range a.Changed {
-		id := fmt.Sprintf("%064x", (a.round+i)%20)
-		data := container(id, (a.round+i)%20, a.round)
-		s := sha256.Sum256([]byte(data))
-		a.set["containers/"+id] = model.Fact{Key: "containers/" + id, Digest: hex.EncodeToString(s[:]), Data: []byte(data)}
 	}
 }
 

@@ -1,0 +1,77 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/bulkhead-security/bulkhead/fleet/facts"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Host is what agents see of their machine: a snapshot that was recorded, with more containers.
+type Host struct {
+	containers []model.Container
+	facts      facts.Set
+}
+
+// ReadHost reads the snapshot of a recorded case (txtar) and gives its host n containers like those that it has.
+func ReadHost(path string, n int) (*Host, error) {
+	a, err := txtar.ParseFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("recorded host: %w", err)
+	}
+	i := slices.IndexFunc(a.Files, func(f txtar.File) bool { return f.Name == "snapshot.json" })
+	if i < 0 {
+		return nil, fmt.Errorf("recorded host: %s has no snapshot.json", path)
+	}
+	s, err := model.DecodeSnapshot(strings.NewReader(string(a.Files[i].Data)))
+	if err != nil {
+		return nil, fmt.Errorf("recorded host: %w", err)
+	}
+	if len(s.Containers) == 0 {
+		return nil, fmt.Errorf("recorded host: %s has no containers", path)
+	}
+	like := s.Containers
+	s.Containers = nil
+	for i := range n {
+		c := like[i%len(like)]
+		c.ID, c.Name, c.PID = fmt.Sprintf("%064x", i), fmt.Sprintf("app-%d", i), 1000+i
+		s.Containers = append(s.Containers, c)
+	}
+	h := &Host{containers: s.Containers}
+	if h.facts, err = facts.Split(s); err != nil {
+		return nil, fmt.Errorf("recorded host: %w", err)
+	}
+	return h, nil
+}
+
+// restarted is the fact of the container whose turn it is in a round, once it was started anew.
+func (h *Host) restarted(round int) (model.Fact, error) {
+	c := h.containers[round%len(h.containers)]
+	c.Restarts, c.PID, c.Started = round, 2000+round, c.Created.Add(time.Duration(round)*time.Second)
+	b, err := json.Marshal(c)
+	if err != nil {
+		return model.Fact{}, fmt.Errorf("simulated container: %w", err)
+	}
+	return facts.Of("containers/"+c.ID, b)
+}
+
+// change starts some containers anew.
+func (a *Agent) change() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for range a.Changed {
+		a.round++
+		f, err := a.Host.restarted(a.round)
+		if err != nil {
+			return err
+		}
+		a.set[f.Key] = f
+	}
+	return nil
+}
