@@ -36,8 +36,8 @@ func fleetOn(t *testing.T, s *lab.Server) *person {
 	return admin
 }
 
-// fleetNode is what the API says of a node, as far as it is looked at.
-type fleetNode struct {
+// nodeSeen is what the API says of a node, as far as it is looked at.
+type nodeSeen struct {
 	ID, Name, Tenant, Pool, Health, Sensitivity string
 	HealthReason                                string            `json:"health_reason"`
 	Serial                                      string            `json:"certificate_serial"`
@@ -61,9 +61,9 @@ type fleetFinding struct {
 	Count                                                                   string
 }
 
-func (p *person) node(name string) fleetNode {
+func (p *person) node(name string) nodeSeen {
 	p.t.Helper()
-	var n fleetNode
+	var n nodeSeen
 	p.ask(&n, "nodes", "get", name, "--tenant", "acme")
 	return n
 }
@@ -103,9 +103,9 @@ func (p *person) within(d time.Duration, what string, is func() error) {
 }
 
 // health waits until a node is so.
-func (p *person) health(d time.Duration, name, health, reason string) fleetNode {
+func (p *person) health(d time.Duration, name, health, reason string) nodeSeen {
 	p.t.Helper()
-	var n fleetNode
+	var n nodeSeen
 	p.within(d, name+" "+health, func() error {
 		if n = p.node(name); n.Health != health || reason != "" && n.HealthReason != reason {
 			return fmt.Errorf("it is %s (%s)", n.Health, n.HealthReason)
@@ -228,15 +228,15 @@ func (p *person) joinArgs(name string, more ...string) []string {
 }
 
 // join makes a machine a node and waits until it is up and assessed.
-func (p *person) join(m *machine, more ...string) fleetNode {
+func (p *person) join(m *machine, more ...string) nodeSeen {
 	p.t.Helper()
 	m.start(p.joinArgs(m.name, more...)...)
 	return p.assessed(m)
 }
 
-func (p *person) assessed(m *machine) fleetNode {
+func (p *person) assessed(m *machine) nodeSeen {
 	p.t.Helper()
-	var n fleetNode
+	var n nodeSeen
 	p.within(90*time.Second, m.name+" assessed", func() error {
 		if m.over() {
 			return fmt.Errorf("its agent ended: %s", tail(m.said(), 1000))
@@ -245,7 +245,7 @@ func (p *person) assessed(m *machine) fleetNode {
 		if r.code != 0 {
 			return errors.New(r.stderr)
 		}
-		n = fleetNode{}
+		n = nodeSeen{}
 		if err := json.Unmarshal([]byte(r.stdout), &n); err != nil {
 			return err
 		}

@@ -123,7 +123,7 @@ func TestStolenNode(t *testing.T) {
 
 	set("8m") // the certificate seems to be near its end
 	m.start()
-	var second fleetNode
+	var second nodeSeen
 	admin.within(detection, "a new certificate", func() error {
 		if second = admin.node("web-1"); second.Serial == first.Serial {
 			return errors.New("it is the first one")

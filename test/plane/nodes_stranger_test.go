@@ -56,7 +56,7 @@ func TestStrangerJoinsNode(t *testing.T) {
 	}
 }
 
-func seenOnTheCommandLine(t *testing.T, admin *person, n fleetNode) {
+func seenOnTheCommandLine(t *testing.T, admin *person, n nodeSeen) {
 	contains(t, "the list", admin.must("nodes", "list", "--tenant", "acme"), "web-1", "default", "up", n.ID)
 	contains(t, "the node", admin.must("nodes", "get", "web-1", "--tenant", "acme"), "rack=7", "up", n.SPIFFE)
 	var status struct {
@@ -83,7 +83,7 @@ func seenOnTheCommandLine(t *testing.T, admin *person, n fleetNode) {
 }
 
 // factsAreASnapshot gives what the node said of itself to `assess --from`, which finds what the server found.
-func factsAreASnapshot(t *testing.T, admin *person, n fleetNode) {
+func factsAreASnapshot(t *testing.T, admin *person, n nodeSeen) {
 	file := filepath.Join(admin.home, "web-1.json")
 	snapshot := admin.must("nodes", "facts", "web-1", "--tenant", "acme", "-o", "json")
 	if err := os.WriteFile(file, []byte(snapshot), 0o600); err != nil {
@@ -175,7 +175,7 @@ func TestConfiguredFleet(t *testing.T) {
 }
 
 // exceptionShows makes an exception for something that fails, and looks for it at the finding.
-func exceptionShows(t *testing.T, admin *person, n fleetNode) {
+func exceptionShows(t *testing.T, admin *person, n nodeSeen) {
 	open := admin.findings(n.Name, "")
 	if len(open) == 0 {
 		t.Fatal("nothing fails on the node")
