@@ -63,7 +63,13 @@ func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli
 		a.Joined(ctx)
 	}
 	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, dir)
-	return a.Run(ctx)
+	publishing, stop := context.WithCancel(ctx)
+	var published sync.WaitGroup
+	published.Go(func() { publishAgent(publishing, statusDir, a.Status, log) })
+	err = a.Run(ctx)
+	stop()
+	published.Wait()
+	return err
 }
 
 func (m *member) join(ctx context.Context, d *state.Dir, join *cli.AgentJoin) (*state.Node, error) {
