@@ -30,7 +30,7 @@ func (s *Agents) Report(ctx context.Context, r *bulkheadv1.ReportRequest) (*bulk
 
 func (s *Agents) wrongClock(ctx context.Context, m *model.Member, said, now time.Time) error {
 	theirs, ours := said.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)
-	off := said.Sub(now).Truncate(time.Second)
+	off := said.Sub(now).Round(time.Second)
 	message := fmt.Sprintf("the node's clock says %s, the server's %s: it is off by %s, more than %s", theirs, ours, off, mostSkew)
 	s.tell(ctx, m, trouble{
 		kind: model.EventClock, severity: string(model.Medium), record: ofNode(ctx, m, "NodeReport", message),

@@ -123,6 +123,9 @@ func (g *Gate) show(ctx context.Context, procedure string, err error, record str
 	if err == nil {
 		return nil
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		err = ctx.Err() // the connection ended; why it did is no mistake of the server's
+	}
 	var e *model.Error
 	var shown *connect.Error
 	switch {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -334,7 +335,16 @@ func (m *machine) copied(name string) *machine {
 	if err := os.CopyFS(other.dir, os.DirFS(m.dir)); err != nil {
 		m.t.Fatal(err)
 	}
-	if err := os.Chmod(other.dir, 0o700); err != nil {
+	err := filepath.WalkDir(other.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.Chmod(path, 0o700)
+		}
+		return os.Chmod(path, 0o600)
+	})
+	if err != nil {
 		m.t.Fatal(err)
 	}
 	return other

@@ -15,8 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"github.com/bulkhead-security/bulkhead/agent/uplink"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
+	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
 // withClock builds the program with a clock that tests set.
@@ -62,7 +65,7 @@ func TestNodeClock(t *testing.T) {
 	admin.join(m)
 
 	set(year)
-	admin.told(time.Minute, "web-1", "clock", "off by 8760h")
+	admin.told(time.Minute, "web-1", "clock", "its reports are refused until it is set")
 	admin.recorded("NodeReport", "refused", "the node's clock says")
 	admin.within(detection, "agent status says what is wrong", func() error {
 		if s := m.status(); !strings.Contains(s.Error, "clock") {
@@ -101,9 +104,12 @@ func TestNodeClock(t *testing.T) {
 		}
 		return nil
 	})
-	if s := m.status(); !s.Connected || s.Error != "" || s.ClockSkew != "" {
-		t.Errorf("with the clock right again: %+v", s)
-	}
+	admin.within(detection, "well with the clock right again", func() error {
+		if s := m.status(); !s.Connected || s.Error != "" || s.ClockSkew != "" {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
 }
 
 // shortLived is the configuration of a server whose nodes' certificates last as short as may be.
@@ -160,6 +166,47 @@ func TestStolenNode(t *testing.T) {
 		t.Errorf("the machine itself: %+v", s)
 	}
 	admin.health(time.Second, "web-1", "up", "")
+}
+
+// TestExpiredCertificate stops an agent until its certificate has ended. It renews it then, which is all that it is still good for.
+func TestExpiredCertificate(t *testing.T) {
+	t.Parallel()
+	m, set := clocked(t, "web-1")
+	port, err := lab.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := lab.Serve(t.Context(), m.bin, filepath.Join(t.TempDir(), "data"), port, m.env[:1], shortLived(t)...) // of the same clock
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		m.kill()
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	admin := fleetOn(t, s)
+	first := admin.join(m)
+	raw := admin.rawJoin(t, "idle")
+	m.stop()
+	set("11m")
+	_, err = raw.Report(t.Context(), aReport())
+	refused(t, "a certificate that has ended", err, connect.CodeUnauthenticated)
+	m.start()
+	n := admin.health(detection, "web-1", "up", "")
+	if n.Serial == first.Serial {
+		t.Error("the certificate that has ended is still the node's")
+	}
+	admin.within(detection, "connected with a new certificate", func() error {
+		if s := m.status(); !s.Connected || s.Error != "" || s.CertificateEnds.Before(time.Now().Add(15*time.Minute)) {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	if told := admin.events("web-1", "reuse"); len(told) > 0 {
+		t.Errorf("a late renewal was told as a theft: %+v", told)
+	}
 }
 
 // TestRenewUnderLoad renews a certificate again and again while reports go out and the stream is open: the server never sees the old

@@ -250,9 +250,12 @@ func TestHostileServer(t *testing.T) {
 			return nil
 		})
 		p.within(detection, "the good documents still in force", inForce(5, 6, 3))
-		if s := m.status(); !strings.Contains(s.Refused[model.BundleKind(x.subject)], x.why) {
-			t.Errorf("after one %s agent status says %v", x.name, s.Refused)
-		}
+		p.within(detection, "agent status says why", func() error {
+			if s := m.status(); !strings.Contains(s.Refused[model.BundleKind(x.subject)], x.why) {
+				return fmt.Errorf("after one %s it says %v", x.name, s.Refused)
+			}
+			return nil
+		})
 	}
 	contains(t, "agent status", m.run("status").stdout, "refused      policies, version 9")
 
