@@ -29,7 +29,9 @@ const (
 	firstLimit = 15 * time.Second // until a stream brings something
 	// pingAfter and pingLimit: a server that is gone is noticed within 20 s.
 	pingAfter = 10 * time.Second
-	pingLimit = 10 * time.Second
+	// compressFrom is the size of requests from which they are compressed: a whole snapshot is, and what most reports have is not.
+	compressFrom = 4 << 10
+	pingLimit    = 10 * time.Second
 	// mostMessage is a document and what is around it. A larger one is refused before it is read.
 	mostMessage = 5 << 20
 )
@@ -121,7 +123,7 @@ func New(o Options) (*Client, error) {
 			return nil, err
 		}
 		c.clients = append(c.clients, bulkheadv1connect.NewAgentServiceClient(h, at,
-			connect.WithReadMaxBytes(mostMessage), connect.WithInterceptors(userAgent("bulkhead-agent/"+o.Version))))
+			connect.WithReadMaxBytes(mostMessage), connect.WithSendGzip(), connect.WithCompressMinBytes(compressFrom), connect.WithInterceptors(userAgent("bulkhead-agent/"+o.Version))))
 	}
 	return c, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/control/fleet"
 	"github.com/bulkhead-security/bulkhead/control/gate"
+	serverpkg "github.com/bulkhead-security/bulkhead/control/server"
 	"github.com/bulkhead-security/bulkhead/framework/catalogue"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/identity/authn"
@@ -33,9 +34,11 @@ func (p *plane) openFleet(ctx context.Context) error {
 	if p.catalogue, err = catalogue.Load(); err != nil {
 		return fmt.Errorf("catalogue: %w", err)
 	}
+	times := p.o.times
+	times.PingLag = serverpkg.PingLag
 	o := fleet.Options{
 		Store: p.store, Policies: signed, Signer: signer, Catalogue: p.catalogue, Settings: p.o.assess, Log: p.slog, Now: p.now,
-		Replica: p.c.Name, Alarm: p.alarms.raise, Times: p.o.times,
+		Replica: p.c.Name, Alarm: p.alarms.raise, Times: times,
 	}
 	if p.fleet, err = fleet.New(o); err != nil {
 		return fmt.Errorf("fleet: %w", err)

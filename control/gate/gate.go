@@ -90,7 +90,8 @@ type Gate struct {
 	public   *limiter
 	streams  open
 	prepare  map[string]Prepared // by procedure
-	drain    chan struct{}
+	draining context.Context     //nolint:containedctx // is over when the server stops
+	drain    context.CancelFunc
 }
 
 // New reads the marks of every method. A method whose marks make no sense is an error; one without marks is refused
@@ -117,7 +118,8 @@ func New(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gate: rules of form: %w", err)
 	}
-	g := &Gate{Options: o, rules: rules, valid: valid, fourEyes: map[string]bool{}, prepare: map[string]Prepared{}, drain: make(chan struct{})}
+	g := &Gate{Options: o, rules: rules, valid: valid, fourEyes: map[string]bool{}, prepare: map[string]Prepared{}}
+	g.draining, g.drain = context.WithCancel(context.Background())
 	for _, action := range o.Settings.FourEyes {
 		g.fourEyes[action] = true
 	}
@@ -130,8 +132,8 @@ func New(o Options) (*Gate, error) {
 	return g, nil
 }
 
-// Drain ends the open streams: their clients go on at another replica. It may be called once.
-func (g *Gate) Drain() { close(g.drain) }
+// Drain ends the open streams: their clients go on at another replica.
+func (g *Gate) Drain() { g.drain() }
 
 func (s *Settings) defaults() {
 	if s.StepUp <= 0 {

@@ -45,18 +45,14 @@ func (g *Gate) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.S
 			conn.ResponseHeader().Set(recordHeader, place)
 		}
 		ctx, end := context.WithCancelCause(in.ctx)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			g.watch(ctx, in, end)
-		}()
+		unwatch := g.watch(ctx, in, end)
 		err = next(ctx, &judged{StreamingHandlerConn: conn, msg: in.msg})
 		var over *ended
 		if errors.As(context.Cause(ctx), &over) {
 			err = over.err
 		}
 		end(nil)
-		<-done
+		unwatch()
 		if err != nil && in.recordID != "" {
 			g.recordFailure(in, err)
 		}
@@ -87,26 +83,36 @@ type ended struct{ err error }
 // Error implements error.
 func (e *ended) Error() string { return "the stream ended: " + e.err.Error() }
 
-// watch ends the stream when the right to it ends, and when the server stops. A node's right is not asked for again, since there
-// are as many streams as nodes: its handler ends the stream when the node is revoked, and with the change that says so.
-func (g *Gate) watch(ctx context.Context, in *entry, end context.CancelCauseFunc) {
+// watch ends the stream when the right to it ends, and when the server stops, until it is told to leave off. A node's right is not
+// asked for again, since there are as many streams as nodes: its handler ends the stream when the node is revoked, and with the
+// change that says so. For the same reason nobody waits for a stop of the server in a goroutine of each stream.
+func (g *Gate) watch(ctx context.Context, in *entry, end context.CancelCauseFunc) (unwatch func()) {
 	if in.rule.public() {
-		return
+		return func() {}
 	}
-	var again <-chan time.Time
-	if !in.rule.node() {
-		t := time.NewTicker(g.Settings.Recheck)
-		defer t.Stop()
-		again = t.C
+	stop := context.AfterFunc(g.draining, func() {
+		end(&ended{&model.Error{Code: model.CodeUnavailable, Message: "this server is stopping", Remedy: "Connect again and go on from the last cursor."}})
+	})
+	if in.rule.node() {
+		return func() { stop() }
 	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.askAgain(ctx, in, end)
+	}()
+	return func() { stop(); <-done }
+}
+
+// askAgain asks for the right to a stream while it is open.
+func (g *Gate) askAgain(ctx context.Context, in *entry, end context.CancelCauseFunc) {
+	again := time.NewTicker(g.Settings.Recheck)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-g.drain:
-			end(&ended{&model.Error{Code: model.CodeUnavailable, Message: "this server is stopping", Remedy: "Connect again and go on from the last cursor."}})
-			return
-		case <-again:
+		case <-again.C:
 			if err := g.again(ctx, in); err != nil && ctx.Err() == nil {
 				end(&ended{err})
 				return

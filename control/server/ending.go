@@ -12,12 +12,6 @@ import (
 	nodehealth "github.com/bulkhead-security/bulkhead/fleet/health"
 )
 
-// Pings of quiet connections: an open stream of a node counts as contact, so one that does not answer is let go within 10 s.
-const (
-	pingAfter = 5 * time.Second
-	pingLimit = 5 * time.Second
-)
-
 // ending finds out how a connection ended, for those who want to know why a stream did: the cause of its requests' contexts is
 // nodehealth.ErrClosed where the other side closed it, and nodehealth.ErrTimeout where it did not answer.
 type ending struct {
@@ -85,7 +79,7 @@ func (e *ending) Close() error {
 
 // quiet says that nothing came for as long as it takes to ping and not be answered. Timers are not exact.
 func (e *ending) quiet() bool {
-	return time.Since(time.Unix(0, e.last.Load())) >= pingAfter+pingLimit-time.Second
+	return time.Since(time.Unix(0, e.last.Load())) >= PingLag-time.Second
 }
 
 // ended tells the cause, the first time.

@@ -20,6 +20,11 @@ const (
 	headerTimeout = 10 * time.Second // also of the handshake
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 32 << 10
+
+	// PingLag is how long after its last sign a client that does not answer is let go. It is asked after pingAfter, which is shorter
+	// than the time after which agents ask: one of both is enough.
+	PingLag   = 15 * time.Second
+	pingAfter = 9 * time.Second
 )
 
 // Options say what is served, and within which limits.
@@ -114,9 +119,14 @@ func New(o Options) (*Server, error) {
 		MaxHeaderBytes:    maxHeader,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 128,
-			SendPingTimeout:      pingAfter,
-			PingTimeout:          pingLimit,
-			WriteByteTimeout:     30 * time.Second,
+			// An open stream of a node counts as contact: one that does not answer is let go within PingLag.
+			SendPingTimeout:  pingAfter,
+			PingTimeout:      PingLag - pingAfter,
+			WriteByteTimeout: 30 * time.Second,
+			// A connection keeps a buffer for the largest frame that came, and there are as many as nodes.
+			MaxReadFrameSize:              16 << 10,
+			MaxReceiveBufferPerConnection: 256 << 10,
+			MaxReceiveBufferPerStream:     256 << 10,
 		},
 		ConnContext: connContext,
 		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // broken handshakes, which anybody can cause

@@ -16,6 +16,8 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 const (
@@ -33,6 +35,7 @@ type NodeAuthority struct {
 	domain string
 	roots  *x509.CertPool
 	now    func() time.Time
+	good   *lru.Cache[[sha256.Size]byte, goodCertificate] // by digest
 }
 
 // NodeAuthority gives the nodes' CA, and makes it at the first start. All replicas get the same. now is the clock of what it
@@ -48,6 +51,9 @@ func (k *Keys) NodeAuthority(ctx context.Context, now func() time.Time) (*NodeAu
 	}
 	a := &NodeAuthority{ca: ca, domain: domain, roots: x509.NewCertPool(), now: now}
 	a.roots.AddCert(ca.cert)
+	if a.good, err = lru.New[[sha256.Size]byte, goodCertificate](mostGood); err != nil {
+		return nil, fmt.Errorf("nodes' CA: %w", err)
+	}
 	return a, nil
 }
 

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -20,6 +21,10 @@ func (a *NodeAuthority) Verify(der []byte, now time.Time, grace time.Duration) (
 	var none model.NodeCertificate
 	if len(der) > maxNodeCertificate {
 		return none, fmt.Errorf("the certificate has %d bytes, more than %d", len(der), maxNodeCertificate)
+	}
+	sum := sha256.Sum256(der)
+	if g, ok := a.good.Get(sum); ok && !now.Before(g.from) && !now.After(g.to) {
+		return g.NodeCertificate, nil
 	}
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -47,7 +52,34 @@ func (a *NodeAuthority) Verify(der []byte, now time.Time, grace time.Duration) (
 	if err != nil {
 		return none, err
 	}
-	return model.NodeCertificate{ID: id, Serial: c.SerialNumber.Text(16), KeyHash: hash, Ends: c.NotAfter, Expired: expired}, nil
+	out := model.NodeCertificate{ID: id, Serial: c.SerialNumber.Text(16), KeyHash: hash, Ends: c.NotAfter, Expired: expired}
+	if !expired {
+		a.good.Add(sum, goodCertificate{out, later(c.NotBefore, a.ca.cert.NotBefore), earlier(c.NotAfter, a.ca.cert.NotAfter)})
+	}
+	return out, nil
+}
+
+// goodCertificate is one that was verified. It stays so, byte by byte, while it and the CA's last: nodes show theirs with each call.
+type goodCertificate struct {
+	model.NodeCertificate
+	from, to time.Time
+}
+
+// mostGood is more than a replica has nodes.
+const mostGood = 1 << 16
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // nodeOf is the node's id in a certificate that has the form of those that Issue makes.

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"connectrpc.com/connect"
 	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -75,6 +76,7 @@ func (a *Agent) transport() *http.Transport {
 	}
 	return &http.Transport{
 		DialContext: dial, ForceAttemptHTTP2: true, IdleConnTimeout: 5 * time.Minute, MaxIdleConnsPerHost: 1, ReadBufferSize: 1024, WriteBufferSize: 1024,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second},
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS13, RootCAs: a.Roots,
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -85,6 +87,11 @@ func (a *Agent) transport() *http.Transport {
 			},
 		},
 	}
+}
+
+// connect is a client like the agent's own.
+func (a *Agent) connect() bulkheadv1connect.AgentServiceClient {
+	return bulkheadv1connect.NewAgentServiceClient(a.http, a.URL, connect.WithSendGzip(), connect.WithCompressMinBytes(4<<10))
 }
 
 // Join turns the token into an identity.
@@ -98,7 +105,7 @@ func (a *Agent) Join(ctx context.Context, token string) error {
 		return fmt.Errorf("simulated agent: %w", err)
 	}
 	a.key, a.http = key, &http.Client{Transport: a.transport()}
-	a.client = bulkheadv1connect.NewAgentServiceClient(a.http, a.URL)
+	a.client = a.connect()
 	res, err := a.client.Join(ctx, &bulkheadv1.JoinRequest{Token: token, Csr: csr, Name: a.Name, Version: "sim"})
 	if err != nil {
 		return fmt.Errorf("join %s: %w", a.Name, err)
@@ -110,7 +117,7 @@ func (a *Agent) Join(ctx context.Context, token string) error {
 	a.cert.Store(&tls.Certificate{Certificate: [][]byte{res.GetCertificate()}, PrivateKey: key})
 	a.http.CloseIdleConnections() // it has no certificate
 	a.http = &http.Client{Transport: a.transport()}
-	a.client = bulkheadv1connect.NewAgentServiceClient(a.http, a.URL)
+	a.client = a.connect()
 	a.run, a.told = hex.EncodeToString(csr[len(csr)-8:]), make(chan struct{}, 1)
 	a.set = maps.Clone(a.Host.facts)
 	return nil
