@@ -41,7 +41,7 @@ test-fast: ## what needs neither root nor engine
 	$(GO) test ./...
 
 .PHONY: soak
-soak: setup build ## the long tests: a hundred kills under load, minutes of fuzzing for each parser (needs root)
+soak: setup build ## the long tests: a hundred kills under load, 200 faults in a fleet, minutes of fuzzing for each parser (needs root)
 	@scripts/soak
 
 .PHONY: lint

@@ -311,6 +311,12 @@ func (w *faultWorld) checkEvents() {
 			case model.EventReuse:
 				w.t.Errorf("an honest node is told to have shown an old certificate: %+v", e)
 			case model.EventSilent, model.EventBack, model.EventStopped:
+				if e.Kind == model.EventSilent && e.Before == model.ReasonAsking { // why it is silent
+					if at != "" && at != string(model.HealthSilent) {
+						w.t.Errorf("%s was %q, and then is told why it is silent (%s)", n.name, at, e.Text)
+					}
+					continue
+				}
 				if at != "" && e.Before != at {
 					w.t.Errorf("%s was %q, and then is told to go from %q to %q (%s)", n.name, at, e.Before, e.After, e.Text)
 				}

@@ -58,10 +58,13 @@ func (w *faultWorld) plan(number int, r *rand.Rand) []fault {
 		lanes = append(lanes, s.faults(w, "replica "+[]string{"one", "two"}[i], len(lanes), r))
 	}
 	lanes = append(lanes, w.db.faults(len(lanes)))
-	const cut, loses, killed, engine, stopped, twenty, year, full = 0, 1, 2, 3, 4, 5, 6, 7
+	// By their order in faults: of nodes, of replicas, of the database.
+	const cut, loses, killed, engine, frozen, ahead, year, full = 0, 1, 2, 3, 4, 5, 6, 7
+	const stopped = 3
+	const failover, restarted, alone = 0, 1, 2
 	turn := [][2]int{
-		{0, killed}, {3, killed}, {5, 0}, {1, killed}, {0, cut}, {4, killed}, {2, engine}, {5, 1}, {1, twenty}, {3, stopped},
-		{2, full}, {0, engine}, {4, cut}, {1, loses}, {5, 2}, {2, killed}, {0, year}, {1, engine}, {2, stopped}, {3, loses},
+		{0, killed}, {3, killed}, {5, failover}, {1, killed}, {0, cut}, {4, killed}, {2, engine}, {5, restarted}, {1, ahead}, {3, stopped},
+		{2, full}, {0, engine}, {4, cut}, {1, loses}, {5, alone}, {2, killed}, {0, year}, {1, engine}, {2, frozen}, {3, loses},
 	}
 	var plan []fault
 	for i := range number {

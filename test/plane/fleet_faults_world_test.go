@@ -10,11 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bulkhead-security/bulkhead/drill/postgres"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -54,7 +55,6 @@ type faultNode struct {
 	bin          string
 	id           string
 
-	mu    sync.Mutex
 	cmd   *exec.Cmd
 	ended chan struct{}
 	full  []span // when its disk was full
@@ -79,8 +79,16 @@ func newFaultWorld(t *testing.T) *faultWorld {
 		w.startReplica(h, []string{"one", "two"}[i])
 	}
 	w.people()
+	var engines errgroup.Group
 	for i, h := range hosts.All()[:3] {
-		w.startNode(h, fmt.Sprintf("node-%d", i+1), []string{"acme", "acme", "globex"}[i])
+		n := w.newNode(h, fmt.Sprintf("node-%d", i+1), []string{"acme", "acme", "globex"}[i])
+		engines.Go(func() error { return n.startEngine(t.Context()) })
+	}
+	if err := engines.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range w.nodes {
+		w.join(n)
 	}
 	return w
 }
@@ -131,10 +139,10 @@ func (w *faultWorld) startReplica(h *lab.Host, name string) {
 	})
 }
 
-// start starts the server, if need be again: while the database is away it can't.
+// start starts the server, as systemd would again and again: without a database that takes changes it ends at once.
 func (r *faultReplica) start(ctx context.Context, t testing.TB) error {
 	var last error
-	for range 5 {
+	for range 30 {
 		s, err := lab.ServeOn(ctx, r.host, binary(t), r.dir, []string{
 			"BULKHEAD_SERVER_NODES_CERTIFICATE=10m", // renewed every five
 			"BULKHEAD_SERVER_SIGN_IN_STEP_UP=1h",    // the run may be long
@@ -145,6 +153,10 @@ func (r *faultReplica) start(ctx context.Context, t testing.TB) error {
 			return nil
 		}
 		last = err
+		sleepFor(ctx, time.Second)
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	return last
 }
@@ -168,7 +180,7 @@ func (w *faultWorld) people() {
 	}
 }
 
-func (w *faultWorld) startNode(h *lab.Host, name, tenant string) {
+func (w *faultWorld) newNode(h *lab.Host, name, tenant string) *faultNode {
 	short, err := os.MkdirTemp("", "bhf")
 	if err != nil {
 		w.t.Fatal(err)
@@ -177,40 +189,42 @@ func (w *faultWorld) startNode(h *lab.Host, name, tenant string) {
 	n := &faultNode{
 		name: name, tenant: tenant, host: h, dir: smallDisk(w.t, 64<<20), clock: filepath.Join(short, "clock"), log: filepath.Join(short, "agent.log"), bin: w.bin,
 	}
-	n.engine, err = lab.StartEngine(w.t.Context(), lab.EngineOptions{Kind: lab.Debian, Dir: filepath.Join(short, "e"), Host: h})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
+		if n.engine == nil {
+			return
+		}
 		if err := n.engine.Stop(ctx); err != nil {
 			w.t.Log(err)
 		}
 	})
-	cli, err := n.engine.Client()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = cli.Close() }()
-	if err := lab.StartFleet(w.t.Context(), cli, n.engine.Socket, "hardened-alone", "sin-privileged", "sin-env-secret"); err != nil {
-		w.t.Fatal(err)
-	}
-	w.join(n, short)
 	w.nodes = append(w.nodes, n)
-	if w.t.Failed() {
-		w.t.FailNow()
-	}
+	return n
 }
 
-func (w *faultWorld) join(n *faultNode, dir string) {
+func (n *faultNode) startEngine(ctx context.Context) error {
+	var err error
+	n.engine, err = lab.StartEngine(ctx, lab.EngineOptions{Kind: lab.Debian, Dir: filepath.Join(filepath.Dir(n.log), "e"), Host: n.host})
+	if err != nil {
+		return err
+	}
+	cli, err := n.engine.Client()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = cli.Close() }()
+	return lab.StartFleet(ctx, cli, n.engine.Socket, "hardened-alone", "sin-privileged", "sin-env-secret")
+}
+
+func (w *faultWorld) join(n *faultNode) {
 	owner := w.owners[n.tenant]
 	var made struct {
 		Secret  string
 		JoinURL string `json:"join_url"`
 	}
 	owner.ask(&made, "nodes", "join-token", "--name", n.name)
-	token := filepath.Join(dir, "token")
+	token := filepath.Join(filepath.Dir(n.log), "token")
 	if err := os.WriteFile(token, []byte(made.Secret), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
@@ -244,6 +258,9 @@ func (w *faultWorld) join(n *faultNode, dir string) {
 		}
 		return fmt.Errorf("connected: %t, %s", s.Connected, s.Error)
 	})
+	if w.t.Failed() {
+		w.t.FailNow()
+	}
 }
 
 // start starts the agent.
@@ -264,9 +281,7 @@ func (n *faultNode) start(join ...string) error {
 	}
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
-	n.mu.Lock()
 	n.cmd, n.ended = cmd, ended
-	n.mu.Unlock()
 	return nil
 }
 
@@ -310,4 +325,3 @@ func (w *faultWorld) within(what string, limit time.Duration, is func() error) {
 		}
 	}
 }
-
