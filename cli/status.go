@@ -23,7 +23,7 @@ func (a *App) statusCommand() *cobra.Command {
 	cmd := verb("status", "Show where the fleet stands on every requirement, by the published assessments", 0,
 		func(ctx context.Context, _ []string) error { return a.status(ctx, node, failOn) })
 	cmd.Long = `Joins the newest published assessment of every node: on each requirement the worst status counts.
-"bulkhead assess --publish" publishes one.`
+A node's agent sends what it needs, and "bulkhead assess --publish" publishes one.`
 	cmd.Example = `  bulkhead status
   bulkhead status --tenant acme --node web-1
   bulkhead status --fail-on shall      # exit 2 when a binding requirement is not shown to be met`

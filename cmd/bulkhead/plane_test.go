@@ -152,7 +152,7 @@ func TestJobs(t *testing.T) {
 	p := mustOpen(t, planeConfig(t.TempDir(), "a"))
 	defer p.close()
 	for _, w := range p.workers() {
-		if w.Run == nil { // works on what it is given
+		if w.Run == nil { // one with arguments
 			continue
 		}
 		if did, err := w.Run(t.Context()); err != nil || did == "" {

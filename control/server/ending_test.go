@@ -76,7 +76,7 @@ func TestClosedAfterSilence(t *testing.T) {
 		read error
 		want error
 	}{
-		"silent":             {11 * time.Second, nil, nodehealth.ErrTimeout},
+		"silent":             {PingLag, nil, nodehealth.ErrTimeout},
 		"closed by us":       {time.Second, nil, context.Canceled},
 		"closed by the peer": {time.Second, io.EOF, nodehealth.ErrClosed},
 		"closed, late":       {time.Minute, io.EOF, nodehealth.ErrClosed},

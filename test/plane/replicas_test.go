@@ -163,7 +163,11 @@ func watchedThere(t *testing.T, here, there *person, name string) {
 	}
 	var group struct{ ID string }
 	here.ask(&group, "groups", "create", name, "--tenant", "acme")
+	made := time.Now()
 	for s.Receive() {
+		if took := time.Since(made); took > time.Second {
+			t.Errorf("the watch told of it after %s", took)
+		}
 		if m := s.Msg(); m.GetOperation() == "created" && m.GetObject().GetId() == group.ID && group.ID != "" {
 			return
 		}
