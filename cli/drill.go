@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,8 @@ type Drills interface {
 	List(requirement string) []model.Drill
 	// Run runs those with the ids, or of the requirement, or all. An error means that a name is unknown.
 	Run(ctx context.Context, ids []string, requirement string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error)
+	// Replica is what a process does that a drill starts to kill it: it reads what to be, and serves until the input ends.
+	Replica(ctx context.Context, in io.Reader, out io.Writer) error
 }
 
 func (a *App) drillCommand() *cobra.Command {
@@ -29,8 +32,16 @@ installation, the engine or the network that are in use.`,
 		Example: `  bulkhead drill list
   bulkhead drill run --all`,
 	}
-	cmd.AddCommand(a.drillListCommand(), a.drillRunCommand())
+	cmd.AddCommand(a.drillListCommand(), a.drillRunCommand(), a.drillReplicaCommand())
 	return cmd
+}
+
+// drillReplicaCommand is for drills only, which start the program again; it is in no help.
+func (a *App) drillReplicaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "replica", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.Drills.Replica(cmd.Context(), a.In, a.Out) },
+	}
 }
 
 func (a *App) drillListCommand() *cobra.Command {

@@ -1,5 +1,6 @@
 // Package drill attacks the product on demand, harmlessly, to prove that its controls hold: each attack runs once with
-// the control off, where it must succeed, and once with it on, where it must fail and be recorded.
+// the control off, where it must succeed, and once with it on, where it must fail and be recorded. Taking a part away is an
+// attack, too: on what should go on without it.
 //
 // It attacks only what a launcher made for it and throws away afterwards; it never touches the installation, the
 // engine or the network that are in use.
@@ -7,6 +8,7 @@ package drill
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,24 +35,39 @@ const (
 	ControlReplay            Control = "replay"             // without: a code is good again
 	ControlPhishingResistant Control = "phishing-resistant" // without: any second factor will do
 	ControlStepUp            Control = "step-up"            // without: every factor counts as fresh
+	ControlReplicas          Control = "replicas"           // without: there is one replica only
+	ControlNodeWatch         Control = "node-watch"         // without: nobody looks for silent nodes
+	ControlStandby           Control = "standby"            // without: the database is one server only
 )
 
 // Plane is a control plane that lives for one half of a drill.
 type Plane struct {
 	URL       string
 	HTTP      *http.Client // trusts the plane's CA
-	Enrolment string       // one-time code of the first administrator
+	Roots     *x509.CertPool
+	Enrolment string // one-time code of the first administrator; empty where there is one already
 	Now       func() time.Time
 	Advance   func(time.Duration) // moves the plane's clock
 	// DemandPhishingResistant turns the demand for a phishing-resistant factor of administrators on, unless that is the
 	// control that is left out.
 	DemandPhishingResistant func()
-	Stop                    func(context.Context) error
+	// Kill ends it as a power cut would; only a replica, which is a process of its own, has it.
+	Kill func() error
+	Stop func(context.Context) error
+}
+
+// Replica says how to start a replica of a control plane.
+type Replica struct {
+	Name      string
+	Database  string // URL of a PostgreSQL database
+	MasterKey string // path of the file, the same for all replicas
 }
 
 // Launcher makes throw-away control planes.
 type Launcher interface {
 	Launch(ctx context.Context, off Control) (*Plane, error)
+	// Replica starts a control plane as a process of its own, with the machine's clock and all controls.
+	Replica(ctx context.Context, r Replica) (*Plane, error)
 }
 
 // Drill is an attack with what it proves.
@@ -62,10 +79,23 @@ type Drill struct {
 	Action string
 	// Attack says whether it succeeded. An error means that it could not be run at all.
 	Attack func(ctx context.Context, w *World) (succeeded bool, err error)
+	// Outage is there instead of Action and Attack where something is taken away rather than asked for: it makes what it needs,
+	// takes it away, and says what was seen.
+	Outage func(ctx context.Context, l Launcher, off Control) (Half, error)
+}
+
+// Half is what an outage did, with its control off or on.
+type Half struct {
+	// Lost says that the service was lost, which is what the attack wants.
+	Lost bool
+	// Recorded says that the loss and the recovery can be seen afterwards. It counts with the control on.
+	Recorded bool
+	// Seen is what was seen, when, and what went on working.
+	Seen string
 }
 
 // All lists the drills.
-func All() []Drill { return slices.Concat(rights(), factors()) }
+func All() []Drill { return slices.Concat(outages(), rights(), factors()) }
 
 // Progress is told of each result.
 type Progress func(r model.DrillResult, done, all int)
@@ -87,6 +117,7 @@ func Run(ctx context.Context, l Launcher, drills []Drill, tell Progress) model.D
 type outcome struct {
 	result   model.AttackResult
 	recorded bool
+	seen     string
 }
 
 func run(ctx context.Context, l Launcher, d Drill) model.DrillResult {
@@ -114,15 +145,23 @@ func finish(r model.DrillResult, start time.Time) model.DrillResult {
 }
 
 func judge(d Drill, without, with outcome) (model.Verdict, string) {
+	verdict, why := model.VerdictProved, "the attack succeeded without the control, failed with it, and the refusal was recorded"
 	switch {
 	case without.result != model.AttackSucceeded:
-		return model.VerdictNotProved, "the attack failed although the control was off: it proves nothing"
+		verdict, why = model.VerdictNotProved, "the attack failed although the control was off: it proves nothing"
 	case with.result != model.AttackFailed:
-		return model.VerdictNotProved, "the attack succeeded although the control was on"
+		verdict, why = model.VerdictNotProved, "the attack succeeded although the control was on"
+	case !with.recorded && d.Outage != nil:
+		verdict, why = model.VerdictNotProved, "the service went on, but the loss and the recovery can't be seen afterwards"
 	case !with.recorded:
-		return model.VerdictNotProved, fmt.Sprintf("the attack was refused, but no refusal of %s is in the audit log", d.Action)
+		verdict, why = model.VerdictNotProved, fmt.Sprintf("the attack was refused, but no refusal of %s is in the audit log", d.Action)
+	case d.Outage != nil:
+		why = "the loss ended the service without the control and not with it, and is recorded"
 	}
-	return model.VerdictProved, "the attack succeeded without the control, failed with it, and the refusal was recorded"
+	if d.Outage != nil {
+		why = fmt.Sprintf("%s. Without %s: %s. With it: %s", why, d.Control, without.seen, with.seen)
+	}
+	return verdict, why
 }
 
 // half launches a plane, attacks it and throws it away.
@@ -130,6 +169,9 @@ func half(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, e
 	out.result = model.AttackNotRun
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if d.Outage != nil {
+		return outage(ctx, l, d, off)
+	}
 	plane, err := l.Launch(ctx, off)
 	if err != nil {
 		return out, fmt.Errorf("start a throw-away control plane: %w", err)
@@ -156,6 +198,18 @@ func half(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, e
 		out.recorded, err = w.refusalRecorded(ctx, d.Action)
 	}
 	return out, err
+}
+
+func outage(ctx context.Context, l Launcher, d Drill, off Control) (outcome, error) {
+	h, err := d.Outage(ctx, l, off)
+	if err != nil {
+		return outcome{result: model.AttackNotRun}, err
+	}
+	out := outcome{result: model.AttackFailed, recorded: h.Recorded, seen: h.Seen}
+	if h.Lost {
+		out.result = model.AttackSucceeded
+	}
+	return out, nil
 }
 
 // Pick gives the drills with these ids or of this requirement; neither means all.

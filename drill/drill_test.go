@@ -23,15 +23,63 @@ func TestJudge(t *testing.T) {
 		want          model.Verdict
 		why           string
 	}{
-		{"proved", outcome{ok, false}, outcome{bad, true}, model.VerdictProved, "recorded"},
-		{"not recorded", outcome{ok, false}, outcome{bad, false}, model.VerdictNotProved, "audit log"},
-		{"came through", outcome{ok, false}, outcome{ok, true}, model.VerdictNotProved, "control was on"},
-		{"proves nothing", outcome{bad, false}, outcome{bad, true}, model.VerdictNotProved, "proves nothing"},
+		{"proved", outcome{ok, false, ""}, outcome{bad, true, ""}, model.VerdictProved, "recorded"},
+		{"not recorded", outcome{ok, false, ""}, outcome{bad, false, ""}, model.VerdictNotProved, "audit log"},
+		{"came through", outcome{ok, false, ""}, outcome{ok, true, ""}, model.VerdictNotProved, "control was on"},
+		{"proves nothing", outcome{bad, false, ""}, outcome{bad, true, ""}, model.VerdictNotProved, "proves nothing"},
 	} {
 		got, why := judge(Drill{Action: "UserRead"}, c.without, c.with)
 		if got != c.want || !strings.Contains(why, c.why) {
 			t.Errorf("%s: %s, %s", c.name, got, why)
 		}
+	}
+}
+
+// TestJudgeOutage says what was seen in both halves, whatever the verdict.
+func TestJudgeOutage(t *testing.T) {
+	ok, bad := model.AttackSucceeded, model.AttackFailed
+	d := Drill{Control: ControlStandby, Outage: lostPrimary}
+	for _, c := range []struct {
+		without, with outcome
+		want          model.Verdict
+		why           string
+	}{
+		{outcome{ok, false, "all is lost"}, outcome{bad, true, "back after 1 s"}, model.VerdictProved, "is recorded"},
+		{outcome{ok, false, "all is lost"}, outcome{bad, false, "back after 1 s"}, model.VerdictNotProved, "can't be seen"},
+		{outcome{ok, false, "all is lost"}, outcome{ok, false, "back after 1 s"}, model.VerdictNotProved, "control was on"},
+		{outcome{bad, false, "all is lost"}, outcome{bad, true, "back after 1 s"}, model.VerdictNotProved, "proves nothing"},
+	} {
+		got, why := judge(d, c.without, c.with)
+		if got != c.want || !strings.Contains(why, c.why) || !strings.HasSuffix(why, "Without standby: all is lost. With it: back after 1 s") {
+			t.Errorf("%s: %s", got, why)
+		}
+	}
+}
+
+// TestOutageCannotRun has no room for a server, and leaves nothing behind.
+func TestOutageCannotRun(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, d := range outages() {
+		for _, r := range Run(t.Context(), broken{errors.New("no room")}, []Drill{d}, nil).Results {
+			if r.Verdict != model.VerdictCannotRun || r.WithoutControl != model.AttackNotRun || r.Why == "" {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+	left, err := os.ReadDir(os.Getenv("TMPDIR"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestLostUnlessAllIsBack takes one thing that did not come back for a loss.
+func TestLostUnlessAllIsBack(t *testing.T) {
+	one, two := back{what: "one", after: 1500 * time.Millisecond}, back{what: "two", err: errors.New("no")}
+	if h := judged([]back{one}); h.Lost || h.Seen != "one after 1.5 s" {
+		t.Errorf("%+v", h)
+	}
+	if h := judged([]back{one, two}); !h.Lost || h.Seen != "one after 1.5 s; not within 15s: two" {
+		t.Errorf("%+v", h)
 	}
 }
 
@@ -45,11 +93,11 @@ func TestEveryDrillIsWhole(t *testing.T) {
 		seen[d.ID] = true
 		count[d.Requirement]++
 		if !strings.HasPrefix(d.ID, d.Requirement+"/") || d.Title == "" || d.Technique == "" || len(d.Threats) == 0 ||
-			d.Needs == nil || d.Control == ControlNone || d.Action == "" || d.Attack == nil {
+			d.Needs == nil || d.Control == ControlNone || (d.Action == "" || d.Attack == nil) == (d.Outage == nil) {
 			t.Errorf("%s lacks something: %+v", d.ID, d.Drill)
 		}
 	}
-	if count["8.5.c"] < 5 || count["8.5.d"] < 4 {
+	if count["8.5.b"] < 3 || count["8.5.c"] < 5 || count["8.5.d"] < 4 {
 		t.Errorf("too few drills: %v", count)
 	}
 }
@@ -108,12 +156,14 @@ type broken struct{ err error }
 
 func (b broken) Launch(context.Context, Control) (*Plane, error) { return nil, b.err }
 
+func (b broken) Replica(context.Context, Replica) (*Plane, error) { return nil, b.err }
+
 func TestWhatCannotRunSaysWhy(t *testing.T) {
 	var told []string
-	r := Run(t.Context(), broken{errors.New("no room")}, All()[:1], func(r model.DrillResult, done, all int) { told = append(told, r.ID) })
+	r := Run(t.Context(), broken{errors.New("no room")}, rights()[:1], func(r model.DrillResult, done, all int) { told = append(told, r.ID) })
 	r.Results[0].DurationMS = 0
 	want := model.DrillReport{Schema: model.DrillSchema, Results: []model.DrillResult{{
-		ID: All()[0].ID, WithoutControl: model.AttackNotRun, WithControl: model.AttackNotRun, Verdict: model.VerdictCannotRun,
+		ID: rights()[0].ID, WithoutControl: model.AttackNotRun, WithControl: model.AttackNotRun, Verdict: model.VerdictCannotRun,
 		Why: `with the control "authorization" off: start a throw-away control plane: no room`,
 	}}}
 	if d := cmp.Diff(want, r); d != "" {

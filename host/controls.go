@@ -30,6 +30,7 @@ var controlNames = []string{
 	model.ControlDaemonGuard, model.ControlRegistryGuard, model.ControlAdmission, model.ControlImageTrust, model.ControlVulnerability,
 	model.ControlDrift, model.ControlSensor, model.ControlFileIntegrity, model.ControlLoginAudit, model.ControlSegmentation,
 	model.ControlRateLimit, model.ControlEncryption, model.ControlPlacement, model.ControlPlane, model.ControlReplace,
+	model.ControlAgent,
 }
 
 // controlFile is the form of a status file. docs/controls.md describes it for those who write one:

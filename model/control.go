@@ -29,6 +29,7 @@ const (
 	ControlPlacement     = "placement"
 	ControlPlane         = "control-plane"
 	ControlReplace       = "replace"
+	ControlAgent         = "agent"
 )
 
 // Control is a part of the product that runs on the node, as its status file says and the collector verified.

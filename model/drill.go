@@ -7,7 +7,7 @@ type Drill struct {
 	Threats     []string `json:"threats"`     // of X.1643, clause 7
 	Technique   string   `json:"technique"`   // of MITRE ATT&CK
 	Title       string   `json:"title"`
-	Needs       []string `json:"needs"` // "root", "engine"; empty for none
+	Needs       []string `json:"needs"` // "root", "engine", "postgresql"; empty for none
 }
 
 // AttackResult is how the attack of a drill ended.

@@ -283,6 +283,12 @@ type Rollout struct {
 	Version   int64
 }
 
+// Assessed says that a node was assessed: by the facts with that digest, when, and when it had been before (zero for never).
+type Assessed struct {
+	Node, Digest string
+	When, Was    time.Time
+}
+
 // HealthChange is a change of a node's health that counts only where the node is still as it was.
 type HealthChange struct {
 	Node    string

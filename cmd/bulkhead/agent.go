@@ -84,7 +84,13 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 		a.Joined(ctx)
 	}
 	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, as.dir)
-	return a.Run(ctx)
+	publishing, stop := context.WithCancel(ctx)
+	var published sync.WaitGroup
+	published.Go(func() { publishAgent(publishing, statusDir, a.Status, log) })
+	err = a.Run(ctx)
+	stop()
+	published.Wait()
+	return err
 }
 
 func (m *member) join(ctx context.Context, d *state.Dir, as membership) (*state.Node, error) {

@@ -21,7 +21,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// drills runs the attacks on throw-away control planes in this process.
+// drills runs the attacks on throw-away control planes in this process, and in processes of their own where one is to be killed.
 type drills struct {
 	version string
 }
@@ -80,7 +80,9 @@ func (l *launcher) Launch(ctx context.Context, off drill.Control) (_ *drill.Plan
 	}
 	c := config.Default().Server
 	c.Listen, c.DataDir, c.MasterKeyFile, c.Name, c.Limits.Drain = "127.0.0.1:0", dir, dir+"/master.key", "drill", 5*time.Second
-	p, err := openPlane(ctx, planeOptions{config: c, version: l.version, now: clock, adapt: out.adapt, assess: config.Default().Assess})
+	p, err := openPlane(ctx, planeOptions{
+		config: c, version: l.version, now: clock, adapt: out.adapt, assess: config.Default().Assess, times: out.times,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func (l *launcher) Launch(ctx context.Context, off drill.Control) (_ *drill.Plan
 	roots.AppendCertsFromPEM(p.certs.CAPEM())
 	transport := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}, ForceAttemptHTTP2: true}
 	return &drill.Plane{
-		URL: p.c.PublicURL, HTTP: &http.Client{Transport: transport, Timeout: 30 * time.Second}, Enrolment: code, Now: clock,
+		URL: p.c.PublicURL, HTTP: &http.Client{Transport: transport, Timeout: 30 * time.Second}, Roots: roots, Enrolment: code, Now: clock,
 		Advance:                 func(d time.Duration) { ahead.Add(int64(d)) },
 		DemandPhishingResistant: out.demand,
 		Stop: func(ctx context.Context) error {

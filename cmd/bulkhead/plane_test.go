@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -210,12 +211,26 @@ func TestLongReport(t *testing.T) {
 
 // TestDrillsProveTheControls runs every drill: with its control left out and with all controls on.
 func TestDrillsProveTheControls(t *testing.T) {
+	dir, err := os.MkdirTemp("", "drills") // t.TempDir is too long for sockets, and closed to the user that PostgreSQL runs as
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
 	d := &drills{}
 	report, err := d.Run(t.Context(), nil, "", nil)
 	if err != nil || len(report.Results) != len(drill.All()) {
 		t.Fatalf("%d results, %v", len(report.Results), err)
 	}
-	for _, r := range report.Results {
+	missing := len(glob(t, "/usr/lib/postgresql/*/bin/postgres")) == 0
+	for i, r := range report.Results {
+		if missing && r.Verdict == model.VerdictCannotRun && slices.Contains(drill.All()[i].Needs, "postgresql") {
+			t.Logf("%s: %s", r.ID, r.Why)
+			continue
+		}
 		if r.Verdict != model.VerdictProved {
 			t.Errorf("%s: %s: %s", r.ID, r.Verdict, r.Why)
 		}
@@ -223,6 +238,18 @@ func TestDrillsProveTheControls(t *testing.T) {
 	if _, err := d.Run(t.Context(), []string{"8.9.z/none"}, "", nil); err == nil {
 		t.Error("an unknown drill")
 	}
+	if left := glob(t, filepath.Join(os.Getenv("TMPDIR"), "*")); len(left) != 0 {
+		t.Errorf("the drills leave behind: %v", left)
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // TestSignaturesCanBeVerified opens a set's signature with the key that the API gives, as anybody can.

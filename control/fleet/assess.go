@@ -3,9 +3,9 @@ package fleet
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,15 +20,19 @@ const publisher = "node"
 
 // before is the assessment of a node that is kept.
 type before struct {
-	id, digest string // of all but its times
-	statuses   map[string]model.Status
-	at         time.Time // assessed; another replica's is later
+	id     string
+	digest [sha256.Size]byte // of all but its times
+	at     time.Time         // assessed; another replica's is later
+	// What follows is known of what this replica assessed: when the findings were written, and the exceptions at that time.
+	found    time.Time
+	excepted string
 }
 
-// keptCache saves reading the assessment before.
+// keptCache saves reading the assessment before. It is small for each node, and there are many: reading one takes as long as making
+// a new one.
 type keptCache struct{ *lru.Cache[string, before] }
 
-const mostKept = 4096
+const mostKept = 1 << 16
 
 func newKeptCache() (*keptCache, error) {
 	c, err := lru.New[string, before](mostKept)
@@ -38,21 +42,22 @@ func newKeptCache() (*keptCache, error) {
 	return &keptCache{c}, nil
 }
 
-// assess judges the facts of a node and tells what changed.
-func (f *Fleet) assess(ctx context.Context, id string) error {
+// assess judges the facts of a node and tells what changed. Where nothing did, it is given: only that it was looked at is left to write
+// down, which is done for many at once.
+func (f *Fleet) assess(ctx context.Context, id string) (*unchanged, error) {
 	m, err := f.store.Node(ctx, id)
 	if model.CodeOf(err) == model.CodeNotFound {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !m.Revoked.IsZero() || m.FactsDigest == "" {
-		return nil
+		return nil, nil
 	}
 	have, err := f.store.Facts(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	set := facts.Set(have)
 	digest := facts.Digest(set.Digests()) // of what was read, which may be newer than the row
@@ -60,15 +65,33 @@ func (f *Fleet) assess(ctx context.Context, id string) error {
 	now := f.now().Truncate(time.Microsecond)
 	snap, err := facts.Join(set, f.takenAt(m, now))
 	if err != nil {
-		return f.unreadable(ctx, m, digest, err, now)
+		return nil, f.unreadable(ctx, m, digest, err, now)
 	}
 	snap.Node.ID, snap.Node.Name = m.ID, m.Name
 	j, err := f.judge(ctx, m, snap)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	j.digest, j.now, j.snap = digest, now, snap
-	return f.keep(ctx, m, j)
+	if f.asBefore(m, j) {
+		return &unchanged{model.Assessed{Node: m.ID, Digest: digest, When: now, Was: m.AssessedAt}, *j.before}, nil
+	}
+	return nil, f.keep(ctx, m, j)
+}
+
+// asBefore says whether all is as this replica wrote it down itself, and not so long ago that it would be written again.
+func (f *Fleet) asBefore(m *model.Member, j *judgement) bool {
+	b := j.before
+	return b != nil && b.digest == j.sum && !b.found.IsZero() && j.now.Sub(b.found) < sawAgain && b.excepted == idsOf(j.exceptions) && f.away.get(m.ID) == nil
+}
+
+// idsOf tells exceptions apart that say the same.
+func idsOf(all []model.StoredException) string {
+	ids := make([]string, len(all))
+	for i := range all {
+		ids[i] = all[i].ID
+	}
+	return strings.Join(ids, " ")
 }
 
 // takenAt is the moment at which facts count, by the server's clock. Those of a node whose stream is open and that were not
@@ -84,6 +107,7 @@ func (f *Fleet) takenAt(m *model.Member, now time.Time) time.Time {
 // judgement is what came out.
 type judgement struct {
 	assessment model.Assessment
+	sum        [sha256.Size]byte // of it
 	exceptions []model.StoredException
 	before     *before // nil for none
 	digest     string  // of the facts
@@ -105,7 +129,8 @@ func (f *Fleet) judge(ctx context.Context, m *model.Member, snap *model.Snapshot
 		return nil, err
 	}
 	j.assessment = f.o.Assess(snap, set)
-	return j, nil
+	j.sum, err = sumOf(&j.assessment)
+	return j, err
 }
 
 // assessedBefore is the newest assessment that a replica made of the node.
@@ -125,37 +150,38 @@ func (f *Fleet) assessedBefore(ctx context.Context, m *model.Member) (*before, e
 		return nil, err
 	}
 	var a model.Assessment
-	b := &before{id: p.ID, statuses: p.Statuses, at: m.AssessedAt}
+	b := &before{id: p.ID, at: m.AssessedAt}
 	if json.Unmarshal(p.Document, &a) == nil { // one that this version can't read is another one than whatever comes out
-		_, b.digest, err = encode(&a)
+		b.digest, err = sumOf(&a)
 	}
 	return b, err
 }
 
-// encode gives the document, and a digest over all but its times.
-func encode(a *model.Assessment) ([]byte, string, error) {
-	doc, err := json.Marshal(a)
-	if err != nil {
-		return nil, "", fmt.Errorf("encode an assessment: %w", err)
-	}
+// sumOf is a digest over all of an assessment but its times.
+func sumOf(a *model.Assessment) (sum [sha256.Size]byte, err error) {
 	timeless := *a
 	timeless.Time = time.Time{}
 	b, err := json.Marshal(&timeless)
 	if err != nil {
-		return nil, "", fmt.Errorf("encode an assessment: %w", err)
+		return sum, fmt.Errorf("encode an assessment: %w", err)
 	}
-	sum := sha256.Sum256(b)
-	return doc, hex.EncodeToString(sum[:]), nil
+	return sha256.Sum256(b), nil
 }
 
 // keep writes what came out, all at once.
 func (f *Fleet) keep(ctx context.Context, m *model.Member, j *judgement) error {
-	doc, digest, err := encode(&j.assessment)
-	if err != nil {
-		return err
+	now := before{digest: j.sum, at: j.now, found: j.now, excepted: idsOf(j.exceptions)}
+	same := j.before != nil && j.before.digest == j.sum
+	var events []model.Event
+	if j.before != nil && !same {
+		was, err := f.store.Assessment(ctx, j.before.id)
+		switch {
+		case err == nil:
+			events = statusEvents(m, j, was.Statuses)
+		case model.CodeOf(err) != model.CodeNotFound: // so old that it was pruned
+			return err
+		}
 	}
-	now := before{digest: digest, statuses: statusesOf(&j.assessment), at: j.now}
-	events := statusEvents(m, j)
 	absence := f.away.get(m.ID)
 	if absence != nil {
 		if text, any := whileAway(m, absence, j.snap, events); any {
@@ -163,7 +189,7 @@ func (f *Fleet) keep(ctx context.Context, m *model.Member, j *judgement) error {
 		}
 	}
 	done := false
-	err = f.store.InTx(ctx, func(ctx context.Context) error {
+	err := f.store.InTx(ctx, func(ctx context.Context) error {
 		as, err := f.store.Node(ctx, m.ID)
 		if err != nil {
 			return err
@@ -171,20 +197,10 @@ func (f *Fleet) keep(ctx context.Context, m *model.Member, j *judgement) error {
 		if !as.AssessedAt.Equal(m.AssessedAt) || !as.Revoked.IsZero() {
 			return nil // another replica was faster
 		}
-		if j.before != nil && j.before.digest == digest {
+		if same {
 			now.id = j.before.id
-		} else {
-			id, err := uuid.NewV7()
-			if err != nil {
-				return fmt.Errorf("id of an assessment: %w", err)
-			}
-			now.id = id.String()
-			if err := f.store.CreateAssessment(ctx, &model.Published{
-				ID: now.id, Tenant: m.Tenant, Node: m.ID, NodeName: m.Name, Time: j.assessment.Time, Published: j.now, Publisher: publisher,
-				Statuses: now.statuses, Document: doc,
-			}); err != nil {
-				return err
-			}
+		} else if now.id, err = f.create(ctx, m, j); err != nil {
+			return err
 		}
 		if err := f.putFound(ctx, m, j); err != nil {
 			return err
@@ -209,58 +225,18 @@ func (f *Fleet) keep(ctx context.Context, m *model.Member, j *judgement) error {
 	return nil
 }
 
-func statusesOf(a *model.Assessment) map[string]model.Status {
-	out := make(map[string]model.Status, len(a.Requirements))
-	for i := range a.Requirements {
-		out[a.Requirements[i].ID] = a.Requirements[i].Status
+// create keeps an assessment.
+func (f *Fleet) create(ctx context.Context, m *model.Member, j *judgement) (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("id of an assessment: %w", err)
 	}
-	return out
-}
-
-// statusEvents tell of each requirement whose status is another one than before.
-func statusEvents(m *model.Member, j *judgement) []model.Event {
-	if j.before == nil {
-		return nil
+	doc, err := json.Marshal(&j.assessment)
+	if err != nil {
+		return "", fmt.Errorf("encode an assessment: %w", err)
 	}
-	var out []model.Event
-	for i := range j.assessment.Requirements {
-		r := &j.assessment.Requirements[i]
-		was, ok := j.before.statuses[r.ID]
-		if !ok || was == r.Status {
-			continue
-		}
-		e := of(m, model.EventStatus, severityOf(r, was), model.Text{
-			EN: fmt.Sprintf("%s (%s) is %s, it was %s: %s", r.ID, r.Title, r.Status, was, r.Reason),
-			ZH: fmt.Sprintf("%s（%s）由 %s 变为 %s：%s", r.ID, r.TitleZH, was, r.Status, r.ReasonZH),
-		})
-		e.Requirement, e.Before, e.After, e.Time = r.ID, string(was), string(r.Status), j.now
-		e.ID = eventID(j.now, m.ID, j.before.id, r.ID, string(r.Status), j.digest)
-		out = append(out, e)
-	}
-	return out
-}
-
-// severityOf is info where the status got better.
-func severityOf(r *model.RequirementResult, was model.Status) string {
-	rank := func(s model.Status) int {
-		switch s {
-		case model.NotMet:
-			return 3
-		case model.Unknown:
-			return 2
-		case model.PartlyMet:
-			return 1
-		case model.Met, model.NotApplicable:
-		}
-		return 0
-	}
-	switch {
-	case rank(r.Status) <= rank(was):
-		return info
-	case r.Status == model.NotMet && r.Keyword != model.Should:
-		return string(model.High)
-	case r.Status == model.PartlyMet || r.Keyword == model.Should:
-		return string(model.Low)
-	}
-	return string(model.Medium)
+	return id.String(), f.store.CreateAssessment(ctx, &model.Published{
+		ID: id.String(), Tenant: m.Tenant, Node: m.ID, NodeName: m.Name, Time: j.assessment.Time, Published: j.now, Publisher: publisher,
+		Statuses: statusesOf(&j.assessment), Document: doc,
+	})
 }

@@ -39,7 +39,11 @@ func bad(s *model.Snapshot, _ assess.Settings) []model.RequirementResult {
 
 func (w *world) assess(f *Fleet, id string) {
 	w.Helper()
-	w.ok(f.assess(w.Context(), id))
+	same, err := f.assess(w.Context(), id)
+	w.ok(err)
+	if same != nil {
+		w.ok(f.settle(w.Context(), []unchanged{*same}))
+	}
 }
 
 func (w *world) assessments(node string) []model.Published {

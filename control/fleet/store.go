@@ -32,6 +32,8 @@ type FactStore interface {
 type AssessmentStore interface {
 	NodesToAssess(ctx context.Context, before time.Time, limit int) ([]model.Member, error)
 	SetAssessed(ctx context.Context, node, digest string, when time.Time) error
+	// SettleAssessed does so for many, each where its newest assessment is still the one that was before, and says for which it did.
+	SettleAssessed(ctx context.Context, all []model.Assessed) (map[string]bool, error)
 	CreateAssessment(ctx context.Context, p *model.Published) error
 	Assessment(ctx context.Context, id string) (*model.Published, error)
 	Assessments(ctx context.Context, q model.Query) ([]model.Published, string, error)

@@ -76,11 +76,7 @@ func (f *Fleet) assessAll(ctx context.Context) {
 	jobs := make(chan string)
 	var all sync.WaitGroup
 	for range workers {
-		all.Go(func() {
-			for id := range jobs {
-				f.assessOne(ctx, id)
-			}
-		})
+		all.Go(func() { f.assessing(ctx, jobs) })
 	}
 	defer all.Wait()
 	defer close(jobs)
@@ -101,15 +97,5 @@ func (f *Fleet) assessAll(ctx context.Context) {
 		case <-tick.C:
 		case <-f.work.more:
 		}
-	}
-}
-
-// assessOne assesses a node. What fails is tried again by a sweep, or with the next facts.
-func (f *Fleet) assessOne(ctx context.Context, id string) {
-	defer f.work.done(id)
-	ctx, cancel := context.WithTimeout(ctx, assessTime)
-	defer cancel()
-	if err := f.assess(ctx, id); err != nil && ctx.Err() == nil {
-		f.log.Error("a node can't be assessed", "node", id, "error", err)
 	}
 }

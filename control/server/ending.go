@@ -4,68 +4,98 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"sync"
-	"syscall"
+	"sync/atomic"
+	"time"
 
-	why "github.com/bulkhead-security/bulkhead/fleet/health"
+	nodehealth "github.com/bulkhead-security/bulkhead/fleet/health"
 )
 
-// ending is a connection that says how it ended, as the cause of the context of all that came over it: closed by the other side, or
-// given up by us since it did not answer. Whoever asks why a node is silent needs to know.
+// Pings of quiet connections: an open stream of a node counts as contact, so one that does not answer is let go within 10 s.
+const (
+	pingAfter = 5 * time.Second
+	pingLimit = 5 * time.Second
+)
+
+// ending finds out how a connection ended, for those who want to know why a stream did: the cause of its requests' contexts is
+// nodehealth.ErrClosed where the other side closed it, and nodehealth.ErrTimeout where it did not answer.
 type ending struct {
 	net.Conn
-	once sync.Once
-	mu   sync.Mutex
-	tell context.CancelCauseFunc
+	last atomic.Int64 // when something came, in nanoseconds
+
+	mu    sync.Mutex
+	end   context.CancelCauseFunc
+	cause error // that came before end was set
 }
 
-// told gives a context that ends with the connection.
-func (c *ending) told(ctx context.Context) context.Context {
-	ctx, tell := context.WithCancelCause(ctx)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tell = tell
-	return ctx
-}
-
-func (c *ending) end(cause error) {
-	c.once.Do(func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.tell != nil {
-			c.tell(cause)
-		}
-	})
-}
-
-// Read implements net.Conn.
-func (c *ending) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	switch {
-	case err == nil, errors.Is(err, net.ErrClosed):
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		c.end(why.ErrClosed)
-	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		c.end(why.ErrTimeout)
-	}
-	return n, err
-}
-
-// Close implements net.Conn. A server that closes a connection on which something is open has had no answer to its pings, or ends.
-func (c *ending) Close() error {
-	c.end(why.ErrTimeout)
-	return c.Conn.Close()
-}
-
-// connContext is for http.Server.
+// connContext is for http.Server: it gives requests a context that ends with the cause.
 func connContext(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	if e, ok := c.(*ending); ok {
-		return e.told(ctx)
+	e, ok := c.(*ending)
+	if !ok {
+		return ctx
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.end = cancel; e.cause != nil {
+		cancel(e.cause)
 	}
 	return ctx
+}
+
+func watchEnd(c net.Conn) *ending {
+	e := &ending{Conn: c}
+	e.last.Store(time.Now().UnixNano())
+	return e
+}
+
+// Read implements net.Conn.
+func (e *ending) Read(b []byte) (int, error) {
+	n, err := e.Conn.Read(b)
+	if n > 0 {
+		e.last.Store(time.Now().UnixNano())
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		switch nodehealth.EndOf(err) {
+		case nodehealth.EndClosed:
+			e.ended(nodehealth.ErrClosed)
+		case nodehealth.EndTimeout: // a deadline of this side's is none: the pings tell
+			if e.quiet() {
+				e.ended(nodehealth.ErrTimeout)
+			}
+		case nodehealth.EndUnknown, nodehealth.EndOurs:
+		}
+	}
+	return n, err
+}
+
+// Close implements net.Conn. It is this side that closes: because nothing came for so long that pings were not answered, or for reasons
+// that say nothing about the other side.
+func (e *ending) Close() error {
+	if e.quiet() {
+		e.ended(nodehealth.ErrTimeout)
+	}
+	e.ended(context.Canceled) // where nothing else was said before
+	return e.Conn.Close()
+}
+
+// quiet says that nothing came for as long as it takes to ping and not be answered. Timers are not exact.
+func (e *ending) quiet() bool {
+	return time.Since(time.Unix(0, e.last.Load())) >= pingAfter+pingLimit-time.Second
+}
+
+// ended tells the cause, the first time.
+func (e *ending) ended(cause error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cause == nil {
+		e.cause = cause
+	}
+	if e.end != nil {
+		e.end(e.cause)
+	}
 }

@@ -2,80 +2,107 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"testing"
 	"time"
 
-	why "github.com/bulkhead-security/bulkhead/fleet/health"
+	nodehealth "github.com/bulkhead-security/bulkhead/fleet/health"
 )
 
-// TestHowConnectionsEnd: a handler learns whether the other side closed the connection or stopped answering.
-func TestHowConnectionsEnd(t *testing.T) {
-	ended := make(chan error, 1)
+// TestHowStreamsEnd closes a connection under an open stream, as the kernel of a host does whose process is killed: the stream's handler
+// learns that the other side was there to close it. That a client just ends its request says nothing of the kind.
+func TestHowStreamsEnd(t *testing.T) {
+	causes := make(chan error, 1)
 	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
-		ended <- context.Cause(r.Context())
-	}), func(o *Options) { o.Limits.Timeout = time.Minute })
-	open := func(through *cable) {
-		t.Helper()
-		c := s.client(t, true)
-		c.Transport.(*http.Transport).DialContext = through.dial
-		res, err := c.Post("https://"+s.addr+streamPath, "application/json", nil)
-		if err != nil {
-			t.Fatal(err)
+		causes <- context.Cause(r.Context())
+	}), nil)
+	for name, end := range map[string]struct {
+		how  func(c net.Conn, stop context.CancelFunc)
+		want nodehealth.End
+	}{
+		"killed":    {func(c net.Conn, _ context.CancelFunc) { _ = c.Close() }, nodehealth.EndClosed},
+		"cancelled": {func(_ net.Conn, stop context.CancelFunc) { stop() }, nodehealth.EndUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dialled := make(chan net.Conn, 1)
+			p := new(http.Protocols)
+			p.SetHTTP2(true)
+			tr := &http.Transport{
+				Protocols: p, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+				DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+					c, err := new(net.Dialer).DialContext(ctx, network, s.addr)
+					if err == nil {
+						dialled <- c
+					}
+					return c, err
+				},
+			}
+			defer tr.CloseIdleConnections()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://localhost:"+s.port+streamPath, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := tr.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			end.how(<-dialled, stop)
+			select {
+			case cause := <-causes:
+				if got := nodehealth.EndOf(cause); got != end.want {
+					t.Errorf("%v: %d", cause, got)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("the stream does not end")
+			}
+		})
+	}
+}
+
+// TestClosedAfterSilence closes what said nothing for as long as pings wait, and what was heard just now.
+func TestClosedAfterSilence(t *testing.T) {
+	for name, c := range map[string]struct {
+		ago  time.Duration
+		read error
+		want error
+	}{
+		"silent":             {11 * time.Second, nil, nodehealth.ErrTimeout},
+		"closed by us":       {time.Second, nil, context.Canceled},
+		"closed by the peer": {time.Second, io.EOF, nodehealth.ErrClosed},
+		"closed, late":       {time.Minute, io.EOF, nodehealth.ErrClosed},
+	} {
+		e := watchEnd(ended{err: c.read})
+		e.last.Store(time.Now().Add(-c.ago).UnixNano())
+		ctx := connContext(t.Context(), e)
+		if c.read != nil {
+			if _, err := e.Read(make([]byte, 1)); !errors.Is(err, c.read) {
+				t.Error(err)
+			}
 		}
-		t.Cleanup(func() { _ = res.Body.Close() })
-	}
-	closed := &cable{}
-	open(closed)
-	closed.end()
-	if err := wait(t, ended); !errors.Is(err, why.ErrClosed) {
-		t.Errorf("closed by the client: %v", err)
-	}
-	cut := &cable{}
-	open(cut)
-	cut.cut()
-	if err := wait(t, ended); !errors.Is(err, why.ErrTimeout) {
-		t.Errorf("no answer: %v", err)
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := context.Cause(ctx); !errors.Is(got, c.want) {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 
-func wait(t *testing.T, ended chan error) error {
-	t.Helper()
-	select {
-	case err := <-ended:
-		return err
-	case <-time.After(40 * time.Second):
-		t.Fatal("the handler was not told")
-		return nil
-	}
-}
-
-// cable is a connection that can be closed, or cut so that nothing more is read from it or written to it.
-type cable struct {
+// ended is a connection that ended in some way.
+type ended struct {
 	net.Conn
-	off chan struct{}
+	err error
 }
 
-func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var err error
-	c.off = make(chan struct{})
-	c.Conn, err = new(net.Dialer).DialContext(ctx, network, address)
-	return c, err
-}
-
-func (c *cable) end() { _ = c.Conn.Close() }
-func (c *cable) cut() { close(c.off) }
-
-// Write implements net.Conn: once cut, what is written gets nowhere, so no ping is answered.
-func (c *cable) Write(b []byte) (int, error) {
-	select {
-	case <-c.off:
-		return len(b), nil
-	default:
-		return c.Conn.Write(b)
-	}
-}
+func (e ended) Read([]byte) (int, error) { return 0, e.err }
+func (ended) Close() error               { return nil }

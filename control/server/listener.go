@@ -38,7 +38,7 @@ func (l *limited) Accept() (net.Conn, error) {
 			_ = c.Close()
 			continue
 		}
-		return &ending{Conn: &counted{Conn: c, leave: sync.OnceFunc(func() { l.leave(from) })}}, nil
+		return watchEnd(&counted{Conn: c, leave: sync.OnceFunc(func() { l.leave(from) })}), nil
 	}
 }
 

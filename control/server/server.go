@@ -112,15 +112,14 @@ func New(o Options) (*Server, error) {
 		ReadHeaderTimeout: o.Limits.Header,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ConnContext:       connContext,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 128,
-			// An open stream of a node counts as contact: one that does not answer is let go within 10 s.
-			SendPingTimeout:  5 * time.Second,
-			PingTimeout:      5 * time.Second,
-			WriteByteTimeout: 30 * time.Second,
+			SendPingTimeout:      pingAfter,
+			PingTimeout:          pingLimit,
+			WriteByteTimeout:     30 * time.Second,
 		},
-		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // broken handshakes, which anybody can cause
+		ConnContext: connContext,
+		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // broken handshakes, which anybody can cause
 	}
 	askForCertificates(s.http.TLSConfig, &o)
 	if o.Admin.Socket != "" {

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -159,4 +161,42 @@ func (s *Store) SetAssessed(ctx context.Context, node, digest string, when time.
 		r, err := db.NewRaw("UPDATE nodes SET assessed = ?, assessed_at = ? WHERE id = ?", digest, us(when), node).Exec(ctx)
 		return touched(r, err, notFound("node", node))
 	})
+}
+
+// SettleAssessed does so for many, each where its newest assessment is still the one that was before, and says for which it did.
+func (s *Store) SettleAssessed(ctx context.Context, all []model.Assessed) (map[string]bool, error) {
+	sorted := slices.Clone(all)
+	slices.SortFunc(sorted, func(a, b model.Assessed) int { return cmp.Compare(a.Node, b.Node) })
+	done := make(map[string]bool, len(all))
+	err := s.change(ctx, "node", func(db bun.IDB) error {
+		for part := range slices.Chunk(sorted, rowsAtOnce) {
+			if err := s.settleSome(ctx, db, part, done); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return done, err
+}
+
+func (s *Store) settleSome(ctx context.Context, db bun.IDB, part []model.Assessed, done map[string]bool) error {
+	ids, marks, values := make([]string, len(part)), make([]string, len(part)), make([]any, 0, 4*len(part))
+	for i, a := range part {
+		ids[i], marks[i] = a.Node, "(?, ?, ?, ?)"
+		values = append(values, a.Node, a.Digest, us(a.When), us(a.Was))
+	}
+	if err := s.lockNodes(ctx, db, ids); err != nil {
+		return err
+	}
+	var written []string
+	err := db.NewRaw(`WITH v (id, assessed, at, was) AS (VALUES `+strings.Join(marks, ", ")+`)
+		UPDATE nodes SET assessed = v.assessed, assessed_at = v.at FROM v
+		WHERE nodes.id = v.id AND nodes.assessed_at = v.was AND nodes.revoked = 0 RETURNING nodes.id`, values...).Scan(ctx, &written)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	for _, id := range written {
+		done[id] = true
+	}
+	return nil
 }

@@ -48,11 +48,8 @@ func (s *Store) touchSome(ctx context.Context, db bun.IDB, contacts []model.Cont
 		values = append(values, c.Node, us(c.Seen), c.Run, truth(told), state.Version, list(state.Addresses), state.Policies,
 			state.Settings, state.Assignment, state.Spooled, state.Dropped)
 	}
-	if s.kind == KindPostgres { // an update takes its locks in no order: two replicas would stop each other
-		_, err := db.NewRaw("SELECT id FROM nodes WHERE id IN (?) ORDER BY id FOR NO KEY UPDATE", bun.List(ids)).Exec(ctx)
-		if err != nil {
-			return err
-		}
+	if err := s.lockNodes(ctx, db, ids); err != nil {
+		return err
 	}
 	query := `WITH v (id, seen, run, told, agent_version, addresses, policies, settings, assignment, spooled, dropped) AS (
 		VALUES ` + strings.Join(marks, ", ") + `)
@@ -63,6 +60,16 @@ func (s *Store) touchSome(ctx context.Context, db bun.IDB, contacts []model.Cont
 		query += ", " + c + " = CASE WHEN v.told = 1 THEN v." + c + " ELSE nodes." + c + " END"
 	}
 	_, err := db.NewRaw(query+" FROM v WHERE nodes.id = v.id", values...).Exec(ctx)
+	return err
+}
+
+// lockNodes takes the rows of nodes in the order of their ids. An update of many takes its locks in no order: two replicas would stop
+// each other.
+func (s *Store) lockNodes(ctx context.Context, db bun.IDB, ids []string) error {
+	if s.kind != KindPostgres {
+		return nil
+	}
+	_, err := db.NewRaw("SELECT id FROM nodes WHERE id IN (?) ORDER BY id FOR NO KEY UPDATE", bun.List(ids)).Exec(ctx)
 	return err
 }
 

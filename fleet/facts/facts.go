@@ -138,64 +138,101 @@ func Join(s Set, at time.Time) (*model.Snapshot, error) {
 	if len(s) > MostFacts {
 		return nil, fmt.Errorf("%d facts are more than a snapshot has", len(s))
 	}
-	parts := map[string]json.RawMessage{}
-	fields := map[string]map[string]json.RawMessage{}
-	for key, f := range s {
-		part, name, inner := strings.Cut(key, "/")
-		switch {
-		case !inner:
-			parts[part] = f.Data
-		case fields[part] == nil:
-			fields[part] = map[string]json.RawMessage{name: f.Data}
-		default:
-			fields[part][name] = f.Data
-		}
-	}
-	for part, have := range fields {
-		raw, err := join(part, parts[part], have)
-		if err != nil {
-			return nil, fmt.Errorf("put %.40q together: %w", part, err)
-		}
-		parts[part] = raw
-	}
-	var err error
-	if parts[taken], err = json.Marshal(at.UTC()); err != nil {
-		return nil, fmt.Errorf("put a snapshot together: %w", err)
-	}
-	b, err := json.Marshal(parts)
+	when, err := json.Marshal(at.UTC())
 	if err != nil {
 		return nil, fmt.Errorf("put a snapshot together: %w", err)
 	}
-	return model.DecodeSnapshot(bytes.NewReader(b))
+	whole, inner, size := map[string]json.RawMessage{taken: when}, map[string]map[string]json.RawMessage{}, 0
+	for key, f := range s {
+		// It is written as it is: what is no value by itself could become something else between others.
+		if !json.Valid(f.Data) {
+			return nil, fmt.Errorf("put a snapshot together: the fact %.40q is no JSON", key)
+		}
+		size += len(key) + len(f.Data) + len(`"":,`)
+		part, name, is := strings.Cut(key, "/")
+		switch {
+		case !is && part != taken:
+			whole[part] = f.Data
+		case !is:
+		case inner[part] == nil:
+			inner[part] = map[string]json.RawMessage{name: f.Data}
+		default:
+			inner[part][name] = f.Data
+		}
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size+size/8))
+	err = writeObject(b, whole, func(part string, data json.RawMessage) error {
+		have := inner[part]
+		delete(inner, part)
+		if have == nil {
+			b.Write(data)
+			return nil
+		}
+		if err := join(b, part, data, have); err != nil {
+			return fmt.Errorf("put %.40q together: %w", part, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for part := range inner {
+		return nil, fmt.Errorf("put %.40q together: its parts are there and it is not", part)
+	}
+	return model.DecodeSnapshot(b)
 }
 
-func join(part string, head json.RawMessage, have map[string]json.RawMessage) (json.RawMessage, error) {
-	if head == nil {
-		return nil, fmt.Errorf("its parts are there and it is not")
+// writeObject writes an object of fields that are written by value.
+func writeObject(b *bytes.Buffer, fields map[string]json.RawMessage, value func(name string, data json.RawMessage) error) error {
+	first := true
+	b.WriteByte('{')
+	for name, data := range fields {
+		if !first {
+			b.WriteByte(',')
+		}
+		first = false
+		quoted, err := json.Marshal(name)
+		if err != nil {
+			return err
+		}
+		b.Write(quoted)
+		b.WriteByte(':')
+		if err := value(name, data); err != nil {
+			return err
+		}
 	}
+	b.WriteByte('}')
+	return nil
+}
+
+func join(b *bytes.Buffer, part string, head json.RawMessage, have map[string]json.RawMessage) error {
 	switch kindOf(part) {
 	case object:
-		return json.Marshal(have)
+		return writeObject(b, have, func(_ string, data json.RawMessage) error { b.Write(data); return nil })
 	case list:
 		var order []string
 		if err := json.Unmarshal(head, &order); err != nil {
-			return nil, fmt.Errorf("its order can't be read: %w", err)
+			return fmt.Errorf("its order can't be read: %w", err)
 		}
 		if len(order) != len(have) {
-			return nil, fmt.Errorf("it has %d elements and an order of %d", len(have), len(order))
+			return fmt.Errorf("it has %d elements and an order of %d", len(have), len(order))
 		}
-		elements := make([]json.RawMessage, len(order))
+		b.WriteByte('[')
 		for i, id := range order {
 			e, ok := have[id]
 			if !ok {
-				return nil, fmt.Errorf("an element of its order is not there, or twice in it")
+				return fmt.Errorf("an element of its order is not there, or twice in it")
 			}
-			elements[i] = e
 			delete(have, id)
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.Write(e)
 		}
-		return json.Marshal(elements)
+		b.WriteByte(']')
+		return nil
 	}
-	return nil, fmt.Errorf("it has no parts")
+	return fmt.Errorf("it has no parts")
 }
 
 // Digests are the digests by key.

@@ -190,3 +190,38 @@ func TestKubeAvailability(t *testing.T) {
 		{"scaled to zero", na, deploy(model.KubeDeploy{Kind: "Deployment"})},
 	})
 }
+
+func TestNodeWatch(t *testing.T) {
+	agent := func(s model.Snapshot, facts ...model.KeyVal) model.Snapshot {
+		s.Controls = []model.Control{{Name: model.ControlAgent, Mode: model.ModeEnforce, Facts: append([]model.KeyVal{{Key: "node", Value: "n1"}}, facts...)}}
+		return s
+	}
+	yes, no := model.KeyVal{Key: "connected", Value: "yes"}, model.KeyVal{Key: "connected", Value: "no"}
+	named := func(nodes ...string) model.Snapshot {
+		s := plain(model.Engine{})
+		s.Node.Name, s.Kubernetes = "web-1", &model.Kubernetes{}
+		for _, n := range nodes {
+			s.Kubernetes.Nodes = append(s.Kubernetes.Nodes, model.KubeNode{Name: n})
+		}
+		return s
+	}
+	unread := plain(model.Engine{})
+	unread.Gaps = []model.Gap{{Path: "/controls", Reason: model.GapPermission}}
+	wantAll(t, "8.5.b/node-watch", "", []statusCase{
+		{"connected", pass, agent(plain(model.Engine{}), yes)},
+		{"not connected", warn, agent(plain(model.Engine{}), no)},
+		{"does not say", warn, agent(plain(model.Engine{}))},
+		{"nobody", fail, plain(model.Engine{})},
+		{"not read", unk, unread},
+		{"worker", pass, onSwarm(model.Swarm{})},
+		{"manager of many", pass, manager(model.Swarm{Managers: 3, Workers: 2})},
+		{"swarm of one", fail, manager(model.Swarm{Managers: 1})},
+		{"swarm of one, connected", pass, agent(manager(model.Swarm{Managers: 1}), yes)},
+		{"not connected, in a swarm", pass, agent(manager(model.Swarm{Managers: 3}), no)},
+		{"kubelet's containers", pass, plain(model.Engine{}, model.Container{Orchestrated: "kubernetes"})},
+		{"node of a cluster", pass, named("web-1", "web-2")},
+		{"cluster of one", fail, named("web-1")},
+		{"another's cluster", fail, named("a", "b")},
+		{"a cluster alone", na, cluster(model.Kubernetes{Nodes: []model.KubeNode{{Name: "a"}, {Name: "b"}}})},
+	})
+}

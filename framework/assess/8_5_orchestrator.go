@@ -11,7 +11,7 @@ import (
 func orchestratorChecks() []Check {
 	return slices.Concat(
 		sourceChecks(), kubeSourceChecks(), // 8.5.a
-		restartChecks(), limitChecks(), clusterChecks(), // 8.5.b
+		restartChecks(), watchChecks(), limitChecks(), clusterChecks(), // 8.5.b
 		rightChecks(), secretChecks(), kubeRightChecks(), swarmRightChecks(), // 8.5.c
 		signInChecks(), // 8.5.d
 		levelChecks(),  // 8.5.e, 8.5.f

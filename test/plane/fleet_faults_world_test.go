@@ -108,8 +108,12 @@ func (w *faultWorld) startDatabase() {
 
 func (w *faultWorld) startReplica(h *lab.Host, name string) {
 	r := &faultReplica{host: h, dir: filepath.Join(w.t.TempDir(), "data")}
+	public := h // one public URL, as there is one control plane
+	if len(w.replicas) > 0 {
+		public = w.replicas[0].host
+	}
 	r.args = []string{
-		"--database", postgres.EitherURL("plane", w.db.primary, w.db.standby), "--name", name, "--public-url", "https://" + h.Address + ":8443", "--log-level", "info",
+		"--database", postgres.EitherURL("plane", w.db.primary, w.db.standby), "--name", name, "--public-url", "https://" + public.Address + ":8443", "--log-level", "info",
 	}
 	if len(w.replicas) > 0 {
 		r.args = append(r.args, "--master-key-file", filepath.Join(w.replicas[0].dir, "master.key"))
@@ -282,7 +286,9 @@ func (n *faultNode) signal(s syscall.Signal) error { return n.cmd.Process.Signal
 
 // status is what the agent says of itself.
 func (n *faultNode) status(w *faultWorld) (*model.AgentStatus, error) {
-	out, err := exec.CommandContext(w.t.Context(), n.bin, "agent", "status", "--data-dir", n.dir, "-o", "json").Output()
+	cmd := exec.CommandContext(w.t.Context(), n.bin, "agent", "status", "--data-dir", n.dir, "-o", "json")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(n.log)}
+	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("agent status: %w", err)
 	}

@@ -33,6 +33,7 @@ type load struct {
 	token   string
 	tenant  string
 	stop    atomic.Bool
+	begun   int // how often it was started
 	mu      sync.Mutex
 	changes []change
 	wrong   []string // answers that should not have been
@@ -41,10 +42,12 @@ type load struct {
 }
 
 func (l *load) start(ctx context.Context, writers int) {
+	l.stop.Store(false)
+	l.begun++
 	for w := range writers {
 		l.wg.Go(func() {
 			for i := 0; !l.stop.Load() && ctx.Err() == nil; i++ {
-				l.write(ctx, fmt.Sprintf("g-%d-%d", w, i))
+				l.write(ctx, fmt.Sprintf("g%d-%d-%d", l.begun, w, i))
 			}
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,24 +39,19 @@ func TestReplicas(t *testing.T) {
 	there := at(owner, second)
 	t.Run("revoked token", func(t *testing.T) { revokedThere(t, owner, there) })
 	t.Run("policy", func(t *testing.T) { policyThere(t, owner, at(bob, second)) })
-	t.Run("watch", func(t *testing.T) { watchedThere(t, owner, there) })
+	t.Run("watch", func(t *testing.T) { watchedThere(t, owner, there, "watched") })
 
-	var turn atomic.Int64
-	var gone atomic.Bool
-	both := []*lab.Server{first, second}
-	l := &load{token: token, tenant: "acme", server: func() *lab.Server {
-		if gone.Load() {
-			return second
-		}
-		return both[turn.Add(1)%2]
-	}}
+	through := &balancer{to: []*lab.Server{first, second}}
+	moving := join(t, owner, through, url, 4)
+	moving.policy(owner)
+	l := &load{token: token, tenant: "acme", server: through.next}
 	l.changes = []change{{name: "watched", acked: true}} // by what was watched
 	l.start(t.Context(), 4)
 	time.Sleep(2 * time.Second)
 	if err := first.Stop(); err != nil {
 		t.Errorf("the first replica: %v", err)
 	}
-	gone.Store(true)
+	through.set(second)
 	l.mu.Lock()
 	until := len(l.changes)
 	l.mu.Unlock()
@@ -67,6 +61,10 @@ func TestReplicas(t *testing.T) {
 		t.Errorf("%d changes were acknowledged before one replica went, and %d after", until, len(l.changes)-until)
 	}
 	checkLoad(t, there, l)
+	// The nodes went over to the other one, their streams are open there, and nobody took them for dead.
+	moving.report()
+	moving.policy(there)
+	moving.kept(there)
 	origins := map[string]bool{}
 	var found struct{ Records []struct{ Origin string } }
 	there.ask(&found, "audit", "search", "--filter", fmt.Sprintf("action = %q", "GroupCreate"), "--limit", "1000000")
@@ -138,14 +136,19 @@ func policyThere(t *testing.T, here, bob *person) {
 	if status != http.StatusOK {
 		t.Fatalf("apply: %d %s", status, body)
 	}
+	// From the answer on, a second: LISTEN and NOTIFY tell the other replica, it need not come round to looking.
+	applied := time.Now()
 	eventually(t, "the policy is in force at the other replica", func() bool {
 		status, _ := bob.post(secret, "UserService/ListUsers", struct{}{}, nil)
 		return status == http.StatusOK
 	})
+	if took := time.Since(applied); took > time.Second {
+		t.Errorf("the policy was in force at the other replica after %s", took)
+	}
 }
 
 // watchedThere watches at one replica what is changed at the other.
-func watchedThere(t *testing.T, here, there *person) {
+func watchedThere(t *testing.T, here, there *person, name string) {
 	client := there.server.Client()
 	defer client.CloseIdleConnections()
 	ctx, info := connect.NewClientContext(t.Context())
@@ -159,7 +162,7 @@ func watchedThere(t *testing.T, here, there *person) {
 		t.Fatal(s.Err())
 	}
 	var group struct{ ID string }
-	here.ask(&group, "groups", "create", "watched", "--tenant", "acme")
+	here.ask(&group, "groups", "create", name, "--tenant", "acme")
 	for s.Receive() {
 		if m := s.Msg(); m.GetOperation() == "created" && m.GetObject().GetId() == group.ID && group.ID != "" {
 			return

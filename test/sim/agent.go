@@ -35,6 +35,8 @@ type Agent struct {
 	Roots *x509.CertPool
 	From  net.IP // address that it connects from; nil for any
 	Name  string
+	// Dial connects instead of the agent, as a load balancer or DNS would choose a server; nil goes to URL's host.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Host is what it sees. It is shared by all agents: what changes is an agent's own.
 	Host *Host
 	// Every is how often it reports; Changed how many of its containers started anew each time.
@@ -67,8 +69,12 @@ func (a *Agent) transport() *http.Transport {
 	if a.From != nil {
 		d.LocalAddr = &net.TCPAddr{IP: a.From}
 	}
+	dial := d.DialContext
+	if a.Dial != nil {
+		dial = a.Dial
+	}
 	return &http.Transport{
-		DialContext: d.DialContext, ForceAttemptHTTP2: true, IdleConnTimeout: 5 * time.Minute, MaxIdleConnsPerHost: 1, ReadBufferSize: 1024, WriteBufferSize: 1024,
+		DialContext: dial, ForceAttemptHTTP2: true, IdleConnTimeout: 5 * time.Minute, MaxIdleConnsPerHost: 1, ReadBufferSize: 1024, WriteBufferSize: 1024,
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS13, RootCAs: a.Roots,
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -224,4 +230,11 @@ func (a *Agent) Told() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.acked
+}
+
+// Acked is the digest of the facts that the server said it has.
+func (a *Agent) Acked() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return facts.Digest(a.have)
 }
