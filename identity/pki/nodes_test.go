@@ -54,6 +54,25 @@ func p256(t testing.TB) *ecdsa.PrivateKey {
 
 const nodeID = "0123456789abcdef0123456789abcdef"
 
+// TestShortCertificates: agents renew from about half of what a certificate says of its life, which must not be over at its beginning.
+func TestShortCertificates(t *testing.T) {
+	now := time.Now()
+	a := nodesOf(t, &shelf{}, func() time.Time { return now })
+	for _, life := range []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour, 720 * time.Hour} {
+		der, _, ends, err := a.Issue(csr(t, p256(t)), nodeID, life)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if half := c.NotBefore.Add(ends.Sub(c.NotBefore) / 2); half.Before(now.Add(life * 2 / 5)) {
+			t.Errorf("half of a life of %s is over %s after its beginning", life, half.Sub(now))
+		}
+	}
+}
+
 func TestNodeCertificates(t *testing.T) {
 	now := time.Now()
 	clock := func() time.Time { return now }

@@ -22,13 +22,23 @@ import (
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
+// programs is a directory for what is built for several tests.
+var programs string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "bulkhead-programs-")
+	if err != nil {
+		panic(err)
+	}
+	programs = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
 // withClock builds the program with a clock that tests set.
 var withClock = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "bulkhead-clock-")
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "bulkhead")
+	bin := filepath.Join(programs, "bulkhead")
 	out, err := exec.Command("go", "build", "-tags", "fakeclock", "-o", bin, "../../cmd/bulkhead").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build with a clock that can be set: %w: %s", err, out)
