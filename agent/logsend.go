@@ -158,7 +158,7 @@ func (s *logSender) part(ctx context.Context) (r *bulkheadv1.SendLogRequest, at 
 	}
 	// A checkpoint comes a moment after the entries, and the server takes none that no checkpoint is over.
 	if c.Size > s.next {
-		records, err := s.log.Read(ctx, s.next, int(min(mostEntries, c.Size-s.next))) //nolint:gosec // it is small
+		records, err := s.log.Read(ctx, s.next, int(min(mostEntries, c.Size-s.next)))
 		if err != nil {
 			return nil, 0, fmt.Errorf("read the audit log: %w", err)
 		}

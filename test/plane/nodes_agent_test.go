@@ -229,9 +229,9 @@ func (p *person) joinArgs(name string, more ...string) []string {
 }
 
 // join makes a machine a node and waits until it is up and assessed.
-func (p *person) join(m *machine, more ...string) nodeSeen {
+func (p *person) join(m *machine) nodeSeen {
 	p.t.Helper()
-	m.start(p.joinArgs(m.name, more...)...)
+	m.start(p.joinArgs(m.name)...)
 	return p.assessed(m)
 }
 

@@ -140,7 +140,7 @@ func TestConfiguredFleet(t *testing.T) {
 	admin := fleetOf(t)
 	m := newMachine(t, "web-1")
 	n := admin.join(m)
-	acme := func(args ...string) string { return admin.must(append(args, "--tenant", "acme")...) }
+	acme := func(args ...string) { t.Helper(); admin.must(append(args, "--tenant", "acme")...) }
 	reaches := func(what string, is func() error) { t.Helper(); admin.within(15*time.Second, what, is) }
 
 	for _, step := range []struct {
