@@ -132,7 +132,7 @@ func (m *member) parts(ctx context.Context, c config.Config, d *state.Dir, n *st
 			model.BundleSettings: {agent.SettingsFunc(settings.set)},
 		},
 	}
-	origin := "bulkhead/node/" + n.ID
+	origin := model.NodeLogs + n.ID
 	signer, key, err := d.LogSigner(origin)
 	if err != nil {
 		return p, ends, err
