@@ -69,5 +69,5 @@ func (s *Store) selectPrepared(ctx context.Context, text string, to any, otherwi
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.read.ScanRows(ctx, rows, to), rows.Close())
+	return errors.Join(s.read.ScanRows(ctx, rows, to), rows.Err(), rows.Close())
 }
