@@ -70,6 +70,9 @@ type Consistency struct {
 	Path [][]byte `json:"path"`
 }
 
+// NodeLogs begins the origin of every node's audit log. The name of a replica has no slash, so its log has another one.
+const NodeLogs = "bulkhead/node/"
+
 // LogState is a log with what was found wrong with it.
 type LogState struct {
 	Origin     string     `json:"origin"`

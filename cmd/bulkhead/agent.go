@@ -165,7 +165,7 @@ func (m *member) parts(
 			model.BundleSettings: {agent.SettingsFunc(settings.set)},
 		},
 	}
-	origin := "bulkhead/node/" + n.ID
+	origin := model.NodeLogs + n.ID
 	signer, key, err := d.LogSigner(origin)
 	if err != nil {
 		return p, ends, err

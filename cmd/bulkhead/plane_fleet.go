@@ -50,6 +50,8 @@ func (p *plane) openFleet(ctx context.Context) error {
 	count("bulkhead_nodes_silent", "Nodes of the whole fleet that nobody hears of.", func(s fleet.Stats) float64 { return float64(s.Silent) })
 	count("bulkhead_reports_waiting", "Reports of nodes that wait to be written.", func(s fleet.Stats) float64 { return float64(s.Queue) })
 	count("bulkhead_assessments_waiting", "Nodes that wait to be assessed.", func(s fleet.Stats) float64 { return float64(s.Dirty) })
+	count("bulkhead_assessments_made", "Assessments of nodes that this replica made since its start.", func(s fleet.Stats) float64 { return float64(s.Assessed) })
+	count("bulkhead_assessments_late_seconds", "For how long the first node in the line could have been assessed.", func(s fleet.Stats) float64 { return s.Late.Seconds() })
 	return nil
 }
 

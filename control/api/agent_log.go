@@ -39,7 +39,7 @@ type NodeLogReader struct {
 const mostProofs = 16
 
 // NodeLogOrigin is the name of a node's audit log.
-func NodeLogOrigin(node string) string { return "bulkhead/node/" + node }
+func NodeLogOrigin(node string) string { return model.NodeLogs + node }
 
 // SendLog implements AgentService. Whatever is not as a node's own log would say it is refused, recorded and told.
 func (s *Agents) SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (*bulkheadv1.SendLogResponse, error) {

@@ -161,11 +161,12 @@ func (f *Fleet) assessedBefore(ctx context.Context, m *model.Member) (*before, e
 func sumOf(a *model.Assessment) (sum [sha256.Size]byte, err error) {
 	timeless := *a
 	timeless.Time = time.Time{}
-	b, err := json.Marshal(&timeless)
-	if err != nil {
+	h := sha256.New()
+	if err := json.NewEncoder(h).Encode(&timeless); err != nil {
 		return sum, fmt.Errorf("encode an assessment: %w", err)
 	}
-	return sha256.Sum256(b), nil
+	h.Sum(sum[:0])
+	return sum, nil
 }
 
 // keep writes what came out, all at once.

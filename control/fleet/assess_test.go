@@ -169,7 +169,7 @@ func TestExceptions(t *testing.T) {
 		w.ok(w.store.CreateException(t.Context(), &x))
 	}
 	w.ok(feed.look(t.Context()))
-	if got := w.f.work.take(w.clock.now(), time.Second, 9); len(got) != 1 || got[0] != "n1" {
+	if got := w.f.work.take(9); len(got) != 1 || got[0] != "n1" {
 		t.Fatalf("%v are judged again for a new exception", got)
 	}
 	for node, want := range map[string][]string{"n1": {"e1", "e2", ""}, "n2": {"", "e2", ""}} {
@@ -276,7 +276,7 @@ func TestTheSweepFindsWhatWasLeft(t *testing.T) {
 		t.Fatal("not found")
 	}
 	w.assess(two, "n1")
-	two.work = newWork()
+	two.work = newWork(two.now, time.Second)
 	w.ok(two.sweep(t.Context()))
 	if two.work.waiting() != 0 {
 		t.Fatal("found again")
@@ -287,29 +287,6 @@ func TestTheSweepFindsWhatWasLeft(t *testing.T) {
 	w.ok(two.sweep(t.Context()))
 	if two.work.waiting() != 1 {
 		t.Fatal("not judged again")
-	}
-}
-
-func TestWorkIsSpaced(t *testing.T) {
-	w := newWork()
-	now := newClock()
-	w.add("a")
-	w.add("a")
-	if got := w.take(now.now(), 10*time.Second, 5); len(got) != 1 {
-		t.Fatalf("%v", got)
-	}
-	w.add("a")
-	w.add("b")
-	if got := w.take(now.now(), 10*time.Second, 5); len(got) != 1 || got[0] != "b" {
-		t.Fatalf("%v: a is being worked on, and had its turn", got)
-	}
-	now.forward(10 * time.Second)
-	if got := w.take(now.now(), 10*time.Second, 5); len(got) != 0 {
-		t.Fatalf("%v: two at once", got)
-	}
-	w.done("a")
-	if got := w.take(now.now(), 10*time.Second, 5); len(got) != 1 || w.waiting() != 0 {
-		t.Fatalf("%v", got)
 	}
 }
 

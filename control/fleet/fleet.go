@@ -52,19 +52,21 @@ type Times struct {
 	Alive       time.Duration // says so on a quiet stream
 	Advance     time.Duration // moves roll-outs
 	AssessEvery time.Duration // a node, at most
-	Sweep       time.Duration // looks for what another replica left
-	AssessAgain time.Duration // a node whose facts did not change: time passes, too
-	Policies    time.Duration // makes sure of bundles even if no change was seen
-	Grace       time.Duration // in which nobody is judged, after the start and after a failure
-	PingLag     time.Duration // between a node's last sign and the end of its stream by a ping
-	ProbeFor    time.Duration // waits for answers of peers
+	// AssessWithin is how long a node waits for its turn so that others have the processor.
+	AssessWithin time.Duration
+	Sweep        time.Duration // looks for what another replica left
+	AssessAgain  time.Duration // a node whose facts did not change: time passes, too
+	Policies     time.Duration // makes sure of bundles even if no change was seen
+	Grace        time.Duration // in which nobody is judged, after the start and after a failure
+	PingLag      time.Duration // between a node's last sign and the end of its stream by a ping
+	ProbeFor     time.Duration // waits for answers of peers
 }
 
 // DefaultTimes are those of docs/decisions/0008.
 func DefaultTimes() Times {
 	return Times{
 		Gather: 20 * time.Millisecond, Flush: 5 * time.Second, Watch: 2 * time.Second, Poll: 250 * time.Millisecond, Alive: time.Minute,
-		Advance: 5 * time.Second, AssessEvery: 10 * time.Second, Sweep: 30 * time.Second, AssessAgain: 6 * time.Hour,
+		Advance: 5 * time.Second, AssessEvery: 10 * time.Second, AssessWithin: 45 * time.Second, Sweep: 30 * time.Second, AssessAgain: 6 * time.Hour,
 		Policies: time.Minute, Grace: 25 * time.Second, PingLag: 15 * time.Second, ProbeFor: 8 * time.Second,
 	}
 }
@@ -79,6 +81,7 @@ func (t *Times) fill() {
 		{&t.Alive, &d.Alive},
 		{&t.Advance, &d.Advance},
 		{&t.AssessEvery, &d.AssessEvery},
+		{&t.AssessWithin, &d.AssessWithin},
 		{&t.Sweep, &d.Sweep},
 		{&t.AssessAgain, &d.AssessAgain},
 		{&t.Policies, &d.Policies},
@@ -122,10 +125,11 @@ type counts struct {
 
 // Stats are how a Fleet does. Reports, Assessed and Silenced count since the start.
 type Stats struct {
-	Streams  int   // open here
-	Queue    int   // reports that wait to be written
-	Dirty    int   // nodes that wait to be assessed
-	Silent   int64 // of the whole fleet, when it was looked at last
+	Streams  int           // open here
+	Queue    int           // reports that wait to be written
+	Dirty    int           // nodes that wait to be assessed
+	Late     time.Duration // for how long the first of them could have been
+	Silent   int64         // of the whole fleet, when it was looked at last
 	Reports  int64
 	Assessed int64
 	Silenced int64 // nodes that this replica found silent
@@ -152,7 +156,7 @@ func New(o Options) (*Fleet, error) {
 	f := &Fleet{
 		o: o, store: o.Store, log: o.Log.With("replica", o.Replica), now: o.Now,
 		queue: make(chan *waiting, mostQueued), ended: make(chan struct{}),
-		wake: make(chan struct{}, 1), policies: make(chan struct{}, 1), work: newWork(),
+		wake: make(chan struct{}, 1), policies: make(chan struct{}, 1), work: newWork(o.Now, o.Times.AssessEvery),
 	}
 	var err error
 	if f.digests, err = newDigestCache(); err != nil {
@@ -171,7 +175,7 @@ func New(o Options) (*Fleet, error) {
 // Stats says how it does.
 func (f *Fleet) Stats() Stats {
 	return Stats{
-		Streams: f.hub.count(), Queue: len(f.queue), Dirty: f.work.waiting(), Silent: f.counts.silent.Load(),
+		Streams: f.hub.count(), Queue: len(f.queue), Dirty: f.work.waiting(), Late: f.work.late(), Silent: f.counts.silent.Load(),
 		Reports: f.counts.reports.Load(), Assessed: f.counts.assessed.Load(), Silenced: f.counts.silenced.Load(),
 	}
 }

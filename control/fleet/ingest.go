@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -162,17 +161,16 @@ func (f *Fleet) write(ctx context.Context, batch []*waiting) {
 // lock takes the rows of the nodes whose facts change, in one order, so that no other replica changes those in between: what a
 // node's agent did not see answered, it may have sent to another replica, too.
 func (f *Fleet) lock(ctx context.Context, batch []*waiting) error {
-	var touch []model.Contact
+	var ids []string
 	for _, w := range batch {
 		if w.report.Facts != nil {
-			touch = append(touch, model.Contact{Node: w.node.ID, Seen: f.now()})
+			ids = append(ids, w.node.ID)
 		}
 	}
-	if len(touch) == 0 {
+	if len(ids) == 0 {
 		return nil
 	}
-	slices.SortFunc(touch, func(a, b model.Contact) int { return cmp.Compare(a.Node, b.Node) })
-	return f.store.TouchNodes(ctx, touch)
+	return f.store.LockNodes(ctx, ids)
 }
 
 // take writes one report.

@@ -47,9 +47,12 @@ func (f *Fleet) settle(ctx context.Context, all []unchanged) error {
 	return nil
 }
 
-// assessing assesses the nodes that it is given, until there are no more.
-func (f *Fleet) assessing(ctx context.Context, jobs <-chan string) {
+// assessing assesses the nodes that it is given, until there are no more, and rests in between.
+func (f *Fleet) assessing(ctx context.Context, jobs <-chan string, workers int) {
 	var same []unchanged
+	rested := time.NewTimer(0)
+	defer rested.Stop()
+	take := (<-chan string)(nil)
 	late := time.NewTimer(settleEvery)
 	late.Stop()
 	flush := func() {
@@ -67,11 +70,18 @@ func (f *Fleet) assessing(ctx context.Context, jobs <-chan string) {
 	defer flush()
 	for {
 		select {
-		case id, more := <-jobs:
+		case <-ctx.Done():
+			return
+		case <-rested.C:
+			take = jobs
+		case id, more := <-take:
 			if !more {
 				return
 			}
+			start := time.Now()
 			u := f.assessOne(ctx, id)
+			take = nil
+			rested.Reset(f.rest(time.Since(start), workers))
 			if u == nil {
 				f.work.done(id)
 				continue

@@ -17,6 +17,8 @@ type NodeStore interface {
 // HealthStore keeps who was heard of.
 type HealthStore interface {
 	TouchNodes(ctx context.Context, contacts []model.Contact) error
+	// LockNodes lets nobody else change the nodes before the transaction ends. Whoever locks many does so in one order.
+	LockNodes(ctx context.Context, ids []string) error
 	SetHealth(ctx context.Context, h model.HealthChange) (bool, error)
 	QuietNodes(ctx context.Context, before time.Time, limit int) ([]model.Member, error)
 }

@@ -24,7 +24,7 @@ type factRow struct {
 
 // FactDigests are the digests of a node's facts by key; none for a node that has none.
 func (s *Store) FactDigests(ctx context.Context, node string) (map[string]string, error) {
-	rows, err := s.facts(ctx, node, "name", "digest")
+	rows, err := s.facts(ctx, node, digestsOf, "name", "digest")
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *Store) FactDigests(ctx context.Context, node string) (map[string]string
 
 // Facts are a node's facts by key.
 func (s *Store) Facts(ctx context.Context, node string) (map[string]model.Fact, error) {
-	rows, err := s.facts(ctx, node, "name", "digest", "data")
+	rows, err := s.facts(ctx, node, factsOf, "name", "digest", "data")
 	if err != nil {
 		return nil, err
 	}
@@ -49,10 +49,12 @@ func (s *Store) Facts(ctx context.Context, node string) (map[string]model.Fact, 
 }
 
 // facts has no limit: whoever applies updates bounds them.
-func (s *Store) facts(ctx context.Context, node string, columns ...string) ([]factRow, error) {
+func (s *Store) facts(ctx context.Context, node, text string, columns ...string) ([]factRow, error) {
 	var rows []factRow
-	err := s.conn(ctx).NewSelect().Model(&rows).Column(columns...).Where("node = ?", node).Scan(ctx)
-	return rows, s.fail("read facts", err)
+	otherwise := func() error {
+		return s.conn(ctx).NewSelect().Model(&rows).Column(columns...).Where("node = ?", node).Scan(ctx)
+	}
+	return rows, s.fail("read facts", s.selectPrepared(ctx, text, &rows, otherwise, node))
 }
 
 // ApplyFacts writes an update that the caller has checked. It starts from what the node's facts are at this moment: another one
@@ -67,9 +69,7 @@ func (s *Store) ApplyFacts(ctx context.Context, node string, u *model.FactsUpdat
 	}
 	return s.change(ctx, "node's facts", func(db bun.IDB) error {
 		// The node's row is written first: it orders those who write the same node's facts.
-		r, err := db.NewRaw(`UPDATE nodes SET facts_digest = ?0, facts_taken = ?1, facts_received = ?2
-			WHERE id = ?3 AND (?4 = '' OR facts_digest = ?4 AND facts_digest <> ?0)`,
-			u.Digest, taken, us(received), node, u.Base).Exec(ctx)
+		r, err := s.factsChanged(ctx, db, u.Digest, taken, us(received), node, u.Base)
 		lost := errors.New("no row")
 		if err := touched(r, err, lost); err != nil {
 			if errors.Is(err, lost) {
@@ -83,8 +83,16 @@ func (s *Store) ApplyFacts(ctx context.Context, node string, u *model.FactsUpdat
 				return err
 			}
 		}
-		return writeFacts(ctx, db, node, removed, set)
+		return s.writeFacts(ctx, db, node, removed, set)
 	})
+}
+
+func (s *Store) factsChanged(ctx context.Context, db bun.IDB, args ...any) (sql.Result, error) {
+	if stmt := s.statement(ctx, factsChanged); stmt != nil {
+		return stmt.ExecContext(ctx, args...)
+	}
+	return db.NewRaw(`UPDATE nodes SET facts_digest = ?0, facts_taken = ?1, facts_received = ?2
+		WHERE id = ?3 AND (?4 = '' OR facts_digest = ?4 AND facts_digest <> ?0)`, args...).Exec(ctx)
 }
 
 // alreadyApplied is nil where the node's facts are what the update makes of them.
@@ -120,11 +128,19 @@ func (s *Store) instead(ctx context.Context, node string, all []model.Fact) (rem
 	return removed, set, nil
 }
 
-func writeFacts(ctx context.Context, db bun.IDB, node string, removed []string, set []model.Fact) error {
+func (s *Store) writeFacts(ctx context.Context, db bun.IDB, node string, removed []string, set []model.Fact) error {
 	for part := range slices.Chunk(removed, rowsAtOnce) {
 		if _, err := db.NewRaw("DELETE FROM facts WHERE node = ? AND name IN (?)", node, bun.List(part)).Exec(ctx); err != nil {
 			return err
 		}
+	}
+	if stmt := s.statement(ctx, putFact); stmt != nil {
+		for _, f := range set {
+			if _, err := stmt.ExecContext(ctx, node, f.Key, f.Digest, blob(f.Data)); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	var rows []factRow
 	size := 0

@@ -165,5 +165,19 @@ func TestNodesToAssess(t *testing.T) {
 		}
 		ok(t, s.ApplyFacts(ctx, "n4", update("d", "e", "more"), now.Add(-time.Hour)))
 		same(t, []string{"n4", "n2", "n1"}, waiting(0))
+		// Several at once, each where nobody was faster.
+		later := now.Add(time.Minute)
+		done, err := s.SettleAssessed(ctx, []model.Assessed{
+			{Node: "n4", Digest: "e", When: later, Was: now},
+			{Node: "n2", Digest: "e", When: later, Was: later},
+			{Node: "n1", Digest: "d", When: later},
+			{Node: "n3", Digest: "d", When: later},
+			{Node: "gone", Digest: "d", When: later},
+		})
+		ok(t, err)
+		if len(done) != 2 || !done["n4"] || !done["n1"] {
+			t.Fatal(done)
+		}
+		same(t, []string{"n2"}, waiting(0))
 	})
 }

@@ -76,10 +76,52 @@ func (s *Store) RegisterLog(ctx context.Context, origin, publicKey string) error
 	})
 }
 
-// Logs are all known logs, by origin.
+// ofNodes is true of the origins of nodes' logs, which begin with model.NodeLogs: "0" comes after "/".
+const ofNodes = "(origin >= 'bulkhead/node/' AND origin < 'bulkhead/node0')"
+
+// Logs are the known logs by origin, replicas' first, and then of the nodes' those that have problems. There may be more of nodes than
+// are given.
 func (s *Store) Logs(ctx context.Context) ([]model.LogState, error) {
+	return s.logs(ctx, "CASE WHEN "+ofNodes+" THEN 1 ELSE 0 END, CASE WHEN problems = '[]' THEN 1 ELSE 0 END, origin", "TRUE")
+}
+
+// ReplicaLogs are those of the replicas.
+func (s *Store) ReplicaLogs(ctx context.Context) ([]model.LogState, error) {
+	return s.logs(ctx, "origin", "NOT "+ofNodes)
+}
+
+// NodeLogs are those of nodes, by origin, after one.
+func (s *Store) NodeLogs(ctx context.Context, after string, limit int) ([]model.LogState, error) {
 	var rows []logRow
-	if err := s.all(ctx, "logs", &rows, "origin", "TRUE"); err != nil {
+	err := s.conn(ctx).NewSelect().Model(&rows).Where(ofNodes).Where("origin > ?", after).OrderExpr("origin").Limit(limit).Scan(ctx)
+	if err != nil {
+		return nil, s.fail("read logs", err)
+	}
+	return convert(rows, (*logRow).model)
+}
+
+// LogState is what is known of a log.
+func (s *Store) LogState(ctx context.Context, origin string) (*model.LogState, error) {
+	var r logRow
+	if err := s.one(ctx, "log", origin, &r, "origin = ?", origin); err != nil {
+		return nil, err
+	}
+	return r.model()
+}
+
+// NodeLogProblems is how many problems the nodes' logs have together.
+func (s *Store) NodeLogProblems(ctx context.Context) (int, error) {
+	all, err := s.logs(ctx, "origin", "problems <> '[]' AND "+ofNodes)
+	n := 0
+	for i := range all {
+		n += len(all[i].Problems)
+	}
+	return n, err
+}
+
+func (s *Store) logs(ctx context.Context, order, where string) ([]model.LogState, error) {
+	var rows []logRow
+	if err := s.all(ctx, "logs", &rows, order, where); err != nil {
 		return nil, err
 	}
 	return convert(rows, (*logRow).model)
@@ -154,6 +196,25 @@ func (s *Store) KeepCheckpoint(ctx context.Context, c *model.Checkpoint) error {
 	})
 }
 
+// KeepCheckpoints does so for many, and leaves of what each of their keepers keeps of each of their logs the largest ones.
+func (s *Store) KeepCheckpoints(ctx context.Context, all []model.Checkpoint, largest int) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		for i := range all {
+			c := &all[i]
+			if err := s.KeepCheckpoint(ctx, c); err != nil {
+				return err
+			}
+			_, err := s.conn(ctx).NewRaw(`DELETE FROM checkpoints WHERE origin = ?0 AND keeper = ?1 AND size < (SELECT min(o.size) FROM (
+				SELECT size FROM checkpoints WHERE origin = ?0 AND keeper = ?1 ORDER BY size DESC LIMIT ?2) AS o)`,
+				c.Origin, c.Keeper, largest).Exec(ctx)
+			if err != nil {
+				return s.fail("remove old checkpoints", err)
+			}
+		}
+		return nil
+	})
+}
+
 // Checkpoints are those kept of a log, newest first.
 func (s *Store) Checkpoints(ctx context.Context, origin string, limit int) ([]model.Checkpoint, error) {
 	if limit <= 0 || limit > largestPage {
@@ -167,11 +228,12 @@ func (s *Store) Checkpoints(ctx context.Context, origin string, limit int) ([]mo
 	return convert(rows, (*checkpointRow).model)
 }
 
-// LargestCheckpoints are, of each known log, the one over the most entries that it keeps of a log. Going by the known logs,
+// LargestCheckpoints are, of each replica, the one over the most entries that it keeps of a log. Going by the replicas' logs,
 // each is one look into the index, however many checkpoints there are.
 func (s *Store) LargestCheckpoints(ctx context.Context, origin string) ([]model.Checkpoint, error) {
 	var rows []checkpointRow
-	err := s.conn(ctx).NewSelect().Model(&rows).Join("JOIN logs AS l ON l.origin = t.keeper").Where("t.origin = ?", origin).
+	err := s.conn(ctx).NewSelect().Model(&rows).Join("JOIN logs AS l ON l.origin = t.keeper").
+		Where("(l.origin < 'bulkhead/node/' OR l.origin >= 'bulkhead/node0')").Where("t.origin = ?", origin).
 		Where("t.size = (SELECT max(o.size) FROM checkpoints AS o WHERE o.origin = ? AND o.keeper = l.origin)", origin).
 		OrderExpr("t.keeper, t.root").Limit(largestPage).Scan(ctx)
 	if err != nil {

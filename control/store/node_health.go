@@ -24,8 +24,26 @@ func (s *Store) TouchNodes(ctx context.Context, contacts []model.Contact) error 
 	if len(merged) == 0 {
 		return nil
 	}
+	seen, told := seenOnly(merged)
 	return s.change(ctx, "node", func(db bun.IDB) error {
 		for part := range slices.Chunk(merged, rowsAtOnce) {
+			ids := make([]string, len(part))
+			for i := range part {
+				ids[i] = part[i].Node
+			}
+			if err := s.lockNodes(ctx, db, ids); err != nil {
+				return err
+			}
+		}
+		for when, ids := range seen {
+			for part := range slices.Chunk(ids, rowsAtOnce) {
+				_, err := db.NewRaw("UPDATE nodes SET last_seen = ?0 WHERE id IN (?1) AND last_seen < ?0", when, bun.List(part)).Exec(ctx)
+				if err != nil {
+					return err
+				}
+			}
+		}
+		for part := range slices.Chunk(told, rowsAtOnce) {
 			if err := s.touchSome(ctx, db, part); err != nil {
 				return err
 			}
@@ -34,12 +52,30 @@ func (s *Store) TouchNodes(ctx context.Context, contacts []model.Contact) error 
 	})
 }
 
+// seenOnly parts nodes of which nothing is known but when they were seen from those that told more. With the streams of a large fleet
+// most are of the first kind, and all of those of the same time.
+func seenOnly(contacts []model.Contact) (seen map[int64][]string, told []model.Contact) {
+	seen = map[int64][]string{}
+	for _, c := range contacts {
+		if c.State == nil && c.Run == "" {
+			seen[us(c.Seen)] = append(seen[us(c.Seen)], c.Node)
+		} else {
+			told = append(told, c)
+		}
+	}
+	return seen, told
+}
+
+// LockNodes lets nobody else change the nodes before the transaction ends. On SQLite nobody else writes anyway.
+func (s *Store) LockNodes(ctx context.Context, ids []string) error {
+	return s.change(ctx, "node", func(db bun.IDB) error { return s.lockNodes(ctx, db, ids) })
+}
+
 func (s *Store) touchSome(ctx context.Context, db bun.IDB, contacts []model.Contact) error {
 	marks := make([]string, len(contacts))
-	ids := make([]string, len(contacts))
 	values := make([]any, 0, 11*len(contacts))
 	for i, c := range contacts {
-		ids[i], marks[i] = c.Node, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		marks[i] = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		told := c.State != nil
 		state := model.AgentState{}
 		if told {
@@ -47,9 +83,6 @@ func (s *Store) touchSome(ctx context.Context, db bun.IDB, contacts []model.Cont
 		}
 		values = append(values, c.Node, us(c.Seen), c.Run, truth(told), state.Version, list(state.Addresses), state.Policies,
 			state.Settings, state.Assignment, state.Spooled, state.Dropped)
-	}
-	if err := s.lockNodes(ctx, db, ids); err != nil {
-		return err
 	}
 	query := `WITH v (id, seen, run, told, agent_version, addresses, policies, settings, assignment, spooled, dropped) AS (
 		VALUES ` + strings.Join(marks, ", ") + `)

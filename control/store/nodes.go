@@ -153,7 +153,15 @@ func (s *Store) whatIsTaken(ctx context.Context, m *model.Member, err error) err
 
 // Node finds a node.
 func (s *Store) Node(ctx context.Context, id string) (*model.Member, error) {
-	return s.node(ctx, id, "id = ?", id)
+	var rows []nodeRow
+	otherwise := func() error { return s.conn(ctx).NewSelect().Model(&rows).Where("id = ?", id).Scan(ctx) }
+	if err := s.selectPrepared(ctx, nodeByID, &rows, otherwise, id); err != nil {
+		return nil, s.fail("read a node", err)
+	}
+	if len(rows) == 0 {
+		return nil, notFound("node", id)
+	}
+	return rows[0].model()
 }
 
 // NodeByName finds a node by its name in a tenant.

@@ -138,6 +138,59 @@ func TestLogs(t *testing.T) {
 	})
 }
 
+// There are few logs of replicas and many of nodes.
+func TestLogsOfNodes(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		for _, origin := range []string{"bulkhead/a", "bulkhead/node/1", "bulkhead/node/2", "bulkhead/node/3", "bulkhead/node", "bulkhead/nodes", "bulkhead/z"} {
+			ok(t, s.RegisterLog(ctx, origin, "key"))
+		}
+		ok(t, s.AddLogProblems(ctx, "bulkhead/node/2", []string{"p", "q"}, 9))
+		ok(t, s.AddLogProblems(ctx, "bulkhead/z", []string{"r"}, 9))
+		origins := func(logs []model.LogState, err error) []string {
+			t.Helper()
+			ok(t, err)
+			return ids(logs, func(l model.LogState) string { return l.Origin })
+		}
+		replicas := []string{"bulkhead/a", "bulkhead/node", "bulkhead/nodes", "bulkhead/z"}
+		same(t, replicas, origins(s.ReplicaLogs(ctx)))
+		same(t, []string{"bulkhead/node/1", "bulkhead/node/2"}, origins(s.NodeLogs(ctx, "", 2)))
+		same(t, []string{"bulkhead/node/3"}, origins(s.NodeLogs(ctx, "bulkhead/node/2", 2)))
+		all := append([]string{"bulkhead/z"}, replicas[:3]...)
+		same(t, append(all, "bulkhead/node/2", "bulkhead/node/1", "bulkhead/node/3"), origins(s.Logs(ctx)))
+		if n, err := s.NodeLogProblems(ctx); err != nil || n != 2 {
+			t.Fatal(n, err)
+		}
+		l, err := s.LogState(ctx, "bulkhead/z")
+		ok(t, err)
+		same(t, []string{"r"}, l.Problems)
+		_, err = s.LogState(ctx, "bulkhead/b")
+		code(t, err, model.CodeNotFound)
+
+		var list []model.Checkpoint
+		for i := range 5 {
+			for _, of := range []string{"bulkhead/node/1", "bulkhead/node/2"} {
+				list = append(list, model.Checkpoint{Origin: of, Keeper: "bulkhead/a", Size: uint64(i + 1), Root: []byte{1}, Note: "n", Time: now})
+			}
+		}
+		mine := model.Checkpoint{Origin: "bulkhead/node/1", Keeper: "bulkhead/z", Size: 1, Root: []byte{1}, Note: "n", Time: now}
+		ok(t, s.KeepCheckpoint(ctx, &mine))
+		ok(t, s.KeepCheckpoints(ctx, list, 2))
+		for origin, want := range map[string]int{"bulkhead/node/1": 3, "bulkhead/node/2": 2} {
+			got, err := s.Checkpoints(ctx, origin, 9)
+			ok(t, err)
+			if len(got) != want || got[0].Size != 5 || got[1].Size != 4 {
+				t.Fatal(origin, got)
+			}
+		}
+		got, err := s.LargestCheckpoints(ctx, "bulkhead/node/1")
+		ok(t, err)
+		if len(got) != 2 || got[0].Size != 5 || got[1].Keeper != "bulkhead/z" {
+			t.Fatal(got)
+		}
+	})
+}
+
 func TestAssessments(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()

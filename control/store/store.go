@@ -52,6 +52,7 @@ type Store struct {
 	jobs        jobs
 	behind      bool // the database is of the next version
 	listeners   listeners
+	prepared    prepared
 	closed      chan struct{}
 	closers     []func() error
 }
@@ -69,11 +70,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	prepare := s.migrate
+	schema := s.migrate
 	if o.Present {
-		prepare = s.mustBePresent
+		schema = s.mustBePresent
 	}
-	if err := prepare(ctx); err != nil {
+	if err := schema(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.jobs.open(ctx, s); err != nil {

@@ -15,6 +15,8 @@ import (
 type Checkpoints interface {
 	LogStates
 	KeepCheckpoint(ctx context.Context, c *model.Checkpoint) error
+	// KeepCheckpoints does so for many, and leaves of what each of their keepers keeps of each of their logs the largest ones.
+	KeepCheckpoints(ctx context.Context, all []model.Checkpoint, largest int) error
 	// Checkpoints are the newest that anybody keeps of a log; LargestCheckpoints are, of each keeper, the one over the most
 	// entries, however old.
 	Checkpoints(ctx context.Context, origin string, limit int) ([]model.Checkpoint, error)
@@ -24,6 +26,12 @@ type Checkpoints interface {
 // LogStates is what is known of the logs. Each of its methods writes one thing, since owner and keepers write at once.
 type LogStates interface {
 	Logs(ctx context.Context) ([]model.LogState, error)
+	// ReplicaLogs are those of the replicas, NodeLogs those of nodes by origin, after one. NodeLogProblems counts what is wrong with
+	// those of all nodes.
+	ReplicaLogs(ctx context.Context) ([]model.LogState, error)
+	NodeLogs(ctx context.Context, after string, limit int) ([]model.LogState, error)
+	NodeLogProblems(ctx context.Context) (int, error)
+	LogState(ctx context.Context, origin string) (*model.LogState, error)
 	PublishLog(ctx context.Context, c *model.Checkpoint, proofs []model.Consistency) error
 	AddLogProblems(ctx context.Context, origin string, problems []string, most int) error
 	SetLogVerified(ctx context.Context, origin string, when time.Time) error
@@ -38,7 +46,7 @@ type KeeperOptions struct {
 	Every time.Duration // 0 means a minute
 	// Grace is how long another log may owe the proof that it continues what is kept of it; 0 means ten times Every.
 	Grace time.Duration
-	// Report is told how many problems each log has; nil tells nobody.
+	// Report is told how many problems each replica's log has, and as AllNodes those of all nodes together; nil tells nobody.
 	Report func(origin string, problems int)
 	Slog   *slog.Logger
 }
@@ -56,6 +64,7 @@ type Keeper struct {
 	last    uint64     // size of the last own checkpoint that was kept
 	found   map[string][]problem
 	missing map[string]time.Time // since when another log owes a proof
+	nodes   nodeRounds
 
 	verifying sync.Mutex
 	run       *verificationRun // that runs now
@@ -116,15 +125,25 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) Round(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return errors.Join(k.replicas(ctx), k.someNodes(ctx), k.tell(ctx))
+}
+
+// replicas compares the own log, and those of all other replicas.
+func (k *Keeper) replicas(ctx context.Context) error {
 	err := k.own(ctx)
-	logs, listErr := k.o.Store.Logs(ctx)
+	logs, listErr := k.o.Store.ReplicaLogs(ctx)
 	err = errors.Join(err, listErr)
 	for _, l := range logs {
-		if l.Origin != k.o.Log.Origin() {
-			err = errors.Join(err, k.other(ctx, l))
+		if l.Origin == k.o.Log.Origin() {
+			continue
 		}
+		c, otherErr := k.other(ctx, l, compareLast)
+		if otherErr == nil && c != nil {
+			otherErr = k.o.Store.KeepCheckpoint(ctx, c)
+		}
+		err = errors.Join(err, otherErr)
 	}
-	return errors.Join(err, k.tell(ctx))
+	return err
 }
 
 // report records problems that are new, and puts all that were ever found into the log's state: somebody may have taken
@@ -157,16 +176,14 @@ func (k *Keeper) report(ctx context.Context, origin string, problems []problem) 
 
 // known are the problems in the log's state.
 func (k *Keeper) known(ctx context.Context, origin string) ([]string, error) {
-	logs, err := k.o.Store.Logs(ctx)
+	l, err := k.o.Store.LogState(ctx, origin)
+	if model.CodeOf(err) == model.CodeNotFound {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range logs {
-		if l.Origin == origin {
-			return l.Problems, nil
-		}
-	}
-	return nil, nil
+	return l.Problems, nil
 }
 
 func (k *Keeper) record(ctx context.Context, origin string, p problem) error {
@@ -178,14 +195,21 @@ func (k *Keeper) record(ctx context.Context, origin string, p problem) error {
 	return err
 }
 
+// AllNodes stands for the logs of all nodes.
+const AllNodes = model.NodeLogs + "*"
+
 // tell says how many problems each log has.
 func (k *Keeper) tell(ctx context.Context) error {
 	if k.o.Report == nil {
 		return nil
 	}
-	logs, err := k.o.Store.Logs(ctx)
+	logs, err := k.o.Store.ReplicaLogs(ctx)
 	for _, l := range logs {
 		k.o.Report(l.Origin, len(l.Problems))
 	}
-	return err
+	n, nodesErr := k.o.Store.NodeLogProblems(ctx)
+	if nodesErr == nil {
+		k.o.Report(AllNodes, n)
+	}
+	return errors.Join(err, nodesErr)
 }

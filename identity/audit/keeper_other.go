@@ -8,21 +8,22 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// other compares what the store says of another log with what was kept of it here, and keeps its newest checkpoint if that
-// is proved to continue the one that is kept. Whoever has the other log's key and disk can't make such a proof for a log that
-// was rewritten.
-func (k *Keeper) other(ctx context.Context, l model.LogState) error {
+// other compares what the store says of another log with what was kept of it here, at most so many of each, and keeps its newest
+// checkpoint in the own file if that is proved to continue the one that is kept. It is given, to be kept in the store as well, where the
+// log's owner compares its tiles with it: each time, in case somebody took it out. Whoever has the other log's key and disk can't make
+// such a proof for a log that was rewritten.
+func (k *Keeper) other(ctx context.Context, l model.LogState, most int) (*model.Checkpoint, error) {
 	key, before := k.file.of(l.Origin)
 	if key == "" {
 		key = l.PublicKey
 	}
 	if key != l.PublicKey {
-		return k.report(ctx, l.Origin, []problem{{"key", "forked: the log has another key than the one that was kept by " + k.o.Log.Origin()}})
+		return nil, k.report(ctx, l.Origin, []problem{{"key", "forked: the log has another key than the one that was kept by " + k.o.Log.Origin()}})
 	}
-	before = signed(before[max(0, len(before)-compareLast):], key)
-	stored, err := k.o.Store.Checkpoints(ctx, l.Origin, compareLast)
+	before = signed(before[max(0, len(before)-most):], key)
+	stored, err := k.o.Store.Checkpoints(ctx, l.Origin, most)
 	if err != nil {
-		return fmt.Errorf("checkpoints of %s: %w", l.Origin, err)
+		return nil, fmt.Errorf("checkpoints of %s: %w", l.Origin, err)
 	}
 	problems := k.twice(before, signed(stored, key))
 	now, err := ParseCheckpoint([]byte(l.Checkpoint.Note), key)
@@ -37,33 +38,30 @@ func (k *Keeper) other(ctx context.Context, l model.LogState) error {
 			fmt.Sprintf("truncated: the store has no signed checkpoint of it any more; %s keeps one over %d entries", k.o.Log.Origin(), newest.Size),
 		})...)
 	default:
-		return nil // it has not said anything yet
+		return nil, nil // it has not said anything yet
 	}
 	if len(problems) > 0 {
-		return k.report(ctx, l.Origin, problems)
+		return nil, k.report(ctx, l.Origin, problems)
 	}
-	if err := k.keep(ctx, key, before, now); err != nil {
-		return err
+	kept, err := k.keep(key, before, now)
+	if err != nil {
+		return nil, err
 	}
-	return k.report(ctx, l.Origin, nil)
+	return kept, k.report(ctx, l.Origin, nil)
 }
 
-// keep keeps a checkpoint that fits: in the own file, and in the store, where the log's owner compares its tiles with it. It is
-// put there again each time, in case somebody took it out.
-func (k *Keeper) keep(ctx context.Context, key string, before []model.Checkpoint, now *model.Checkpoint) error {
+// keep keeps a checkpoint that fits in the own file, and gives it.
+func (k *Keeper) keep(key string, before []model.Checkpoint, now *model.Checkpoint) (*model.Checkpoint, error) {
 	if now == nil || k.owes(now.Origin) {
-		return nil
+		return nil, nil
 	}
 	now.Keeper = k.o.Log.Origin()
 	if n := len(before); n == 0 || before[n-1].Size < now.Size {
 		if err := k.file.add(key, *now); err != nil {
-			return fmt.Errorf("keep a checkpoint: %w", err)
+			return nil, fmt.Errorf("keep a checkpoint: %w", err)
 		}
 	}
-	if err := k.o.Store.KeepCheckpoint(ctx, now); err != nil {
-		return fmt.Errorf("keep a checkpoint: %w", err)
-	}
-	return nil
+	return now, nil
 }
 
 // twice finds signed checkpoints over the same number of entries with different roots.

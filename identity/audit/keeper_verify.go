@@ -29,7 +29,7 @@ func (k *Keeper) VerifyLogs(ctx context.Context) ([]model.LogState, error) {
 	if err := k.VerifyOwn(ctx); err != nil {
 		return nil, err
 	}
-	if err := k.Round(ctx); err != nil {
+	if err := k.Compare(ctx); err != nil {
 		return nil, err
 	}
 	return k.o.Store.Logs(ctx)
@@ -124,15 +124,13 @@ func (k *Keeper) VerifyWhenDue(ctx context.Context, every time.Duration, asked f
 }
 
 func (k *Keeper) verifyIfDue(ctx context.Context, every time.Duration, asked func(context.Context) (time.Time, error)) error {
-	logs, err := k.o.Store.Logs(ctx)
-	if err != nil {
+	own, err := k.o.Store.LogState(ctx, k.o.Log.Origin())
+	if err != nil && model.CodeOf(err) != model.CodeNotFound {
 		return err
 	}
 	var last time.Time
-	for _, l := range logs {
-		if l.Origin == k.o.Log.Origin() {
-			last = l.Verified
-		}
+	if own != nil {
+		last = own.Verified
 	}
 	at, err := asked(ctx)
 	if err != nil {

@@ -20,6 +20,9 @@ type keptFile struct {
 	mu   sync.Mutex
 	path string
 	logs map[string]*keptLog
+
+	size, thinned int64  // of the file, and when it was thinned last
+	held          []byte // lines that are not written yet; nil where each is at once
 }
 
 type keptLog struct {
@@ -37,6 +40,7 @@ const (
 	keptFileSize = 8 << 20 // from here on it is thinned when it is opened
 	keptNewest   = 500     // that thinning leaves alone, per log
 	keptNth      = 16      // of the older ones, every so many is left
+	keptOfNode   = 8       // newest ones, and none else
 )
 
 func openKept(path string) (*keptFile, error) {
@@ -44,12 +48,13 @@ func openKept(path string) (*keptFile, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	size, err := k.load()
-	if err != nil {
+	var err error
+	if k.size, err = k.load(); err != nil {
 		return nil, fmt.Errorf("read kept checkpoints: %w", err)
 	}
-	if size > keptFileSize {
-		return k, k.thin()
+	k.thinned = k.size
+	if k.size > keptFileSize {
+		return k, k.thin(true)
 	}
 	return k, nil
 }
@@ -81,7 +86,12 @@ func (k *keptFile) remember(line keptLine) {
 		k.logs[line.Checkpoint.Origin] = l
 	}
 	l.checkpoints = append(l.checkpoints, line.Checkpoint)
+	if ofNode(line.Checkpoint.Origin) && len(l.checkpoints) > keptOfNode {
+		l.checkpoints = slices.Delete(l.checkpoints, 0, len(l.checkpoints)-keptOfNode)
+	}
 }
+
+func ofNode(origin string) bool { return strings.HasPrefix(origin, model.NodeLogs) }
 
 // of gives what is kept of a log.
 func (k *keptFile) of(origin string) (key string, checkpoints []model.Checkpoint) {
@@ -109,13 +119,55 @@ func (k *keptFile) add(key string, c model.Checkpoint) error {
 	if err != nil {
 		return err
 	}
+	b = append(b, '\n')
+	if k.held != nil {
+		k.held = append(k.held, b...)
+		k.remember(line)
+		return nil
+	}
+	if err := k.write(b); err != nil {
+		return err
+	}
+	k.remember(line)
+	return nil
+}
+
+// hold lets lines wait until release, which writes them all at once.
+func (k *keptFile) hold() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held = []byte{}
+}
+
+// release writes what was held. Where that fails, what was added is not kept: it is read again.
+func (k *keptFile) release() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b := k.held
+	k.held = nil
+	if len(b) == 0 {
+		return nil
+	}
+	if err := k.write(b); err != nil {
+		k.logs = map[string]*keptLog{}
+		_, again := k.load()
+		return errors.Join(err, again)
+	}
+	if k.size > max(keptFileSize, 2*k.thinned) {
+		return k.thin(false)
+	}
+	return nil
+}
+
+// write adds lines to the file.
+func (k *keptFile) write(b []byte) error {
 	f, err := os.OpenFile(k.path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	b = append(b, '\n')
-	if end, err := f.Seek(0, io.SeekEnd); err == nil && end > 0 {
+	end, err := f.Seek(0, io.SeekEnd)
+	if err == nil && end > 0 {
 		last := make([]byte, 1)
 		if _, err := f.ReadAt(last, end-1); err == nil && last[0] != '\n' {
 			b = append([]byte{'\n'}, b...)
@@ -124,15 +176,13 @@ func (k *keptFile) add(key string, c model.Checkpoint) error {
 	if _, err := f.Write(b); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	k.remember(line)
-	return nil
+	k.size = end + int64(len(b))
+	return f.Sync()
 }
 
-// thin leaves the newest and some of the older ones.
-func (k *keptFile) thin() error {
+// thin leaves the newest and some of the older ones: of nodes' logs those that are remembered, and of all others all that are, unless
+// all shall be thinned.
+func (k *keptFile) thin(all bool) error {
 	f, err := os.OpenFile(k.path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -142,7 +192,7 @@ func (k *keptFile) thin() error {
 	for _, l := range k.logs {
 		var left []model.Checkpoint
 		for i, c := range l.checkpoints {
-			if i%keptNth == 0 || i >= len(l.checkpoints)-keptNewest {
+			if !all || i%keptNth == 0 || i >= len(l.checkpoints)-keptNewest {
 				left = append(left, c)
 				err = errors.Join(err, e.Encode(keptLine{l.key, c}))
 			}
@@ -155,6 +205,9 @@ func (k *keptFile) thin() error {
 	}
 	if err := os.Rename(k.path+".new", k.path); err != nil {
 		return err
+	}
+	if info, err := os.Stat(k.path); err == nil {
+		k.size, k.thinned = info.Size(), info.Size()
 	}
 	return syncDir(filepath.Dir(k.path))
 }

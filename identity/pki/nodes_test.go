@@ -131,6 +131,43 @@ func TestNodeCertificates(t *testing.T) {
 	}
 }
 
+// A certificate that was good is not good for ever, and it alone is good.
+func TestVerifiedCertificatesAreRemembered(t *testing.T) {
+	now := time.Now()
+	a := nodesOf(t, &shelf{}, func() time.Time { return now })
+	der, serial, ends, err := a.Issue(csr(t, p256(t)), nodeID, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if c, err := a.Verify(der, now, 0); err != nil || c.Serial != serial || c.Expired {
+			t.Fatal(c, err)
+		}
+	}
+	if a.good.Len() != 1 {
+		t.Fatal(a.good.Len())
+	}
+	if _, err := a.Verify(der, ends.Add(time.Second), 0); err == nil {
+		t.Error("good after its end")
+	}
+	if c, err := a.Verify(der, ends.Add(time.Second), time.Hour); err != nil || !c.Expired {
+		t.Error(c, err)
+	}
+	if _, err := a.Verify(der, now.Add(-24*time.Hour), 0); err == nil {
+		t.Error("good before its beginning")
+	}
+	for i := range der {
+		forged := bytes.Clone(der)
+		forged[i] ^= 1
+		if _, err := a.Verify(forged, now, 0); err == nil {
+			t.Fatalf("good with another byte %d", i)
+		}
+	}
+	if a.good.Len() != 1 {
+		t.Fatal("what is refused was remembered")
+	}
+}
+
 func TestNodeAuthorityIsBounded(t *testing.T) {
 	a := nodesOf(t, &shelf{}, time.Now)
 	c := a.ca.cert

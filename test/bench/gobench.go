@@ -18,7 +18,7 @@ type results map[string]map[string]float64
 
 // goBench runs the Go benchmarks of a package: the figures of `make bench` are those that a developer sees.
 func goBench(ctx context.Context, pkg, pattern, atLeast string, env ...string) (results, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-tags", "e2e", "-run", "^$", "-bench", pattern, "-benchtime", atLeast, "-count", "1", "-timeout", "15m", pkg)
+	cmd := exec.CommandContext(ctx, "go", "test", "-tags", "e2e", "-run", "^$", "-bench", pattern, "-benchtime", atLeast, "-count", "1", "-timeout", "60m", pkg)
 	cmd.Env = append(os.Environ(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -5,14 +5,18 @@ import (
 	"fmt"
 )
 
-// planeBench measures the control plane: decisions beside cedar-go's own walk and OPA, audited decisions, and the API.
+// planeBench measures the control plane: decisions beside cedar-go's own walk and OPA, audited decisions, the API, and a fleet that grows.
 func planeBench(ctx context.Context, bin string) ([]line, error) {
 	decisions, err := decisionLines(ctx)
 	if err != nil {
 		return nil, err
 	}
 	api, err := apiLines(ctx, bin)
-	return append(decisions, api...), err
+	if err != nil {
+		return nil, err
+	}
+	fleet, err := fleetLines(ctx, bin)
+	return append(append(decisions, api...), fleet...), err
 }
 
 func decisionLines(ctx context.Context) ([]line, error) {

@@ -3,6 +3,7 @@
 package plane
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
@@ -37,14 +38,15 @@ func BenchmarkFleet(b *testing.B) {
 	}
 	f := newSimFleet(b, sizes[len(sizes)-1])
 	for b.Loop() {
-		idle := f.measure(30 * time.Second)
+		// What the server needs without any is no cost of an agent.
+		idle := f.measure(time.Minute)
 		b.ReportMetric(idle.cores, "cores-0")
 		b.ReportMetric(idle.mib, "MiB-0")
 		for _, n := range sizes {
 			f.grow(n)
 			f.settle()
 			rest := f.measure(time.Minute)
-			b.ReportMetric(rest.cores*1e6/float64(n), fmt.Sprintf("µcores/agent-%d", n))
+			b.ReportMetric((rest.cores-idle.cores)*1e6/float64(n), fmt.Sprintf("µcores/agent-%d", n))
 			b.ReportMetric(rest.cores, fmt.Sprintf("cores-%d", n))
 			b.ReportMetric(rest.mib, fmt.Sprintf("MiB-%d", n))
 			b.ReportMetric(f.policy(n).Seconds(), fmt.Sprintf("policy-s-%d", n))
@@ -136,10 +138,42 @@ func (f *simFleet) grow(n int) {
 	}
 }
 
-// settle waits until all have reported and have their policies.
+// settle waits until all have reported and have their policies, and until the server has assessed as many as twice: what comes after is
+// what a fleet needs day after day.
 func (f *simFleet) settle() {
 	f.b.Helper()
-	f.wait(3*time.Minute, func(a *sim.Agent) bool { return a.Reports.Load() > 1 && a.Policies() > 0 })
+	before := f.assessed()
+	f.wait(5*time.Minute, func(a *sim.Agent) bool { return a.Reports.Load() > 1 && a.Policies() > 0 })
+	for end := time.Now().Add(10 * time.Minute); f.assessed() < before+2*len(f.agents); time.Sleep(time.Second) {
+		if time.Now().After(end) {
+			f.b.Fatalf("%d assessments were made of %d agents", f.assessed()-before, len(f.agents))
+		}
+	}
+}
+
+// assessed is how many assessments the server made.
+func (f *simFleet) assessed() int {
+	f.b.Helper()
+	c := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(f.admin.server.Dir, "admin.sock"))
+	}}}
+	defer c.CloseIdleConnections()
+	res, err := c.Get("http://admin/metrics")
+	if err != nil {
+		f.b.Fatal(err)
+	}
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if v, ok := strings.CutPrefix(lines.Text(), "bulkhead_assessments_made "); ok {
+			n, err := strconv.ParseFloat(v, 64)
+			if err != nil {
+				f.b.Fatal(err)
+			}
+			return int(n)
+		}
+	}
+	f.b.Fatal("the server says not how many assessments it made")
+	return 0
 }
 
 func (f *simFleet) wait(limit time.Duration, done func(*sim.Agent) bool) {

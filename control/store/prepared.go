@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/uptrace/bun"
+)
+
+// Statements that every report of a node needs. SQLite parses a statement for longer than it runs these, so they are parsed once for
+// each connection. On PostgreSQL they take the way of all others.
+const (
+	nodeByID     = "SELECT * FROM nodes WHERE id = ?"
+	factsOf      = "SELECT name, digest, data FROM facts WHERE node = ?"
+	digestsOf    = "SELECT name, digest FROM facts WHERE node = ?"
+	putFact      = "INSERT INTO facts (node, name, digest, data) VALUES (?, ?, ?, ?) ON CONFLICT (node, name) DO UPDATE SET digest = EXCLUDED.digest, data = EXCLUDED.data"
+	factsChanged = `UPDATE nodes SET facts_digest = ?1, facts_taken = ?2, facts_received = ?3
+		WHERE id = ?4 AND (?5 = '' OR facts_digest = ?5 AND facts_digest <> ?1)`
+)
+
+// prepared are statements by their text, for those that read outside of transactions and for those within them.
+type prepared struct{ read, write map[string]*sql.Stmt }
+
+// prepare makes them. The one connection that writes must be free.
+func (s *Store) prepare(ctx context.Context) error {
+	if s.kind != KindSQLite {
+		return nil
+	}
+	p := prepared{map[string]*sql.Stmt{}, map[string]*sql.Stmt{}}
+	for _, text := range []string{nodeByID, factsOf, digestsOf, putFact, factsChanged} {
+		for _, x := range []struct {
+			db *bun.DB
+			to map[string]*sql.Stmt
+		}{{s.read, p.read}, {s.write, p.write}} {
+			if x.db == s.read && (text == putFact || text == factsChanged) {
+				continue
+			}
+			stmt, err := x.db.DB.PrepareContext(ctx, text)
+			if err != nil {
+				return s.fail("prepare a statement", err)
+			}
+			x.to[text] = stmt
+			s.closers = append(s.closers, stmt.Close)
+		}
+	}
+	s.prepared = p
+	return nil
+}
+
+// statement is the prepared one for a context; nil where there is none.
+func (s *Store) statement(ctx context.Context, text string) *sql.Stmt {
+	if t := s.transaction(ctx); t != nil {
+		if stmt := s.prepared.write[text]; stmt != nil {
+			return t.StmtContext(ctx, stmt)
+		}
+		return nil
+	}
+	return s.prepared.read[text]
+}
+
+// selectPrepared reads rows into a pointer to a slice, with a statement that is prepared or made by otherwise.
+func (s *Store) selectPrepared(ctx context.Context, text string, to any, otherwise func() error, args ...any) error {
+	stmt := s.statement(ctx, text)
+	if stmt == nil {
+		return otherwise()
+	}
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.read.ScanRows(ctx, rows, to), rows.Err(), rows.Close())
+}
