@@ -59,6 +59,8 @@ type Limits struct {
 	Burst       int           `yaml:"burst" env:"BURST"`               // requests at once and identity
 	PublicRate  float64       `yaml:"public_rate" env:"PUBLIC_RATE"`   // requests per second and address before sign-in
 	PublicBurst int           `yaml:"public_burst" env:"PUBLIC_BURST"` // requests at once and address before sign-in
+	// Memory is what the process keeps to where it can, in bytes: close to it, memory that is free is looked for more often. 0 is none.
+	Memory int64 `yaml:"memory" env:"MEMORY"`
 }
 
 // SignIn says how strong sign-ins must be, and how long they last.
@@ -153,7 +155,7 @@ func defaultServer() Server {
 		Listen: "127.0.0.1:8443", LocalAgent: true,
 		Limits: Limits{
 			Body: 4 << 20, Connections: 4096, Timeout: 30 * time.Second, Drain: 20 * time.Second,
-			Rate: 200, Burst: 400, PublicRate: 5, PublicBurst: 30,
+			Rate: 200, Burst: 400, PublicRate: 5, PublicBurst: 30, Memory: 896 << 20,
 		},
 		SignIn: SignIn{
 			StepUp: 5 * time.Minute, Idle: time.Hour, Absolute: 12 * time.Hour,
@@ -248,6 +250,8 @@ func (l *Limits) validate() error {
 		return fmt.Errorf("server.limits.drain is %s; it must be between 0s and 10m", l.Drain)
 	case l.Rate <= 0 || l.Burst < 1 || l.PublicRate <= 0 || l.PublicBurst < 1:
 		return errors.New("server.limits: rate, burst, public_rate and public_burst must be above zero")
+	case l.Memory != 0 && l.Memory < 128<<20:
+		return fmt.Errorf("server.limits.memory is %d; it must be 0 for none, or at least 134217728 bytes", l.Memory)
 	}
 	return nil
 }

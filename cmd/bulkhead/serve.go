@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ func (s *server) Serve(ctx context.Context, all config.Config, log *slog.Logger,
 		return err
 	}
 	klog.SetSlogLogger(log) // tessera's
+	if c.Limits.Memory > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(c.Limits.Memory)
+	}
 	p, err := openPlane(ctx, planeOptions{config: c, version: s.version, log: log, now: clock(), assess: all.Assess})
 	if err != nil {
 		return err

@@ -13,36 +13,60 @@ import (
 // Follow is a node's stream: it sends what the node lacks, and then what comes. It returns when the context ends, when a newer one of
 // the node came, or when the node was revoked. Nothing but Follow calls send, and one call at a time.
 func (f *Fleet) Follow(ctx context.Context, node *model.Member, have Have, send func(Item) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	s := newStream(node, have, cancel)
-	if err := f.hub.open(s); err != nil {
+	s, err := f.openStream(ctx, node, have)
+	if s == nil {
 		return err
 	}
-	var broken error // of a send
-	defer func() { f.closed(ctx, s, broken) }()
-	f.contacts.note(model.Contact{Node: node.ID, Seen: f.now(), Run: have.Run})
-	s.sayAlive(f.now(), f.o.Times.Alive)
-	// The node is read again: what changed since the door saw it, and before the stream was there to be told, would be missed.
-	m, err := f.store.Node(ctx, node.ID)
+	defer f.finish(s)
 	if err != nil {
 		return err
 	}
-	if err := f.meet(ctx, s, m); err != nil {
-		return err
-	}
-	for {
-		for _, item := range s.take() {
-			if broken = send(item); broken != nil {
-				return broken
-			}
+	// There are as many of these as nodes, so that each waits with as little as it can: one channel, and little on the stack.
+	for range s.wake {
+		if s.ctx.Err() != nil {
+			return context.Cause(s.ctx)
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-s.wake:
+		if s.broken = s.send(send); s.broken != nil {
+			return s.broken
 		}
 	}
+	return nil
+}
+
+// send sends what waits.
+func (s *stream) send(to func(Item) error) error {
+	for _, item := range s.take() {
+		if err := to(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openStream opens a stream; it gives none where that can't be.
+func (f *Fleet) openStream(ctx context.Context, node *model.Member, have Have) (*stream, error) {
+	s := newStream(node, have)
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	if err := f.hub.open(s); err != nil {
+		s.cancel(nil)
+		return nil, err
+	}
+	s.unhook = context.AfterFunc(s.ctx, func() { poke(s.wake) })
+	f.contacts.note(model.Contact{Node: node.ID, Seen: f.now(), Run: have.Run})
+	s.sayAlive(f.now(), f.o.Times.Alive)
+	poke(s.wake)
+	// The node is read again: what changed since the door saw it, and before the stream was there to be told, would be missed.
+	m, err := f.store.Node(s.ctx, node.ID)
+	if err != nil {
+		return s, err
+	}
+	return s, f.meet(s.ctx, s, m)
+}
+
+func (f *Fleet) finish(s *stream) {
+	f.closed(s.ctx, s, s.broken)
+	s.unhook()
+	s.cancel(nil)
 }
 
 // closed remembers how a stream ended.

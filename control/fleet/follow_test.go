@@ -156,7 +156,7 @@ func TestOlderSettingsOfAnotherPool(t *testing.T) {
 
 // A slow reader of the documents never brings an older one after a newer.
 func TestNothingOlderAfterwards(t *testing.T) {
-	s := newStream(&model.Member{ID: "n"}, Have{Policies: 9}, func(error) {})
+	s := newStream(&model.Member{ID: "n"}, Have{Policies: 9})
 	bundleOf := func(v int64) *model.Bundle { return &model.Bundle{Kind: model.BundlePolicies, Version: v} }
 	if !s.offer(bundleOf(4), true) { // this database is older than its node, which must be told
 		t.Fatal("not offered")

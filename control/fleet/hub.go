@@ -136,7 +136,10 @@ func (h *hub) forget(before time.Time) {
 // does not read costs no more than that.
 type stream struct {
 	node, tenant string
+	ctx          context.Context //nolint:containedctx // lives as long as the stream
 	cancel       context.CancelCauseFunc
+	unhook       func() bool
+	broken       error // of a send
 	wake         chan struct{}
 
 	mu       sync.Mutex
@@ -154,9 +157,9 @@ type stream struct {
 
 const mostProbesWaiting = 16
 
-func newStream(m *model.Member, have Have, cancel context.CancelCauseFunc) *stream {
+func newStream(m *model.Member, have Have) *stream {
 	return &stream{
-		node: m.ID, tenant: m.Tenant, pool: m.Pool, cancel: cancel, wake: make(chan struct{}, 1), assessed: m.AssessedAt,
+		node: m.ID, tenant: m.Tenant, pool: m.Pool, wake: make(chan struct{}, 1), assessed: m.AssessedAt,
 		offered: map[model.BundleKind]int64{}, docs: map[model.BundleKind]*model.Bundle{},
 		have: map[model.BundleKind]int64{
 			model.BundlePolicies: have.Policies, model.BundleSettings: have.Settings, model.BundleAssignment: have.Assignment,

@@ -19,45 +19,73 @@ func (g *Gate) WrapStreamingClient(next connect.StreamingClientFunc) connect.Str
 }
 
 // WrapStreamingHandler implements connect.Interceptor: the request is read, judged and recorded before the handler sees
-// it, and the right is asked for again while the stream is open.
+// it, and the right is asked for again while the stream is open. What is done before and after stands in functions of its own, which
+// are not on the stack while it is open.
 func (g *Gate) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) (err error) {
-		name := conn.Spec().Procedure
-		defer func() {
-			if p := recover(); p != nil {
-				err = g.show(ctx, name, panicked(p), "")
-			}
-		}()
-		in, err := g.enterStream(ctx, conn)
+		defer g.caught(ctx, conn, &err)
+		s, err := g.openStream(ctx, conn)
 		if err != nil {
-			return g.show(ctx, name, err, "")
+			return err
 		}
-		leave, err := g.streams.enter(in.call.principal, g.Settings.Streams, g.Settings.TenantStreams)
-		if err != nil {
-			return g.show(ctx, name, err, "")
-		}
-		defer leave()
-		place, err := g.record(in)
-		if err != nil {
-			return g.show(ctx, name, err, "")
-		}
-		if place != "" {
-			conn.ResponseHeader().Set(recordHeader, place)
-		}
-		ctx, end := context.WithCancelCause(in.ctx)
-		unwatch := g.watch(ctx, in, end)
-		err = next(ctx, &judged{StreamingHandlerConn: conn, msg: in.msg})
-		var over *ended
-		if errors.As(context.Cause(ctx), &over) {
-			err = over.err
-		}
-		end(nil)
-		unwatch()
-		if err != nil && in.recordID != "" {
-			g.recordFailure(in, err)
-		}
-		return g.show(ctx, name, err, place)
+		defer s.leave()
+		return g.closeStream(s, next(s.ctx, &s.conn))
 	}
+}
+
+// caught makes an error of a panic.
+func (g *Gate) caught(ctx context.Context, conn connect.StreamingHandlerConn, err *error) {
+	if p := recover(); p != nil {
+		*err = g.show(ctx, conn.Spec().Procedure, panicked(p), "")
+	}
+}
+
+// stream is one that was let in.
+type stream struct {
+	ctx     context.Context //nolint:containedctx // lives as long as the stream
+	conn    judged
+	in      *entry
+	place   string
+	end     context.CancelCauseFunc
+	unwatch func()
+	leave   func()
+}
+
+func (g *Gate) openStream(ctx context.Context, conn connect.StreamingHandlerConn) (*stream, error) {
+	name := conn.Spec().Procedure
+	in, err := g.enterStream(ctx, conn)
+	if err != nil {
+		return nil, g.show(ctx, name, err, "")
+	}
+	leave, err := g.streams.enter(in.call.principal, g.Settings.Streams, g.Settings.TenantStreams)
+	if err != nil {
+		return nil, g.show(ctx, name, err, "")
+	}
+	place, err := g.record(in)
+	if err != nil {
+		leave()
+		return nil, g.show(ctx, name, err, "")
+	}
+	if place != "" {
+		conn.ResponseHeader().Set(recordHeader, place)
+	}
+	s := &stream{conn: judged{StreamingHandlerConn: conn, msg: in.msg}, in: in, place: place, leave: leave}
+	s.ctx, s.end = context.WithCancelCause(in.ctx)
+	s.unwatch = g.watch(s.ctx, in, s.end)
+	return s, nil
+}
+
+func (g *Gate) closeStream(s *stream, err error) error {
+	var over *ended
+	if errors.As(context.Cause(s.ctx), &over) {
+		err = over.err
+	}
+	s.end(nil)
+	s.unwatch()
+	if err != nil && s.in.recordID != "" {
+		g.recordFailure(s.in, err)
+	}
+	return g.show(s.ctx, s.in.procedure, err, s.place)
 }
 
 func (g *Gate) enterStream(ctx context.Context, conn connect.StreamingHandlerConn) (*entry, error) {

@@ -41,14 +41,9 @@ func askForCertificates(c *tls.Config, o *Options) {
 }
 
 // certified puts the certificate that was shown into the request's context, as it was sent.
-func (s *Server) certified(next http.Handler) http.Handler {
-	if s.o.WithCertificate == nil {
-		return next
+func (s *Server) certified(r *http.Request) *http.Request {
+	if s.o.WithCertificate != nil && r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		return r.WithContext(s.o.WithCertificate(r.Context(), r.TLS.PeerCertificates[0].Raw))
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-			r = r.WithContext(s.o.WithCertificate(r.Context(), r.TLS.PeerCertificates[0].Raw))
-		}
-		next.ServeHTTP(w, r)
-	})
+	return r
 }

@@ -38,14 +38,12 @@ func newHosts(public string, names []string) (*hosts, error) {
 
 // check refuses other names: a page at a name that its owner lets point here (DNS rebinding) is of another origin than ours
 // in the browser's eyes only by that name. Addresses can't be made to point elsewhere.
-func (h *hosts) check(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !h.known(r.Host) {
-			refuse(w, http.StatusMisdirectedRequest, "invalid", "this server is not known by that name; server.public_url says by which it is")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+func (h *hosts) check(w http.ResponseWriter, r *http.Request) bool {
+	if !h.known(r.Host) {
+		refuse(w, http.StatusMisdirectedRequest, "invalid", "this server is not known by that name; server.public_url says by which it is")
+		return false
+	}
+	return true
 }
 
 func (h *hosts) known(host string) bool {

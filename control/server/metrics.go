@@ -108,18 +108,19 @@ func (i meter) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.S
 func (s *Server) observed(next http.Handler) http.Handler {
 	m := s.o.Metrics
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
 		m.running.Inc()
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		defer func() {
-			m.running.Dec()
-			took := time.Since(start)
-			m.requests.WithLabelValues("HTTP/"+strconv.Itoa(r.ProtoMajor), strconv.Itoa(sw.status/100)+"xx").Observe(took.Seconds())
-			s.o.Log.InfoContext(r.Context(), "request", "method", r.Method, "path", cut(r.URL.Path), "status", sw.status,
-				"bytes", sw.bytes, "took", took, "remote", r.RemoteAddr, "protocol", r.Proto)
-		}()
+		defer s.writeDown(sw, r, time.Now())
 		next.ServeHTTP(sw, r)
 	})
+}
+
+func (s *Server) writeDown(w *statusWriter, r *http.Request, start time.Time) {
+	m, took := s.o.Metrics, time.Since(start)
+	m.running.Dec()
+	m.requests.WithLabelValues("HTTP/"+strconv.Itoa(r.ProtoMajor), strconv.Itoa(w.status/100)+"xx").Observe(took.Seconds())
+	s.o.Log.InfoContext(r.Context(), "request", "method", r.Method, "path", cut(r.URL.Path), "status", w.status,
+		"bytes", w.bytes, "took", took, "remote", r.RemoteAddr, "protocol", r.Proto)
 }
 
 func cut(s string) string { return s[:min(len(s), 200)] }

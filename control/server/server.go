@@ -127,6 +127,9 @@ func New(o Options) (*Server, error) {
 			MaxReadFrameSize:              16 << 10,
 			MaxReceiveBufferPerConnection: 256 << 10,
 			MaxReceiveBufferPerStream:     256 << 10,
+			// The headers of agents' requests and of what they are answered fit.
+			MaxDecoderHeaderTableSize: 1 << 10,
+			MaxEncoderHeaderTableSize: 2 << 10,
 		},
 		ConnContext: connContext,
 		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // broken handshakes, which anybody can cause

@@ -26,59 +26,60 @@ func (s *Server) wall(known *hosts) (http.Handler, error) {
 	if err := cross.AddTrustedOrigin(known.origin); err != nil {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
-	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusForbidden, "denied", "a page of another site can't call this server")
-	}))
-	var h http.Handler = mux
-	h = s.bounded(h)
-	h = s.certified(h)
-	h = cross.Handler(h)
-	h = wellFormed(h)
-	h = known.check(h)
-	h = withHeaders(h)
+	// One after the other and not one within the other: there are as many streams as nodes, and what stands on the stack of a stream
+	// is there for as long as it.
+	streams := streamPaths()
+	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setHeaders(w.Header())
+		if !known.check(w, r) || !wellFormed(w, r) || !ownOrigin(cross, w, r) {
+			return
+		}
+		r = s.certified(r)
+		if w, r = s.bounded(w, r, streams[r.URL.Path]); r != nil {
+			mux.ServeHTTP(w, r)
+		}
+	})
 	if s.o.Tracing != nil {
 		h = s.o.Tracing.around(h)
 	}
 	return s.observed(h), nil
 }
 
-// withHeaders sends what every answer carries. There is no CORS: no other origin gets to read anything.
-func withHeaders(next http.Handler) http.Handler {
-	fixed := map[string]string{
-		"Strict-Transport-Security":    "max-age=31536000",
-		"Content-Security-Policy":      contentPolicy,
-		"X-Content-Type-Options":       "nosniff",
-		"X-Frame-Options":              "DENY",
-		"Referrer-Policy":              "no-referrer",
-		"Cross-Origin-Opener-Policy":   "same-origin",
-		"Cross-Origin-Resource-Policy": "same-origin",
-		"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-		"Cache-Control":                "no-store", // pages set their own for what never changes
+// setHeaders sets what every answer carries. There is no CORS: no other origin gets to read anything.
+func setHeaders(h http.Header) {
+	h.Set("Strict-Transport-Security", "max-age=31536000")
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("Cache-Control", "no-store") // pages set their own for what never changes
+}
+
+func ownOrigin(cross *http.CrossOriginProtection, w http.ResponseWriter, r *http.Request) bool {
+	if cross.Check(r) == nil {
+		return true
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for k, v := range fixed {
-			w.Header().Set(k, v)
-		}
-		next.ServeHTTP(w, r)
-	})
+	refuse(w, http.StatusForbidden, "denied", "a page of another site can't call this server")
+	return false
 }
 
 // wellFormed refuses methods that nothing here has, and paths that a proxy in front could read otherwise than this server.
-func wellFormed(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.Method {
-		case http.MethodGet, http.MethodHead, http.MethodPost:
-		default:
-			w.Header().Set("Allow", "GET, HEAD, POST")
-			refuse(w, http.StatusMethodNotAllowed, "invalid", "this server knows GET, HEAD and POST")
-			return
-		}
-		if err := plainPath(r); err != nil {
-			refuse(w, http.StatusBadRequest, "invalid", "the path is refused: "+err.Error())
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+func wellFormed(w http.ResponseWriter, r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		refuse(w, http.StatusMethodNotAllowed, "invalid", "this server knows GET, HEAD and POST")
+		return false
+	}
+	if err := plainPath(r); err != nil {
+		refuse(w, http.StatusBadRequest, "invalid", "the path is refused: "+err.Error())
+		return false
+	}
+	return true
 }
 
 // plainPath says what is wrong with a path. Every path of this server is plain, so whatever is not was made to be read in
@@ -103,34 +104,32 @@ func plainPath(r *http.Request) error {
 	return nil
 }
 
-// bounded limits a request's body and time. Streams have no end in time, but each of their writes has.
-func (s *Server) bounded(next http.Handler) http.Handler {
-	streams := streamPaths()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > s.o.Limits.Body {
-			w.Header().Set("Connection", "close")
-			refuse(w, http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body is larger than %d bytes", s.o.Limits.Body))
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, s.o.Limits.Body)
-		// A handler that ends late still has a moment to say so.
-		const grace = 2 * time.Second
-		c := http.NewResponseController(w)
-		now := time.Now()
-		err := c.SetReadDeadline(now.Add(s.o.Limits.Timeout))
-		if streams[r.URL.Path] {
-			w = &patient{ResponseWriter: w, control: c, each: s.o.Limits.Timeout}
-			r.Body = &request{ReadCloser: r.Body, control: c}
-		} else {
-			err = errors.Join(err, c.SetWriteDeadline(now.Add(s.o.Limits.Timeout+grace)))
-		}
-		if err != nil {
-			s.o.Log.Error("no deadline could be set for a request", "error", err)
-			refuse(w, http.StatusInternalServerError, "internal", "the server has a defect; its log has more")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+// bounded limits a request's body and time. Streams have no end in time, but each of their writes has. It gives no request where it
+// refused it.
+func (s *Server) bounded(w http.ResponseWriter, r *http.Request, stream bool) (http.ResponseWriter, *http.Request) {
+	if r.ContentLength > s.o.Limits.Body {
+		w.Header().Set("Connection", "close")
+		refuse(w, http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body is larger than %d bytes", s.o.Limits.Body))
+		return w, nil
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, s.o.Limits.Body)
+	// A handler that ends late still has a moment to say so.
+	const grace = 2 * time.Second
+	c := http.NewResponseController(w)
+	now := time.Now()
+	err := c.SetReadDeadline(now.Add(s.o.Limits.Timeout))
+	if stream {
+		w = &patient{ResponseWriter: w, control: c, each: s.o.Limits.Timeout}
+		r.Body = &request{ReadCloser: r.Body, control: c}
+	} else {
+		err = errors.Join(err, c.SetWriteDeadline(now.Add(s.o.Limits.Timeout+grace)))
+	}
+	if err != nil {
+		s.o.Log.Error("no deadline could be set for a request", "error", err)
+		refuse(w, http.StatusInternalServerError, "internal", "the server has a defect; its log has more")
+		return w, nil
+	}
+	return w, r
 }
 
 // request is the body of a stream's request. Once it is read, nothing more is expected to come: the deadline of reading ends,

@@ -67,6 +67,7 @@ type simFleet struct {
 func newSimFleet(b *testing.B, most int) *simFleet {
 	env := []string{
 		fmt.Sprintf("BULKHEAD_SERVER_LIMITS_CONNECTIONS=%d", most+1000), "BULKHEAD_SERVER_LIMITS_RATE=2000", "BULKHEAD_SERVER_LIMITS_BURST=4000",
+		"BULKHEAD_SERVER_SIGN_IN_STEP_UP=1h",
 	}
 	port, err := lab.FreePort()
 	if err != nil {

@@ -53,7 +53,7 @@ func ReadHost(path string, n int) (*Host, error) {
 // restarted is the fact of the container whose turn it is in a round, once it was started anew.
 func (h *Host) restarted(round int) (model.Fact, error) {
 	c := h.containers[round%len(h.containers)]
-	c.Restarts, c.PID, c.Started = round, 2000+round, c.Created.Add(time.Duration(round)*time.Second)
+	c.Restarts, c.PID, c.Started = c.Restarts+1, 2000+round, c.Created.Add(time.Duration(round)*time.Second)
 	b, err := json.Marshal(c)
 	if err != nil {
 		return model.Fact{}, fmt.Errorf("simulated container: %w", err)
