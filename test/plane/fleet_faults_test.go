@@ -63,8 +63,26 @@ func (w *faultWorld) plan(number int, r *rand.Rand) []fault {
 	const stopped = 3
 	const failover, restarted, alone = 0, 1, 2
 	turn := [][2]int{
-		{0, killed}, {3, killed}, {5, failover}, {1, killed}, {0, cut}, {4, killed}, {2, engine}, {5, restarted}, {1, ahead}, {3, stopped},
-		{2, full}, {0, engine}, {4, cut}, {1, loses}, {5, alone}, {2, killed}, {0, year}, {1, engine}, {2, frozen}, {3, loses},
+		{0, killed},
+		{3, killed},
+		{5, failover},
+		{1, killed},
+		{0, cut},
+		{4, killed},
+		{2, engine},
+		{5, restarted},
+		{1, ahead},
+		{3, stopped},
+		{2, full},
+		{0, engine},
+		{4, cut},
+		{1, loses},
+		{5, alone},
+		{2, killed},
+		{0, year},
+		{1, engine},
+		{2, frozen},
+		{3, loses},
 	}
 	var plan []fault
 	for i := range number {
