@@ -128,9 +128,9 @@ func postgresKind(code string) failKind {
 		return raced
 	case "53100":
 		return full
-	case "57014", "57P01", "57P02", "57P03", "55P03", "25P03", "28000", "28P01", "3D000":
+	case "57014", "57P01", "57P02", "57P03", "55P03", "25P03", "28000", "28P01", "3D000", "25006": // the last is of a standby
 		return away
-	case "25006", "XX001", "XX002", "58030":
+	case "XX001", "XX002", "58030":
 		return damaged
 	}
 	switch {
