@@ -22,10 +22,17 @@ const (
 // prepared are statements by their text, for those that read outside of transactions and for those within them.
 type prepared struct{ read, write map[string]*sql.Stmt }
 
+// withNodes is the first schema that has what the statements are about. A store that is taken as it is may have an earlier one, and
+// does without.
+const withNodes = 3
+
 // prepare makes them. The one connection that writes must be free.
 func (s *Store) prepare(ctx context.Context) error {
 	if s.kind != KindSQLite {
 		return nil
+	}
+	if version, err := s.schemaVersion(ctx); err != nil || version < withNodes {
+		return err
 	}
 	p := prepared{map[string]*sql.Stmt{}, map[string]*sql.Stmt{}}
 	for _, text := range []string{nodeByID, factsOf, digestsOf, putFact, factsChanged} {
