@@ -67,9 +67,13 @@ func join(t *testing.T, owner *person, b *balancer, database string, n int) *nod
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var wg sync.WaitGroup
 	t.Cleanup(func() { cancel(); wg.Wait() })
+	host, err := sim.ReadHost("../../framework/assess/testdata/cases/hardened-debian.txtar", 20)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range n {
 		a := &sim.Agent{
-			URL: owner.server.URL, Roots: owner.server.CA, Dial: b.dial, Name: fmt.Sprintf("moving-%d", i), Every: time.Second, Changed: 1,
+			Host: host, URL: owner.server.URL, Roots: owner.server.CA, Dial: b.dial, Name: fmt.Sprintf("moving-%d", i), Every: time.Second, Changed: 1,
 		}
 		var token struct{ Secret string }
 		if status, body := owner.post(owner.secret(), "NodeService/CreateJoinToken", map[string]string{"tenant": "acme"}, &token); status != 200 {
