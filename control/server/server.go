@@ -127,8 +127,8 @@ func New(o Options) (*Server, error) {
 			MaxReadFrameSize:              16 << 10,
 			MaxReceiveBufferPerConnection: 256 << 10,
 			MaxReceiveBufferPerStream:     256 << 10,
-			// The headers of agents' requests and of what they are answered fit.
-			MaxDecoderHeaderTableSize: 1 << 10,
+			// The headers of what agents are answered fit. The table of requests has the usual size: a client that sends before it
+			// has seen a smaller one would be cut off.
 			MaxEncoderHeaderTableSize: 2 << 10,
 		},
 		ConnContext: connContext,

@@ -118,6 +118,9 @@ func (p *person) agrees(what string, prepare func(), args ...string) {
 
 func wellAndNot(t *testing.T, m *machine) {
 	s := m.status()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && (!s.Connected || s.Policies == 0 || s.Assignment == 0); s = m.status() {
+		time.Sleep(100 * time.Millisecond) // it has only just begun
+	}
 	if !s.Running || !s.Connected || s.Policies == 0 || s.Assignment == 0 || s.Pool != "default" || s.Labels["rack"] != "7" ||
 		s.Error != "" || len(s.Refused) > 0 {
 		t.Errorf("agent status: %+v", s)
