@@ -253,7 +253,10 @@ func TestAFileThatIsCutWhileItIsUsed(t *testing.T) {
 func TestAFullDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "disk")
 	if err := lab.SmallDisk(dir, 2<<20); err != nil {
-		t.Skipf("no small disk: %v", err)
+		if os.Geteuid() == 0 {
+			t.Fatal(err)
+		}
+		t.Skipf("only root can make a small disk: %v", err)
 	}
 	t.Cleanup(func() { must(t, lab.UnmountDisk(dir)) })
 	path := filepath.Join(dir, "spool.db")

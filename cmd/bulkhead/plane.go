@@ -73,6 +73,7 @@ type plane struct {
 	keeper    *audit.Keeper
 	authn     *authn.Service
 	engine    *authz.Engine
+	signed    *signedPolicies
 	refresh   *api.PolicyRefresher
 	gate      *gate.Gate
 	nodeCA    *pki.NodeAuthority

@@ -23,10 +23,6 @@ func (p *plane) openFleet(ctx context.Context) error {
 	if p.nodeCA, err = p.keys.NodeAuthority(ctx, p.now); err != nil {
 		return err
 	}
-	signed, err := p.signedPolicies(ctx)
-	if err != nil {
-		return err
-	}
 	signer, _, err := p.keys.NoteSigner(ctx, policyKey, policyOrigin)
 	if err != nil {
 		return err
@@ -37,7 +33,7 @@ func (p *plane) openFleet(ctx context.Context) error {
 	times := p.o.times
 	times.PingLag = serverpkg.PingLag
 	o := fleet.Options{
-		Store: p.store, Policies: signed, Signer: signer, Catalogue: p.catalogue, Settings: p.o.assess, Log: p.slog, Now: p.now,
+		Store: p.store, Policies: p.signed, Signer: signer, Catalogue: p.catalogue, Settings: p.o.assess, Log: p.slog, Now: p.now,
 		Replica: p.c.Name, Alarm: p.alarms.raise, Times: times,
 	}
 	if p.fleet, err = fleet.New(o); err != nil {

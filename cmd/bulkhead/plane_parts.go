@@ -29,11 +29,10 @@ func (p *plane) openRights(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("policies: %w", err)
 	}
-	signed, err := p.signedPolicies(ctx)
-	if err != nil {
+	if p.signed, err = p.signedPolicies(ctx); err != nil {
 		return err
 	}
-	p.refresh = api.NewPolicyRefresher(signed, p.engine, p.slog)
+	p.refresh = api.NewPolicyRefresher(p.signed, p.engine, p.slog)
 	return p.refresh.Refresh(ctx)
 }
 
