@@ -32,11 +32,27 @@ func DecodeSnapshot(r io.Reader) (*Snapshot, error) {
 	if err := dec.Decode(&s); err != nil {
 		return nil, decodeError(err, s.Schema, limited.N)
 	}
-	if err := checkSchema(s.Schema, SnapshotSchema); err != nil {
+	if err := checkSchema(s.Schema); err != nil {
 		return nil, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the snapshot is followed by more data; a snapshot file holds exactly one")
+	}
+	return &s, nil
+}
+
+// UnmarshalSnapshot reads what a node sent. Its agent may be of a newer version than this one: fields that are not known here are
+// left out.
+func UnmarshalSnapshot(b []byte) (*Snapshot, error) {
+	if len(b) > MaxSnapshotBytes {
+		return nil, decodeError(nil, "", 0)
+	}
+	var s Snapshot
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, decodeError(err, s.Schema, 1)
+	}
+	if err := checkSchema(s.Schema); err != nil {
+		return nil, err
 	}
 	return &s, nil
 }
@@ -46,8 +62,8 @@ func decodeError(err error, schema string, left int64) error {
 		return fmt.Errorf("the snapshot is larger than %d MiB", MaxSnapshotBytes>>20)
 	}
 	// A newer schema is the likelier cause of an unknown field than a corrupt file.
-	if schema != "" && checkSchema(schema, SnapshotSchema) != nil {
-		return checkSchema(schema, SnapshotSchema)
+	if schema != "" && checkSchema(schema) != nil {
+		return checkSchema(schema)
 	}
 	var syntax *json.SyntaxError
 	switch {
@@ -60,7 +76,8 @@ func decodeError(err error, schema string, left int64) error {
 }
 
 // checkSchema compares "name/vN" with what this version reads.
-func checkSchema(got, want string) error {
+func checkSchema(got string) error {
+	const want = SnapshotSchema
 	if got == want {
 		return nil
 	}

@@ -53,6 +53,22 @@ func TestDecodeSnapshotRefuses(t *testing.T) {
 	}
 }
 
+// What a node sends may have more than this version knows, and nothing else that is refused of a file.
+func TestUnmarshalSnapshot(t *testing.T) {
+	if s, err := model.UnmarshalSnapshot([]byte(`{"schema":"bulkhead.snapshot/v1","warp":1,"node":{"name":"n","warp":1}}`)); err != nil || s.Node.Name != "n" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for in, want := range map[string]string{
+		``: "no valid JSON", `{"schema":"bulkhead.snapshot/v1"`: "no valid JSON", `not json`: "no valid JSON", `{}`: "no \"schema\"",
+		`{"schema":"bulkhead.snapshot/v9"}`: "version v9", `{"schema":"bulkhead.snapshot/v1","containers":{}}`: "containers",
+		`{"schema":"bulkhead.snapshot/v1"} {}`: "no valid JSON",
+	} {
+		if _, err := model.UnmarshalSnapshot([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", in, err, want)
+		}
+	}
+}
+
 func FuzzDecodeSnapshot(f *testing.F) {
 	f.Add([]byte(`{"schema":"bulkhead.snapshot/v1","taken":"2026-01-02T03:04:05Z","gaps":[{"path":"/host"}]}`))
 	f.Add([]byte(`{"schema":"bulkhead.snapshot/v1","containers":[{"id":"a","workload":{"mounts":[{}]}}]}`))

@@ -116,7 +116,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{o: o, dialer: newDialer()}
 	c.transport = &swap{}
 	c.transport.now.Store(c.newTransport())
-	h := &http.Client{Transport: c.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	h := &http.Client{Transport: SmallFrames(c.transport), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, s := range o.Servers {
 		at, err := serverURL(s)
 		if err != nil {

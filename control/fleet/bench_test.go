@@ -12,8 +12,11 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/bulkhead-security/bulkhead/fleet/facts"
 	"github.com/bulkhead-security/bulkhead/framework/assess"
+	"github.com/bulkhead-security/bulkhead/framework/catalogue"
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/test/sim"
 )
 
 // bareStore has what streams need, in memory; all else panics.
@@ -169,5 +172,47 @@ func BenchmarkReport(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// BenchmarkAssess is what it costs to assess a host with 20 containers one of which started anew, on SQLite.
+func BenchmarkAssess(b *testing.B) {
+	w := newWorld(b)
+	cat, err := catalogue.Load()
+	w.ok(err)
+	w.f.o.Assess = assess.New(cat).Run
+	host, err := sim.ReadHost("../../framework/assess/testdata/cases/hardened-debian.txtar", 20)
+	w.ok(err)
+	const nodes = 50
+	sets := make([]facts.Set, nodes)
+	put := func(i int, u *model.FactsUpdate) {
+		w.ok(w.store.ApplyFacts(w.Context(), fmt.Sprint("n", i), u, w.clock.now()))
+	}
+	look := func(i int) *unchanged {
+		u, err := w.f.assess(w.Context(), fmt.Sprint("n", i))
+		w.ok(err)
+		return u
+	}
+	for i := range nodes {
+		w.join(fmt.Sprint("n", i))
+		sets[i] = host.Facts()
+		put(i, &facts.Diff(nil, sets[i], w.clock.now(), 16<<20)[0])
+		look(i)
+	}
+	b.ReportAllocs()
+	round := 0
+	for b.Loop() {
+		b.StopTimer()
+		i := round % nodes
+		round++
+		have := sets[i].Digests()
+		f, err := host.Restarted(round)
+		w.ok(err)
+		sets[i][f.Key] = f
+		put(i, &facts.Diff(have, sets[i], w.clock.now(), 16<<20)[0])
+		b.StartTimer()
+		if look(i) == nil {
+			b.Fatal("a restart changed an assessment")
+		}
 	}
 }

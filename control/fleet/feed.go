@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (d *feed) handle(ctx context.Context, changes []model.Change) error {
 		}
 	}
 	for tenant := range tenants {
-		errs = append(errs, f.offerPolicies(tenant))
+		errs = append(errs, f.offerPolicies(ctx, tenant))
 	}
 	for pool := range pools {
 		errs = append(errs, f.offerPool(ctx, pool))
@@ -138,22 +139,41 @@ func (h *hub) inTenant(tenant string) func(*stream) bool {
 	return func(s *stream) bool { return s.tenant == tenant }
 }
 
-func (f *Fleet) offerPolicies(tenant string) error {
-	b, err := f.docs.policies(tenant)
-	if err != nil || b == nil {
-		return err
-	}
-	for _, s := range f.hub.all(f.hub.inTenant(tenant)) {
-		s.offer(b, false)
+// What is for all is offered to so many streams at once, and then to the next ones: each node answers as soon as it has it, and thousands
+// that answer at the same moment would keep each other, and everybody else, waiting for longer than this takes.
+const (
+	offersAtOnce = 100
+	offersPause  = 40 * time.Millisecond
+)
+
+// offerEach offers something to streams, some at a time.
+func (f *Fleet) offerEach(ctx context.Context, streams []*stream, offer func(*stream) error) error {
+	for part := range slices.Chunk(streams, offersAtOnce) {
+		for _, s := range part {
+			if err := offer(s); err != nil {
+				return err
+			}
+		}
+		if len(part) < offersAtOnce {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(offersPause):
+		}
 	}
 	return nil
 }
 
-func (f *Fleet) offerPool(ctx context.Context, pool string) error {
-	for _, s := range f.hub.all(func(s *stream) bool { return s.poolID() == pool }) {
-		if err := f.offerSettings(ctx, s); err != nil {
-			return err
-		}
+func (f *Fleet) offerPolicies(ctx context.Context, tenant string) error {
+	b, err := f.docs.policies(tenant)
+	if err != nil || b == nil {
+		return err
 	}
-	return nil
+	return f.offerEach(ctx, f.hub.all(f.hub.inTenant(tenant)), func(s *stream) error { s.offer(b, false); return nil })
+}
+
+func (f *Fleet) offerPool(ctx context.Context, pool string) error {
+	return f.offerEach(ctx, f.hub.all(func(s *stream) bool { return s.poolID() == pool }), func(s *stream) error { return f.offerSettings(ctx, s) })
 }

@@ -127,9 +127,9 @@ func New(o Options) (*Server, error) {
 			MaxReadFrameSize:              16 << 10,
 			MaxReceiveBufferPerConnection: 256 << 10,
 			MaxReceiveBufferPerStream:     256 << 10,
-			// The headers of what agents are answered fit. The table of requests has the usual size: a client that sends before it
-			// has seen a smaller one would be cut off.
-			MaxEncoderHeaderTableSize: 2 << 10,
+			// What headers would save by a table is less than what a connection keeps for it. (That of what clients send has to be of
+			// the usual size: they use it before they know another.)
+			MaxEncoderHeaderTableSize: 1,
 		},
 		ConnContext: connContext,
 		ErrorLog:    slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // broken handshakes, which anybody can cause
@@ -147,7 +147,7 @@ func New(o Options) (*Server, error) {
 // run, up to the limit. What is still open then is closed.
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 2)
-	go func() { failed <- s.http.ServeTLS(s.listener, "", "") }()
+	go func() { failed <- s.http.Serve(shake(s.listener, s.http.TLSConfig, s.o.Limits.Header, s.o.Log)) }()
 	if s.admin != nil {
 		go func() { failed <- s.admin.serve() }()
 	}

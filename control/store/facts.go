@@ -24,37 +24,36 @@ type factRow struct {
 
 // FactDigests are the digests of a node's facts by key; none for a node that has none.
 func (s *Store) FactDigests(ctx context.Context, node string) (map[string]string, error) {
-	rows, err := s.facts(ctx, node, digestsOf, "name", "digest")
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]string, len(rows))
-	for i := range rows {
-		out[rows[i].Name] = rows[i].Digest
-	}
-	return out, nil
+	out := map[string]string{}
+	return out, s.facts(ctx, digestsOf, node, func(row *sql.Rows) error {
+		var name, digest string
+		err := row.Scan(&name, &digest)
+		out[name] = digest
+		return err
+	})
 }
 
 // Facts are a node's facts by key.
 func (s *Store) Facts(ctx context.Context, node string) (map[string]model.Fact, error) {
-	rows, err := s.facts(ctx, node, factsOf, "name", "digest", "data")
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]model.Fact, len(rows))
-	for i := range rows {
-		out[rows[i].Name] = model.Fact{Key: rows[i].Name, Digest: rows[i].Digest, Data: rows[i].Data}
-	}
-	return out, nil
+	out := map[string]model.Fact{}
+	return out, s.facts(ctx, factsOf, node, func(row *sql.Rows) error {
+		var f model.Fact
+		err := row.Scan(&f.Key, &f.Digest, &f.Data)
+		out[f.Key] = f
+		return err
+	})
 }
 
-// facts has no limit: whoever applies updates bounds them.
-func (s *Store) facts(ctx context.Context, node, text string, columns ...string) ([]factRow, error) {
-	var rows []factRow
-	otherwise := func() error {
-		return s.conn(ctx).NewSelect().Model(&rows).Column(columns...).Where("node = ?", node).Scan(ctx)
+// facts gives the rows of a node's facts one by one. It has no limit: whoever applies updates bounds them.
+func (s *Store) facts(ctx context.Context, text, node string, take func(*sql.Rows) error) error {
+	rows, err := s.query(ctx, text, node)
+	if err != nil {
+		return s.fail("read facts", err)
 	}
-	return rows, s.fail("read facts", s.selectPrepared(ctx, text, &rows, otherwise, node))
+	for err == nil && rows.Next() {
+		err = take(rows)
+	}
+	return s.fail("read facts", errors.Join(err, rows.Err(), rows.Close()))
 }
 
 // ApplyFacts writes an update that the caller has checked. It starts from what the node's facts are at this moment: another one

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -153,15 +154,22 @@ func (s *Store) whatIsTaken(ctx context.Context, m *model.Member, err error) err
 
 // Node finds a node.
 func (s *Store) Node(ctx context.Context, id string) (*model.Member, error) {
-	var rows []nodeRow
-	otherwise := func() error { return s.conn(ctx).NewSelect().Model(&rows).Where("id = ?", id).Scan(ctx) }
-	if err := s.selectPrepared(ctx, nodeByID, &rows, otherwise, id); err != nil {
+	stmt := s.statement(ctx, nodeByID)
+	if stmt == nil { // on PostgreSQL a newer version may have given the table columns that are not known here
+		return s.node(ctx, id, "id = ?", id)
+	}
+	rows, err := stmt.QueryContext(ctx, id)
+	if err != nil {
 		return nil, s.fail("read a node", err)
 	}
-	if len(rows) == 0 {
+	var found []nodeRow
+	if err := errors.Join(s.read.ScanRows(ctx, rows, &found), rows.Err(), rows.Close()); err != nil {
+		return nil, s.fail("read a node", err)
+	}
+	if len(found) == 0 {
 		return nil, notFound("node", id)
 	}
-	return rows[0].model()
+	return found[0].model()
 }
 
 // NodeByName finds a node by its name in a tenant.

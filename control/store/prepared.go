@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/uptrace/bun"
 )
@@ -66,15 +65,10 @@ func (s *Store) statement(ctx context.Context, text string) *sql.Stmt {
 	return s.prepared.read[text]
 }
 
-// selectPrepared reads rows into a pointer to a slice, with a statement that is prepared or made by otherwise.
-func (s *Store) selectPrepared(ctx context.Context, text string, to any, otherwise func() error, args ...any) error {
-	stmt := s.statement(ctx, text)
-	if stmt == nil {
-		return otherwise()
+// query gives rows by a statement that is prepared, or by its text.
+func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if stmt := s.statement(ctx, text); stmt != nil {
+		return stmt.QueryContext(ctx, args...)
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	return errors.Join(s.read.ScanRows(ctx, rows, to), rows.Err(), rows.Close())
+	return s.conn(ctx).QueryContext(ctx, text, args...)
 }

@@ -179,7 +179,7 @@ func Join(s Set, at time.Time) (*model.Snapshot, error) {
 	for part := range inner {
 		return nil, fmt.Errorf("put %.40q together: its parts are there and it is not", part)
 	}
-	return model.DecodeSnapshot(b)
+	return model.UnmarshalSnapshot(b.Bytes())
 }
 
 // writeObject writes an object of fields that are written by value.
@@ -249,9 +249,13 @@ func Digest(of map[string]string) string {
 	if len(of) == 0 {
 		return ""
 	}
+	keys := slices.AppendSeq(make([]string, 0, len(of)), maps.Keys(of))
+	slices.Sort(keys)
 	h := sha256.New()
-	for _, k := range slices.Sorted(maps.Keys(of)) {
-		fmt.Fprintf(h, "%s\n%s\n", k, of[k])
+	var line []byte
+	for _, k := range keys {
+		line = append(append(append(append(line[:0], k...), '\n'), of[k]...), '\n')
+		h.Write(line)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

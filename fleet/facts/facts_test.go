@@ -292,11 +292,21 @@ func TestJoinRefuses(t *testing.T) {
 		"twice in order":   {"schema": fact("schema", `"bulkhead.snapshot/v1"`), "containers": fact("containers", `["a","a"]`), "containers/a": fact("containers/a", `{"id":"a"}`), "containers/b": fact("containers/b", `{}`)},
 		"parts of a whole": {"schema": fact("schema", `"bulkhead.snapshot/v1"`), "node": fact("node", `{}`), "node/name": fact("node/name", `"x"`)},
 		"other version":    {"schema": fact("schema", `"bulkhead.snapshot/v9"`)},
-		"unknown part":     {"schema": fact("schema", `"bulkhead.snapshot/v1"`), "wishes": fact("wishes", `[]`)},
 	} {
 		if s, err := facts.Join(set, at); err == nil {
 			t.Errorf("%s: %+v", name, s)
 		}
+	}
+}
+
+// A newer agent may know more than this server.
+func TestJoinLeavesOutWhatIsNotKnown(t *testing.T) {
+	s, err := facts.Join(facts.Set{
+		"schema": fact("schema", `"bulkhead.snapshot/v1"`), "wishes": fact("wishes", `[]`), "host": fact("host", "{}"), "host/warp": fact("host/warp", "9"),
+		"containers": fact("containers", `["a"]`), "containers/a": fact("containers/a", `{"id":"a","warp":{"of":9}}`),
+	}, at)
+	if err != nil || s.Host == nil || len(s.Containers) != 1 || s.Containers[0].ID != "a" {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 

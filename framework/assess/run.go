@@ -19,37 +19,42 @@ func Run(cat *catalogue.Catalogue, snap *model.Snapshot, set Settings) model.Ass
 // Assessor has made the checks once, for many snapshots. It is safe for concurrent use.
 type Assessor struct {
 	cat    *catalogue.Catalogue
-	checks []Check
+	checks map[string][]Check // by requirement
 }
 
 // New makes an Assessor.
-func New(cat *catalogue.Catalogue) *Assessor { return &Assessor{cat, checks()} }
+func New(cat *catalogue.Catalogue) *Assessor { return newAssessor(cat, checks()) }
+
+func newAssessor(cat *catalogue.Catalogue, all []Check) *Assessor {
+	a := &Assessor{cat, make(map[string][]Check, len(cat.Requirements))}
+	for _, c := range all {
+		id, _, _ := strings.Cut(c.ID, "/")
+		a.checks[id] = append(a.checks[id], c)
+	}
+	return a
+}
 
 // Run assesses a snapshot, as the function of that name does.
 func (a *Assessor) Run(snap *model.Snapshot, set Settings) model.Assessment {
-	return run(a.cat, a.checks, snap, set)
-}
-
-func run(cat *catalogue.Catalogue, all []Check, snap *model.Snapshot, set Settings) model.Assessment {
 	in := &Input{Snap: snap, Settings: &set}
 	ex := newExceptions(set.Exceptions, snap.Taken)
-	byReq := make(map[string][]model.CheckResult, len(cat.Requirements))
-	for _, c := range all {
-		id, _, _ := strings.Cut(c.ID, "/")
-		byReq[id] = append(byReq[id], runCheck(in, c, ex))
+	out := model.Assessment{
+		Schema:       model.AssessmentSchema,
+		Node:         snap.Node,
+		Host:         hostLine(snap),
+		Time:         snap.Taken,
+		Requirements: make([]model.RequirementResult, 0, len(a.cat.Requirements)),
+		Gaps:         allGaps(snap),
 	}
-	a := model.Assessment{
-		Schema: model.AssessmentSchema,
-		Node:   snap.Node,
-		Host:   hostLine(snap),
-		Time:   snap.Taken,
-		Gaps:   allGaps(snap),
+	for _, req := range a.cat.Requirements {
+		results := make([]model.CheckResult, 0, len(a.checks[req.ID]))
+		for _, c := range a.checks[req.ID] {
+			results = append(results, runCheck(in, c, ex))
+		}
+		out.Requirements = append(out.Requirements, result(req, results))
 	}
-	for _, req := range cat.Requirements {
-		a.Requirements = append(a.Requirements, result(req, byReq[req.ID]))
-	}
-	a.Summary = summarise(a.Requirements)
-	return a
+	out.Summary = summarise(out.Requirements)
+	return out
 }
 
 // runCheck evaluates one check. A check that panics on strange facts is unknown and spoils no other.
@@ -108,9 +113,6 @@ func allGaps(s *model.Snapshot) []model.Gap {
 }
 
 func result(req catalogue.Requirement, checks []model.CheckResult) model.RequirementResult {
-	if checks == nil {
-		checks = []model.CheckResult{}
-	}
 	res := model.RequirementResult{
 		ID: req.ID, Keyword: req.Keyword, Title: req.Title.EN, TitleZH: req.Title.ZH,
 		Status: requirementStatus(checks), Checks: checks,

@@ -9,6 +9,9 @@ import (
 // wrappers run another program that stands after them.
 var wrappers = []string{"sudo", "env", "exec", "nohup", "nice", "time", "timeout", "xargs", "command", "tini", "dumb-init"}
 
+// separators of simple commands become ends of lines.
+var separators = strings.NewReplacer("&&", "\n", "||", "\n", ";", "\n", "|", "\n", "(", " ", ")", " ", "{", " ", "}", " ")
+
 var shells = []string{"sh", "bash", "ash", "dash", "zsh", "ksh", "fish", "busybox"}
 
 // systemPackageManagers install software of a distribution; languagePackageManagers do so with the subcommands below
@@ -25,9 +28,8 @@ var (
 // shellCommands splits a command line into the simple commands in it: programs with their arguments, without the
 // wrappers, variables and shells before them. It reads roughly, which is enough to find well-known programs.
 func shellCommands(line string) [][]string {
-	line = strings.NewReplacer("&&", "\n", "||", "\n", ";", "\n", "|", "\n", "(", " ", ")", " ", "{", " ", "}", " ").Replace(line)
 	var out [][]string
-	for part := range strings.SplitSeq(line, "\n") {
+	for part := range strings.SplitSeq(separators.Replace(line), "\n") {
 		if cmd := stripWrappers(strings.Fields(part)); len(cmd) > 0 {
 			cmd[0] = path.Base(strings.Trim(cmd[0], `"'`))
 			out = append(out, cmd)

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 	"github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1/bulkheadv1connect"
@@ -62,6 +63,24 @@ type simFleet struct {
 	host   *sim.Host
 	agents []*sim.Agent
 	rounds int
+
+	mu       sync.Mutex
+	failures map[string]int // of agents, by what they are
+}
+
+// failed counts a failure. What is the same but for numbers and addresses is one.
+func (f *simFleet) failed(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failures == nil {
+		f.failures = map[string]int{}
+	}
+	f.failures[strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return '#'
+		}
+		return r
+	}, err.Error())]++
 }
 
 func newSimFleet(b *testing.B, most int) *simFleet {
@@ -116,7 +135,7 @@ func (f *simFleet) grow(n int) {
 			defer func() { <-slot }()
 			a := &sim.Agent{
 				URL: f.admin.server.URL, Roots: f.admin.server.CA, From: net.IPv4(127, byte(1+i>>16), byte(i>>8), byte(i)), Name: fmt.Sprintf("sim-%05d", i),
-				Host: f.host, Every: 30 * time.Second, Changed: 1,
+				Host: f.host, Every: 30 * time.Second, Changed: 1, Failed: f.failed,
 			}
 			token, err := nodes.CreateJoinToken(ctx, &bulkheadv1.CreateJoinTokenRequest{Tenant: "acme"})
 			if err == nil {
@@ -181,9 +200,7 @@ func (f *simFleet) wait(limit time.Duration, done func(*sim.Agent) bool) {
 	f.b.Helper()
 	for end := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		left := 0
-		var failures int64
 		for _, a := range f.agents {
-			failures += a.Failures.Load()
 			if !done(a) {
 				left++
 			}
@@ -192,7 +209,9 @@ func (f *simFleet) wait(limit time.Duration, done func(*sim.Agent) bool) {
 			return
 		}
 		if time.Now().After(end) {
-			f.b.Fatalf("%d of %d agents are not there after %s; %d calls failed", left, len(f.agents), limit, failures)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.b.Fatalf("%d of %d agents are not there after %s; what failed: %v", left, len(f.agents), limit, f.failures)
 		}
 	}
 }
@@ -258,7 +277,10 @@ func (f *simFleet) policy(n int) time.Duration {
 	f.admin.must("policy", "apply", dir, "--tenant", "acme", "--yes")
 	applied := time.Now()
 	f.wait(time.Minute, func(a *sim.Agent) bool { return a.Policies() > before && a.Told() >= a.Policies() })
-	f.b.Logf("%d agents: applied after %s, all said so %s later", n, applied.Sub(start), time.Since(applied))
+	f.mu.Lock()
+	f.b.Logf("%d agents: applied after %s, all said so %s later; what failed: %v", n, applied.Sub(start), time.Since(applied), f.failures)
+	f.failures = nil
+	f.mu.Unlock()
 	return time.Since(applied)
 }
 

@@ -12,7 +12,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -23,6 +22,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/bulkhead-security/bulkhead/agent/uplink"
 	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/fleet/facts"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -63,6 +63,14 @@ type Agent struct {
 	told     chan struct{} // a report is due at once
 	Reports  atomic.Int64
 	Failures atomic.Int64
+	Failed   func(error) // told of each failure, where it is set
+}
+
+func (a *Agent) fail(err error) {
+	a.Failures.Add(1)
+	if a.Failed != nil {
+		a.Failed(err)
+	}
 }
 
 func (a *Agent) transport() *http.Transport {
@@ -104,7 +112,7 @@ func (a *Agent) Join(ctx context.Context, token string) error {
 	if err != nil {
 		return fmt.Errorf("simulated agent: %w", err)
 	}
-	a.key, a.http = key, &http.Client{Transport: a.transport()}
+	a.key, a.http = key, &http.Client{Transport: uplink.SmallFrames(a.transport())}
 	a.client = a.connect()
 	res, err := a.client.Join(ctx, &bulkheadv1.JoinRequest{Token: token, Csr: csr, Name: a.Name, Version: "sim"})
 	if err != nil {
@@ -116,10 +124,10 @@ func (a *Agent) Join(ctx context.Context, token string) error {
 	a.Node = res.GetNode()
 	a.cert.Store(&tls.Certificate{Certificate: [][]byte{res.GetCertificate()}, PrivateKey: key})
 	a.http.CloseIdleConnections() // it has no certificate
-	a.http = &http.Client{Transport: a.transport()}
+	a.http = &http.Client{Transport: uplink.SmallFrames(a.transport())}
 	a.client = a.connect()
 	a.run, a.told = hex.EncodeToString(csr[len(csr)-8:]), make(chan struct{}, 1)
-	a.set = maps.Clone(a.Host.facts)
+	a.set = a.Host.Facts()
 	return nil
 }
 
@@ -138,11 +146,11 @@ func (a *Agent) Run(ctx context.Context) {
 		case <-a.told:
 		case <-tick.C:
 			if err := a.change(); err != nil {
-				a.Failures.Add(1)
+				a.fail(err)
 			}
 		}
 		if err := a.report(ctx); err != nil && ctx.Err() == nil {
-			a.Failures.Add(1)
+			a.fail(err)
 		}
 	}
 }
@@ -194,7 +202,13 @@ func (a *Agent) follow(ctx context.Context) {
 					a.take(d)
 				}
 			}
+			if err = stream.Err(); err == nil {
+				err = errors.New("the server ended the stream")
+			}
 			_ = stream.Close()
+		}
+		if ctx.Err() == nil {
+			a.fail(fmt.Errorf("follow: %w", err))
 		}
 		select {
 		case <-ctx.Done():
@@ -209,13 +223,13 @@ func (a *Agent) take(d *bulkheadv1.SignedDocument) {
 	have := map[string]*int64{"policies": &a.policies, "settings": &a.settings, "assignment": &a.assigned}[d.GetKind()]
 	b := &model.Bundle{Kind: model.BundleKind(d.GetKind()), Version: d.GetVersion(), Document: d.GetDocument(), Signature: d.GetSignature()}
 	if have == nil {
-		a.Failures.Add(1)
+		a.fail(fmt.Errorf("a document of the kind %q", d.GetKind()))
 		return
 	}
 	// Whose it is does not matter here: what counts is that the signature is good and the version newer.
 	b.Scope = scopeOf(d.GetSignature())
 	if err := bundle.Accept(b, a.verifier, b.Scope, *have); err != nil {
-		a.Failures.Add(1)
+		a.fail(err)
 		return
 	}
 	*have = d.GetVersion()

@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -50,8 +51,11 @@ func ReadHost(path string, n int) (*Host, error) {
 	return h, nil
 }
 
-// restarted is the fact of the container whose turn it is in a round, once it was started anew.
-func (h *Host) restarted(round int) (model.Fact, error) {
+// Facts are those of the host at first.
+func (h *Host) Facts() facts.Set { return maps.Clone(h.facts) }
+
+// Restarted is the fact of the container whose turn it is in a round, once it was started anew.
+func (h *Host) Restarted(round int) (model.Fact, error) {
 	c := h.containers[round%len(h.containers)]
 	c.Restarts, c.PID, c.Started = c.Restarts+1, 2000+round, c.Created.Add(time.Duration(round)*time.Second)
 	b, err := json.Marshal(c)
@@ -67,7 +71,7 @@ func (a *Agent) change() error {
 	defer a.mu.Unlock()
 	for range a.Changed {
 		a.round++
-		f, err := a.Host.restarted(a.round)
+		f, err := a.Host.Restarted(a.round)
 		if err != nil {
 			return err
 		}
