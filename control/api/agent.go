@@ -90,7 +90,7 @@ const (
 // NewAgents makes the service.
 func NewAgents(o AgentOptions) (*Agents, error) {
 	if o.Joins == nil || o.Nodes == nil || o.Authority == nil || o.Audit == nil || o.Fleet == nil || o.Logs == nil ||
-		o.Reader.Decode == nil || o.Reader.Checkpoint == nil || o.PolicyKey == "" || o.Life <= 0 {
+		!o.Reader.whole() || o.PolicyKey == "" || o.Life <= 0 {
 		return nil, errors.New("the service for agents lacks a part")
 	}
 	if o.Log == nil {

@@ -66,7 +66,7 @@ func newYard(t *testing.T) *yard {
 		}
 		y.agents, err = api.NewAgents(api.AgentOptions{
 			Joins: y, Nodes: y, Authority: y.ca, Audit: y, Fleet: y, Logs: logsOf{w.store, y}, PolicyKey: "policy key", Life: 24 * time.Hour, Now: clock,
-			Reader: api.NodeLogReader{Decode: audit.Decode, Checkpoint: audit.ParseCheckpoint},
+			Reader: api.NodeLogReader{Decode: audit.Decode, Checkpoint: audit.ParseCheckpoint, Extend: audit.Extend, Covers: audit.Covers},
 		})
 		if err != nil {
 			t.Fatal(err)
