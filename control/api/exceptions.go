@@ -56,10 +56,10 @@ func (s *Findings) CreateException(ctx context.Context, r *bulkheadv1.CreateExce
 			Check: in.GetCheck(), Subject: in.GetSubject(), Owner: in.GetOwner(), Reason: in.GetReason(), Expires: in.GetExpires(),
 		},
 	}
-	if err := assess.ValidateException(e.Exception); err != nil {
+	if err := assess.ValidateStoredException(e.Exception); err != nil {
 		return nil, &model.Error{
 			Code: model.CodeInvalid, Message: err.Error(), Field: "exception",
-			Remedy: "`bulkhead catalogue` lists the requirements, `bulkhead catalogue show ID` the checks of one.", Err: err,
+			Remedy: "`bulkhead catalogue` lists the requirements, `bulkhead catalogue show ID` the checks of one. `bulkhead findings` shows the kinds of what nodes report of themselves, such as node/clock-skew.", Err: err,
 		}
 	}
 	if err := checkEnd(e.Expires, s.Now()); err != nil {
