@@ -25,6 +25,7 @@ type JoinStore interface {
 	UseJoinToken(ctx context.Context, id, node string, when time.Time) error
 	CreateNode(ctx context.Context, m *model.Member) error
 	ReplaceNode(ctx context.Context, old string, m *model.Member) error
+	Pool(ctx context.Context, id string) (*model.Pool, error)
 }
 
 // MemberStore knows the nodes.
