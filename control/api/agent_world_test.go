@@ -331,7 +331,9 @@ func (y *yard) agent(der []byte, key crypto.Signer) bulkheadv1connect.AgentServi
 }
 
 // Pool implements api.JoinStore.
-func (y *yard) Pool(ctx context.Context, id string) (*model.Pool, error) { return y.store.Pool(ctx, id) }
+func (y *yard) Pool(ctx context.Context, id string) (*model.Pool, error) {
+	return y.store.Pool(ctx, id)
+}
 
 // machine is a node that joined.
 type machine struct {
