@@ -86,7 +86,12 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, as.dir)
 	publishing, stop := context.WithCancel(ctx)
 	var published sync.WaitGroup
-	published.Go(func() { publishAgent(publishing, statusDir, a.Status, log) })
+	published.Go(func() {
+		err := agent.Contain("publishing the status", func() error { publishAgent(publishing, statusDir, a.Status, log); return nil })
+		if err != nil {
+			log.Error("the agent's status is not published any more", "error", err)
+		}
+	})
 	err = a.Run(ctx)
 	stop()
 	published.Wait()
