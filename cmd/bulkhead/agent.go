@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent/uplink"
 	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/host"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -160,10 +161,11 @@ func (m *member) parts(
 		return p, ends, fmt.Errorf("policies: %w", err)
 	}
 	settings := &nodeSettings{base: c}
+	here := &node{version: m.version, rpm: host.NewRPMMemory()}
 	p = agent.Parts{
 		Dir: d, Spool: s, Lost: lost, Server: up, Version: m.version, Every: c.Agent.Every, Slog: log, Now: clock(),
 		Collect: func(ctx context.Context) (*model.Snapshot, error) {
-			return (&node{version: m.version}).Snapshot(ctx, settings.now(), log, nil)
+			return here.Snapshot(ctx, settings.now(), log, nil)
 		},
 		Appliers: map[model.BundleKind][]agent.Applier{
 			model.BundlePolicies: {&agent.Policies{Engine: engine}},
