@@ -421,9 +421,18 @@ func (f *fake) document(kind model.BundleKind, scope string, version int64, v an
 }
 
 func (f *fake) policies(version int64, name string) *bulkheadv1.SignedDocument {
-	return f.document(model.BundlePolicies, "acme", version, bundle.Policies{
-		Schema: bundle.Schema, Tenant: "acme", Sets: []model.Policies{{Tenant: "acme", Version: version, Files: []model.PolicyFile{{Name: name}}}},
-	})
+	return f.document(model.BundlePolicies, "acme", version, bundle.Policies{Schema: bundle.Schema, Tenant: "acme", Sets: []model.Policies{f.set1(version, name)}})
+}
+
+// set1 is a signed set of one file.
+func (f *fake) set1(version int64, name string) model.Policies {
+	f.t.Helper()
+	p := model.Policies{Tenant: "acme", Version: version, Files: []model.PolicyFile{{Name: name}}}
+	digest, err := bundle.SetDigest(&p)
+	check(f.t, err)
+	p.Signature, err = bundle.SignSet(digest, f.signer)
+	check(f.t, err)
+	return p
 }
 
 func wrap(d *bulkheadv1.SignedDocument) *bulkheadv1.FollowResponse {
