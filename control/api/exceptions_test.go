@@ -37,6 +37,10 @@ func TestExceptionsHaveAnEndAndAnOwner(t *testing.T) {
 			k.e.Owner = "alice"
 		}
 		k.e.Reason = "because"
+		seen, err := c.findings.PreviewException(ctx, &bulkheadv1.CreateExceptionRequest{Exception: k.e})
+		if codeOf(t, err) != k.code || err == nil && (seen.GetId() != "" || seen.GetCreator() != "id-owner" || seen.GetExpires() != k.e.GetExpires()) {
+			t.Errorf("%s, looked at first: %v %v", name, seen, err)
+		}
 		got, err := c.findings.CreateException(ctx, &bulkheadv1.CreateExceptionRequest{Exception: k.e})
 		if codeOf(t, err) != k.code {
 			t.Errorf("%s: %v", name, err)
