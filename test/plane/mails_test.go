@@ -159,7 +159,7 @@ func (b *mailbox) checkMail(t *testing.T, receiver, node string, e fleetEvent) {
 	}
 	for _, line := range []string{
 		e.Text + "\n", "severity:    high\n", "kind:        silent\n", "tenant:      acme\n", "node:        " + node + "\n", "change:      up → silent\n",
-		"receiver " + receiver + "\n", "失联",
+		"receiver " + receiver + "\n", "没有消息",
 	} {
 		if !strings.Contains(m.body, line) {
 			t.Errorf("%s: the mail has no %q: %s", receiver, line, m.body)
