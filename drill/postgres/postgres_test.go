@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,8 +11,13 @@ import (
 // TestDirectoryThatPostgresCanNotEnter: as root, a TMPDIR of root alone is no place for the user postgres, and that is said before
 // anything fails of it. As any other user the server runs as that one, and nothing is in the way.
 func TestDirectoryThatPostgresCanNotEnter(t *testing.T) {
-	closed := filepath.Join(t.TempDir(), "closed")
-	if err := os.Mkdir(closed, 0o700); err != nil {
+	open, err := os.MkdirTemp("/tmp", "bh-enter") // what is above the test's own may be closed, too
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(open) })
+	closed := filepath.Join(open, "closed")
+	if err := errors.Join(os.Chmod(open, 0o755), os.Mkdir(closed, 0o700)); err != nil { //nolint:gosec // others are to get in
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", closed)
