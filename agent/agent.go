@@ -48,6 +48,8 @@ type Parts struct {
 	Version  string
 	// Every is how often facts are collected while no settings say otherwise.
 	Every time.Duration
+	// Calm is for how long the agent runs before a failure of the run before it is over; zero takes ten minutes.
+	Calm time.Duration
 	// Addresses are the node's.
 	Addresses func() []netip.Addr
 	Slog      *slog.Logger
@@ -101,6 +103,7 @@ func New(p Parts) (*Agent, error) {
 	if p.Addresses == nil {
 		p.Addresses = Addresses
 	}
+	p.Calm = cmp.Or(p.Calm, calm)
 	node, err := p.Dir.Node()
 	if err != nil {
 		return nil, err
@@ -135,20 +138,37 @@ func (a *Agent) Joined(ctx context.Context) {
 func (a *Agent) Run(ctx context.Context) error {
 	a.begin(ctx)
 	streaming, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	g, working := errgroup.WithContext(ctx)
 	ended := make(chan struct{})
+	var broken error
+	g.Go(func() error { // ends the others if it fails
+		select {
+		case <-ended:
+			return broken
+		case <-working.Done():
+			return working.Err()
+		}
+	})
 	go func() {
 		defer close(ended)
-		_ = a.following(streaming) // it ends when it is cut
+		// Without a failure it ends when it is cut.
+		broken = a.contained("following", a.following)(streaming)
 	}()
-	g, working := errgroup.WithContext(ctx)
-	for _, loop := range []func(context.Context) error{a.collecting, a.reporting, a.renewing, a.logs.run, a.telling} {
-		g.Go(func() error { return loop(working) })
+	for part, loop := range map[string]func(context.Context) error{
+		"collecting": a.collecting, "reporting": a.reporting, "renewing": a.renewing, "sending the log": a.logs.run, "telling": a.telling,
+		"recovering": a.recovering,
+	} {
+		g.Go(func() error { return a.contained(part, loop)(working) })
 	}
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	a.end(ctx)
+	var failed *Failed
+	if !errors.As(err, &failed) { // else nobody knows in what state it is
+		a.end(ctx)
+	}
 	cut()
 	<-ended
 	a.connected(false, nil)
@@ -166,6 +186,7 @@ func (a *Agent) begin(ctx context.Context) {
 			zh: "代理的暂存文件已损坏，已移至 " + a.p.Lost.Path + "，其中等待发送的发现已丢失。",
 		})
 	}
+	a.tellFailure()
 	a.load(ctx)
 }
 

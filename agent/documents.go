@@ -247,9 +247,13 @@ func (a *Agent) readable(b *model.Bundle) error {
 		var d bundle.Policies
 		err = bundle.Decode(b.Document, &d)
 		schema = d.Schema
-		for _, s := range d.Sets {
-			if s.Tenant != a.node.Tenant && s.Tenant != model.SystemTenant {
-				return fmt.Errorf("%w: it has policies of the tenant %.63q", bundle.ErrScope, s.Tenant)
+		for i := range d.Sets {
+			if t := d.Sets[i].Tenant; t != a.node.Tenant && t != model.SystemTenant {
+				return fmt.Errorf("%w: it has policies of the tenant %.63q", bundle.ErrScope, t)
+			}
+			// Each set was signed when somebody applied it, so that what puts sets together can't make one.
+			if err := bundle.VerifySet(&d.Sets[i], a.verifier); err != nil {
+				return fmt.Errorf("policies of %.63q, version %d: %w", d.Sets[i].Tenant, d.Sets[i].Version, err)
 			}
 		}
 	case model.BundleSettings:

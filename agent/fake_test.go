@@ -34,6 +34,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/fleet/facts"
+	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 	"github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1/bulkheadv1connect"
@@ -366,6 +367,28 @@ func sizeOf(checkpoint string) uint64 {
 	return n
 }
 
+// underCheckpoint says whether what was sent proves that the entries are under the checkpoint.
+func underCheckpoint(r *bulkheadv1.SendLogRequest) error {
+	if r.GetCheckpoint() == "" {
+		return nil
+	}
+	c, err := audit.ParseCheckpoint([]byte(r.GetCheckpoint()), r.GetKey())
+	if err != nil || c.Size < r.GetFrom() {
+		return err
+	}
+	over, err := audit.Extend(&model.LogRange{Size: r.GetFrom(), Hashes: r.GetBefore()}, r.GetEntries())
+	if err != nil {
+		return err
+	}
+	var path [][]byte
+	for _, p := range r.GetProofs() {
+		if p.GetFrom() == over.Size {
+			path = p.GetPath()
+		}
+	}
+	return audit.Covers(c, over, path)
+}
+
 func (f *fake) SendLog(_ context.Context, r *bulkheadv1.SendLogRequest) (*bulkheadv1.SendLogResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -373,6 +396,9 @@ func (f *fake) SendLog(_ context.Context, r *bulkheadv1.SendLogRequest) (*bulkhe
 	if n := r.GetFrom() + uint64(len(r.GetEntries())); len(r.GetEntries()) > 0 && n > sizeOf(r.GetCheckpoint()) {
 		f.uncovered++
 		return nil, refusal(model.CodeInvalid, "the entries are not among those that the checkpoint is over")
+	}
+	if err := underCheckpoint(r); err != nil {
+		f.t.Errorf("%d entries from %d: %v", len(r.GetEntries()), r.GetFrom(), err)
 	}
 	for i, e := range r.GetEntries() {
 		if at := r.GetFrom() + uint64(i); at == uint64(len(f.entries)) {
@@ -395,9 +421,18 @@ func (f *fake) document(kind model.BundleKind, scope string, version int64, v an
 }
 
 func (f *fake) policies(version int64, name string) *bulkheadv1.SignedDocument {
-	return f.document(model.BundlePolicies, "acme", version, bundle.Policies{
-		Schema: bundle.Schema, Tenant: "acme", Sets: []model.Policies{{Tenant: "acme", Version: version, Files: []model.PolicyFile{{Name: name}}}},
-	})
+	return f.document(model.BundlePolicies, "acme", version, bundle.Policies{Schema: bundle.Schema, Tenant: "acme", Sets: []model.Policies{f.set1(version, name)}})
+}
+
+// set1 is a signed set of one file.
+func (f *fake) set1(version int64, name string) model.Policies {
+	f.t.Helper()
+	p := model.Policies{Tenant: "acme", Version: version, Files: []model.PolicyFile{{Name: name}}}
+	digest, err := bundle.SetDigest(&p)
+	check(f.t, err)
+	p.Signature, err = bundle.SignSet(digest, f.signer)
+	check(f.t, err)
+	return p
 }
 
 func wrap(d *bulkheadv1.SignedDocument) *bulkheadv1.FollowResponse {

@@ -40,7 +40,7 @@ func (a *Agent) following(ctx context.Context) error {
 			a.refuse(ctx, unknownKind, 0, fmt.Errorf("%w: more than %d bytes: %w", bundle.ErrForm, bundle.MaxDocument, err))
 		}
 		d := wait.next()
-		if uplink.Answered(err) && model.CodeOf(err) != model.CodeUnavailable {
+		if uplink.Refused(err) || model.CodeOf(err) == model.CodeTooMany {
 			d = jitter(refusedWait)
 		}
 		a.slog.Warn("the stream ended; opening it again", "in", d.Round(time.Millisecond), "error", err)

@@ -21,6 +21,8 @@ type NodeLog interface {
 	Wait(ctx context.Context, n uint64) error
 	Checkpoint(ctx context.Context) (*model.Checkpoint, error)
 	Consistency(ctx context.Context, from []uint64, to uint64) ([]model.Consistency, error)
+	// Range is the tree over the first size entries of those that a checkpoint over to entries is over.
+	Range(ctx context.Context, size, to uint64) (*model.LogRange, error)
 }
 
 // Sizes of what is sent of the log.
@@ -171,16 +173,30 @@ func (s *logSender) part(ctx context.Context) (r *bulkheadv1.SendLogRequest, at 
 		}
 	}
 	r.Checkpoint = c.Note
-	from := slices.DeleteFunc(slices.Clone(s.kept), func(n uint64) bool { return n == 0 || n >= c.Size })
+	return r, c.Size, s.prove(ctx, r, c.Size)
+}
+
+// prove adds what proves that the entries are under the checkpoint of that size, as are those before, and that it continues those that
+// the server keeps.
+func (s *logSender) prove(ctx context.Context, r *bulkheadv1.SendLogRequest, size uint64) error {
+	if r.GetFrom() <= size {
+		before, err := s.log.Range(ctx, r.GetFrom(), size)
+		if err != nil {
+			return err
+		}
+		r.Before = before.Hashes
+	}
+	end := r.GetFrom() + uint64(len(r.GetEntries()))
+	from := slices.DeleteFunc(slices.Clone(s.kept), func(n uint64) bool { return n == 0 || n == end || n >= size })
 	slices.Sort(from)
 	from = slices.Compact(from)
-	from = from[max(0, len(from)-mostProofs):]
-	proofs, err := s.log.Consistency(ctx, from, c.Size)
+	from = append(from[max(0, len(from)-mostProofs+1):], end)
+	proofs, err := s.log.Consistency(ctx, from, size)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	for _, p := range proofs {
 		r.Proofs = append(r.Proofs, &bulkheadv1.LogConsistency{From: p.From, Path: p.Path})
 	}
-	return r, c.Size, nil
+	return nil
 }

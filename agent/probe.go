@@ -8,9 +8,10 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sourcegraph/conc"
 
 	"golang.org/x/time/rate"
 
@@ -49,7 +50,13 @@ func (a *Agent) probe(ctx context.Context, q *bulkheadv1.Probe) {
 	}
 	go func() {
 		defer func() { <-a.probes.slots }()
-		ok, text := a.probes.reach(ctx, q.GetAddresses())
+		var ok bool
+		var text string
+		err := Contain("probing", func() error { ok, text = a.probes.reach(ctx, q.GetAddresses()); return nil })
+		if err != nil {
+			text = "the probe failed"
+			a.mistake(err)
+		}
 		a.giveBackAnswers([]*bulkheadv1.ProbeResult{{Id: clip(q.GetId(), 64), Reachable: ok, Text: clip(text, 400)}})
 		a.soon()
 	}()
@@ -72,7 +79,7 @@ func (p *prober) reach(ctx context.Context, addresses []string) (bool, string) {
 		err error
 	}
 	all := make(chan answer, len(good)*len(ports()))
-	var wg sync.WaitGroup
+	var wg conc.WaitGroup
 	for _, ip := range good {
 		for _, port := range ports() {
 			wg.Go(func() {
@@ -85,7 +92,7 @@ func (p *prober) reach(ctx context.Context, addresses []string) (bool, string) {
 			})
 		}
 	}
-	go func() { wg.Wait(); close(all) }()
+	go func() { _ = wg.WaitAndRecover(); close(all) }() // whoever failed gave no answer
 	var last error
 	for r := range all {
 		if r.err == nil {

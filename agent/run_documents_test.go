@@ -29,6 +29,8 @@ func TestDocuments(t *testing.T) {
 	forged := otherFake.policies(9, "evil.cedar")
 	changed := f.policies(9, "good.cedar")
 	changed.Document = []byte(strings.Replace(string(changed.Document), "good", "evil", 1))
+	altered := f.set1(9, "good.cedar")
+	altered.Files[0].Name = "evil.cedar"
 	for _, c := range []struct {
 		name    string
 		d       *bulkheadv1.SignedDocument
@@ -45,6 +47,12 @@ func TestDocuments(t *testing.T) {
 		{"with another tenant's policies", f.document(model.BundlePolicies, "acme", 9, bundle.Policies{
 			Schema: bundle.Schema, Tenant: "acme", Sets: []model.Policies{{Tenant: "other", Files: []model.PolicyFile{{Name: "x"}}}},
 		}), "policies", "of the tenant"},
+		{"with policies that nobody signed", f.document(model.BundlePolicies, "acme", 9, bundle.Policies{
+			Schema: bundle.Schema, Tenant: "acme", Sets: []model.Policies{f.set1(8, "a"), {Tenant: "acme", Version: 9, Files: []model.PolicyFile{{Name: "x"}}}},
+		}), "policies", "not signed"},
+		{"with policies that were changed", f.document(model.BundlePolicies, "acme", 9, bundle.Policies{
+			Schema: bundle.Schema, Tenant: "acme", Sets: []model.Policies{altered},
+		}), "policies", "of other files"},
 		{"of another schema", f.document(model.BundlePolicies, "acme", 9, bundle.Policies{Schema: "v9", Tenant: "acme"}), "policies", "schema"},
 		{"with unknown fields", f.document(model.BundlePolicies, "acme", 9, map[string]any{"schema": bundle.Schema, "tenant": "acme", "wish": 1}), "policies", "form"},
 		{"that does not load", f.policies(9, "broken"), "policies", "can't be loaded"},
@@ -82,7 +90,7 @@ func TestDocuments(t *testing.T) {
 				applied += map[bool]int{true: 1}[r.Outcome == model.OutcomeAllowed]
 			}
 		}
-		return applied == 2 && refused == 16
+		return applied == 2 && refused == 18
 	})
 	stop()
 	// Alone, from disk.

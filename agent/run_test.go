@@ -33,6 +33,9 @@ type machine struct {
 	loads   int
 	now     func() time.Time
 	withLog bool
+	mistake string // the part that has one
+	calm    time.Duration
+	failed  chan error // what a run ended with that failed
 	agent   *agent.Agent
 }
 
@@ -59,6 +62,9 @@ func (m *machine) policies() string {
 func (m *machine) Load(sets []model.Policies) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.mistake == "following" {
+		panic("a mistake in following")
+	}
 	for _, s := range sets {
 		if s.Files[0].Name == "broken" {
 			return errors.New("line 1: this is no policy")
@@ -95,10 +101,13 @@ func (m *machine) run() (stop func()) {
 	c, err := uplink.New(uplink.Options{Servers: node.Servers, Roots: roots, Certificate: d.Certificate, Version: "1.0", Now: m.now})
 	check(m.t, err)
 	p := agent.Parts{
-		Dir: d, Spool: s, Lost: lost, Server: c, Version: "1.0", Every: 50 * time.Millisecond, Now: m.now,
+		Dir: d, Spool: s, Lost: lost, Server: c, Version: "1.0", Every: 50 * time.Millisecond, Now: m.now, Calm: m.calm,
 		Collect: func(context.Context) (*model.Snapshot, error) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
+			if m.mistake == "collecting" {
+				panic("a mistake in collecting")
+			}
 			return &model.Snapshot{
 				Schema: model.SnapshotSchema, Node: model.Node{Name: m.name}, Taken: time.Now(),
 				Containers: []model.Container{{ID: "a", Name: m.name}, {ID: "b"}},
@@ -131,7 +140,15 @@ func (m *machine) run() (stop func()) {
 	m.agent, err = agent.New(p)
 	check(m.t, err)
 	done := make(chan error, 1)
-	go func() { done <- m.agent.Run(ctx) }()
+	go func() {
+		err := m.agent.Run(ctx)
+		var f *agent.Failed
+		if errors.As(err, &f) && m.failed != nil {
+			m.failed <- err
+			err = nil
+		}
+		done <- err
+	}()
 	var once sync.Once
 	stop = func() {
 		once.Do(func() {

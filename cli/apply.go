@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -107,37 +108,60 @@ func (a *App) showSteps(steps []*step) {
 		count(steps, opCreate), count(steps, opUpdate), count(steps, opDelete), count(steps, opUnchanged))
 }
 
-// previewSteps has the server check policies before anything is changed. Those of a tenant that is still to be made are checked
-// when they are applied.
+// previewSteps has the server check policies and exceptions before anything is changed. Those of a tenant that is still to be made are
+// checked when they are applied.
 func (a *App) previewSteps(ctx context.Context, r *remote, c *applyClients, steps []*step, s *applyState, yes bool) error {
 	for _, st := range steps {
-		if st.Kind != "PolicySet" || st.Operation == opUnchanged || s.missing[st.tenant] {
+		if st.Operation == opUnchanged || s.missing[st.tenant] {
 			continue
 		}
-		req := &bulkheadv1.PreviewPoliciesRequest{Tenant: st.tenant}
-		if st.want != nil {
-			req.Files = fresh[*bulkheadv1.PolicySet](st.want).GetFiles()
-		}
-		stop := a.working("deciding recorded decisions of "+st.tenant+" again", r.asking)
-		p, err := c.policies.PreviewPolicies(ctx, req)
-		stop()
-		err = remoteError(err)
-		if err != nil && yes && model.CodeOf(err) == model.CodeDenied {
-			fmt.Fprintf(a.Err, "bulkhead: there is no preview of the policies of %s: %v\n", st.tenant, err)
-			continue
+		var err error
+		switch {
+		case st.Kind == "PolicySet":
+			err = a.previewPolicies(ctx, r, c, st, yes)
+		case st.Kind == "Exception" && st.want != nil:
+			err = a.previewException(ctx, c, st, s)
 		}
 		if err != nil {
 			return err
 		}
-		e := a.toErr()
-		e.problems(p)
-		fmt.Fprintf(e.Out, "policies of %s: %d tests; %d recorded decisions decided again: %d would be refused now, %d permitted\n",
-			st.tenant, len(p.GetTests()), p.GetReplayed(), p.GetNewlyRefused(), p.GetNewlyPermitted())
-		if err := applicable(p); err != nil {
-			return err
-		}
 	}
 	return nil
+}
+
+func (a *App) previewException(ctx context.Context, c *applyClients, st *step, s *applyState) error {
+	_, err := c.findings.PreviewException(ctx, &bulkheadv1.CreateExceptionRequest{Exception: exceptionOf(st.want, s)})
+	if connect.CodeOf(err) == connect.CodeUnimplemented {
+		fmt.Fprintln(a.Err, "bulkhead: there is no preview of exceptions: the server is of an older version")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", st.want.at, remoteError(err))
+	}
+	return nil
+}
+
+func (a *App) previewPolicies(ctx context.Context, r *remote, c *applyClients, st *step, yes bool) error {
+	req := &bulkheadv1.PreviewPoliciesRequest{Tenant: st.tenant}
+	if st.want != nil {
+		req.Files = fresh[*bulkheadv1.PolicySet](st.want).GetFiles()
+	}
+	stop := a.working("deciding recorded decisions of "+st.tenant+" again", r.asking)
+	p, err := c.policies.PreviewPolicies(ctx, req)
+	stop()
+	err = remoteError(err)
+	if err != nil && yes && model.CodeOf(err) == model.CodeDenied {
+		fmt.Fprintf(a.Err, "bulkhead: there is no preview of the policies of %s: %v\n", st.tenant, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e := a.toErr()
+	e.problems(p)
+	fmt.Fprintf(e.Out, "policies of %s: %d tests; %d recorded decisions decided again: %d would be refused now, %d permitted\n",
+		st.tenant, len(p.GetTests()), p.GetReplayed(), p.GetNewlyRefused(), p.GetNewlyPermitted())
+	return applicable(p)
 }
 
 // runSteps makes the changes one by one and tells of each. The first that fails is the last.

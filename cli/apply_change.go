@@ -32,15 +32,20 @@ func (c *applyClients) create(ctx context.Context, d *document, s *applyState) (
 	case *bulkheadv1.Pool:
 		_, err = c.pools.CreatePool(ctx, &bulkheadv1.CreatePoolRequest{Pool: fresh[*bulkheadv1.Pool](d)})
 	case *bulkheadv1.Exception:
-		e := fresh[*bulkheadv1.Exception](d)
-		e.Node = s.nodes[d.tenant+"/"+e.GetNode()]
-		_, err = c.findings.CreateException(ctx, &bulkheadv1.CreateExceptionRequest{Exception: e})
+		_, err = c.findings.CreateException(ctx, &bulkheadv1.CreateExceptionRequest{Exception: exceptionOf(d, s)})
 	case *bulkheadv1.PolicySet:
 		err = c.apply(ctx, d, 0)
 	default:
 		err = errors.New("nobody knows how to make a " + d.kind.name)
 	}
 	return err
+}
+
+// exceptionOf is an exception as the server wants it, which knows nodes by their ids.
+func exceptionOf(d *document, s *applyState) *bulkheadv1.Exception {
+	e := fresh[*bulkheadv1.Exception](d)
+	e.Node = s.nodes[d.tenant+"/"+e.GetNode()]
+	return e
 }
 
 func (c *applyClients) apply(ctx context.Context, d *document, base int64) error {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"buf.build/go/protovalidate"
 	"go.yaml.in/yaml/v3"
@@ -37,6 +38,7 @@ type document struct {
 	given  []string      // fields of the spec that are there; the others stay as they are
 	spec   proto.Message // with these fields, and name and tenant
 	paths  []string      // files with policies, still to be read
+	within string        // what an exception's end was given as, where that was not a day
 }
 
 // parseDocuments reads the documents of a file. tenant is that of documents which name none.
@@ -145,6 +147,11 @@ func (d *document) read(n *yaml.Node) error {
 	d.given = slices.Sorted(maps.Keys(fields))
 	d.spec = d.kind.message()
 	values := map[string]any{}
+	if v := fields["expires"]; v != nil && v.Kind == yaml.ScalarNode {
+		if day, _, ok := inDays(v.Value, time.Now()); ok {
+			d.within, v.Value = v.Value, day
+		}
+	}
 	for name, v := range fields {
 		if values[name], err = fieldValue(v, d.spec.ProtoReflect().Descriptor().Fields().ByName(protoName(name)), 1); err != nil {
 			return err

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pmezard/go-difflib/difflib"
 	"google.golang.org/protobuf/proto"
@@ -98,6 +99,7 @@ func (s *applyState) known(d *document) error {
 
 func compare(d *document, have []there) (*step, error) {
 	st := &step{Kind: d.kind.name, Name: d.kind.label(d.spec, d.tenant, d.name), Operation: opCreate, tenant: d.tenant, want: d, have: have}
+	d.takeEnd(have, time.Now())
 	after, err := d.kind.render(d.spec, d.given)
 	if err != nil {
 		return nil, err
@@ -124,6 +126,22 @@ func compare(d *document, have []there) (*step, error) {
 	}
 	st.Difference, err = difference(before, after)
 	return st, err
+}
+
+// takeEnd leaves an exception its last day where that is within the days that the document gives it: else it would be another one every day.
+func (d *document) takeEnd(have []there, now time.Time) {
+	last, _, ok := inDays(d.within, now)
+	if !ok {
+		return
+	}
+	for _, h := range have {
+		e, is := h.message.(*bulkheadv1.Exception)
+		want, both := d.spec.(*bulkheadv1.Exception)
+		if is && both && e.GetExpires() >= now.UTC().Format(time.DateOnly) && e.GetExpires() <= last {
+			want.Expires = e.GetExpires()
+			return
+		}
+	}
 }
 
 func removal(k *applyKind, have []there) (*step, error) {

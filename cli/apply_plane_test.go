@@ -43,6 +43,7 @@ type fleetPlane struct {
 	log        []string // changes
 	problem    string   // of every draft of policies
 	deny       string   // change that is refused
+	latest     string   // end of an exception
 }
 
 func newFleetPlane(t *testing.T) *fleetPlane {
@@ -50,6 +51,7 @@ func newFleetPlane(t *testing.T) *fleetPlane {
 	p := &fleetPlane{
 		tenants: map[string]*bulkheadv1.Tenant{}, groups: map[string]*bulkheadv1.Group{}, pools: map[string]*bulkheadv1.Pool{},
 		nodes: map[string]*bulkheadv1.Node{}, exceptions: map[string]*bulkheadv1.Exception{}, policies: map[string]*bulkheadv1.PolicySet{},
+		latest: "2099-12-31",
 	}
 	mux := http.NewServeMux()
 	add := func(path string, h http.Handler) { mux.Handle(path, h) }
@@ -278,6 +280,20 @@ func (p *fleetPlane) CreateException(_ context.Context, r *bulkheadv1.CreateExce
 	}
 	x.Id = fmt.Sprintf("x%03d", p.n)
 	p.exceptions[x.GetId()] = x
+	return x, nil
+}
+
+// PreviewException refuses what the server refuses.
+func (p *fleetPlane) PreviewException(_ context.Context, r *bulkheadv1.CreateExceptionRequest) (*bulkheadv1.Exception, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := r.GetException()
+	if x.GetNode() != "" && p.nodes[x.GetNode()] == nil {
+		return nil, gone("node")
+	}
+	if x.GetExpires() > p.latest {
+		return nil, fail(connect.CodeInvalidArgument, model.CodeInvalid, "exception.expires: that is more than 366 days ahead", "Take an earlier day and decide again then.")
+	}
 	return x, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
@@ -51,8 +52,9 @@ func TestApplyExample(t *testing.T) {
 		"created Exception acme/8.1.c/socket-mode of legacy-* on node web-1\ncreated PolicySet acme\n" {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
 	}
+	end := docsEnd(t, p)
 	want := []string{
-		"update Tenant acme", "create Group acme/night-shift", "create Pool acme/web", "update Node n-1", "create Exception acme n-1 2030-06-30",
+		"update Tenant acme", "create Group acme/night-shift", "create Pool acme/web", "update Node n-1", "create Exception acme n-1 " + end,
 		"apply PolicySet acme: 2 files, owners have passkeys",
 	}
 	if got := p.took(); !slices.Equal(got, want) {
@@ -202,5 +204,68 @@ func TestApplyChangesNothing(t *testing.T) {
 	}
 	if code, _, errs := p.shell(t).run(t, "apply"); code != ExitError || !strings.Contains(errs, "--file") {
 		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// docsEnd is the last day of the only exception, which is some 180 days ahead.
+func docsEnd(t *testing.T, p *fleetPlane) string {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, x := range p.exceptions {
+		if end := x.GetExpires(); len(p.exceptions) == 1 && end > inMonths(5) && end < inMonths(7) {
+			return end
+		}
+	}
+	t.Fatalf("%v", p.exceptions)
+	return ""
+}
+
+func inMonths(n int) string { return time.Now().UTC().AddDate(0, n, 0).Format(time.DateOnly) }
+
+// TestApplyExceptionsFor: an end that is given as days is one day from the recording on, and not another one each day.
+func TestApplyExceptionsFor(t *testing.T) {
+	p := withNode(t)
+	p.tenants["acme"] = &bulkheadv1.Tenant{Id: "acme", Name: "Acme", Version: 2}
+	s := p.shell(t)
+	file := p.write(t, apiDoc("Exception", "tenant: acme", "check: 8.1.c, owner: o, reason: r, expires: 90d"))
+	day := func(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
+	for name, x := range map[string]struct {
+		end  string
+		same bool
+	}{
+		"recorded today": {day(90), true}, "recorded before": {day(30), true}, "the last day": {day(0), true},
+		"over": {day(-1), false}, "for longer": {day(92), false},
+	} {
+		p.exceptions = map[string]*bulkheadv1.Exception{
+			"x-1": {Id: "x-1", Tenant: "acme", Check: "8.1.c", Owner: "o", Reason: "r", Expires: x.end},
+		}
+		code, out, errs := s.run(t, "apply", "-f", file, "--dry-run")
+		if want := map[bool]int{true: ExitOK, false: ExitNo}[x.same]; code != want {
+			t.Errorf("%s: exit %d: %s%s", name, code, out, errs)
+		}
+		if !x.same && !strings.Contains(out, "+expires: \""+day(90)+"\"") {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	// The server says in the dry run what it would say later.
+	p.latest = day(366)
+	late := p.write(t, apiDoc("Exception", "tenant: acme", "check: 8.1.c, node: web-1, owner: o, reason: r, expires: 2098-01-01"))
+	for _, how := range []string{"--dry-run", "--yes"} {
+		code, out, errs := s.run(t, "apply", "-f", late, how)
+		if code != ExitError || !strings.Contains(errs, "more than 366 days ahead") || !strings.Contains(errs, ".yaml:") || len(p.took()) != 0 {
+			t.Errorf("%s: exit %d: %s%s", how, code, out, errs)
+		}
+	}
+}
+
+func TestDays(t *testing.T) {
+	now := time.Date(2026, 12, 31, 23, 30, 0, 0, time.FixedZone("", 3600*-5)) // the next day by UTC
+	for in, want := range map[string]string{
+		"0d": "2027-01-01", "90d": "2027-04-01", "366d": "2028-01-02", "": "", "d": "", "-1d": "", "+1d": "", "1000d": "", "9": "", "2027-01-01": "", "1h": "", "1dd": "",
+	} {
+		if got, _, ok := inDays(in, now); got != want || ok != (want != "") {
+			t.Errorf("%q: %q", in, got)
+		}
 	}
 }

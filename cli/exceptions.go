@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +17,7 @@ func (a *App) exceptionsCommand() *cobra.Command {
 		`Lists, makes and ends exceptions. An exception changes no status; it is shown with the failure. It ends by itself after its last
 day, which is at most 366 days ahead.`,
 		`  bulkhead exceptions create 8.1.c/socket-mode --node web-1 --owner alice --reason "replaced in June" --expires 2027-06-30
-  bulkhead exceptions create 8.3.b --subject 'legacy-*' --owner alice --reason "vendor does not sign" --expires 2027-01-31
+  bulkhead exceptions create 8.3.b --subject 'legacy-*' --owner alice --reason "vendor does not sign" --expires 90d
   bulkhead exceptions list --filter 'owner = "alice"'
   bulkhead exceptions delete 0198…`,
 		lister(verb("list", "List exceptions by when they end", 0, func(ctx context.Context, _ []string) error { return a.listExceptions(ctx, f) }), &f, "check, node, owner"),
@@ -30,6 +33,9 @@ func (a *App) createExceptionCommand() *cobra.Command {
 	var node string
 	cmd := verb("create CHECK", "Live with a failing check, or with all of a requirement, until a day", 1, func(ctx context.Context, args []string) error {
 		e.Check, e.Tenant = args[0], a.remote.tenant
+		if day, _, ok := inDays(e.GetExpires(), time.Now()); ok {
+			e.Expires = day
+		}
 		if node != "" {
 			id, err := a.nodeID(ctx, node)
 			if err != nil {
@@ -44,7 +50,7 @@ func (a *App) createExceptionCommand() *cobra.Command {
 	f.StringVar(&node, "node", "", "only on this `node`, by name or id (default: all of the tenant)")
 	f.StringVar(&e.Owner, "owner", "", "`who` answers for it")
 	f.StringVar(&e.Reason, "reason", "", "`why`")
-	f.StringVar(&e.Expires, "expires", "", "last `day` on which it holds, YYYY-MM-DD")
+	f.StringVar(&e.Expires, "expires", "", "last `day` on which it holds: YYYY-MM-DD, or in how many days, e.g. 90d")
 	for _, name := range []string{"owner", "reason", "expires"} {
 		_ = cmd.MarkFlagRequired(name) // the error says only that the flag does not exist, which the tests would show
 	}
@@ -86,6 +92,15 @@ func (a *App) listExceptions(ctx context.Context, f listFlags) error {
 		a.table("no exceptions", []string{"LAST DAY", "CHECK", "SUBJECT", "NODE", "OWNER", "REASON", "ID"}, rows)
 		a.more(next)
 	})
+}
+
+// inDays is the day of "90d", which is in so many days by UTC, as the server counts.
+func inDays(s string, now time.Time) (day string, days int, ok bool) {
+	text, ok := strings.CutSuffix(s, "d")
+	if days, err := strconv.Atoi(text); ok && err == nil && days >= 0 && days < 1000 && text[0] != '+' && text[0] != '-' {
+		return now.UTC().AddDate(0, 0, days).Format(time.DateOnly), days, true
+	}
+	return "", 0, false
 }
 
 func orAll(s string) string {

@@ -31,6 +31,8 @@ type Options struct {
 	// RPM calls each for each package in a file that is a database of rpm, with the package's files if they are asked
 	// for; nil means ReadRPM, which is for what ends soon.
 	RPM func(ctx context.Context, file string, files bool, each func(RPMPackage)) error
+	// Memory is for who reads again and again; nil remembers nothing.
+	Memory *RPMMemory
 }
 
 // Host reads the facts of one machine. Its methods may run at the same time.
@@ -39,6 +41,7 @@ type Host struct {
 	secrets      Secrets
 	setuidBudget time.Duration
 	rpm          func(ctx context.Context, file string, files bool, each func(RPMPackage)) error
+	remembers    *RPMMemory
 	// live is true when the tree is that of the running system, so that the kernel may be asked directly.
 	live bool
 	// owner is the account that owns what is trusted, 0 for root. Tests set their own.
@@ -47,7 +50,7 @@ type Host struct {
 
 // New returns a reader of the machine at the root of the options.
 func New(o Options) *Host {
-	h := &Host{tree: tree{root: o.Root}, secrets: o.Secrets, setuidBudget: o.SetuidBudget, rpm: o.RPM}
+	h := &Host{tree: tree{root: o.Root}, secrets: o.Secrets, setuidBudget: o.SetuidBudget, rpm: o.RPM, remembers: o.Memory}
 	if h.root == "" {
 		h.root = "/"
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -145,16 +146,29 @@ func (o *owners) dpkg(ctx context.Context) error {
 	return nil
 }
 
+// candidate is a file of a package that has the name of a wanted one; where it really lies is looked at each time.
+type candidate struct{ pkg, file string }
+
 func (o *owners) rpm(ctx context.Context, name string) error {
-	lists := 0
-	err := o.h.eachRPM(ctx, name, true, func(p RPMPackage) {
-		for _, file := range p.Files {
-			lists++
-			o.owned(p.Name, file)
+	names := slices.Sorted(maps.Keys(o.names))
+	list, err := recall(ctx, o.h, name, "owners of "+strings.Join(names, "\x00"), func() ([]candidate, error) {
+		var list []candidate
+		lists := 0
+		err := o.h.eachRPM(ctx, name, true, func(p RPMPackage) {
+			for _, file := range p.Files {
+				lists++
+				if o.names[path.Base(file)] {
+					list = append(list, candidate{p.Name, file})
+				}
+			}
+		})
+		if err == nil && lists == 0 {
+			err = fmt.Errorf("%s: %w", name, errNoFileLists)
 		}
+		return list, err
 	})
-	if err == nil && lists == 0 {
-		err = fmt.Errorf("%s: %w", name, errNoFileLists)
+	for _, c := range list {
+		o.owned(c.pkg, c.file)
 	}
 	return err
 }

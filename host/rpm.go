@@ -2,10 +2,12 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	rpmdb "github.com/erikvarga/go-rpmdb/pkg"
@@ -35,31 +37,37 @@ type RPMPackage struct {
 
 // rpmPackages lists what the database holds.
 func (h *Host) rpmPackages(ctx context.Context, name string) ([]model.Package, error) {
-	var list []model.Package
-	err := h.eachRPM(ctx, name, false, func(p RPMPackage) {
-		list = append(list, model.Package{Name: p.Name, Version: p.Version, Architecture: p.Architecture, Source: p.Source})
+	list, err := recall(ctx, h, name, "packages", func() ([]model.Package, error) {
+		var list []model.Package
+		err := h.eachRPM(ctx, name, false, func(p RPMPackage) {
+			list = append(list, model.Package{Name: p.Name, Version: p.Version, Architecture: p.Architecture, Source: p.Source})
+		})
+		return list, err
 	})
 	if err != nil {
 		return nil, err // what came before the damage says nothing about the rest
 	}
-	return list, nil
+	return slices.Clone(list), nil
 }
+
+// errNotRead is in the chain of an error that says nothing of a database: it was not looked at.
+var errNotRead = errors.New("it was not read")
 
 // eachRPM calls f for each package in a copy of the database: opening SQLite in place would write beside it.
 // After an error, f may have been called for some.
 func (h *Host) eachRPM(ctx context.Context, name string, files bool, f func(RPMPackage)) error {
 	dir, err := os.MkdirTemp("", "bulkhead-rpm-")
 	if err != nil {
-		return fmt.Errorf("copy of %s: %w", name, err)
+		return fmt.Errorf("copy of %s: %w: %w", name, errNotRead, err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	at := filepath.Join(dir, filepath.Base(name))
 	if err := h.copyFile(name, at); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNotRead, err)
 	}
 	if wal := name + "-wal"; h.exists(wal) {
 		if err := h.copyFile(wal, at+"-wal"); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errNotRead, err)
 		}
 	}
 	if err := h.rpm(ctx, at, files, f); err != nil {

@@ -40,7 +40,7 @@ func (c RPMChild) Read(ctx context.Context, file string, files bool, each func(R
 	defer cancel()
 	r, w, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("pipe to the reader of rpm's database: %w", err)
+		return fmt.Errorf("pipe to the reader of rpm's database: %w: %w", errNotRead, err)
 	}
 	defer r.Close()
 	said := &beginning{}
@@ -65,7 +65,7 @@ func (c RPMChild) Read(ctx context.Context, file string, files bool, each func(R
 	err = cmd.Start()
 	w.Close()
 	if err != nil {
-		return fmt.Errorf("start the reader of rpm's database: %w", err)
+		return fmt.Errorf("start the reader of rpm's database: %w: %w", errNotRead, err)
 	}
 	bad := parseRPM(r, each)
 	late := ctx.Err()

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -93,7 +95,7 @@ func (s *search) start(roots map[string]bool) {
 }
 
 func (s *search) run(ctx context.Context) {
-	var all sync.WaitGroup
+	var all conc.WaitGroup // a panic is the collector's
 	for range min(4, runtime.NumCPU()) {
 		all.Go(func() { s.work(ctx) })
 	}

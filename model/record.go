@@ -70,6 +70,13 @@ type Consistency struct {
 	Path [][]byte `json:"path"`
 }
 
+// LogRange is what is left of a Merkle log's entries when only the tree over them counts: the hashes of a compact range from the first
+// entry on, from which any larger tree can be built.
+type LogRange struct {
+	Size   uint64   `json:"size"`
+	Hashes [][]byte `json:"hashes"`
+}
+
 // NodeLogs begins the origin of every node's audit log. The name of a replica has no slash, so its log has another one.
 const NodeLogs = "bulkhead/node/"
 

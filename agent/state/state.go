@@ -234,7 +234,7 @@ func (d *Dir) Status() (*model.AgentStatus, error) {
 // Leave forgets who this node was, so that it can join again. The audit log stays, under another name: a record is never
 // removed.
 func (d *Dir) Leave(now time.Time) (kept string, err error) {
-	for _, name := range []string{nodeFile, certificateFile, keyFile, logKeyFile, floorsFile, statusFile, SpoolFile} {
+	for _, name := range []string{nodeFile, certificateFile, keyFile, logKeyFile, floorsFile, statusFile, failureFile, SpoolFile} {
 		if err := os.Remove(d.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("leave: %w", err)
 		}

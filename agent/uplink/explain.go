@@ -81,7 +81,7 @@ func told(err error) *model.Error {
 		if detail, ok := v.(*bulkheadv1.ErrorDetail); ok {
 			return &model.Error{
 				Code: model.Code(detail.GetCode()), Message: ce.Message(), Remedy: detail.GetRemediation(), Field: detail.GetField(),
-				Record: detail.GetRecord(), Policies: detail.GetPolicies(), Err: answered{},
+				Record: detail.GetRecord(), Policies: detail.GetPolicies(), Err: answered{model.Code(detail.GetCode())},
 			}
 		}
 	}
@@ -89,12 +89,31 @@ func told(err error) *model.Error {
 }
 
 // answered marks what the control plane itself said.
-type answered struct{}
+type answered struct{ code model.Code }
 
-func (answered) Error() string { return "the control plane refused" }
+func (a answered) Error() string {
+	switch {
+	case a.code == model.CodeInternal:
+		return "the control plane failed at it"
+	case later(a.code):
+		return "the control plane can't do it now, and did not refuse it"
+	}
+	return "the control plane refused"
+}
+
+// later is true of codes that say nothing of what was sent: the same may be taken in a moment.
+func later(c model.Code) bool {
+	return c == model.CodeUnavailable || c == model.CodeAuditUnavailable || c == model.CodeTooMany
+}
 
 // Answered says whether the control plane gave this error, so that nothing is wrong with the way to it.
 func Answered(err error) bool { return errors.As(err, &answered{}) }
+
+// Refused says whether the control plane said no, and would say so again.
+func Refused(err error) bool {
+	var a answered
+	return errors.As(err, &a) && !later(a.code)
+}
 
 // tryNext says whether another server may do better.
 func tryNext(err error) bool {

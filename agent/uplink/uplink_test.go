@@ -161,12 +161,16 @@ func TestDialTriesEveryAddress(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	now := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	refused := connect.NewError(connect.CodePermissionDenied, errors.New("the node was revoked"))
-	d, err := connect.NewErrorDetail(&bulkheadv1.ErrorDetail{Code: string(model.CodeUnauthenticated), Remediation: "join again"})
-	if err != nil {
-		t.Fatal(err)
+	says := func(code model.Code, text string) error {
+		e := connect.NewError(connect.CodePermissionDenied, errors.New(text))
+		d, err := connect.NewErrorDetail(&bulkheadv1.ErrorDetail{Code: string(code), Remediation: "join again"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.AddDetail(d)
+		return e
 	}
-	refused.AddDetail(d)
+	refused := says(model.CodeUnauthenticated, "the node was revoked")
 	expired := x509.CertificateInvalidError{Reason: x509.Expired, Cert: &x509.Certificate{NotBefore: now.AddDate(1, 0, 0), NotAfter: now.AddDate(2, 0, 0)}}
 	for name, c := range map[string]struct {
 		err      error
@@ -174,7 +178,11 @@ func TestExplain(t *testing.T) {
 		answered bool
 		next     bool
 	}{
-		"refused":   {refused, "revoked", true, false},
+		"refused":   {refused, "the node was revoked: the control plane refused", true, false},
+		"not now":   {says(model.CodeUnavailable, "the database is away"), "the database is away: the control plane can't do it now, and did not refuse it", true, true},
+		"no record": {says(model.CodeAuditUnavailable, "no log"), "no log: the control plane can't do it now, and did not refuse it", true, true},
+		"too many":  {says(model.CodeTooMany, "the queue is full"), "the queue is full: the control plane can't do it now, and did not refuse it", true, false},
+		"mistake":   {says(model.CodeInternal, "the server made a mistake"), "mistake: the control plane failed at it", true, true},
 		"clock":     {fmt.Errorf("dial: %w", expired), "2025-01-01T00:00:00Z", false, true},
 		"large":     {connect.NewError(connect.CodeResourceExhausted, errors.New("message size 9")), "more than this node takes", false, false},
 		"network":   {connect.NewError(connect.CodeUnavailable, errors.New("connection refused")), "not reached", false, true},
@@ -183,6 +191,9 @@ func TestExplain(t *testing.T) {
 		got := Explain(c.err, "https://h", now)
 		if !strings.Contains(got.Error(), c.want) || Answered(got) != c.answered || tryNext(got) != c.next {
 			t.Errorf("%s: %v, answered %t, next %t", name, got, Answered(got), tryNext(got))
+		}
+		if want := name == "refused" || name == "mistake"; Refused(got) != want {
+			t.Errorf("%s: refused is %t", name, Refused(got))
 		}
 		if name == "clock" && !errors.Is(got, ErrClock) {
 			t.Error("not told as the clock's")

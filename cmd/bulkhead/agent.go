@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent/uplink"
 	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/host"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -86,7 +87,12 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, as.dir)
 	publishing, stop := context.WithCancel(ctx)
 	var published sync.WaitGroup
-	published.Go(func() { publishAgent(publishing, statusDir, a.Status, log) })
+	published.Go(func() {
+		err := agent.Contain("publishing the status", func() error { publishAgent(publishing, statusDir, a.Status, log); return nil })
+		if err != nil {
+			log.Error("the agent's status is not published any more", "error", err)
+		}
+	})
 	err = a.Run(ctx)
 	stop()
 	published.Wait()
@@ -155,10 +161,11 @@ func (m *member) parts(
 		return p, ends, fmt.Errorf("policies: %w", err)
 	}
 	settings := &nodeSettings{base: c}
+	here := &node{version: m.version, rpm: host.NewRPMMemory()}
 	p = agent.Parts{
 		Dir: d, Spool: s, Lost: lost, Server: up, Version: m.version, Every: c.Agent.Every, Slog: log, Now: clock(),
 		Collect: func(ctx context.Context) (*model.Snapshot, error) {
-			return (&node{version: m.version}).Snapshot(ctx, settings.now(), log, nil)
+			return here.Snapshot(ctx, settings.now(), log, nil)
 		},
 		Appliers: map[model.BundleKind][]agent.Applier{
 			model.BundlePolicies: {&agent.Policies{Engine: engine}},

@@ -26,6 +26,7 @@ import (
 // node is this machine, seen through every collector.
 type node struct {
 	version string
+	rpm     *host.RPMMemory // nil for one that looks once
 }
 
 // Snapshot implements cli.Node.
@@ -37,7 +38,7 @@ func (n *node) Snapshot(ctx context.Context, c config.Config, log *slog.Logger, 
 
 	var list []model.Collector
 	list = append(list, host.New(host.Options{
-		Root: "/", Secrets: secrets, SetuidBudget: c.Collect.SetuidSearch, RPM: rpmReader().Read,
+		Root: "/", Secrets: secrets, SetuidBudget: c.Collect.SetuidSearch, RPM: rpmReader().Read, Memory: n.rpm,
 	}).Collectors()...)
 	list = append(list, segment.New("/").Collectors()...)
 	list = append(list, n.engine(ctx, c, secrets)...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bulkhead-security/bulkhead/agent"
 	"github.com/bulkhead-security/bulkhead/agent/state"
 	"github.com/bulkhead-security/bulkhead/agent/uplink"
 	"github.com/bulkhead-security/bulkhead/cli"
@@ -39,12 +40,16 @@ type localAgent struct {
 	member *member
 	out    io.Writer
 
-	cancel context.CancelFunc // nil before the start
+	try    func(ctx context.Context) error // joins this host once, and runs its agent
+	again  time.Duration                   // until the first next try
+	cancel context.CancelFunc              // nil before the start
 	ended  chan struct{}
 }
 
 func newLocalAgent(p *plane, c config.Config, out io.Writer) *localAgent {
-	return &localAgent{p: p, c: c, member: &member{version: p.o.version}, out: out, ended: make(chan struct{})}
+	l := &localAgent{p: p, c: c, member: &member{version: p.o.version}, out: out, again: localAgain, ended: make(chan struct{})}
+	l.try = l.work
+	return l
 }
 
 func (l *localAgent) start(ctx context.Context) {
@@ -72,16 +77,24 @@ func (l *localAgent) stop() {
 	}
 }
 
-// run works until ctx ends, and says why where it can't. Only what may pass is tried again.
+// run works until ctx ends, and says why where it can't. Only what may pass is tried again, and a mistake in the program, which must
+// not end the server.
 func (l *localAgent) run(ctx context.Context) {
-	for pause := localAgain; ; pause = min(2*pause, localAgainM) {
-		err := l.work(ctx)
+	for pause := l.again; ; pause = min(2*pause, localAgainM) {
+		begun := time.Now()
+		err := agent.Contain("the agent of this host", func() error { return l.try(ctx) })
 		if ctx.Err() != nil {
 			return
 		}
+		if time.Since(begun) > localAgainM {
+			pause = l.again // it ran for long
+		}
 		var e *model.Error
 		errors.As(err, &e)
+		var failed *agent.Failed
 		switch {
+		case errors.As(err, &failed):
+			l.p.slog.Error("this host's agent panicked; the server goes on", "error", err, "stack", failed.Stack())
 		case errors.Is(err, errOwnAgent):
 			l.p.slog.Info("no agent is started beside the server", "reason", err)
 			return

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -66,5 +69,34 @@ func TestLocalAgentTokenIsRecorded(t *testing.T) {
 	kept, err := p.store.JoinToken(t.Context(), made.ID)
 	if err != nil || kept.Revoked.IsZero() || kept.Tenant != model.SystemTenant {
 		t.Errorf("%+v, %v", kept, err)
+	}
+}
+
+// TestLocalAgentThatPanics: the server goes on, and the agent is started again.
+func TestLocalAgentThatPanics(t *testing.T) {
+	p := mustOpen(t, planeConfig(t.TempDir(), "a"))
+	defer p.close()
+	var logged bytes.Buffer
+	p.slog = slog.New(slog.NewTextHandler(&logged, nil))
+	l := newLocalAgent(p, config.Default(), io.Discard)
+	l.again = time.Millisecond
+	tries, runs := 0, make(chan struct{})
+	l.try = func(ctx context.Context) error {
+		if tries++; tries < 4 {
+			panic("a mistake")
+		}
+		close(runs)
+		<-ctx.Done()
+		return nil
+	}
+	l.start(t.Context())
+	select {
+	case <-runs:
+	case <-time.After(10 * time.Second):
+		t.Error("it was not started again")
+	}
+	l.stop()
+	if text := logged.String(); strings.Count(text, "this host's agent panicked") != 3 || !strings.Contains(text, "local_agent_test.go") || !strings.Contains(text, "a mistake") {
+		t.Errorf("log: %s", text)
 	}
 }

@@ -75,7 +75,7 @@ func (p *plane) nodeDoor() (gate.NodeAuthenticator, error) {
 func (p *plane) fleetServices(s *api.Services, policyKey string) error {
 	agents, err := api.NewAgents(api.AgentOptions{
 		Joins: p.store, Nodes: p.store, Authority: p.nodeCA, Audit: p.log, Fleet: agentFleet{p.fleet}, Logs: p.store,
-		Reader:    api.NodeLogReader{Decode: audit.Decode, Checkpoint: audit.ParseCheckpoint},
+		Reader:    api.NodeLogReader{Decode: audit.Decode, Checkpoint: audit.ParseCheckpoint, Extend: audit.Extend, Covers: audit.Covers},
 		PolicyKey: policyKey, Life: p.c.Nodes.Certificate, Log: p.slog, Now: p.now,
 	})
 	if err != nil {

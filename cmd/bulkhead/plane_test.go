@@ -18,8 +18,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulkhead-security/bulkhead/config"
-	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/drill"
+	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 	"github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1/bulkheadv1connect"
@@ -276,7 +276,7 @@ func TestSignaturesCanBeVerified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	digest, err := api.PolicyDigest(&model.Policies{Tenant: "acme", Version: 3, Files: []model.PolicyFile{{Name: "a.cedar", Text: "// é <\n\tx"}}})
+	digest, err := bundle.SetDigest(&model.Policies{Tenant: "acme", Version: 3, Files: []model.PolicyFile{{Name: "a.cedar", Text: "// é <\n\tx"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ type JoinStore interface {
 	UseJoinToken(ctx context.Context, id, node string, when time.Time) error
 	CreateNode(ctx context.Context, m *model.Member) error
 	ReplaceNode(ctx context.Context, old string, m *model.Member) error
+	Pool(ctx context.Context, id string) (*model.Pool, error)
 }
 
 // MemberStore knows the nodes.
@@ -90,7 +91,7 @@ const (
 // NewAgents makes the service.
 func NewAgents(o AgentOptions) (*Agents, error) {
 	if o.Joins == nil || o.Nodes == nil || o.Authority == nil || o.Audit == nil || o.Fleet == nil || o.Logs == nil ||
-		o.Reader.Decode == nil || o.Reader.Checkpoint == nil || o.PolicyKey == "" || o.Life <= 0 {
+		!o.Reader.whole() || o.PolicyKey == "" || o.Life <= 0 {
 		return nil, errors.New("the service for agents lacks a part")
 	}
 	if o.Log == nil {

@@ -77,6 +77,9 @@ func (s *Agents) prepareJoin(ctx context.Context, j *join, id string) error {
 	if err := s.nameFree(ctx, j); err != nil {
 		return err
 	}
+	if err := s.joinPool(ctx, t); err != nil {
+		return err
+	}
 	der, serial, ends, err := s.o.Authority.Issue(r.GetCsr(), id, s.o.Life)
 	if err != nil {
 		return err
@@ -140,6 +143,22 @@ func (s *Agents) nameFree(ctx context.Context, j *join) error {
 	return nameTaken(other)
 }
 
+// joinPool fails where the token's pool was deleted since: in a pool that is not there the node would take no settings of anybody's.
+func (s *Agents) joinPool(ctx context.Context, t *model.JoinToken) error {
+	if t.Pool == "" || t.Pool == model.DefaultPool {
+		return nil // always there
+	}
+	_, err := s.o.Joins.Pool(ctx, poolID(t.Tenant, t.Pool))
+	if model.CodeOf(err) != model.CodeNotFound {
+		return err
+	}
+	return &model.Error{
+		Code: model.CodeNotFound, Message: fmt.Sprintf("the pool %q, into which the join token puts this node, was deleted", t.Pool), Field: "token", Err: err,
+		Remedy: fmt.Sprintf("Have an operator make another join token for a pool that is there, or the pool anew: `bulkhead pools create %s`. "+
+			"This token is not used up: with the pool there it is good until its end.", t.Pool),
+	}
+}
+
 // admitNode records the join and makes the node, once more with a random id where somebody took its id meanwhile.
 func (s *Agents) admitNode(ctx context.Context, j *join) error {
 	rec, err := s.joinRecord(ctx, j)
@@ -175,6 +194,9 @@ func (s *Agents) admitNode(ctx context.Context, j *join) error {
 func (s *Agents) makeNode(ctx context.Context, j *join) error {
 	m := j.member
 	return s.o.Joins.InTx(ctx, func(ctx context.Context) error {
+		if err := s.joinPool(ctx, j.token); err != nil {
+			return err
+		}
 		if err := s.o.Joins.UseJoinToken(ctx, j.token.ID, m.ID, m.Joined); err != nil {
 			j.lost = model.CodeOf(err) == model.CodeConflict || model.CodeOf(err) == model.CodeExpired
 			return err

@@ -168,6 +168,34 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestPoolThatWasDeleted: a token outlives its pool, and is of no use without it.
+func TestPoolThatWasDeleted(t *testing.T) {
+	y := newYard(t)
+	pool := &model.Pool{ID: "acme/web", Tenant: "acme", Name: "web"}
+	secret := y.token("one", func(t *model.JoinToken) { t.Pool = "web" })
+	join := func() (*machine, error) {
+		return y.join(t, "web1", func(r *bulkheadv1.JoinRequest) { r.Token = secret })
+	}
+	_, err := join()
+	d := refusedAs(t, err)
+	if d.GetCode() != "not_found" || d.GetField() != "token" || !strings.Contains(err.Error(), `the pool "web"`) || !strings.Contains(d.GetRemediation(), "pools create web") {
+		t.Errorf("%v %v", err, d)
+	}
+	if r := y.last(t); len(y.records) != 1 || r.Outcome != model.OutcomeRefused || r.Resource != (model.Ref{Type: "JoinToken", ID: "one"}) || !strings.Contains(r.Reason, "not_found") {
+		t.Errorf("%+v", y.records)
+	}
+	if !y.tokens["one"].Used.IsZero() || len(y.members) != 0 {
+		t.Error("a refused join used up its token")
+	}
+	if err := y.store.CreatePool(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	m, err := join()
+	if err != nil || y.members[m.res.GetNode()].Pool != "web" {
+		t.Errorf("%v %+v", err, y.members)
+	}
+}
+
 func TestClonedMachines(t *testing.T) {
 	y := newYard(t)
 	a := y.joined(t, "web1")

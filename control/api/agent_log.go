@@ -1,9 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 
 	"golang.org/x/mod/sumdb/note"
@@ -21,7 +23,9 @@ type NodeLogStore interface {
 	RegisterLog(ctx context.Context, origin, publicKey string) error
 	IndexedUpTo(ctx context.Context, origin string) (uint64, error)
 	IndexRecords(ctx context.Context, records []model.LogRecord) error
-	PublishLog(ctx context.Context, c *model.Checkpoint, proofs []model.Consistency) error
+	// LockNodeLog gives what PublishNodeLog was given last of what is in the index, and keeps others from it in the transaction.
+	LockNodeLog(ctx context.Context, origin string) (*model.LogRange, error)
+	PublishNodeLog(ctx context.Context, c *model.Checkpoint, proofs []model.Consistency, over *model.LogRange) error
 	// LargestCheckpoints are, of each keeper, the one over the most entries; Checkpoints are the newest ones.
 	LargestCheckpoints(ctx context.Context, origin string) ([]model.Checkpoint, error)
 	Checkpoints(ctx context.Context, origin string, limit int) ([]model.Checkpoint, error)
@@ -33,6 +37,14 @@ type NodeLogReader struct {
 	Decode func(entry []byte) (*model.Record, error)
 	// Checkpoint reads a signed checkpoint and verifies it with a key whose name is the log's origin.
 	Checkpoint func(raw []byte, verifierKey string) (*model.Checkpoint, error)
+	// Extend is the tree over some entries and those that come next.
+	Extend func(r *model.LogRange, entries [][]byte) (*model.LogRange, error)
+	// Covers fails unless a checkpoint is over what a tree is over.
+	Covers func(c *model.Checkpoint, r *model.LogRange, path [][]byte) error
+}
+
+func (r *NodeLogReader) whole() bool {
+	return r.Decode != nil && r.Checkpoint != nil && r.Extend != nil && r.Covers != nil
 }
 
 // mostProofs is how many proofs a request has; see SendLogRequest.proofs.
@@ -46,15 +58,15 @@ func (s *Agents) SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (*bu
 	m := gate.Node(ctx)
 	l := &nodeLog{origin: NodeLogOrigin(m.ID), request: r}
 	if err := s.readLog(ctx, m, l); err != nil {
-		s.tell(ctx, m, trouble{
-			kind: model.EventFinding, severity: string(model.High), of: "log", record: ofNode(ctx, m, "NodeReport", messageOf(err)),
-			text: model.Text{EN: "what it sent as its audit log was refused: " + messageOf(err), ZH: "该节点发送的审计日志被拒绝：" + messageOf(err)},
-		})
+		s.tellLog(ctx, m, err)
 		return nil, err
 	}
 	if err := s.o.Logs.InTx(ctx, func(ctx context.Context) error { return s.keepLog(ctx, m, l) }); err != nil {
-		if model.CodeOf(err) == model.CodeConflict {
+		switch model.CodeOf(err) {
+		case model.CodeConflict:
 			return nil, s.otherKey(ctx, m)
+		case model.CodeDenied:
+			s.tellLog(ctx, m, err)
 		}
 		return nil, err
 	}
@@ -63,6 +75,13 @@ func (s *Agents) SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (*bu
 		return nil, err
 	}
 	return &bulkheadv1.SendLogResponse{Next: l.next, Kept: kept}, nil
+}
+
+func (s *Agents) tellLog(ctx context.Context, m *model.Member, err error) {
+	s.tell(ctx, m, trouble{
+		kind: model.EventFinding, severity: string(model.High), of: "log", record: ofNode(ctx, m, "NodeReport", messageOf(err)),
+		text: model.Text{EN: "what it sent as its audit log was refused: " + messageOf(err), ZH: "该节点发送的审计日志被拒绝：" + messageOf(err)},
+	})
 }
 
 // nodeLog is a part of a node's log that came in.
@@ -151,26 +170,64 @@ func (s *Agents) keepLog(ctx context.Context, m *model.Member, l *nodeLog) error
 	if err := s.o.Logs.RegisterLog(ctx, l.origin, l.request.GetKey()); err != nil {
 		return err
 	}
+	have, err := s.o.Logs.LockNodeLog(ctx, l.origin)
+	if err != nil {
+		return err
+	}
 	next, err := s.o.Logs.IndexedUpTo(ctx, l.origin)
 	if err != nil {
 		return err
 	}
 	l.next = next
-	if l.request.GetFrom() > next {
+	from := l.request.GetFrom()
+	end := from + uint64(len(l.records))
+	switch {
+	case from > next || l.checkpoint == nil:
 		return nil
+	case l.checkpoint.Size < next:
+		// It goes back: whether that may be is for the keepers to see.
+		return s.o.Logs.PublishNodeLog(ctx, l.checkpoint, l.proofs, have)
+	case end < next:
+		return nil // sent before
 	}
-	fresh := l.records[min(next-l.request.GetFrom(), uint64(len(l.records))):]
-	if len(fresh) > 0 {
+	if have != nil && have.Size != next {
+		have = nil // another version of this program went on
+	}
+	over, err := s.covered(l, have, next)
+	if err != nil {
+		return &model.Error{
+			Code: model.CodeDenied, Message: "entries: they are not under the checkpoint that came with them, as the copy's others are", Field: "entries", Err: err,
+			Remedy: "A node's log only grows. If its data directory was lost or brought back from an old copy, join it anew by a token that replaces the node.",
+		}
+	}
+	if fresh := l.records[next-from:]; len(fresh) > 0 {
 		if err := s.o.Logs.IndexRecords(ctx, fresh); err != nil {
 			return err
 		}
-		l.next = next + uint64(len(fresh))
+		l.next = end
 	}
-	if l.checkpoint == nil {
-		return nil
+	return s.o.Logs.PublishNodeLog(ctx, l.checkpoint, l.proofs, over)
+}
+
+// covered proves that what is in the index, to which have belongs if it is known, and the entries that came are the first ones under
+// the checkpoint that came. It gives the tree over them.
+func (s *Agents) covered(l *nodeLog, have *model.LogRange, next uint64) (*model.LogRange, error) {
+	from, entries := l.request.GetFrom(), l.request.GetEntries()
+	over, err := s.o.Reader.Extend(&model.LogRange{Size: from, Hashes: l.request.GetBefore()}, entries[:next-from])
+	if err != nil {
+		return nil, err
 	}
-	// Also one that goes back: whether that may be is for the keepers to see.
-	return s.o.Logs.PublishLog(ctx, l.checkpoint, l.proofs)
+	if have != nil && !slices.EqualFunc(have.Hashes, over.Hashes, bytes.Equal) {
+		return nil, fmt.Errorf("the first %d entries are others than those that came before", next)
+	}
+	if over, err = s.o.Reader.Extend(over, entries[next-from:]); err != nil {
+		return nil, err
+	}
+	var path [][]byte
+	if i := slices.IndexFunc(l.proofs, func(p model.Consistency) bool { return p.From == over.Size }); i >= 0 {
+		path = l.proofs[i].Path
+	}
+	return over, s.o.Reader.Covers(l.checkpoint, over, path)
 }
 
 func (s *Agents) otherKey(ctx context.Context, m *model.Member) error {

@@ -22,7 +22,8 @@ import (
 // diary is a node's audit log.
 type diary struct {
 	*audit.Log
-	key string
+	key    string
+	signer note.Signer
 }
 
 func newDiary(t *testing.T, origin string) *diary {
@@ -35,12 +36,17 @@ func newDiary(t *testing.T, origin string) *diary {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return &diary{openDiary(t, origin, signer), key, signer}
+}
+
+func openDiary(t *testing.T, origin string, signer note.Signer) *audit.Log {
+	t.Helper()
 	l, err := audit.Open(t.Context(), audit.Options{Dir: t.TempDir(), Origin: origin, Signer: signer, Batch: 64, BatchAge: time.Millisecond, SpoolDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close(context.Background()) })
-	return &diary{l, key}
+	return l
 }
 
 func (d *diary) write(t *testing.T, n int, tenant string) {
@@ -67,6 +73,7 @@ func (d *diary) part(t *testing.T, from uint64, n int) *bulkheadv1.SendLogReques
 		t.Fatal(err)
 	}
 	r := &bulkheadv1.SendLogRequest{Key: d.key, From: from, Checkpoint: c.Note}
+	d.prove(t, r, from, from+uint64(n), c.Size)
 	if n == 0 {
 		return r
 	}
@@ -80,6 +87,23 @@ func (d *diary) part(t *testing.T, from uint64, n int) *bulkheadv1.SendLogReques
 	return r
 }
 
+// prove adds what proves that entries are under a checkpoint.
+func (d *diary) prove(t *testing.T, r *bulkheadv1.SendLogRequest, from, end, size uint64) {
+	t.Helper()
+	before, err := d.Range(t.Context(), from, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Before = before.Hashes
+	proofs, err := d.Consistency(t.Context(), []uint64{end}, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range proofs {
+		r.Proofs = append(r.Proofs, &bulkheadv1.LogConsistency{From: p.From, Path: p.Path})
+	}
+}
+
 // indexed are the records that the database has of an origin.
 func (y *yard) indexed(t *testing.T, origin string) []model.LogRecord {
 	t.Helper()
@@ -88,6 +112,16 @@ func (y *yard) indexed(t *testing.T, origin string) []model.LogRecord {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// upTo is how many records the database has of an origin.
+func (y *yard) upTo(t *testing.T, origin string) uint64 {
+	t.Helper()
+	n, err := y.store.IndexedUpTo(t.Context(), origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (y *yard) published(t *testing.T, origin string) model.LogState {
@@ -168,6 +202,87 @@ func TestSendLog(t *testing.T) {
 	if l := y.published(t, origin); l.Checkpoint.Size != 12 || len(l.Proofs) != 1 || l.Proofs[0].From != 10 || len(l.Proofs[0].Path) != 1 {
 		t.Errorf("%+v", l)
 	}
+}
+
+// TestLogsThatAreNotUnderTheirCheckpoint: a node that signs whatever it likes still can't put an entry into the index that is not under
+// the checkpoint that it gave, or under one that does not go on from what is in the index.
+func TestLogsThatAreNotUnderTheirCheckpoint(t *testing.T) {
+	y := newYard(t)
+	m := y.joined(t, "web1")
+	origin := api.NodeLogOrigin(m.res.GetNode())
+	d := newDiary(t, origin)
+	d.write(t, 300, "acme") // more than a tile
+	// The same key signs another log.
+	fork := &diary{openDiary(t, origin, d.signer), d.key, d.signer}
+	fork.write(t, 300, "acme")
+	next := uint64(0)
+	send := func(r *bulkheadv1.SendLogRequest) error {
+		res, err := m.SendLog(t.Context(), r)
+		if err == nil {
+			next = res.GetNext()
+		}
+		return err
+	}
+	check := func(name string, r *bulkheadv1.SendLogRequest) {
+		t.Helper()
+		y.now = y.now.Add(61 * time.Minute) // each is told
+		before, told, records := y.published(t, origin), len(y.told(model.EventFinding)), len(y.records)
+		if e := refusedAs(t, send(r)); e.GetCode() != "denied" || e.GetField() != "entries" {
+			t.Errorf("%s: %v", name, e)
+		}
+		if len(y.told(model.EventFinding)) != told+1 || len(y.records) != records+1 || y.last(t).Outcome != model.OutcomeRefused {
+			t.Errorf("%s: told %d times, recorded %+v", name, len(y.events), y.last(t))
+		}
+		if got := y.published(t, origin); got.Checkpoint.Note != before.Checkpoint.Note || y.upTo(t, origin) != next {
+			t.Errorf("%s: something of it was taken", name)
+		}
+	}
+	swapped := d.part(t, 0, 3)
+	swapped.Entries[1] = fork.part(t, 1, 1).GetEntries()[0]
+	check("an entry of another log", swapped)
+	ordered := d.part(t, 0, 3)
+	ordered.Entries[0], ordered.Entries[2] = ordered.GetEntries()[2], ordered.GetEntries()[0]
+	check("in another order", ordered)
+	moved := d.part(t, 1, 2)
+	moved.From, moved.Before = 0, nil
+	check("under another index", moved)
+	unproved := d.part(t, 0, 3)
+	unproved.Proofs = nil
+	check("without a proof", unproved)
+
+	for from := uint64(0); from < 80; from = next {
+		if err := send(d.part(t, from, 20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("a log that forks", fork.part(t, 80, 20))
+	check("a log that forks, from before", fork.part(t, 60, 40))
+	check("a checkpoint that forks", fork.part(t, 80, 0))
+	mixed := d.part(t, 80, 20)
+	mixed.Checkpoint = fork.part(t, 80, 20).GetCheckpoint()
+	check("under another checkpoint", mixed)
+	lost := d.part(t, 80, 20)
+	lost.Before = nil
+	check("without what comes before", lost)
+
+	// A version of the program that knows nothing of this went on, so that the tree is not known: the node's word counts, as far as it
+	// is under the checkpoint.
+	c := y.published(t, origin).Checkpoint
+	if err := y.store.PublishLog(t.Context(), &c, nil); err != nil {
+		t.Fatal(err)
+	}
+	wrong := d.part(t, 80, 20)
+	wrong.Before = fork.part(t, 80, 20).GetBefore()
+	check("unlike what comes before", wrong)
+	for next < 300 {
+		if err := send(d.part(t, next, min(256, 300-int(next)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := y.upTo(t, origin); n != 300 {
+		t.Errorf("%d records are in the index", n)
+	}
+	check("a log that forks, at last", fork.part(t, 300, 0))
 }
 
 func TestLogsThatAreRefused(t *testing.T) {

@@ -66,7 +66,7 @@ func newYard(t *testing.T) *yard {
 		}
 		y.agents, err = api.NewAgents(api.AgentOptions{
 			Joins: y, Nodes: y, Authority: y.ca, Audit: y, Fleet: y, Logs: logsOf{w.store, y}, PolicyKey: "policy key", Life: 24 * time.Hour, Now: clock,
-			Reader: api.NodeLogReader{Decode: audit.Decode, Checkpoint: audit.ParseCheckpoint},
+			Reader: api.NodeLogReader{Decode: audit.Decode, Checkpoint: audit.ParseCheckpoint, Extend: audit.Extend, Covers: audit.Covers},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -75,6 +75,11 @@ func newYard(t *testing.T) *yard {
 		s.Agents = y.agents
 		return s
 	})
+	for _, tenant := range []string{"acme", "globex"} {
+		if err := y.store.CreatePool(t.Context(), &model.Pool{ID: tenant + "/edge", Tenant: tenant, Name: "edge"}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	nodes, err := authn.NewNodes(authn.NodeOptions{
 		Store: y, Authority: y.ca, Grace: 30 * 24 * time.Hour, Clock: clock,
 		Reused: func(ctx context.Context, m *model.Member, serial string) {
@@ -323,6 +328,11 @@ func (y *yard) dial(der []byte, key crypto.Signer) *http.Client {
 
 func (y *yard) agent(der []byte, key crypto.Signer) bulkheadv1connect.AgentServiceClient {
 	return bulkheadv1connect.NewAgentServiceClient(y.dial(der, key), y.url)
+}
+
+// Pool implements api.JoinStore.
+func (y *yard) Pool(ctx context.Context, id string) (*model.Pool, error) {
+	return y.store.Pool(ctx, id)
 }
 
 // machine is a node that joined.

@@ -38,6 +38,7 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 			"list findings":           trying(c.findings.ListFindings, listing("globex", "", "")),
 			"list exceptions":         trying(c.findings.ListExceptions, listing("globex", "", "")),
 			"exception there":         trying(c.findings.CreateException, exception("globex", "")),
+			"exception looked at":     trying(c.findings.PreviewException, exception("globex", "")),
 			"delete exception":        trying(c.findings.DeleteException, theirs("exception")),
 			"pool by id":              trying(c.pools.GetPool, pool),
 			"their default pool":      trying(c.pools.GetPool, &bulkheadv1.Id{Id: "globex/default"}),

@@ -45,7 +45,30 @@ func (s *Findings) ListExceptions(ctx context.Context, r *bulkheadv1.ListInTenan
 
 // CreateException implements FindingService.
 func (s *Findings) CreateException(ctx context.Context, r *bulkheadv1.CreateExceptionRequest) (*bulkheadv1.Exception, error) {
-	in := r.GetException()
+	e, err := s.draftException(ctx, r.GetException())
+	if err != nil {
+		return nil, err
+	}
+	if e.ID, err = newID(); err != nil {
+		return nil, err
+	}
+	if err := s.Exceptions.CreateException(ctx, e); err != nil {
+		return nil, err
+	}
+	return exceptionOut(e), nil
+}
+
+// PreviewException implements FindingService.
+func (s *Findings) PreviewException(ctx context.Context, r *bulkheadv1.CreateExceptionRequest) (*bulkheadv1.Exception, error) {
+	e, err := s.draftException(ctx, r.GetException())
+	if err != nil {
+		return nil, err
+	}
+	return exceptionOut(e), nil
+}
+
+// draftException is an exception that may be recorded.
+func (s *Findings) draftException(ctx context.Context, in *bulkheadv1.Exception) (*model.StoredException, error) {
 	tenant := gate.TenantOf(ctx, in.GetTenant())
 	if _, err := s.Tenants.Tenant(ctx, tenant); err != nil {
 		return nil, err
@@ -56,10 +79,10 @@ func (s *Findings) CreateException(ctx context.Context, r *bulkheadv1.CreateExce
 			Check: in.GetCheck(), Subject: in.GetSubject(), Owner: in.GetOwner(), Reason: in.GetReason(), Expires: in.GetExpires(),
 		},
 	}
-	if err := assess.ValidateException(e.Exception); err != nil {
+	if err := assess.ValidateStoredException(e.Exception); err != nil {
 		return nil, &model.Error{
 			Code: model.CodeInvalid, Message: err.Error(), Field: "exception",
-			Remedy: "`bulkhead catalogue` lists the requirements, `bulkhead catalogue show ID` the checks of one.", Err: err,
+			Remedy: "`bulkhead catalogue` lists the requirements, `bulkhead catalogue show ID` the checks of one. `bulkhead findings` shows the kinds of what nodes report of themselves, such as node/clock-skew.", Err: err,
 		}
 	}
 	if err := checkEnd(e.Expires, s.Now()); err != nil {
@@ -79,13 +102,7 @@ func (s *Findings) CreateException(ctx context.Context, r *bulkheadv1.CreateExce
 			Code: model.CodeTooMany, Message: fmt.Sprintf("the tenant has %d exceptions, which is the most", len(have)), Remedy: "Delete those that are over.",
 		}
 	}
-	if e.ID, err = newID(); err != nil {
-		return nil, err
-	}
-	if err := s.Exceptions.CreateException(ctx, e); err != nil {
-		return nil, err
-	}
-	return exceptionOut(e), nil
+	return e, nil
 }
 
 // checkEnd holds an exception's last day to today and the year that follows, by UTC.

@@ -24,6 +24,9 @@ func TestExceptionsHaveAnEndAndAnOwner(t *testing.T) {
 		"a day that isn't":     {&bulkheadv1.Exception{Check: "8.1.c", Expires: "2027-02-30"}, "invalid"},
 		"no day":               {&bulkheadv1.Exception{Check: "8.1.c", Expires: "soon"}, "invalid"},
 		"a check that isn't":   {&bulkheadv1.Exception{Check: "8.1.c/nothing", Expires: day(1)}, "invalid"},
+		"what nodes report":    {&bulkheadv1.Exception{Check: "node/clock-skew", Subject: "clock", Expires: day(1)}, ""},
+		"all that they report": {&bulkheadv1.Exception{Check: "node", Expires: day(1)}, "invalid"},
+		"no kind":              {&bulkheadv1.Exception{Check: "node/clock skew", Expires: day(1)}, "invalid"},
 		"a whole clause":       {&bulkheadv1.Exception{Check: "8", Expires: day(1)}, "invalid"},
 		"no glob":              {&bulkheadv1.Exception{Check: "8.1.c", Subject: "[", Expires: day(1)}, "invalid"},
 		"a node that isn't":    {&bulkheadv1.Exception{Check: "8.1.c", Node: "none", Expires: day(1)}, "invalid"},
@@ -34,6 +37,10 @@ func TestExceptionsHaveAnEndAndAnOwner(t *testing.T) {
 			k.e.Owner = "alice"
 		}
 		k.e.Reason = "because"
+		seen, err := c.findings.PreviewException(ctx, &bulkheadv1.CreateExceptionRequest{Exception: k.e})
+		if codeOf(t, err) != k.code || err == nil && (seen.GetId() != "" || seen.GetCreator() != "id-owner" || seen.GetExpires() != k.e.GetExpires()) {
+			t.Errorf("%s, looked at first: %v %v", name, seen, err)
+		}
 		got, err := c.findings.CreateException(ctx, &bulkheadv1.CreateExceptionRequest{Exception: k.e})
 		if codeOf(t, err) != k.code {
 			t.Errorf("%s: %v", name, err)
@@ -49,7 +56,7 @@ func TestExceptionsHaveAnEndAndAnOwner(t *testing.T) {
 	if _, err := c.findings.DeleteException(ctx, &bulkheadv1.Id{Id: list.GetExceptions()[0].GetId()}); err != nil {
 		t.Error(err)
 	}
-	if list, err = c.findings.ListExceptions(ctx, listing("", "", "")); err != nil || len(list.GetExceptions()) != 5 {
+	if list, err = c.findings.ListExceptions(ctx, listing("", "", "")); err != nil || len(list.GetExceptions()) != 6 {
 		t.Error(list, err)
 	}
 }

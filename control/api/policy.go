@@ -2,14 +2,9 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
-
-	"github.com/gowebpki/jcs"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -122,23 +117,6 @@ func (s *Policies) ListPolicyVersions(ctx context.Context, r *bulkheadv1.ListInT
 // GetSchema implements PolicyService.
 func (s *Policies) GetSchema(context.Context, *bulkheadv1.Empty) (*bulkheadv1.GetSchemaResponse, error) {
 	return &bulkheadv1.GetSchemaResponse{Cedar: s.Engine.Schema().Text()}, nil
-}
-
-// PolicyDigest is the SHA-256 of the canonical JSON (RFC 8785) of tenant, version and files.
-func PolicyDigest(p *model.Policies) ([]byte, error) {
-	b, err := json.Marshal(struct {
-		Tenant  string             `json:"tenant"`
-		Version int64              `json:"version"`
-		Files   []model.PolicyFile `json:"files"`
-	}{p.Tenant, p.Version, append([]model.PolicyFile{}, p.Files...)})
-	if err == nil {
-		b, err = jcs.Transform(b)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("canonical form of policies: %w", err)
-	}
-	sum := sha256.Sum256(b)
-	return sum[:], nil
 }
 
 func policiesOut(p *model.Policies) *bulkheadv1.PolicySet {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
+	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -89,7 +90,7 @@ func (s *Policies) check(ctx context.Context, d *draft, base int64) error {
 	if err := s.fit(ctx, d); err != nil {
 		return err
 	}
-	digest, err := PolicyDigest(&d.Policies)
+	digest, err := bundle.SetDigest(&d.Policies)
 	if err != nil {
 		return err
 	}

@@ -184,6 +184,63 @@ func TestExceptions(t *testing.T) {
 	}
 }
 
+// TestExceptionsOfWhatNodesReport: an exception covers what a node reports of itself as it covers what the server found.
+func TestExceptionsOfWhatNodesReport(t *testing.T) {
+	w := newWorld(t)
+	w.writes(w.f)
+	w.join("n1")
+	(&agent{w: w, id: "n1"}).all(w.f, snapshot("n1"))
+	report := func(kind, requirement, subject string) {
+		w.clock.forward(time.Minute)
+		w.report(w.f, "n1", Report{Findings: []model.Finding{{
+			ID: kind + subject, Kind: kind, Requirement: requirement, Subject: subject, Severity: model.High, First: w.clock.now(), Last: w.clock.now(), Count: 1,
+		}}})
+	}
+	except := func(id, check, subject, expires string) {
+		w.ok(w.store.CreateException(t.Context(), &model.StoredException{
+			ID: id, Tenant: "acme", Exception: model.Exception{Check: check, Subject: subject, Owner: "o", Reason: "r", Expires: expires},
+		}))
+	}
+	check := func(finding, exception string, events int) {
+		t.Helper()
+		if n, ok := w.findings("n1")[finding]; !ok || n.Exception != exception {
+			t.Fatalf("%s: exception %q, want %q", finding, n.Exception, exception)
+		}
+		if len(w.alarms) != events || len(w.events("n1", model.EventFinding)) != events {
+			t.Fatalf("%s: %d alarms and events %v, want %d", finding, len(w.alarms), w.events("n1"), events)
+		}
+	}
+	day := func(n int) string { return w.clock.now().AddDate(0, 0, n).Format(time.DateOnly) }
+
+	except("e1", "node/odd", "a*", day(1))
+	report("node/odd", "", "a1")
+	check("node/odd a1", "e1", 0)
+	report("node/odd", "", "b1") // another subject
+	check("node/odd b1", "", 1)
+	except("e2", "8.5.b", "", day(30))
+	report("escape/mount", "8.5.b", "c1") // by its requirement
+	check("escape/mount c1", "e2", 1)
+
+	// One that comes later covers what is open, and when it is taken away that is told.
+	except("e3", "node/odd", "b1", day(30))
+	_, err := w.f.assess(t.Context(), "n1")
+	w.ok(err)
+	check("node/odd b1", "e3", 1)
+	report("node/odd", "", "b1")
+	check("node/odd b1", "e3", 1)
+	w.ok(w.store.DeleteException(t.Context(), "e3"))
+	w.clock.forward(time.Minute)
+	_, err = w.f.assess(t.Context(), "n1")
+	w.ok(err)
+	check("node/odd b1", "", 2)
+	// So does its end, by the next report as well.
+	w.clock.forward(48 * time.Hour)
+	report("node/odd", "", "a1")
+	check("node/odd a1", "", 3)
+	report("node/odd", "", "a1")
+	check("node/odd a1", "", 3)
+}
+
 func TestFactsThatDontFit(t *testing.T) {
 	w := newWorld(t)
 	w.verdict = bad

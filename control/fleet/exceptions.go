@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/framework/assess"
@@ -86,4 +87,44 @@ func idOf(e *model.Exception, all []model.StoredException) string {
 		}
 	}
 	return ""
+}
+
+// covering is the id of the stored exception that covers what a node reports of itself; "" for none that is in force.
+func covering(n *model.Finding, all []model.StoredException, now time.Time) string {
+	for i := range all {
+		if assess.Covers(all[i].Exception, n, now) {
+			return all[i].ID
+		}
+	}
+	return ""
+}
+
+// reported brings what a node reports of itself up to the exceptions: those that are covered now, and those that no longer are. What is
+// grave and was covered until now is told.
+func (f *Fleet) reported(ctx context.Context, m *model.Member, j *judgement) ([]model.Finding, error) {
+	open, err := f.store.OpenFindings(ctx, m.ID, model.SourceNode)
+	if err != nil {
+		return nil, err
+	}
+	var list []model.Finding
+	var events []model.Event
+	for i := range open {
+		n := &open[i]
+		was := n.Exception
+		if n.Exception = covering(n, j.exceptions, j.now); n.Exception == was {
+			continue
+		}
+		list = append(list, *n)
+		if n.Exception == "" && grave(n.Severity) {
+			events = append(events, found(m, n, j.now))
+		}
+	}
+	return list, f.tell(ctx, events...)
+}
+
+// found is the event of something grave that a node reports of itself.
+func found(m *model.Member, n *model.Finding, now time.Time) model.Event {
+	e := of(m, model.EventFinding, string(n.Severity), n.Text)
+	e.Requirement, e.After, e.Time = n.Requirement, n.Kind, now
+	return e
 }

@@ -26,10 +26,15 @@ const (
 // takeFindings keeps what a node found. Whose it is and where it comes from is not for the node to say.
 func (f *Fleet) takeFindings(ctx context.Context, m *model.Member, r *Report) error {
 	now := f.now()
+	exceptions, err := f.exceptionsOf(ctx, m)
+	if err != nil {
+		return err
+	}
 	list := make([]model.Finding, 0, len(r.Findings))
 	serious := false
 	for i := range r.Findings {
 		n := fromNode(m, &r.Findings[i], r.Time, now)
+		n.Exception = covering(&n, exceptions, now)
 		list = append(list, n)
 		serious = serious || n.Over.IsZero() && grave(n.Severity)
 	}
@@ -41,15 +46,13 @@ func (f *Fleet) takeFindings(ctx context.Context, m *model.Member, r *Report) er
 		}
 		known := map[string]bool{}
 		for i := range open {
-			known[open[i].ID] = true
+			known[open[i].ID] = open[i].Exception == ""
 		}
 		for i := range list {
 			n := &list[i]
-			if n.Over.IsZero() && grave(n.Severity) && !known[n.ID] {
+			if n.Over.IsZero() && grave(n.Severity) && n.Exception == "" && !known[n.ID] {
 				known[n.ID] = true
-				e := of(m, model.EventFinding, string(n.Severity), n.Text)
-				e.Requirement, e.After, e.Time = n.Requirement, n.Kind, now
-				events = append(events, e)
+				events = append(events, found(m, n, now))
 			}
 		}
 	}
@@ -152,7 +155,10 @@ func (f *Fleet) putFound(ctx context.Context, m *model.Member, j *judgement) err
 	failing := failures(m, j)
 	unclear := unclearOf(&j.assessment)
 	was := map[string]*model.Finding{}
-	var list []model.Finding
+	list, err := f.reported(ctx, m, j)
+	if err != nil {
+		return err
+	}
 	for i := range open {
 		o := &open[i]
 		was[o.ID] = o

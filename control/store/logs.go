@@ -26,6 +26,8 @@ type logRow struct {
 type publishedCheckpoint struct {
 	model.Checkpoint
 	Proofs []model.Consistency `json:"proofs,omitempty"`
+	// Range is of a node's log, over the records that are in the index.
+	Range *model.LogRange `json:"range,omitempty"`
 }
 
 func (r *logRow) model() (*model.LogState, error) {
@@ -132,7 +134,34 @@ func (s *Store) PublishLog(ctx context.Context, c *model.Checkpoint, proofs []mo
 	if _, err := number("size", c.Size); err != nil {
 		return err
 	}
-	return s.setLog(ctx, &logRow{Origin: c.Origin, Checkpoint: text(publishedCheckpoint{*c, proofs})}, "checkpoint")
+	return s.setLog(ctx, &logRow{Origin: c.Origin, Checkpoint: text(publishedCheckpoint{*c, proofs, nil})}, "checkpoint")
+}
+
+// PublishNodeLog does so for a node's log, whose index has the records that the range is over.
+func (s *Store) PublishNodeLog(ctx context.Context, c *model.Checkpoint, proofs []model.Consistency, over *model.LogRange) error {
+	if _, err := number("size", c.Size); err != nil {
+		return err
+	}
+	return s.setLog(ctx, &logRow{Origin: c.Origin, Checkpoint: text(publishedCheckpoint{*c, proofs, over})}, "checkpoint")
+}
+
+// LockNodeLog gives the range over the records of a node's log that are in the index, nil where nobody knows it. Until the end of the
+// transaction nobody else continues the log.
+func (s *Store) LockNodeLog(ctx context.Context, origin string) (*model.LogRange, error) {
+	var row logRow
+	q := s.conn(ctx).NewSelect().Model(&row).Where("origin = ?", origin)
+	if s.kind == KindPostgres {
+		q = q.For("UPDATE") // SQLite has one writer
+	}
+	err := q.Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, notFound("log", origin)
+	}
+	if err != nil {
+		return nil, s.fail("read a log", err)
+	}
+	c, err := value[publishedCheckpoint](row.Checkpoint)
+	return c.Range, err
 }
 
 // SetLogVerified keeps when all of a log was verified last.

@@ -3,9 +3,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -102,6 +104,9 @@ func (p *Server) prepare(ctx context.Context) error {
 		if err := os.Chown(p.dir, int(uid), int(gid)); err != nil {
 			return fmt.Errorf("directory of PostgreSQL: %w", err)
 		}
+		if err := p.enterable(ctx); err != nil {
+			return err
+		}
 	}
 	if _, err := os.Stat(filepath.Join(p.dir, "data")); err == nil {
 		return nil
@@ -111,6 +116,34 @@ func (p *Server) prepare(ctx context.Context) error {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	return nil
+}
+
+// enterable makes sure that the user postgres gets to the directory: where it can't, the programs only say that they don't start.
+func (p *Server) enterable(ctx context.Context) error {
+	err := p.command(ctx, "initdb", "--version").Run()
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("run initdb as the user postgres in %s: %w", p.dir, err)
+	}
+	shut := cmp.Or(shutTo(p.dir), filepath.Dir(p.dir))
+	return fmt.Errorf("the user postgres, as whom PostgreSQL runs because it refuses root, can't enter %s: %s is closed to it; "+
+		"set TMPDIR to a directory that all users may enter (TMPDIR=/var/tmp), or open that one (chmod o+x %s): %w", p.dir, shut, shut, err)
+}
+
+// shutTo is the first directory on the way to another one that others than its owner and group may not enter; "" for none.
+func shutTo(dir string) string {
+	var way []string
+	for at := filepath.Dir(dir); at != filepath.Dir(at); at = filepath.Dir(at) {
+		way = append(way, at)
+	}
+	for _, at := range slices.Backward(way) {
+		if info, err := os.Stat(at); err == nil && info.Mode().Perm()&0o001 == 0 {
+			return at
+		}
+	}
+	return ""
 }
 
 func (p *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {

@@ -3,6 +3,7 @@ package assess
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -71,8 +72,37 @@ func excepted(res model.RequirementResult) bool {
 	return true
 }
 
+// Covers says whether an exception is in force and names what a node reports of itself: its kind or its requirement, and its subject.
+func Covers(e model.Exception, f *model.Finding, now time.Time) bool {
+	if newExceptions([]model.Exception{e}, now)[0].Expired {
+		return false
+	}
+	return excepts(e, f.Kind, f.Subject) || f.Requirement != "" && excepts(e, f.Requirement, f.Subject)
+}
+
 // ValidateException says what is wrong with an exception as written in the configuration.
 func ValidateException(e model.Exception) error {
+	if err := validateForm(e); err != nil {
+		return err
+	}
+	if !known(e.Check) {
+		return fmt.Errorf("the exception for %s: there is no such check or requirement; see `bulkhead catalogue`", e.Check)
+	}
+	return nil
+}
+
+// ofNodes are kinds of findings that nodes report of themselves.
+var ofNodes = regexp.MustCompile(`^node/[a-z0-9][a-z0-9-]{0,80}$`)
+
+// ValidateStoredException does so for one that the control plane keeps, which may also be about what nodes report of themselves.
+func ValidateStoredException(e model.Exception) error {
+	if !ofNodes.MatchString(e.Check) {
+		return ValidateException(e)
+	}
+	return validateForm(e)
+}
+
+func validateForm(e model.Exception) error {
 	switch {
 	case e.Check == "":
 		return fmt.Errorf("an exception needs `check`: a check's id or a requirement's id")
@@ -86,9 +116,6 @@ func ValidateException(e model.Exception) error {
 	}
 	if _, err := path.Match(e.Subject, ""); err != nil {
 		return fmt.Errorf("the exception for %s: subject %q is not a glob: %w", e.Check, e.Subject, err)
-	}
-	if !known(e.Check) {
-		return fmt.Errorf("the exception for %s: there is no such check or requirement; see `bulkhead catalogue`", e.Check)
 	}
 	return nil
 }

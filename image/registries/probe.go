@@ -12,8 +12,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/sourcegraph/conc"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -43,7 +44,7 @@ func probeAll(ctx context.Context, root fs.FS, s *set) *model.Gap {
 		}
 		hosts = hosts[:maxProbes]
 	}
-	var wg sync.WaitGroup
+	var wg conc.WaitGroup // a panic is the collector's
 	slots := make(chan struct{}, probeAtOnce)
 	for _, host := range hosts {
 		e := s.byHost[host]

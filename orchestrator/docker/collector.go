@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
+
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
@@ -161,7 +163,7 @@ func (o *once[T]) get(ctx context.Context, ask func(context.Context) (T, error))
 // each runs f for 0..n-1, some at a time, until ctx is over.
 func (e *Collector) each(ctx context.Context, n int, f func(i int)) {
 	next := make(chan int)
-	var wg sync.WaitGroup
+	var wg conc.WaitGroup // a panic is the collector's
 	for range min(e.o.Concurrency, n) {
 		wg.Go(func() {
 			for i := range next {
@@ -173,7 +175,10 @@ func (e *Collector) each(ctx context.Context, n int, f func(i int)) {
 		if ctx.Err() != nil {
 			break
 		}
-		next <- i
+		select {
+		case next <- i:
+		case <-ctx.Done(): // nobody takes it where all failed
+		}
 	}
 	close(next)
 	wg.Wait()

@@ -3,8 +3,9 @@ package kubernetes
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
+
+	"github.com/sourcegraph/conc"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -55,7 +56,7 @@ func (c *Client) parts(ctx context.Context, r *reading) []model.Gap {
 		c.nodes, c.podList, c.namespaces, c.replicas, c.rights, c.admission, c.anonymous,
 	}
 	found := make([][]model.Gap, len(list))
-	var wg sync.WaitGroup
+	var wg conc.WaitGroup // a panic is the collector's
 	for i, part := range list {
 		wg.Go(func() { found[i] = part(ctx, r) })
 	}

@@ -169,10 +169,18 @@ func document(t *testing.T, s note.Signer, kind model.BundleKind, scope string, 
 	}}}
 }
 
-func policiesOf(tenant, setOf, cedar string) bundle.Policies {
-	return bundle.Policies{Schema: bundle.Schema, Tenant: tenant, Sets: []model.Policies{{
-		Tenant: setOf, Version: 1, Files: []model.PolicyFile{{Name: "a.cedar", Text: cedar}},
-	}}}
+// policiesOf has a set that was signed, as by a control plane that has the key.
+func policiesOf(t *testing.T, s note.Signer, tenant, setOf, cedar string) bundle.Policies {
+	t.Helper()
+	set := model.Policies{Tenant: setOf, Version: 1, Files: []model.PolicyFile{{Name: "a.cedar", Text: cedar}}}
+	digest, err := bundle.SetDigest(&set)
+	if err == nil {
+		set.Signature, err = bundle.SignSet(digest, s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle.Policies{Schema: bundle.Schema, Tenant: tenant, Sets: []model.Policies{set}}
 }
 
 // cedar is a policy that is good, with a mark.
@@ -203,7 +211,7 @@ func TestHostileServer(t *testing.T) {
 	const policies, set, node = model.BundlePolicies, model.BundleSettings, model.BundleAssignment
 	good := []*bulkheadv1.FollowResponse{
 		document(t, h.signer, node, h.node, 3, assignment(h.node, "acme")),
-		document(t, h.signer, policies, "acme", 5, policiesOf("acme", "acme", cedar("five"))),
+		document(t, h.signer, policies, "acme", 5, policiesOf(t, h.signer, "acme", "acme", cedar("five"))),
 		document(t, h.signer, set, "acme/default", 6, settings("acme/default", time.Minute)),
 	}
 	h.greeting = good
@@ -219,7 +227,7 @@ func TestHostileServer(t *testing.T) {
 	p.within(time.Minute, "the good documents in force", inForce(5, 6, 3))
 
 	thief, _ := newSigner(t)
-	changed := document(t, h.signer, policies, "acme", 9, policiesOf("acme", "acme", cedar("nine")))
+	changed := document(t, h.signer, policies, "acme", 9, policiesOf(t, h.signer, "acme", "acme", cedar("nine")))
 	changed.GetDocument().Document = []byte(strings.Replace(string(changed.GetDocument().GetDocument()), "nine", "evil", 1))
 	for _, x := range []struct {
 		name    string
@@ -227,20 +235,21 @@ func TestHostileServer(t *testing.T) {
 		subject string
 		why     string
 	}{
-		{"rolled back", document(t, h.signer, policies, "acme", 4, policiesOf("acme", "acme", cedar("four"))), "policies", "older than what is in force"},
-		{"of the same version", document(t, h.signer, policies, "acme", 5, policiesOf("acme", "acme", cedar("other"))), "policies", "version 5, and 5 is in force"},
-		{"signed by another key", document(t, thief, policies, "acme", 9, policiesOf("acme", "acme", cedar("nine"))), "policies", "not signed by this control plane"},
+		{"rolled back", document(t, h.signer, policies, "acme", 4, policiesOf(t, h.signer, "acme", "acme", cedar("four"))), "policies", "older than what is in force"},
+		{"of the same version", document(t, h.signer, policies, "acme", 5, policiesOf(t, h.signer, "acme", "acme", cedar("other"))), "policies", "version 5, and 5 is in force"},
+		{"signed by another key", document(t, thief, policies, "acme", 9, policiesOf(t, h.signer, "acme", "acme", cedar("nine"))), "policies", "not signed by this control plane"},
 		{"changed on the way", changed, "policies", "the signature is of another document"},
-		{"for another tenant", document(t, h.signer, policies, "rival", 9, policiesOf("rival", "rival", cedar("nine"))), "policies", "for somebody else"},
-		{"with another tenant's policies", document(t, h.signer, policies, "acme", 9, policiesOf("acme", "rival", cedar("nine"))), "policies", "policies of the tenant"},
-		{"that can't be loaded", document(t, h.signer, policies, "acme", 9, policiesOf("acme", "acme", "forbid (")), "policies", "can't be loaded"},
-		{"of 4.5 MiB", document(t, h.signer, policies, "acme", 9, policiesOf("acme", "acme", strings.Repeat("/", 9<<19))), "policies", "more than 4194304"},
+		{"for another tenant", document(t, h.signer, policies, "rival", 9, policiesOf(t, h.signer, "rival", "rival", cedar("nine"))), "policies", "for somebody else"},
+		{"with another tenant's policies", document(t, h.signer, policies, "acme", 9, policiesOf(t, h.signer, "acme", "rival", cedar("nine"))), "policies", "policies of the tenant"},
+		{"with a set that another key signed", document(t, h.signer, policies, "acme", 9, policiesOf(t, thief, "acme", "acme", cedar("nine"))), "policies", "policies of \"acme\", version 1: it is not signed by this control plane"},
+		{"that can't be loaded", document(t, h.signer, policies, "acme", 9, policiesOf(t, h.signer, "acme", "acme", "forbid (")), "policies", "can't be loaded"},
+		{"of 4.5 MiB", document(t, h.signer, policies, "acme", 9, policiesOf(t, h.signer, "acme", "acme", strings.Repeat("/", 9<<19))), "policies", "more than 4194304"},
 		{"for another node", document(t, h.signer, node, "somebody", 9, assignment("somebody", "acme")), "assignment", "for somebody else"},
 		{"for another tenant's node", document(t, h.signer, node, h.node, 9, assignment(h.node, "rival")), "assignment", "for the tenant"},
 		{"for another pool", document(t, h.signer, set, "acme/edge", 9, settings("acme/edge", time.Minute)), "settings", "for somebody else"},
 		{"with an interval that may not be", document(t, h.signer, set, "acme/default", 9, settings("acme/default", time.Second)), "settings", "between 10s and 1h"},
 		{"of a kind that is none", document(t, h.signer, "firmware", "acme", 9, struct{}{}), "unknown", "firmware"},
-		{"of 100 MB", document(t, h.signer, policies, "acme", 9, policiesOf("acme", "acme", strings.Repeat("/", 100<<20))), "unknown", "the server sends more than this node takes"},
+		{"of 100 MB", document(t, h.signer, policies, "acme", 9, policiesOf(t, h.signer, "acme", "acme", strings.Repeat("/", 100<<20))), "unknown", "the server sends more than this node takes"},
 	} {
 		h.next <- x.send
 		p.within(detection, "told of policies "+x.name, func() error {
@@ -259,7 +268,7 @@ func TestHostileServer(t *testing.T) {
 	}
 	contains(t, "agent status", m.run("status").stdout, "refused      policies, version 9")
 
-	h.next <- document(t, h.signer, policies, "acme", 10, policiesOf("acme", "acme", cedar("ten")))
+	h.next <- document(t, h.signer, policies, "acme", 10, policiesOf(t, h.signer, "acme", "acme", cedar("ten")))
 	p.within(detection, "a newer good one in force", inForce(10, 6, 3))
 	p.within(detection, "the refusals of policies over", func() error {
 		if a, b := h.found("policies"), h.found("unknown"); !a.GetOver() || !b.GetOver() {

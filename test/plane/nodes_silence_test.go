@@ -93,11 +93,17 @@ func TestSilentNode(t *testing.T) {
 	t.Parallel()
 	out := startReceivers(t, "the alarms' signing key")
 	lines := startSyslog(t, out.server.TLS)
+	mails := map[string]*mailbox{"starttls": startMail(t, out.server.TLS, false), "tls": startMail(t, out.server.TLS, true)}
+	byMail := ""
+	for name, b := range mails {
+		byMail += fmt.Sprintf("    - {name: %s, kind: mail, to: %q, ca_file: %q, username: %s, secret_file: %q, from: Bulkhead <alarms@example.com>, recipients: [ops@example.com, sec@example.com], kinds: [silent]}\n",
+			name, b.at, caFile(t, out.server), mailUser, writeFile(t, "mail.password", mailPassword+"\n"))
+	}
 	admin := fleetOf(t, "--config", writeFile(t, "config.yaml", fmt.Sprintf(`server:
   alarms:
     - {name: hook, kind: webhook, to: %q, ca_file: %q, secret_file: %q}
     - {name: lines, kind: syslog, to: %q, ca_file: %q, severity: info}
-`, out.server.URL+"/hook", caFile(t, out.server), writeFile(t, "hook.key", out.key+"\n"), lines.at, caFile(t, out.server))))
+%s`, out.server.URL+"/hook", caFile(t, out.server), writeFile(t, "hook.key", out.key+"\n"), lines.at, caFile(t, out.server), byMail)))
 	killed, frozen := newMachine(t, "killed"), newMachine(t, "frozen")
 	frozen.env = []string{"BULKHEAD_AGENT_EVERY=10s"}
 	admin.join(killed)
@@ -133,6 +139,11 @@ func TestSilentNode(t *testing.T) {
 		t.Errorf("wrong deliveries: %v", out.wrong)
 	}
 	out.mu.Unlock()
+	for name, b := range mails {
+		eventually(t, "the mails came to "+name, func() bool { return len(b.about(first)) > 0 && len(b.about(second)) > 0 })
+		b.checkMail(t, name, "killed", first)
+		b.checkMail(t, name, "frozen", second)
+	}
 
 	back := time.Now()
 	frozen.signal(syscall.SIGCONT)

@@ -3,7 +3,6 @@
 package plane
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -213,14 +212,10 @@ func appliedFromFiles(t *testing.T, admin *person, m *machine) {
 	if err := os.CopyFS(example, os.DirFS("../../docs/examples/apply")); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(example, "20-fleet.yaml")
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	soon := "expires: " + time.Now().AddDate(0, 6, 0).UTC().Format("2006-01-02") + " #"
-	if err := os.WriteFile(file, bytes.Replace(b, []byte("expires: 2030-06-30 #"), []byte(soon), 1), 0o600); err != nil {
-		t.Fatal(err)
+	late := writeFile(t, "late.yaml", "apiVersion: bulkhead/v1\nkind: Exception\nmetadata: {tenant: acme}\n"+
+		"spec: {check: 8.1.c, owner: jo, reason: r, expires: 2099-01-01}\n")
+	if r := admin.run("apply", "-f", late, "--dry-run"); r.code != 1 || !strings.Contains(r.stderr, "more than 366 days ahead") {
+		t.Errorf("a dry run of what the server refuses ended with %d: %s%s", r.code, r.stdout, r.stderr)
 	}
 	before := m.status()
 	if r := admin.run("apply", "-f", example, "--dry-run"); r.code != 2 {

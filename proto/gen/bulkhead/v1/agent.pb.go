@@ -936,8 +936,11 @@ type SendLogRequest struct {
 	Entries [][]byte `protobuf:"bytes,3,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Newest signed checkpoint.
 	Checkpoint string `protobuf:"bytes,4,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
-	// That it continues earlier ones.
-	Proofs        []*LogConsistency `protobuf:"bytes,5,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	// That it continues earlier ones, and from the end of the entries on, if it is over more.
+	Proofs []*LogConsistency `protobuf:"bytes,5,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	// Hashes of the compact range of all entries before the first one. With them, the entries and the proof from their end on,
+	// whoever gets them sees that the entries are under the checkpoint.
+	Before        [][]byte `protobuf:"bytes,6,rep,name=before,proto3" json:"before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1003,6 +1006,13 @@ func (x *SendLogRequest) GetCheckpoint() string {
 func (x *SendLogRequest) GetProofs() []*LogConsistency {
 	if x != nil {
 		return x.Proofs
+	}
+	return nil
+}
+
+func (x *SendLogRequest) GetBefore() [][]byte {
+	if x != nil {
+		return x.Before
 	}
 	return nil
 }
@@ -1533,7 +1543,7 @@ const file_bulkhead_v1_agent_proto_rawDesc = "" +
 	"\x0eReportResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
 	"\x05facts\x18\x02 \x01(\tR\x05facts\x12\x16\n" +
-	"\x06resync\x18\x03 \x01(\bR\x06resync\"\xd0\x01\n" +
+	"\x06resync\x18\x03 \x01(\bR\x06resync\"\xfa\x01\n" +
 	"\x0eSendLogRequest\x12\x1c\n" +
 	"\x03key\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\x03key\x12\x12\n" +
@@ -1542,7 +1552,9 @@ const file_bulkhead_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"checkpoint\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\n" +
 	"checkpoint\x12=\n" +
-	"\x06proofs\x18\x05 \x03(\v2\x1b.bulkhead.v1.LogConsistencyB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06proofs\"C\n" +
+	"\x06proofs\x18\x05 \x03(\v2\x1b.bulkhead.v1.LogConsistencyB\b\xbaH\x05\x92\x01\x02\x10\x10R\x06proofs\x12(\n" +
+	"\x06before\x18\x06 \x03(\fB\x10\xbaH\r\x92\x01\n" +
+	"\x10@\"\x06z\x04\x10 \x18 R\x06before\"C\n" +
 	"\x0eLogConsistency\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x1d\n" +
 	"\x04path\x18\x02 \x03(\fB\t\xbaH\x06\x92\x01\x03\x10\x80\x01R\x04path\"9\n" +

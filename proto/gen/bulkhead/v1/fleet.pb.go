@@ -1426,14 +1426,16 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\bPoolList\"\x06tenant(\x01\x12i\n" +
 	"\rDecideRollout\x12!.bulkhead.v1.DecideRolloutRequest\x1a\x14.bulkhead.v1.Rollout\"\x1f\x9a\xdd\x18\x1b\n" +
 	"\n" +
-	"PoolUpdate\x12\aRollout\x1a\x02id(\x022\xd5\x03\n" +
+	"PoolUpdate\x12\aRollout\x1a\x02id(\x022\xd1\x04\n" +
 	"\x0eFindingService\x12p\n" +
 	"\fListFindings\x12 .bulkhead.v1.ListInTenantRequest\x1a!.bulkhead.v1.ListFindingsResponse\"\x1b\x9a\xdd\x18\x17\n" +
 	"\vFindingList\"\x06tenant(\x01\x12v\n" +
 	"\x0eListExceptions\x12 .bulkhead.v1.ListInTenantRequest\x1a#.bulkhead.v1.ListExceptionsResponse\"\x1d\x9a\xdd\x18\x19\n" +
 	"\rExceptionList\"\x06tenant(\x01\x12y\n" +
 	"\x0fCreateException\x12#.bulkhead.v1.CreateExceptionRequest\x1a\x16.bulkhead.v1.Exception\")\x9a\xdd\x18%\n" +
-	"\x0fExceptionCreate\"\x10exception.tenant(\x02\x12^\n" +
+	"\x0fExceptionCreate\"\x10exception.tenant(\x02\x12z\n" +
+	"\x10PreviewException\x12#.bulkhead.v1.CreateExceptionRequest\x1a\x16.bulkhead.v1.Exception\")\x9a\xdd\x18%\n" +
+	"\x0fExceptionCreate\"\x10exception.tenant(\x01\x12^\n" +
 	"\x0fDeleteException\x12\x0f.bulkhead.v1.Id\x1a\x12.bulkhead.v1.Empty\"&\x9a\xdd\x18\"\n" +
 	"\x0fExceptionDelete\x12\tException\x1a\x02id(\x02BHZFgithub.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1;bulkheadv1b\x06proto3"
 
@@ -1508,20 +1510,22 @@ var file_bulkhead_v1_fleet_proto_depIdxs = []int32{
 	19, // 30: bulkhead.v1.FindingService.ListFindings:input_type -> bulkhead.v1.ListInTenantRequest
 	19, // 31: bulkhead.v1.FindingService.ListExceptions:input_type -> bulkhead.v1.ListInTenantRequest
 	13, // 32: bulkhead.v1.FindingService.CreateException:input_type -> bulkhead.v1.CreateExceptionRequest
-	20, // 33: bulkhead.v1.FindingService.DeleteException:input_type -> bulkhead.v1.Id
-	4,  // 34: bulkhead.v1.PoolService.ListPools:output_type -> bulkhead.v1.ListPoolsResponse
-	0,  // 35: bulkhead.v1.PoolService.GetPool:output_type -> bulkhead.v1.Pool
-	0,  // 36: bulkhead.v1.PoolService.CreatePool:output_type -> bulkhead.v1.Pool
-	0,  // 37: bulkhead.v1.PoolService.UpdatePool:output_type -> bulkhead.v1.Pool
-	21, // 38: bulkhead.v1.PoolService.DeletePool:output_type -> bulkhead.v1.Empty
-	8,  // 39: bulkhead.v1.PoolService.ListRollouts:output_type -> bulkhead.v1.ListRolloutsResponse
-	7,  // 40: bulkhead.v1.PoolService.DecideRollout:output_type -> bulkhead.v1.Rollout
-	11, // 41: bulkhead.v1.FindingService.ListFindings:output_type -> bulkhead.v1.ListFindingsResponse
-	14, // 42: bulkhead.v1.FindingService.ListExceptions:output_type -> bulkhead.v1.ListExceptionsResponse
-	12, // 43: bulkhead.v1.FindingService.CreateException:output_type -> bulkhead.v1.Exception
-	21, // 44: bulkhead.v1.FindingService.DeleteException:output_type -> bulkhead.v1.Empty
-	34, // [34:45] is the sub-list for method output_type
-	23, // [23:34] is the sub-list for method input_type
+	13, // 33: bulkhead.v1.FindingService.PreviewException:input_type -> bulkhead.v1.CreateExceptionRequest
+	20, // 34: bulkhead.v1.FindingService.DeleteException:input_type -> bulkhead.v1.Id
+	4,  // 35: bulkhead.v1.PoolService.ListPools:output_type -> bulkhead.v1.ListPoolsResponse
+	0,  // 36: bulkhead.v1.PoolService.GetPool:output_type -> bulkhead.v1.Pool
+	0,  // 37: bulkhead.v1.PoolService.CreatePool:output_type -> bulkhead.v1.Pool
+	0,  // 38: bulkhead.v1.PoolService.UpdatePool:output_type -> bulkhead.v1.Pool
+	21, // 39: bulkhead.v1.PoolService.DeletePool:output_type -> bulkhead.v1.Empty
+	8,  // 40: bulkhead.v1.PoolService.ListRollouts:output_type -> bulkhead.v1.ListRolloutsResponse
+	7,  // 41: bulkhead.v1.PoolService.DecideRollout:output_type -> bulkhead.v1.Rollout
+	11, // 42: bulkhead.v1.FindingService.ListFindings:output_type -> bulkhead.v1.ListFindingsResponse
+	14, // 43: bulkhead.v1.FindingService.ListExceptions:output_type -> bulkhead.v1.ListExceptionsResponse
+	12, // 44: bulkhead.v1.FindingService.CreateException:output_type -> bulkhead.v1.Exception
+	12, // 45: bulkhead.v1.FindingService.PreviewException:output_type -> bulkhead.v1.Exception
+	21, // 46: bulkhead.v1.FindingService.DeleteException:output_type -> bulkhead.v1.Empty
+	35, // [35:47] is the sub-list for method output_type
+	23, // [23:35] is the sub-list for method input_type
 	23, // [23:23] is the sub-list for extension type_name
 	23, // [23:23] is the sub-list for extension extendee
 	0,  // [0:23] is the sub-list for field type_name

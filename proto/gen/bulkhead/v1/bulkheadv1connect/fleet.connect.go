@@ -60,6 +60,9 @@ const (
 	// FindingServiceCreateExceptionProcedure is the fully-qualified name of the FindingService's
 	// CreateException RPC.
 	FindingServiceCreateExceptionProcedure = "/bulkhead.v1.FindingService/CreateException"
+	// FindingServicePreviewExceptionProcedure is the fully-qualified name of the FindingService's
+	// PreviewException RPC.
+	FindingServicePreviewExceptionProcedure = "/bulkhead.v1.FindingService/PreviewException"
 	// FindingServiceDeleteExceptionProcedure is the fully-qualified name of the FindingService's
 	// DeleteException RPC.
 	FindingServiceDeleteExceptionProcedure = "/bulkhead.v1.FindingService/DeleteException"
@@ -341,6 +344,8 @@ type FindingServiceClient interface {
 	ListExceptions(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionsResponse, error)
 	// CreateException records that a failure is lived with until a day. It changes no status; it is shown with it.
 	CreateException(context.Context, *v1.CreateExceptionRequest) (*v1.Exception, error)
+	// PreviewException says whether an exception could be recorded, and as what, without recording it. It has no id then.
+	PreviewException(context.Context, *v1.CreateExceptionRequest) (*v1.Exception, error)
 	// DeleteException ends an exception.
 	DeleteException(context.Context, *v1.Id) (*v1.Empty, error)
 }
@@ -374,6 +379,12 @@ func NewFindingServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(findingServiceMethods.ByName("CreateException")),
 			connect.WithClientOptions(opts...),
 		),
+		previewException: connect.NewClient[v1.CreateExceptionRequest, v1.Exception](
+			httpClient,
+			baseURL+FindingServicePreviewExceptionProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("PreviewException")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteException: connect.NewClient[v1.Id, v1.Empty](
 			httpClient,
 			baseURL+FindingServiceDeleteExceptionProcedure,
@@ -385,10 +396,11 @@ func NewFindingServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 
 // findingServiceClient implements FindingServiceClient.
 type findingServiceClient struct {
-	listFindings    *connect.Client[v1.ListInTenantRequest, v1.ListFindingsResponse]
-	listExceptions  *connect.Client[v1.ListInTenantRequest, v1.ListExceptionsResponse]
-	createException *connect.Client[v1.CreateExceptionRequest, v1.Exception]
-	deleteException *connect.Client[v1.Id, v1.Empty]
+	listFindings     *connect.Client[v1.ListInTenantRequest, v1.ListFindingsResponse]
+	listExceptions   *connect.Client[v1.ListInTenantRequest, v1.ListExceptionsResponse]
+	createException  *connect.Client[v1.CreateExceptionRequest, v1.Exception]
+	previewException *connect.Client[v1.CreateExceptionRequest, v1.Exception]
+	deleteException  *connect.Client[v1.Id, v1.Empty]
 }
 
 // ListFindings calls bulkhead.v1.FindingService.ListFindings.
@@ -418,6 +430,15 @@ func (c *findingServiceClient) CreateException(ctx context.Context, req *v1.Crea
 	return nil, err
 }
 
+// PreviewException calls bulkhead.v1.FindingService.PreviewException.
+func (c *findingServiceClient) PreviewException(ctx context.Context, req *v1.CreateExceptionRequest) (*v1.Exception, error) {
+	response, err := c.previewException.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DeleteException calls bulkhead.v1.FindingService.DeleteException.
 func (c *findingServiceClient) DeleteException(ctx context.Context, req *v1.Id) (*v1.Empty, error) {
 	response, err := c.deleteException.CallUnary(ctx, connect.NewRequest(req))
@@ -435,6 +456,8 @@ type FindingServiceHandler interface {
 	ListExceptions(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionsResponse, error)
 	// CreateException records that a failure is lived with until a day. It changes no status; it is shown with it.
 	CreateException(context.Context, *v1.CreateExceptionRequest) (*v1.Exception, error)
+	// PreviewException says whether an exception could be recorded, and as what, without recording it. It has no id then.
+	PreviewException(context.Context, *v1.CreateExceptionRequest) (*v1.Exception, error)
 	// DeleteException ends an exception.
 	DeleteException(context.Context, *v1.Id) (*v1.Empty, error)
 }
@@ -464,6 +487,12 @@ func NewFindingServiceHandler(svc FindingServiceHandler, opts ...connect.Handler
 		connect.WithSchema(findingServiceMethods.ByName("CreateException")),
 		connect.WithHandlerOptions(opts...),
 	)
+	findingServicePreviewExceptionHandler := connect.NewUnaryHandlerSimple(
+		FindingServicePreviewExceptionProcedure,
+		svc.PreviewException,
+		connect.WithSchema(findingServiceMethods.ByName("PreviewException")),
+		connect.WithHandlerOptions(opts...),
+	)
 	findingServiceDeleteExceptionHandler := connect.NewUnaryHandlerSimple(
 		FindingServiceDeleteExceptionProcedure,
 		svc.DeleteException,
@@ -478,6 +507,8 @@ func NewFindingServiceHandler(svc FindingServiceHandler, opts ...connect.Handler
 			findingServiceListExceptionsHandler.ServeHTTP(w, r)
 		case FindingServiceCreateExceptionProcedure:
 			findingServiceCreateExceptionHandler.ServeHTTP(w, r)
+		case FindingServicePreviewExceptionProcedure:
+			findingServicePreviewExceptionHandler.ServeHTTP(w, r)
 		case FindingServiceDeleteExceptionProcedure:
 			findingServiceDeleteExceptionHandler.ServeHTTP(w, r)
 		default:
@@ -499,6 +530,10 @@ func (UnimplementedFindingServiceHandler) ListExceptions(context.Context, *v1.Li
 
 func (UnimplementedFindingServiceHandler) CreateException(context.Context, *v1.CreateExceptionRequest) (*v1.Exception, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.CreateException is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) PreviewException(context.Context, *v1.CreateExceptionRequest) (*v1.Exception, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.PreviewException is not implemented"))
 }
 
 func (UnimplementedFindingServiceHandler) DeleteException(context.Context, *v1.Id) (*v1.Empty, error) {
