@@ -19,10 +19,12 @@ type Agent struct {
 	CPUs     int   `yaml:"cpus" env:"CPUS"`
 	Parallel int   `yaml:"parallel" env:"PARALLEL"`
 	Nice     int   `yaml:"nice" env:"NICE"`
+	// Maintenance lets the agent act on Docker Swarm or Kubernetes when nodes are cordoned or drained; false leaves the orchestrator alone.
+	Maintenance bool `yaml:"maintenance" env:"MAINTENANCE"`
 }
 
 func defaultAgent() Agent {
-	return Agent{Every: 30 * time.Second, Spool: 64 << 20, Memory: 256 << 20, CPUs: 1, Parallel: 1, Nice: 10}
+	return Agent{Every: 30 * time.Second, Spool: 64 << 20, Memory: 256 << 20, CPUs: 1, Parallel: 1, Nice: 10, Maintenance: true}
 }
 
 func (a *Agent) validate() error {

@@ -165,6 +165,11 @@ func (m *member) parts(
 			model.BundleSettings: {agent.SettingsFunc(settings.set)},
 		},
 	}
+	if c.Agent.Maintenance {
+		if p.Maintainer, err = maintainerOf(c, d); err != nil {
+			return p, ends, err
+		}
+	}
 	origin := model.NodeLogs + n.ID
 	signer, key, err := d.LogSigner(origin)
 	if err != nil {
