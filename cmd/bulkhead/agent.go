@@ -255,6 +255,7 @@ func (m *member) Leave(dir string) (string, error) {
 func (m *member) Doctor(ctx context.Context, c config.Config, dir string) []model.AgentPart {
 	return agent.Doctor(ctx, agent.DoctorOptions{
 		Dir: dir, Spool: c.Agent.Spool, Now: clock(),
+		Maintenance: func(ctx context.Context) model.AgentPart { return maintenancePart(ctx, c) },
 		Limits: fmt.Sprintf("%d MiB of memory, %d processors, nice %d, %d collectors at once, a spool of %d MiB, facts every %s",
 			c.Agent.Memory>>20, c.Agent.CPUs, c.Agent.Nice, c.Agent.Parallel, c.Agent.Spool>>20, c.Agent.Every),
 		Machine: machine.Options{

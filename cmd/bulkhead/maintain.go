@@ -51,5 +51,33 @@ func (m *maintainer) Maintain(ctx context.Context, want string, d *bundle.Mainte
 	if want == model.WantNothing && d == nil {
 		return nil
 	}
-	return m.swarm.Maintain(ctx, d)
+	out := m.swarm.Maintain(ctx, d)
+	if out.Detail == swarm.NoSwarm {
+		out.Detail = onlyShown
+	}
+	return out
+}
+
+const onlyShown = "this host is in no swarm and in no Kubernetes cluster that the agent knows, so that cordon and drain are only shown here: " +
+	"nothing keeps workloads away"
+
+// maintenancePart says whether cordon and drain can be carried out from here.
+func maintenancePart(ctx context.Context, c config.Config) model.AgentPart {
+	p := model.AgentPart{Part: "maintenance", Needs: "an engine that manages a swarm, to carry out cordon and drain of its nodes"}
+	if !c.Agent.Maintenance {
+		p.Detail, p.Remedy = "agent.maintenance is false: this agent leaves the orchestrator alone", "set agent.maintenance to true if it should act"
+		return p
+	}
+	at, err := swarmOf(c).Look(ctx)
+	switch {
+	case err != nil:
+		p.Detail, p.Remedy = err.Error(), "run as root, or name the engine with engine.endpoint"
+	case at.Acts:
+		p.Works, p.Detail = true, "manager of the swarm "+at.Cluster+": cordon and drain of its nodes are carried out here"
+	case at.Node == "":
+		p.Detail = onlyShown
+	default:
+		p.Detail, p.Remedy = at.Why, "join a manager of the swarm to the same tenant"
+	}
+	return p
 }

@@ -51,6 +51,9 @@ type Place struct {
 	Why     string
 }
 
+// NoSwarm is why nothing can be done where the engine is in none.
+const NoSwarm = "its engine is in no swarm"
+
 // Look looks where the engine is. It changes nothing.
 func (s *Swarm) Look(ctx context.Context) (Place, error) {
 	api, done, err := s.Connect(ctx)
@@ -72,7 +75,7 @@ func look(ctx context.Context, api API) (Place, error) {
 	p := Place{Node: in.NodeID}
 	switch {
 	case in.LocalNodeState == "" || in.LocalNodeState == swarm.LocalNodeStateInactive:
-		return Place{Why: "its engine is in no swarm"}, nil
+		return Place{Why: NoSwarm}, nil
 	case in.LocalNodeState != swarm.LocalNodeStateActive:
 		p.Why = fmt.Sprintf("the engine is in a swarm, but %s: %s", in.LocalNodeState, in.Error)
 	case !in.ControlAvailable || in.Cluster == nil:
