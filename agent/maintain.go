@@ -55,11 +55,14 @@ func (a *Agent) maintain(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return true
 	}
+	if next == nil && want == model.WantNothing && onlyFree(before) {
+		next = before // what was given back is told until something is wanted again
+	}
 	done := a.compare(ctx, before, next, d)
 	a.mu.Lock()
 	a.maintained = next
 	a.mu.Unlock()
-	if !sameMaintenance(before, next) {
+	if !sameStates(before, next) {
 		poke(a.follower.changed) // the facts say so at once
 	}
 	return done
@@ -167,12 +170,18 @@ func (a *Agent) tellMaintenance(ctx context.Context, in *model.Maintenance, n *m
 	a.record(ctx, r)
 }
 
-// sameMaintenance compares all that is told.
-func sameMaintenance(a, b *model.Maintenance) bool {
+func onlyFree(m *model.Maintenance) bool {
+	return m != nil && len(m.Nodes) > 0 && !slices.ContainsFunc(m.Nodes, func(n model.MaintenanceOf) bool { return n.Want != model.WantNothing })
+}
+
+// sameStates compares what matters at once; how far a drain is goes along with the next facts.
+func sameStates(a, b *model.Maintenance) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Orchestrator == b.Orchestrator && a.Cluster == b.Cluster && a.Acts == b.Acts && a.Detail == b.Detail && slices.Equal(a.Nodes, b.Nodes)
+	return a.Acts == b.Acts && a.Cluster == b.Cluster && slices.EqualFunc(a.Nodes, b.Nodes, func(x, y model.MaintenanceOf) bool {
+		return x.ID == y.ID && x.Want == y.Want && x.State == y.State && x.Is == y.Is
+	})
 }
 
 // maintenance is what was done last.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,9 @@ type Agent struct {
 	Nice     int   `yaml:"nice" env:"NICE"`
 	// Maintenance lets the agent act on Docker Swarm or Kubernetes when nodes are cordoned or drained; false leaves the orchestrator alone.
 	Maintenance bool `yaml:"maintenance" env:"MAINTENANCE"`
+	// KubernetesNode is the name of this machine's node in the cluster of kubernetes.kubeconfig, or of the pod that the agent runs in;
+	// then cordon and drain act there.
+	KubernetesNode string `yaml:"kubernetes_node" env:"KUBERNETES_NODE"`
 }
 
 func defaultAgent() Agent {
@@ -41,6 +45,9 @@ func (a *Agent) validate() error {
 		if c.got < c.least || c.got > c.most {
 			return fmt.Errorf("agent.%s is %d; it must be between %d and %d", c.name, c.got, c.least, c.most)
 		}
+	}
+	if len(a.KubernetesNode) > 253 || strings.Trim(a.KubernetesNode, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+		return fmt.Errorf("agent.kubernetes_node is %.80q: a node's name has small letters, digits, '.' and '-', at most 253 (kubectl get nodes)", a.KubernetesNode)
 	}
 	if a.Every < 10*time.Second || a.Every > time.Hour {
 		return fmt.Errorf("agent.every is %s; it must be between 10s and 1h", a.Every)

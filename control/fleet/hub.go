@@ -269,7 +269,7 @@ func (s *stream) take() []Item {
 	if s.alive {
 		out = append(out, Item{Alive: true})
 	}
-	for _, kind := range []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings} {
+	for _, kind := range []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings, model.BundleMaintenance} {
 		if b := s.docs[kind]; b != nil {
 			out = append(out, Item{Document: b})
 		}

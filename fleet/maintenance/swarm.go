@@ -65,8 +65,8 @@ func known(availability string) bool {
 	return availability == Active || availability == Pause || availability == Drain
 }
 
-// SwarmNode is a node of a swarm as it is now.
-type SwarmNode struct {
+// Placement is how a node of an orchestrator is now.
+type Placement struct {
 	Availability string
 	Label        string // value of Label, "" for none
 }
@@ -74,7 +74,7 @@ type SwarmNode struct {
 // Step is what is to be done to a Swarm node. Where Change is false, nothing is.
 type Step struct {
 	Change bool
-	To     SwarmNode
+	To     Placement
 	State  model.MaintenanceState // once it is done
 	Was    string
 	Detail string
@@ -82,7 +82,7 @@ type Step struct {
 }
 
 // Next says what a Swarm node should have. by names whose wish it is; at is now.
-func Next(by, want string, now SwarmNode, at time.Time) Step {
+func Next(by, want string, now Placement, at time.Time) Step {
 	m, readable := parseMark(now.Label)
 	marked := now.Label != ""
 	switch {
@@ -97,7 +97,7 @@ func Next(by, want string, now SwarmNode, at time.Time) Step {
 	case m.set != now.Availability:
 		m.set, m.at = "", at
 		return Step{
-			Change: true, To: SwarmNode{now.Availability, m.String()}, State: model.MaintenanceByHand, Was: m.was, Since: at,
+			Change: true, To: Placement{now.Availability, m.String()}, State: model.MaintenanceByHand, Was: m.was, Since: at,
 			Detail: changedByHand(now.Availability),
 		}
 	case m.set != atLeast(want, m.was): // from drain to cordon or the other way
@@ -109,11 +109,11 @@ func Next(by, want string, now SwarmNode, at time.Time) Step {
 
 func set(m mark, want string) Step {
 	m.set = atLeast(want, m.was)
-	return Step{Change: true, To: SwarmNode{m.set, m.String()}, State: model.MaintenanceApplied, Was: m.was, Since: m.at}
+	return Step{Change: true, To: Placement{m.set, m.String()}, State: model.MaintenanceApplied, Was: m.was, Since: m.at}
 }
 
 // others is a node that somebody else's Bulkhead has changed: who did it looks after it.
-func others(want string, now SwarmNode) Step {
+func others(want string, now Placement) Step {
 	if want == model.WantNothing {
 		return Step{State: model.MaintenanceApplied, To: now}
 	}
@@ -123,16 +123,16 @@ func others(want string, now SwarmNode) Step {
 }
 
 // release gives a node back what it had, if nobody changed it meanwhile.
-func release(m mark, marked bool, now SwarmNode, at time.Time) Step {
+func release(m mark, marked bool, now Placement, at time.Time) Step {
 	switch {
 	case !marked:
 		return Step{State: model.MaintenanceApplied, To: now}
 	case m.set != now.Availability:
 		return Step{
-			Change: true, To: SwarmNode{Availability: now.Availability}, State: model.MaintenanceByHand, Since: at, Detail: changedByHand(now.Availability),
+			Change: true, To: Placement{Availability: now.Availability}, State: model.MaintenanceByHand, Since: at, Detail: changedByHand(now.Availability),
 		}
 	}
-	return Step{Change: true, To: SwarmNode{Availability: m.was}, State: model.MaintenanceApplied, Was: m.set, Since: at}
+	return Step{Change: true, To: Placement{Availability: m.was}, State: model.MaintenanceApplied, Was: m.set, Since: at}
 }
 
 func changedByHand(now string) string {

@@ -20,37 +20,37 @@ func TestNext(t *testing.T) {
 	handed := label(ours, "", Active, then)
 	for name, c := range map[string]struct {
 		want   string
-		now    SwarmNode
-		to     SwarmNode // what comes out; the zero value for no change
+		now    Placement
+		to     Placement // what comes out; the zero value for no change
 		state  model.MaintenanceState
 		was    string
 		detail bool
 	}{
-		"nothing wanted, nothing done":    {now: SwarmNode{Active, ""}, state: model.MaintenanceApplied},
-		"drained by hand is left":         {now: SwarmNode{Drain, ""}, state: model.MaintenanceApplied},
-		"drain":                           {"drain", SwarmNode{Active, ""}, SwarmNode{Drain, label(ours, Drain, Active, now)}, model.MaintenanceApplied, Active, false},
-		"cordon":                          {"cordon", SwarmNode{Active, ""}, SwarmNode{Pause, label(ours, Pause, Active, now)}, model.MaintenanceApplied, Active, false},
-		"drain of a paused one":           {"drain", SwarmNode{Pause, ""}, SwarmNode{Drain, label(ours, Drain, Pause, now)}, model.MaintenanceApplied, Pause, false},
-		"cordon of a drained one":         {"cordon", SwarmNode{Drain, ""}, SwarmNode{Drain, label(ours, Drain, Drain, now)}, model.MaintenanceApplied, Drain, false},
-		"drained already":                 {"drain", SwarmNode{Drain, label(ours, Drain, Active, then)}, SwarmNode{}, model.MaintenanceApplied, Active, false},
-		"from cordon to drain":            {"drain", SwarmNode{Pause, label(ours, Pause, Active, then)}, SwarmNode{Drain, label(ours, Drain, Active, now)}, model.MaintenanceApplied, Active, false},
-		"from drain to cordon":            {"cordon", SwarmNode{Drain, label(ours, Drain, Active, then)}, SwarmNode{Pause, label(ours, Pause, Active, now)}, model.MaintenanceApplied, Active, false},
-		"given back":                      {"", SwarmNode{Drain, label(ours, Drain, Active, then)}, SwarmNode{Active, ""}, model.MaintenanceApplied, Drain, false},
-		"given back to pause":             {"", SwarmNode{Drain, label(ours, Drain, Pause, then)}, SwarmNode{Pause, ""}, model.MaintenanceApplied, Drain, false},
-		"by hand while it is drained":     {"drain", SwarmNode{Active, label(ours, Drain, Active, then)}, SwarmNode{Active, label(ours, "", Active, now)}, model.MaintenanceByHand, Active, true},
-		"by hand, seen before":            {"drain", SwarmNode{Active, handed}, SwarmNode{}, model.MaintenanceByHand, Active, true},
-		"by hand, drained by hand again":  {"drain", SwarmNode{Drain, handed}, SwarmNode{}, model.MaintenanceByHand, Active, true},
-		"by hand stays when it is over":   {"", SwarmNode{Drain, handed}, SwarmNode{Drain, ""}, model.MaintenanceByHand, "", true},
-		"by hand just before it was over": {"", SwarmNode{Pause, label(ours, Drain, Active, then)}, SwarmNode{Pause, ""}, model.MaintenanceByHand, "", true},
-		"another tenant's, drain":         {"drain", SwarmNode{Pause, label("globex/0a1b2c3d", Pause, Active, then)}, SwarmNode{}, model.MaintenanceFailed, "", true},
-		"another tenant's, nothing":       {"", SwarmNode{Pause, label("globex/0a1b2c3d", Pause, Active, then)}, SwarmNode{}, model.MaintenanceApplied, "", false},
-		"another control plane's":         {"cordon", SwarmNode{Pause, label("acme/ffffffff", Pause, Active, then)}, SwarmNode{}, model.MaintenanceFailed, "", true},
-		"a label of no known form":        {"drain", SwarmNode{Active, "yes"}, SwarmNode{}, model.MaintenanceFailed, "", true},
-		"a label with another state":      {"", SwarmNode{Active, "v1 " + ours + " drain gone " + then.Format(time.RFC3339)}, SwarmNode{}, model.MaintenanceApplied, "", false},
+		"nothing wanted, nothing done":    {now: Placement{Active, ""}, state: model.MaintenanceApplied},
+		"drained by hand is left":         {now: Placement{Drain, ""}, state: model.MaintenanceApplied},
+		"drain":                           {"drain", Placement{Active, ""}, Placement{Drain, label(ours, Drain, Active, now)}, model.MaintenanceApplied, Active, false},
+		"cordon":                          {"cordon", Placement{Active, ""}, Placement{Pause, label(ours, Pause, Active, now)}, model.MaintenanceApplied, Active, false},
+		"drain of a paused one":           {"drain", Placement{Pause, ""}, Placement{Drain, label(ours, Drain, Pause, now)}, model.MaintenanceApplied, Pause, false},
+		"cordon of a drained one":         {"cordon", Placement{Drain, ""}, Placement{Drain, label(ours, Drain, Drain, now)}, model.MaintenanceApplied, Drain, false},
+		"drained already":                 {"drain", Placement{Drain, label(ours, Drain, Active, then)}, Placement{}, model.MaintenanceApplied, Active, false},
+		"from cordon to drain":            {"drain", Placement{Pause, label(ours, Pause, Active, then)}, Placement{Drain, label(ours, Drain, Active, now)}, model.MaintenanceApplied, Active, false},
+		"from drain to cordon":            {"cordon", Placement{Drain, label(ours, Drain, Active, then)}, Placement{Pause, label(ours, Pause, Active, now)}, model.MaintenanceApplied, Active, false},
+		"given back":                      {"", Placement{Drain, label(ours, Drain, Active, then)}, Placement{Active, ""}, model.MaintenanceApplied, Drain, false},
+		"given back to pause":             {"", Placement{Drain, label(ours, Drain, Pause, then)}, Placement{Pause, ""}, model.MaintenanceApplied, Drain, false},
+		"by hand while it is drained":     {"drain", Placement{Active, label(ours, Drain, Active, then)}, Placement{Active, label(ours, "", Active, now)}, model.MaintenanceByHand, Active, true},
+		"by hand, seen before":            {"drain", Placement{Active, handed}, Placement{}, model.MaintenanceByHand, Active, true},
+		"by hand, drained by hand again":  {"drain", Placement{Drain, handed}, Placement{}, model.MaintenanceByHand, Active, true},
+		"by hand stays when it is over":   {"", Placement{Drain, handed}, Placement{Drain, ""}, model.MaintenanceByHand, "", true},
+		"by hand just before it was over": {"", Placement{Pause, label(ours, Drain, Active, then)}, Placement{Pause, ""}, model.MaintenanceByHand, "", true},
+		"another tenant's, drain":         {"drain", Placement{Pause, label("globex/0a1b2c3d", Pause, Active, then)}, Placement{}, model.MaintenanceFailed, "", true},
+		"another tenant's, nothing":       {"", Placement{Pause, label("globex/0a1b2c3d", Pause, Active, then)}, Placement{}, model.MaintenanceApplied, "", false},
+		"another control plane's":         {"cordon", Placement{Pause, label("acme/ffffffff", Pause, Active, then)}, Placement{}, model.MaintenanceFailed, "", true},
+		"a label of no known form":        {"drain", Placement{Active, "yes"}, Placement{}, model.MaintenanceFailed, "", true},
+		"a label with another state":      {"", Placement{Active, "v1 " + ours + " drain gone " + then.Format(time.RFC3339)}, Placement{}, model.MaintenanceApplied, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Next(ours, c.want, c.now, now)
-			if change := c.to != (SwarmNode{}); got.Change != change || change && got.To != c.to || !change && got.To != c.now {
+			if change := c.to != (Placement{}); got.Change != change || change && got.To != c.to || !change && got.To != c.now {
 				t.Errorf("change %t to %+v; want %+v", got.Change, got.To, c.to)
 			}
 			if got.State != c.state || got.Was != c.was || (got.Detail != "") != c.detail {
@@ -75,7 +75,7 @@ func FuzzNext(f *testing.F) {
 		if by == "" || !known(availability) || want != "" && want != "drain" && want != "cordon" {
 			t.Skip()
 		}
-		s := Next(by, want, SwarmNode{availability, l}, now)
+		s := Next(by, want, Placement{availability, l}, now)
 		if !known(s.To.Availability) {
 			t.Errorf("%q is no availability", s.To.Availability)
 		}

@@ -68,9 +68,10 @@ func ofOwn(m *Member, r *model.Maintenance) *Told {
 	return pending(r.Orchestrator, m.Name)
 }
 
-// tell asks what the managers' agents say of a node. What was done counts before what another one could not do.
+// tell asks what the managers' agents say of a node.
 func (s *Swarm) tell(m *Member) *Told {
 	var best *Told
+	up := false
 	held := "" // by whom, where it is not wanted any more
 	for i := range s.Managers {
 		by := &s.Managers[i]
@@ -86,8 +87,8 @@ func (s *Swarm) tell(m *Member) *Told {
 				held = by.Name
 				continue
 			}
-			if t := told(model.OrchestratorSwarm, by.Name, n); best == nil || better(t, best) {
-				best = t
+			if t := told(model.OrchestratorSwarm, by.Name, n); best == nil || better(t, best, by.Up, up) {
+				best, up = t, by.Up
 			}
 		}
 	}
@@ -166,24 +167,16 @@ func pending(orchestrator, by string) *Told {
 	}}
 }
 
-// rank orders states by how much they say.
-func rank(s model.MaintenanceState) int {
-	switch s {
-	case model.MaintenanceByHand:
-		return 3
-	case model.MaintenanceApplied:
-		return 2
-	case model.MaintenancePending:
-		return 1
+// better says which of two agents' words counts: of one that is heard, of one that says that it is settled, the newest.
+func better(a, b *Told, aUp, bUp bool) bool {
+	settled := func(t *Told) bool { return t.State == model.MaintenanceApplied || t.State == model.MaintenanceByHand }
+	switch {
+	case aUp != bUp:
+		return aUp
+	case settled(a) != settled(b):
+		return settled(a)
 	}
-	return 0
-}
-
-func better(a, b *Told) bool {
-	if ra, rb := rank(a.State), rank(b.State); ra != rb {
-		return ra > rb
-	}
-	return a.Since.Before(b.Since) && !a.Since.IsZero() // who did it
+	return a.Since.After(b.Since)
 }
 
 func told(orchestrator, by string, n *model.MaintenanceOf) *Told {

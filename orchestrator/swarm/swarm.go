@@ -139,7 +139,7 @@ func (s *Swarm) node(ctx context.Context, api API, n bundle.MaintenanceNode, now
 	defer cancel()
 	changed := false
 	for try := 1; ; try++ {
-		step := maintenance.Next(s.By, n.Want, maintenance.SwarmNode{
+		step := maintenance.Next(s.By, n.Want, maintenance.Placement{
 			Availability: string(now.Spec.Availability), Label: now.Spec.Labels[maintenance.Label],
 		}, s.Now())
 		one.State, one.Was, one.Is, one.Detail, one.Since = step.State, step.Was, step.To.Availability, step.Detail, step.Since
@@ -170,7 +170,7 @@ func (s *Swarm) node(ctx context.Context, api API, n bundle.MaintenanceNode, now
 }
 
 // update writes what a node should have over the version that was seen: a newer one is a conflict.
-func update(ctx context.Context, api API, now *swarm.Node, to maintenance.SwarmNode) error {
+func update(ctx context.Context, api API, now *swarm.Node, to maintenance.Placement) error {
 	spec := now.Spec
 	spec.Labels = maps.Clone(spec.Labels)
 	if spec.Labels == nil {

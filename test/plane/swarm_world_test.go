@@ -45,7 +45,9 @@ func newSwarmWorld(t *testing.T, kind lab.Kind, names ...string) *swarmWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = hosts.Remove(context.Background()) })
-	s, err := lab.ServeOn(t.Context(), hosts.All()[0], binary(t), filepath.Join(t.TempDir(), "data"), []string{"BULKHEAD_SERVER_SIGN_IN_STEP_UP=1h"})
+	s, err := lab.ServeOn(t.Context(), hosts.All()[0], binary(t), filepath.Join(t.TempDir(), "data"), []string{
+		"BULKHEAD_SERVER_SIGN_IN_STEP_UP=1h", "BULKHEAD_SERVER_PUBLIC_URL=https://" + hosts.All()[0].Address + ":8443",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
