@@ -22,9 +22,10 @@ type Agent struct {
 	Nice     int   `yaml:"nice" env:"NICE"`
 	// Maintenance lets the agent act on Docker Swarm or Kubernetes when nodes are cordoned or drained; false leaves the orchestrator alone.
 	Maintenance bool `yaml:"maintenance" env:"MAINTENANCE"`
-	// KubernetesNode is the name of this machine's node in the cluster of kubernetes.kubeconfig, or of the pod that the agent runs in;
-	// then cordon and drain act there.
-	KubernetesNode string `yaml:"kubernetes_node" env:"KUBERNETES_NODE"`
+	// KubernetesNode is the name of this machine's node in a cluster; then cordon and drain act there. KubernetesConfig is the kubeconfig
+	// for it, best the kubelet's; empty means that of the collectors, or the pod that the agent runs in.
+	KubernetesNode   string `yaml:"kubernetes_node" env:"KUBERNETES_NODE"`
+	KubernetesConfig string `yaml:"kubernetes_config" env:"KUBERNETES_CONFIG"`
 }
 
 func defaultAgent() Agent {

@@ -49,9 +49,11 @@ func maintainerOf(c config.Config, d *state.Dir) (*maintainer, error) {
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 func kubernetesNode(c config.Config) (*upkeep.Node, error) {
-	rc, err := kubernetes.RESTConfig(kubernetes.Options{
-		Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, AllowExec: c.Kubernetes.AllowExec,
-	})
+	o := kubernetes.Options{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, AllowExec: c.Kubernetes.AllowExec}
+	if c.Agent.KubernetesConfig != "" {
+		o.Kubeconfig, o.Context = c.Agent.KubernetesConfig, ""
+	}
+	rc, err := kubernetes.RESTConfig(o)
 	if err != nil {
 		return nil, err
 	}
@@ -132,10 +134,10 @@ func kubernetesPart(ctx context.Context, c config.Config) model.AgentPart {
 	}
 	switch {
 	case err != nil:
-		p.Detail, p.Remedy = err.Error(), "look at kubernetes.kubeconfig and agent.kubernetes_node"
+		p.Detail, p.Remedy = err.Error(), "look at agent.kubernetes_config and agent.kubernetes_node"
 	case len(missing) > 0:
 		p.Detail = "the cluster does not let the agent " + strings.Join(missing, ", ")
-		p.Remedy = "install the chart with agent.maintenance.enabled, or bind its ClusterRole to the agent's account"
+		p.Remedy = "name the kubelet's kubeconfig with agent.kubernetes_config, or install the chart with agent.maintenance.enabled and use its account"
 	default:
 		p.Works, p.Detail = true, "Kubernetes node "+n.Name+": cordon and drain are carried out here"
 	}

@@ -68,13 +68,13 @@ func ofOwn(m *Member, r *model.Maintenance) *Told {
 	return pending(r.Orchestrator, m.Name)
 }
 
-// tell asks what the managers' agents say of a node.
+// tell asks what the agents of the swarm say of a node; one that acted as a manager may be none at the moment.
 func (s *Swarm) tell(m *Member) *Told {
 	var best *Told
 	up := false
 	held := "" // by whom, where it is not wanted any more
-	for i := range s.Managers {
-		by := &s.Managers[i]
+	for i := range s.Nodes {
+		by := &s.Nodes[i]
 		if by.Report == nil || by.Report.Cluster != s.Cluster {
 			continue
 		}

@@ -135,13 +135,20 @@ func Eviction(p *corev1.Pod) *policyv1.Eviction {
 	}
 }
 
-// May implements Cluster.
-func (a *API) May(ctx context.Context, verb, group, resource, sub string) (bool, error) {
+// May implements Cluster. It asks for no more than is done: a kubelet's account may look at its own node and pods only.
+func (a *API) May(ctx context.Context, right Right, node string) (bool, error) {
+	of := &authv1.ResourceAttributes{Verb: right.Verb, Version: "v1", Resource: right.Resource, Subresource: right.Sub}
+	switch {
+	case right.Resource == "nodes":
+		of.Name = node
+	case right.Sub == "":
+		of.FieldSelector = &authv1.FieldSelectorAttributes{Requirements: []metav1.FieldSelectorRequirement{
+			{Key: "spec.nodeName", Operator: metav1.FieldSelectorOpIn, Values: []string{node}},
+		}}
+	}
 	ask := &authv1.SelfSubjectAccessReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectAccessReview"},
-		Spec: authv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authv1.ResourceAttributes{
-			Verb: verb, Group: group, Resource: resource, Subresource: sub,
-		}},
+		Spec:     authv1.SelfSubjectAccessReviewSpec{ResourceAttributes: of},
 	}
 	var answer authv1.SelfSubjectAccessReview
 	err := a.auth.Post().Resource("selfsubjectaccessreviews").Body(ask).Do(ctx).Into(&answer)

@@ -25,8 +25,8 @@ type Cluster interface {
 	// Pods are those of a node.
 	Pods(ctx context.Context, node string) ([]corev1.Pod, error)
 	Evict(ctx context.Context, p *corev1.Pod) error
-	// May says whether the caller may do something.
-	May(ctx context.Context, verb, group, resource, sub string) (bool, error)
+	// May says whether the caller may do something that a node needs.
+	May(ctx context.Context, r Right, node string) (bool, error)
 }
 
 // Node acts on one node of a cluster. It is not safe for concurrent use.
@@ -246,19 +246,19 @@ func explain(err error, node string) string {
 	case apierrors.IsNotFound(err):
 		return fmt.Sprintf("the cluster has no node %q: name it with agent.kubernetes_node", node)
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-		return fmt.Sprintf("the cluster refuses: %v; the chart's agent.maintenance gives the rights", err)
+		return fmt.Sprintf("the cluster refuses: %v; the kubelet's own credentials have the rights, and the chart's agent.maintenance gives them", err)
 	}
 	return err.Error()
 }
 
-// Rights are what is needed: verb, group, resource, subresource.
-func Rights() [][4]string {
-	return [][4]string{
-		{"get", "", "nodes", ""},
-		{"patch", "", "nodes", ""},
-		{"list", "", "pods", ""},
-		{"create", "", "pods", "eviction"},
-	}
+// Right is what is needed.
+type Right struct{ Verb, Resource, Sub string }
+
+func (r Right) String() string { return strings.TrimSuffix(r.Verb+" "+r.Resource+"/"+r.Sub, "/") }
+
+// Rights are all that are needed: of the own node, and of the pods on it.
+func Rights() []Right {
+	return []Right{{"get", "nodes", ""}, {"patch", "nodes", ""}, {"list", "pods", ""}, {"create", "pods", "eviction"}}
 }
 
 // Look says whether the node is there and which rights are missing. It changes nothing.
@@ -266,12 +266,12 @@ func (n *Node) Look(ctx context.Context) (missing []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, roundTime)
 	defer cancel()
 	for _, r := range Rights() {
-		may, err := n.Cluster.May(ctx, r[0], r[1], r[2], r[3])
+		may, err := n.Cluster.May(ctx, r, n.Name)
 		if err != nil {
 			return nil, err
 		}
 		if !may {
-			missing = append(missing, strings.TrimSuffix(r[0]+" "+r[2]+"/"+r[3], "/"))
+			missing = append(missing, r.String())
 		}
 	}
 	if len(missing) > 0 {

@@ -53,7 +53,7 @@ func (c cluster) Evict(ctx context.Context, p *corev1.Pod) error {
 	return c.c.PolicyV1().Evictions(p.Namespace).Evict(ctx, Eviction(p))
 }
 
-func (c cluster) May(context.Context, string, string, string, string) (bool, error) { return true, nil }
+func (c cluster) May(context.Context, Right, string) (bool, error) { return true, nil }
 
 func pod(name, node string, change func(*corev1.Pod)) *corev1.Pod {
 	yes := true
