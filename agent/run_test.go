@@ -33,7 +33,9 @@ type machine struct {
 	loads   int
 	now     func() time.Time
 	withLog bool
-	agent   *agent.Agent
+	// maintainer acts on an orchestrator; nil leaves it alone.
+	maintainer agent.Maintainer
+	agent      *agent.Agent
 }
 
 func newMachine(t *testing.T) *machine {
@@ -117,6 +119,9 @@ func (m *machine) run() (stop func()) {
 			})},
 		},
 		Addresses: func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.7")} },
+	}
+	if m.maintainer != nil {
+		p.Maintainer = m.maintainer
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var l *audit.Log

@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "k8s.io/component-base/logs/json/register" // its JSON form of logs
 	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register" // its JSON form of logs
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 )
 
