@@ -43,9 +43,11 @@ type Parts struct {
 	Collect func(ctx context.Context) (*model.Snapshot, error)
 	// Appliers put documents into force, by kind, in their order.
 	Appliers map[model.BundleKind][]Applier
-	Log      NodeLog // the node's audit log; nil for none
-	LogKey   string  // its verifier key
-	Version  string
+	// Maintainer acts on the orchestrator; nil leaves it alone.
+	Maintainer Maintainer
+	Log        NodeLog // the node's audit log; nil for none
+	LogKey     string  // its verifier key
+	Version    string
 	// Every is how often facts are collected while no settings say otherwise.
 	Every time.Duration
 	// Calm is for how long the agent runs before a failure of the run before it is over; zero takes ten minutes.
@@ -77,19 +79,21 @@ type Agent struct {
 	probes   *prober
 	logs     *logSender
 
-	wake  chan struct{} // there is something to report
-	retry chan struct{} // the server is there again: no need to wait for the next try
-	renew chan struct{} // the server asks for it
-	fresh chan struct{} // there is a new certificate: what was refused with the old one may be tried at once
-	skew  atomic.Int64  // the server's clock less ours, in nanoseconds
+	wake   chan struct{} // there is something to report
+	retry  chan struct{} // the server is there again: no need to wait for the next try
+	renew  chan struct{} // the server asks for it
+	wishes chan struct{} // what is wanted of orchestrators may have changed
+	fresh  chan struct{} // there is a new certificate: what was refused with the old one may be tried at once
+	skew   atomic.Int64  // the server's clock less ours, in nanoseconds
 
-	mu      sync.Mutex
-	force   map[model.BundleKind]*model.Bundle // what is in force
-	open    map[string]model.Finding           // findings that are not over
-	refused map[model.BundleKind]string        // what was refused last, and recorded
-	status  model.AgentStatus
-	answers []*bulkheadv1.ProbeResult
-	resync  bool
+	mu         sync.Mutex
+	force      map[model.BundleKind]*model.Bundle // what is in force
+	open       map[string]model.Finding           // findings that are not over
+	refused    map[model.BundleKind]string        // what was refused last, and recorded
+	status     model.AgentStatus
+	answers    []*bulkheadv1.ProbeResult
+	resync     bool
+	maintained *model.Maintenance
 }
 
 // New reads how the machine joined. state.ErrNotJoined says that it did not.
@@ -119,7 +123,8 @@ func New(p Parts) (*Agent, error) {
 		follower: newSettings(cmp.Or(p.Every, heartbeat)),
 		probes:   &prober{limit: rate.NewLimiter(rate.Every(2*time.Second), 8), own: p.Addresses, slots: make(chan struct{}, 4)},
 		wake:     make(chan struct{}, 1), retry: make(chan struct{}, 1), renew: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
-		force: map[model.BundleKind]*model.Bundle{}, open: map[string]model.Finding{}, refused: map[model.BundleKind]string{},
+		wishes: make(chan struct{}, 1),
+		force:  map[model.BundleKind]*model.Bundle{}, open: map[string]model.Finding{}, refused: map[model.BundleKind]string{},
 	}
 	a.logs = &logSender{log: p.Log, key: p.LogKey, server: p.Server, slog: p.Slog, raise: a.raise}
 	a.status = model.AgentStatus{
@@ -157,7 +162,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}()
 	for part, loop := range map[string]func(context.Context) error{
 		"collecting": a.collecting, "reporting": a.reporting, "renewing": a.renewing, "sending the log": a.logs.run, "telling": a.telling,
-		"recovering": a.recovering,
+		"recovering": a.recovering, "maintaining": a.maintaining,
 	} {
 		g.Go(func() error { return a.contained(part, loop)(working) })
 	}

@@ -34,6 +34,7 @@ func (a *Agent) collect(ctx context.Context) error {
 	if s == nil {
 		return errors.New("there is no snapshot")
 	}
+	s.Maintenance = a.maintenance()
 	set, err := facts.Split(s)
 	if err != nil {
 		return err

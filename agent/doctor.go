@@ -22,6 +22,8 @@ import (
 type DoctorOptions struct {
 	Dir     string // the agent's data directory
 	Machine machine.Options
+	// Maintenance says whether cordon and drain can be carried out here; nil says nothing of it.
+	Maintenance func(ctx context.Context) model.AgentPart
 	// Limits are told as they are set.
 	Limits string
 	Spool  int64
@@ -40,7 +42,11 @@ func Doctor(ctx context.Context, o DoctorOptions) []model.AgentPart {
 	parts := o.identity()
 	parts = append(parts, o.server(ctx)...)
 	parts = append(parts, o.disk(), o.limits())
-	return append(parts, machine.Look(ctx, o.Machine)...)
+	parts = append(parts, machine.Look(ctx, o.Machine)...)
+	if o.Maintenance != nil {
+		parts = append(parts, o.Maintenance(ctx))
+	}
+	return parts
 }
 
 func (o *DoctorOptions) identity() []model.AgentPart {

@@ -19,7 +19,7 @@ type Applier interface {
 
 // kinds are the documents in the order in which they are read: the assignment says which settings are the node's.
 func kinds() []model.BundleKind {
-	return []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings}
+	return []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings, model.BundleMaintenance}
 }
 
 // unknownKind is what is refused before it can be told what it is.
@@ -32,6 +32,8 @@ func (a *Agent) scope(kind model.BundleKind) string {
 		return a.node.Tenant
 	case model.BundleAssignment:
 		return a.node.ID
+	case model.BundleMaintenance:
+		return a.node.Tenant // and a swarm, see scopeOf
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -45,12 +47,28 @@ func (a *Agent) scope(kind model.BundleKind) string {
 	return bundle.ScopeOfPool(a.node.Tenant, pool)
 }
 
+// scopeOf is whom a document must be for. That of a swarm is for any swarm of the node's tenant: whether the engine is a manager of it
+// is seen when it is carried out.
+func (a *Agent) scopeOf(kind model.BundleKind, document []byte) string {
+	if kind != model.BundleMaintenance {
+		return a.scope(kind)
+	}
+	var d struct {
+		Cluster string `json:"cluster"`
+	}
+	if json.Unmarshal(document, &d) != nil {
+		d.Cluster = ""
+	}
+	return bundle.ScopeOfSwarm(a.node.Tenant, d.Cluster)
+}
+
 // claimed is whom a document says that it is for; "" where it does not say.
 func claimed(kind model.BundleKind, document []byte) string {
 	var d struct {
-		Tenant string `json:"tenant"`
-		Pool   string `json:"pool"`
-		Node   string `json:"node"`
+		Tenant  string `json:"tenant"`
+		Pool    string `json:"pool"`
+		Node    string `json:"node"`
+		Cluster string `json:"cluster"`
 	}
 	if json.Unmarshal(document, &d) != nil {
 		return ""
@@ -60,6 +78,8 @@ func claimed(kind model.BundleKind, document []byte) string {
 		return d.Tenant
 	case model.BundleSettings:
 		return d.Pool
+	case model.BundleMaintenance:
+		return bundle.ScopeOfSwarm(d.Tenant, d.Cluster)
 	}
 	return d.Node
 }
@@ -78,7 +98,7 @@ func (a *Agent) load(ctx context.Context) {
 		if kind == model.BundleSettings && b.Scope != a.scope(kind) {
 			continue // of the pool that the node was in
 		}
-		if err = bundle.Accept(b, a.verifier, a.scope(kind), 0); err == nil {
+		if err = bundle.Accept(b, a.verifier, a.scopeOf(kind, b.Document), 0); err == nil {
 			err = a.apply(ctx, b)
 		}
 		if err != nil {
@@ -94,12 +114,12 @@ var errReopen = errors.New("the node is in another pool now")
 func (a *Agent) take(ctx context.Context, d *bulkheadv1.SignedDocument) error {
 	b := &model.Bundle{Kind: model.BundleKind(d.GetKind()), Version: d.GetVersion(), Document: d.GetDocument(), Signature: d.GetSignature()}
 	switch b.Kind {
-	case model.BundlePolicies, model.BundleSettings, model.BundleAssignment:
+	case model.BundlePolicies, model.BundleSettings, model.BundleAssignment, model.BundleMaintenance:
 	default:
 		a.refuse(ctx, unknownKind, b.Version, fmt.Errorf("%w: the kind %.20q", bundle.ErrForm, d.GetKind()))
 		return nil
 	}
-	scope := a.scope(b.Kind)
+	scope := a.scopeOf(b.Kind, b.Document)
 	if b.Scope = claimed(b.Kind, b.Document); b.Scope == "" {
 		b.Scope = scope
 	}
@@ -142,6 +162,7 @@ func (a *Agent) take(ctx context.Context, d *bulkheadv1.SignedDocument) error {
 	delete(a.refused, unknownKind)
 	a.mu.Unlock()
 	a.soon()
+	poke(a.wishes)
 	if b.Kind == model.BundleAssignment && a.leftPool() {
 		return errReopen
 	}
@@ -179,14 +200,14 @@ func (a *Agent) inForce(kind model.BundleKind) *model.Bundle {
 }
 
 // versions are those in force.
-func (a *Agent) versions() (policies, settings, assignment int64) {
+func (a *Agent) versions() (policies, settings, assignment, maintenance int64) {
 	of := func(kind model.BundleKind) int64 {
 		if b := a.inForce(kind); b != nil {
 			return b.Version
 		}
 		return 0
 	}
-	return of(model.BundlePolicies), of(model.BundleSettings), of(model.BundleAssignment)
+	return of(model.BundlePolicies), of(model.BundleSettings), of(model.BundleAssignment), of(model.BundleMaintenance)
 }
 
 // apply reads a document that was accepted and puts it into force. Where one of several appliers refuses, all have again what they
@@ -260,6 +281,13 @@ func (a *Agent) readable(b *model.Bundle) error {
 		var d bundle.Settings
 		err = bundle.Decode(b.Document, &d)
 		schema = d.Schema
+	case model.BundleMaintenance:
+		var d bundle.Maintenance
+		err = bundle.Decode(b.Document, &d)
+		schema = d.Schema
+		if d.Tenant != a.node.Tenant {
+			return fmt.Errorf("%w: it is for the tenant %.63q", bundle.ErrScope, d.Tenant)
+		}
 	default:
 		var d bundle.Assignment
 		err = bundle.Decode(b.Document, &d)

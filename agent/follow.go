@@ -20,9 +20,10 @@ func (a *Agent) following(ctx context.Context) error {
 	wait := backoff{least: 500 * time.Millisecond, most: 5 * time.Second}
 	for ctx.Err() == nil {
 		stands := false
-		policies, settings, assignment := a.versions()
+		policies, settings, assignment, maintenance := a.versions()
 		err := a.p.Server.Follow(ctx, &bulkheadv1.FollowRequest{
 			Run: a.run, PoliciesVersion: policies, SettingsVersion: settings, AssignmentVersion: assignment,
+			MaintenanceVersion: maintenance, Maintains: a.p.Maintainer != nil,
 		}, func(in *bulkheadv1.FollowResponse) error {
 			stands = true
 			a.connected(true, nil)

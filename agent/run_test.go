@@ -36,7 +36,9 @@ type machine struct {
 	mistake string // the part that has one
 	calm    time.Duration
 	failed  chan error // what a run ended with that failed
-	agent   *agent.Agent
+	// maintainer acts on an orchestrator; nil leaves it alone.
+	maintainer agent.Maintainer
+	agent      *agent.Agent
 }
 
 func newMachine(t *testing.T) *machine {
@@ -126,6 +128,9 @@ func (m *machine) run() (stop func()) {
 			})},
 		},
 		Addresses: func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.7")} },
+	}
+	if m.maintainer != nil {
+		p.Maintainer = m.maintainer
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var l *audit.Log

@@ -40,7 +40,7 @@ func (a *Agent) tell() {
 // Status is how the agent does.
 func (a *Agent) Status() model.AgentStatus {
 	spooled := a.p.Spool.State()
-	policies, settings, assignment := a.versions()
+	policies, settings, assignment, _ := a.versions()
 	certificate, err := a.p.Dir.Certificate()
 	var d bundle.Assignment
 	if b := a.inForce(model.BundleAssignment); b != nil && bundle.Decode(b.Document, &d) != nil {
@@ -52,6 +52,7 @@ func (a *Agent) Status() model.AgentStatus {
 	s.Written = a.now().UTC().Truncate(time.Second)
 	s.Policies, s.Settings, s.Assignment = policies, settings, assignment
 	s.Pool, s.Labels, s.Sensitivity, s.Cordoned, s.Drained = d.Pool, d.Labels, d.Sensitivity, d.Cordoned, d.Drained
+	s.Maintenance = a.maintained
 	s.Refused = maps.Clone(a.refused)
 	s.CollectEvery = a.follower.Every().String()
 	s.Spooled, s.Dropped = spooled.Waiting, spooled.Dropped

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,6 +197,9 @@ func (a *App) printAgentStatus(s *model.AgentStatus) {
 	if s.Assignment > 0 {
 		row("assigned", "pool %s, sensitivity %q, cordoned %t, drained %t", s.Pool, s.Sensitivity, s.Cordoned, s.Drained)
 	}
+	if m := s.Maintenance; m != nil {
+		a.printMaintenance(row, m)
+	}
 	row("facts", "every %s, last %s", s.CollectEvery, stamp(s.LastCollect))
 	row("spool", "%d bytes wait, %d findings were dropped", s.Spooled, s.Dropped)
 	if s.SpoolError != "" {
@@ -204,6 +208,26 @@ func (a *App) printAgentStatus(s *model.AgentStatus) {
 	row("certificate", "until %s", stamp(s.CertificateEnds))
 	if s.ClockSkew != "" {
 		row("clock", "the server's differs by %s", s.ClockSkew)
+	}
+}
+
+func (a *App) printMaintenance(row func(name, format string, args ...any), m *model.Maintenance) {
+	on := m.Orchestrator
+	if m.Cluster != "" {
+		on += " " + m.Cluster
+	}
+	switch {
+	case m.Detail != "":
+		row("maintenance", "%s%s", on+map[bool]string{true: ": "}[on != ""], m.Detail)
+	default:
+		row("maintenance", "acts on %s", on)
+	}
+	for _, n := range m.Nodes {
+		want := n.Want
+		if want == model.WantNothing {
+			want = "uncordon"
+		}
+		row("", "%s: %s %s since %s: %s", n.Name, want, n.State, stamp(n.Since), cmp.Or(n.Detail, "it is "+n.Is))
 	}
 }
 

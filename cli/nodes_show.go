@@ -41,6 +41,7 @@ func (a *App) nodeFields(n *bulkheadv1.Node) {
 	now := time.Now()
 	a.fields("id", n.GetId(), "name", n.GetName(), "tenant", n.GetTenant(), "pool", n.GetPool(), "labels", labelText(n.GetLabels()),
 		"sensitivity", n.GetSensitivity(), "health", healthText(n)+", since "+when(n.GetHealthSince()), "heard", since(n.GetLastSeen(), now),
+		"maintenance", a.maintenanceText(n),
 		"joined", when(n.GetJoined()), "agent", n.GetAgentVersion(), "addresses", strings.Join(n.GetAddresses(), ", "),
 		"identity", n.GetSpiffeId(), "certificate", certificateText(n), "revoked", revokedText(n),
 		"policies", versionText(n.GetPoliciesVersion(), n.GetPoliciesTarget()), "settings", versionText(n.GetSettingsVersion(), n.GetSettingsTarget()),
@@ -104,9 +105,9 @@ func healthText(n *bulkheadv1.Node) string {
 	}
 	switch {
 	case n.GetDrained():
-		parts = append(parts, "drained")
+		parts = append(parts, "drained"+stillOpen(n))
 	case n.GetCordoned():
-		parts = append(parts, "cordoned")
+		parts = append(parts, "cordoned"+stillOpen(n))
 	}
 	if n.GetFlapping() {
 		parts = append(parts, "flapping")
@@ -115,6 +116,44 @@ func healthText(n *bulkheadv1.Node) string {
 		parts = append(parts, "behind")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// maintenanceText says what became of cordon and drain, e.g. "drain: applied on swarm by web-1, 2027-03-01 12:03 UTC: it is drain".
+func (a *App) maintenanceText(n *bulkheadv1.Node) string {
+	m := n.GetMaintenance()
+	if m == nil {
+		return ""
+	}
+	text := wish(n) + ": " + maintenanceState(m)
+	if m.GetBy() != "" {
+		text += " by " + m.GetBy()
+	}
+	if m.GetSince() != nil {
+		text += ", " + when(m.GetSince())
+	}
+	return text + ": " + a.inLanguage(m.GetText(), m.GetTextZh())
+}
+
+func wish(n *bulkheadv1.Node) string {
+	switch {
+	case n.GetDrained():
+		return "drain"
+	case n.GetCordoned():
+		return "cordon"
+	}
+	return "uncordon"
+}
+
+func maintenanceState(m *bulkheadv1.Maintenance) string {
+	state := map[string]string{
+		string(model.MaintenanceApplied): "applied", string(model.MaintenancePending): "pending", string(model.MaintenanceFailed): "failed",
+		string(model.MaintenanceByHand): "changed by hand", string(model.MaintenanceNobody): "nobody can act",
+		string(model.MaintenanceShown): "only shown",
+	}[m.GetState()]
+	if m.GetOrchestrator() != "" {
+		state += " on " + m.GetOrchestrator()
+	}
+	return state
 }
 
 func behind(has, target int64) bool { return has < target }
@@ -150,6 +189,15 @@ func waitingText(n *bulkheadv1.Node) string {
 		parts = append(parts, fmt.Sprintf("%d findings dropped so far", d))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// stillOpen says in a list that cordon or drain is not carried out.
+func stillOpen(n *bulkheadv1.Node) string {
+	m := n.GetMaintenance()
+	if m == nil || m.GetState() == string(model.MaintenanceApplied) {
+		return ""
+	}
+	return " (" + maintenanceState(m) + ")"
 }
 
 func countOf(statuses map[string]string) map[string]int32 {

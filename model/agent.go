@@ -32,6 +32,7 @@ type AgentStatus struct {
 	Sensitivity string            `json:"sensitivity,omitempty"`
 	Cordoned    bool              `json:"cordoned,omitempty"`
 	Drained     bool              `json:"drained,omitempty"`
+	Maintenance *Maintenance      `json:"maintenance,omitempty"`
 
 	CollectEvery    string    `json:"collect_every"`
 	LastCollect     time.Time `json:"last_collect,omitzero"`

@@ -200,12 +200,14 @@ const (
 	BundlePolicies   BundleKind = "policies"   // of a tenant
 	BundleSettings   BundleKind = "settings"   // of a pool
 	BundleAssignment BundleKind = "assignment" // of a node
+	// BundleMaintenance is what the nodes of a swarm should have, for those of its managers that are nodes of the tenant.
+	BundleMaintenance BundleKind = "maintenance"
 )
 
 // Bundle is a signed document for nodes. Versions are from one counter, except an assignment's, which is its node's.
 type Bundle struct {
 	Kind      BundleKind
-	Scope     string // tenant, TENANT/POOL, or node
+	Scope     string // tenant, TENANT/POOL, node, or TENANT/SWARM
 	Version   int64
 	Digest    string // SHA-256 of Document, in hexadecimal
 	Document  []byte

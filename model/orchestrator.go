@@ -6,6 +6,7 @@ import "time"
 type Swarm struct {
 	State   string `json:"state"` // "active", "inactive", "locked", "pending", "error"
 	NodeID  string `json:"node_id,omitempty"`
+	Cluster string `json:"cluster,omitempty"` // the swarm's id
 	Manager bool   `json:"manager"`
 	// Managers, ManagersReachable and Workers are known on a manager only.
 	Managers          int           `json:"managers,omitempty"`

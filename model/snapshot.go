@@ -26,7 +26,9 @@ type Snapshot struct {
 	Kubernetes *Kubernetes `json:"kubernetes,omitempty"`
 	// Controls lists the parts of Bulkhead that run on the node and what they enforce.
 	Controls []Control `json:"controls,omitempty"`
-	Gaps     []Gap     `json:"gaps,omitempty"`
+	// Maintenance is what the node's agent does to keep workloads away from nodes; nil without an agent, or with nothing to say.
+	Maintenance *Maintenance `json:"maintenance,omitempty"`
+	Gaps        []Gap        `json:"gaps,omitempty"`
 }
 
 // Node says whose facts these are and with which eyes they were seen.

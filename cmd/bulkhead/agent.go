@@ -172,6 +172,11 @@ func (m *member) parts(
 			model.BundleSettings: {agent.SettingsFunc(settings.set)},
 		},
 	}
+	if c.Agent.Maintenance {
+		if p.Maintainer, err = maintainerOf(c, d); err != nil {
+			return p, ends, err
+		}
+	}
 	origin := model.NodeLogs + n.ID
 	signer, key, err := d.LogSigner(origin)
 	if err != nil {
@@ -257,6 +262,7 @@ func (m *member) Leave(dir string) (string, error) {
 func (m *member) Doctor(ctx context.Context, c config.Config, dir string) []model.AgentPart {
 	return agent.Doctor(ctx, agent.DoctorOptions{
 		Dir: dir, Spool: c.Agent.Spool, Now: clock(),
+		Maintenance: func(ctx context.Context) model.AgentPart { return maintenancePart(ctx, c) },
 		Limits: fmt.Sprintf("%d MiB of memory, %d processors, nice %d, %d collectors at once, a spool of %d MiB, facts every %s",
 			c.Agent.Memory>>20, c.Agent.CPUs, c.Agent.Nice, c.Agent.Parallel, c.Agent.Spool>>20, c.Agent.Every),
 		Machine: machine.Options{

@@ -84,7 +84,7 @@ func (p *plane) fleetServices(s *api.Services, policyKey string) error {
 	s.Agents = agents
 	s.Nodes = &api.Nodes{
 		Store: p.store, Joins: p.store, Events: p.store, Facts: p.store, Assessments: p.store, Bundles: p.store, Pools: p.store,
-		Catalogue: p.catalogue, Targets: p.fleet, Tell: p.fleet, JoinURL: p.joinURL, SPIFFE: p.nodeCA.SPIFFEID, Now: p.now,
+		Catalogue: p.catalogue, Targets: p.fleet, Upkeep: p.fleet, Tell: p.fleet, JoinURL: p.joinURL, SPIFFE: p.nodeCA.SPIFFEID, Now: p.now,
 	}
 	s.Pools = &api.Pools{Store: p.store, Rollouts: p.store, Bundles: p.store, Publisher: p.fleet, Decider: p.fleet, Now: p.now}
 	s.Findings = &api.Findings{Store: p.store, Exceptions: p.store, Nodes: p.store, Tenants: p.store, Now: p.now}

@@ -147,6 +147,7 @@ func badCSR(err error) error {
 func (s *Agents) Follow(ctx context.Context, r *bulkheadv1.FollowRequest, out *connect.ServerStream[bulkheadv1.FollowResponse]) error {
 	have := AgentHave{
 		Run: r.GetRun(), Policies: r.GetPoliciesVersion(), Settings: r.GetSettingsVersion(), Assignment: r.GetAssignmentVersion(),
+		Maintenance: r.GetMaintenanceVersion(), Maintains: r.GetMaintains(),
 	}
 	return s.o.Fleet.Follow(ctx, gate.Node(ctx), have, func(i AgentItem) error { return out.Send(itemOut(i)) })
 }

@@ -34,8 +34,10 @@ type AgentAnswer struct {
 
 // AgentHave is what a node has when it begins to follow.
 type AgentHave struct {
-	Run                            string
-	Policies, Settings, Assignment int64
+	Run                                         string
+	Policies, Settings, Assignment, Maintenance int64
+	// Maintains says that the agent acts on its orchestrator.
+	Maintains bool
 }
 
 // AgentItem is one thing that a node has to take or to do.

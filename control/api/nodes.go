@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	"github.com/bulkhead-security/bulkhead/fleet/facts"
+	"github.com/bulkhead-security/bulkhead/fleet/maintenance"
 	"github.com/bulkhead-security/bulkhead/framework/catalogue"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -45,6 +46,11 @@ type Targets interface {
 	Target(ctx context.Context, m *model.Member) (policies, settings int64, err error)
 }
 
+// Upkeep says of nodes how it stands with cordon and drain; of those of which there is nothing to say it says nothing.
+type Upkeep interface {
+	Maintenance(ctx context.Context, of []model.Member) (map[string]*maintenance.Told, error)
+}
+
 // Teller tells of what happened to a node.
 type Teller interface {
 	Event(ctx context.Context, e model.Event) error
@@ -61,6 +67,7 @@ type Nodes struct {
 	Pools       PoolReader
 	Catalogue   *catalogue.Catalogue
 	Targets     Targets                // nil: the newest is for all
+	Upkeep      Upkeep                 // nil: nothing is said of it
 	Tell        Teller                 // nil: nobody is told
 	JoinURL     func() string          // the public URL, with the fingerprint of the own CA; nil: none is given
 	SPIFFE      func(id string) string // a node's SPIFFE ID; nil: none is given
@@ -90,6 +97,11 @@ func (s *Nodes) ListNodes(ctx context.Context, r *bulkheadv1.ListInTenantRequest
 			return nil, err
 		}
 		out.Nodes = append(out.Nodes, n)
+	}
+	if wants(r.GetPage(), "maintenance") {
+		if err := s.upkeep(ctx, nodes, out.GetNodes()...); err != nil {
+			return nil, err
+		}
 	}
 	return out, gate.MaskAll(out.GetNodes(), r.GetPage().GetReadMask())
 }
@@ -147,9 +159,11 @@ func (s *Nodes) GetNode(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.Node
 		out.Workloads = append(out.Workloads, workloadOut(&ran[i]))
 	}
 	if m.Health == model.HealthSilent || m.Health == model.HealthStopped {
-		out.Losses, err = s.losses(ctx, m, newest, ran)
+		if out.Losses, err = s.losses(ctx, m, newest, ran); err != nil {
+			return nil, err
+		}
 	}
-	return out, err
+	return out, s.upkeep(ctx, []model.Member{*m}, out)
 }
 
 // newestOf is a node's newest assessment, nil for none.

@@ -130,7 +130,11 @@ func (s *Nodes) changed(ctx context.Context, m *model.Member, err error) (*bulkh
 	if err != nil {
 		return nil, err
 	}
-	return s.node(ctx, m, newest, s.targets())
+	out, err := s.node(ctx, m, newest, s.targets())
+	if err != nil {
+		return nil, err
+	}
+	return out, s.upkeep(ctx, []model.Member{*m}, out)
 }
 
 // poolThere refuses a pool that the tenant has not.

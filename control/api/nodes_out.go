@@ -31,6 +31,29 @@ func (s *Nodes) node(ctx context.Context, m *model.Member, newest *model.Publish
 	return out, nil
 }
 
+// upkeep adds how it stands with cordon and drain to nodes of which something is wanted, and to one that is looked at alone.
+func (s *Nodes) upkeep(ctx context.Context, of []model.Member, out ...*bulkheadv1.Node) error {
+	asked := slices.Clone(of)
+	if len(of) > 1 {
+		asked = slices.DeleteFunc(asked, func(m model.Member) bool { return m.Want() == model.WantNothing })
+	}
+	if s.Upkeep == nil || len(asked) == 0 {
+		return nil
+	}
+	told, err := s.Upkeep.Maintenance(ctx, asked)
+	if err != nil {
+		return err
+	}
+	for _, n := range out {
+		if t := told[n.GetId()]; t != nil {
+			n.Maintenance = &bulkheadv1.Maintenance{
+				Orchestrator: t.Orchestrator, State: string(t.State), By: t.By, Since: stamp(t.Since), Text: t.Text.EN, TextZh: t.Text.ZH,
+			}
+		}
+	}
+	return nil
+}
+
 func nodeOut(m *model.Member) *bulkheadv1.Node {
 	return &bulkheadv1.Node{
 		Id: m.ID, Tenant: m.Tenant, Name: m.Name, Pool: m.Pool, Labels: m.Labels, Sensitivity: m.Sensitivity,

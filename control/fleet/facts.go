@@ -3,10 +3,12 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/bulkhead-security/bulkhead/fleet/facts"
+	"github.com/bulkhead-security/bulkhead/fleet/maintenance"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -94,9 +96,28 @@ func (f *Fleet) takeFacts(ctx context.Context, w *waiting) error {
 	w.answer.Facts = u.Digest
 	w.after = append(w.after, func() {
 		f.digests.keep(m.ID, digests{u.Digest, next})
+		if about, fresh := aboutSwarm(u); about {
+			f.upkeep.touch(m.Tenant, !fresh)
+		}
 		if !u.More {
 			f.work.add(m.ID)
 		}
 	})
 	return nil
+}
+
+// aboutSwarm says whether it may be another swarm now, or another place in it; fresh that it says which node of a swarm it is.
+func aboutSwarm(u *model.FactsUpdate) (about, fresh bool) {
+	is := func(key string) bool {
+		switch key {
+		case maintenance.FactNodeID, maintenance.FactCluster, maintenance.FactManager, maintenance.FactNodes:
+			return true
+		}
+		return false
+	}
+	for i := range u.Set {
+		about = about || is(u.Set[i].Key)
+		fresh = fresh || u.Set[i].Key == maintenance.FactNodeID
+	}
+	return about || slices.ContainsFunc(u.Removed, is), fresh
 }

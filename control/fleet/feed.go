@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -78,6 +79,7 @@ func (d *feed) look(ctx context.Context) error {
 func (d *feed) all(ctx context.Context, last int64) error {
 	d.f.docs.forget("", "")
 	poke(d.f.policies)
+	d.f.upkeep.touch("", false)
 	for _, s := range d.f.hub.all(nil) {
 		if err := d.f.met(ctx, s); err != nil {
 			return err
@@ -96,14 +98,19 @@ func (d *feed) handle(ctx context.Context, changes []model.Change) error {
 		switch c.Object.Type {
 		case "Node":
 			nodes[c.Object.ID] = true
+			f.upkeep.touch(c.Tenant, true)
 		case "Policy":
 			poke(f.policies)
 		case "Bundle":
 			kind, scope, _ := strings.Cut(c.Object.ID, "/")
 			f.docs.forget(model.BundleKind(kind), scope)
-			if model.BundleKind(kind) == model.BundlePolicies {
+			switch model.BundleKind(kind) {
+			case model.BundlePolicies:
 				tenants[scope] = true
-			} else {
+			case model.BundleMaintenance:
+				tenant, _, _ := bundle.SplitScope(scope)
+				f.upkeep.touch(tenant, false)
+			default:
 				pools[scope] = true
 			}
 		case "Rollout":

@@ -113,6 +113,7 @@ type Fleet struct {
 	away     away
 	work     *work
 	kept     *keptCache
+	upkeep   *upkeep
 	wake     chan struct{}
 	policies chan struct{} // policies changed
 	counts   counts
@@ -168,6 +169,7 @@ func New(o Options) (*Fleet, error) {
 	if f.docs, err = newDocuments(f); err != nil {
 		return nil, err
 	}
+	f.upkeep = newUpkeep()
 	f.watch.notBefore(o.Now().Add(o.Times.Grace))
 	return f, nil
 }
@@ -201,6 +203,7 @@ func (f *Fleet) Run(ctx context.Context) {
 	all.Go(func() { f.every(ctx, t.Sweep, "what was left can't be looked for", f.sweep) })
 	all.Go(func() { f.follow(ctx) })
 	all.Go(func() { f.keepPolicies(ctx) })
+	all.Go(func() { f.keepMaintenance(ctx) })
 	all.Go(func() { f.assessAll(ctx) })
 	all.Wait()
 	// What was heard in the last seconds is worth a moment at the end.

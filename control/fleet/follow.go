@@ -118,6 +118,7 @@ func (f *Fleet) meet(ctx context.Context, s *stream, m *model.Member) error {
 		// older than its nodes.
 		s.offer(policies, true)
 	}
+	f.offerMaintenance(s)
 	return f.offerSettings(ctx, s)
 }
 

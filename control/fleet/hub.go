@@ -136,6 +136,7 @@ func (h *hub) forget(before time.Time) {
 // does not read costs no more than that.
 type stream struct {
 	node, tenant string
+	maintains    bool
 	ctx          context.Context //nolint:containedctx // lives as long as the stream
 	cancel       context.CancelCauseFunc
 	unhook       func() bool
@@ -144,6 +145,7 @@ type stream struct {
 
 	mu       sync.Mutex
 	pool     string
+	swarm    string                     // scope of what was offered last
 	have     map[model.BundleKind]int64 // what the node has, or is about to have
 	offered  map[model.BundleKind]int64 // what it was offered by this stream
 	docs     map[model.BundleKind]*model.Bundle
@@ -159,10 +161,11 @@ const mostProbesWaiting = 16
 
 func newStream(m *model.Member, have Have) *stream {
 	return &stream{
-		node: m.ID, tenant: m.Tenant, pool: m.Pool, wake: make(chan struct{}, 1), assessed: m.AssessedAt,
+		node: m.ID, tenant: m.Tenant, pool: m.Pool, maintains: have.Maintains, wake: make(chan struct{}, 1), assessed: m.AssessedAt,
 		offered: map[model.BundleKind]int64{}, docs: map[model.BundleKind]*model.Bundle{},
 		have: map[model.BundleKind]int64{
 			model.BundlePolicies: have.Policies, model.BundleSettings: have.Settings, model.BundleAssignment: have.Assignment,
+			model.BundleMaintenance: have.Maintenance,
 		},
 	}
 }
@@ -182,6 +185,16 @@ func (s *stream) setPool(name string) {
 	if s.pool != name {
 		s.pool = name
 		delete(s.offered, model.BundleSettings)
+	}
+}
+
+// setSwarm moves the stream to a swarm, whose document may have a smaller version than that of the one before.
+func (s *stream) setSwarm(scope string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.swarm != scope {
+		s.swarm = scope
+		delete(s.offered, model.BundleMaintenance)
 	}
 }
 
@@ -256,7 +269,7 @@ func (s *stream) take() []Item {
 	if s.alive {
 		out = append(out, Item{Alive: true})
 	}
-	for _, kind := range []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings} {
+	for _, kind := range []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings, model.BundleMaintenance} {
 		if b := s.docs[kind]; b != nil {
 			out = append(out, Item{Document: b})
 		}

@@ -27,6 +27,8 @@ type HealthStore interface {
 type FactStore interface {
 	FactDigests(ctx context.Context, node string) (map[string]string, error)
 	Facts(ctx context.Context, node string) (map[string]model.Fact, error)
+	// NodesWithFacts are the nodes of a tenant ("" for all) that are not revoked and have any of some facts, with others of their facts.
+	NodesWithFacts(ctx context.Context, tenant string, any, keys []string) ([]model.Member, map[string]map[string][]byte, error)
 	ApplyFacts(ctx context.Context, node string, u *model.FactsUpdate, received time.Time) error
 }
 

@@ -44,6 +44,43 @@ func (s *Store) Facts(ctx context.Context, node string) (map[string]model.Fact, 
 	})
 }
 
+// NodesWithFacts are the nodes of a tenant ("" for all) that are not revoked and have any of some facts, with others of their facts.
+func (s *Store) NodesWithFacts(ctx context.Context, tenant string, any, keys []string) ([]model.Member, map[string]map[string][]byte, error) {
+	var rows []nodeRow
+	q := s.conn(ctx).NewSelect().Model(&rows).Where("revoked = 0").
+		Where("EXISTS (SELECT 1 FROM facts AS f WHERE f.node = t.id AND f.name IN (?))", bun.List(any)).Order("id")
+	if tenant != "" {
+		q = q.Where("tenant = ?", tenant)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, nil, s.fail("read nodes by their facts", err)
+	}
+	nodes, err := convert(rows, (*nodeRow).model)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := make(map[string]map[string][]byte, len(nodes))
+	for part := range slices.Chunk(nodes, rowsAtOnce) {
+		ids := make([]string, len(part))
+		for i := range part {
+			ids[i] = part[i].ID
+		}
+		var facts []factRow
+		err := s.conn(ctx).NewSelect().Model(&facts).Column("node", "name", "data").
+			Where("node IN (?)", bun.List(ids)).Where("name IN (?)", bun.List(keys)).Scan(ctx)
+		if err != nil {
+			return nil, nil, s.fail("read facts", err)
+		}
+		for _, f := range facts {
+			if out[f.Node] == nil {
+				out[f.Node] = map[string][]byte{}
+			}
+			out[f.Node][f.Name] = f.Data
+		}
+	}
+	return nodes, out, nil
+}
+
 // facts gives the rows of a node's facts one by one. It has no limit: whoever applies updates bounds them.
 func (s *Store) facts(ctx context.Context, text, node string, take func(*sql.Rows) error) error {
 	rows, err := s.query(ctx, text, node)

@@ -52,6 +52,24 @@ type Assignment struct {
 	Drained     bool              `json:"drained,omitempty"`
 }
 
+// Maintenance is the document of a swarm: what its nodes should have. It is for its managers, which act on it; a node of the swarm that
+// is not named is left as it is.
+type Maintenance struct {
+	Schema  string `json:"schema"`
+	Tenant  string `json:"tenant"`
+	Cluster string `json:"cluster"` // the swarm's id
+	// Managers are the nodes of the fleet that it is for.
+	Managers []string          `json:"managers"`
+	Nodes    []MaintenanceNode `json:"nodes"`
+}
+
+// MaintenanceNode is one node of a swarm.
+type MaintenanceNode struct {
+	ID   string `json:"id"`             // the swarm's
+	Name string `json:"name"`           // the fleet's, for people
+	Want string `json:"want,omitempty"` // "cordon", "drain", or "" for neither
+}
+
 // Encode gives a document's bytes and their digest; equal documents give equal bytes.
 func Encode(document any) (data []byte, digest string, err error) {
 	if data, err = json.Marshal(document); err != nil {
@@ -129,6 +147,9 @@ func Decode(data []byte, into any) error {
 	}
 	return nil
 }
+
+// ScopeOfSwarm is TENANT/SWARM.
+func ScopeOfSwarm(tenant, cluster string) string { return tenant + "/" + cluster }
 
 // ScopeOfPool is TENANT/NAME.
 func ScopeOfPool(tenant, pool string) string { return tenant + "/" + pool }

@@ -32,6 +32,8 @@ func (e *Collector) Swarm(ctx context.Context) (func(*model.Snapshot), []model.G
 	}
 	var gaps []model.Gap
 	if d := e.daemon(ctx); d.local {
+		// A worker's engine does not tell which swarm it is in; its certificate does. Without it a manager knows the worker by its id.
+		sw.Cluster = e.clusterOf(info.DockerRootDir)
 		if sw.ListenAddress, err = e.listenAddress(info.DockerRootDir); err != nil {
 			gaps = append(gaps, gap("/swarm/listen_address", err, "run as root"))
 		}
@@ -45,6 +47,7 @@ func (e *Collector) Swarm(ctx context.Context) (func(*model.Snapshot), []model.G
 		})
 	}
 	if c := info.Swarm.Cluster; c != nil {
+		sw.Cluster = c.ID
 		if sw.CACreated, err = issued(c.TLSInfo.TrustRoot); err != nil {
 			gaps = append(gaps, gap("/swarm/ca_created", err, "docker swarm ca tells the certificate"))
 		}
@@ -73,6 +76,23 @@ func (e *Collector) listenAddress(root string) (string, error) {
 		return "", err
 	}
 	return st.ListenAddr, nil
+}
+
+// clusterOf is the swarm that the node's own certificate is of, "" where it can't be read.
+func (e *Collector) clusterOf(root string) string {
+	body, err := readLimited(e.host(root, "swarm", "certificates", "swarm-node.crt"), maxConfig)
+	if err != nil {
+		return ""
+	}
+	block, _ := pem.Decode(body)
+	if block == nil {
+		return ""
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil || len(cert.Subject.Organization) == 0 {
+		return ""
+	}
+	return cert.Subject.Organization[0]
 }
 
 func (e *Collector) cluster(ctx context.Context, sw *model.Swarm) error {

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -161,6 +162,36 @@ func newClient(cfg *clientcmdapi.Config, o Options) (*Client, error) {
 		return nil, fmt.Errorf("kubeconfig context %q: %w", name, err)
 	}
 	return c, nil
+}
+
+// RESTConfig is how to reach the cluster: by the kubeconfig, or, without one, as the pod that this process runs in.
+func RESTConfig(o Options) (*rest.Config, error) {
+	if o.Kubeconfig == "" {
+		rc, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("no kubeconfig is named (kubernetes.kubeconfig), and this is no pod: %w", err)
+		}
+		tune(rc)
+		return rc, nil
+	}
+	cfg, err := load(o.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	name := cmp.Or(o.Context, cfg.CurrentContext)
+	kctx, ok := cfg.Contexts[name]
+	if !ok {
+		return nil, fmt.Errorf("kubeconfig has no context %q; it has %s", name, contexts(cfg))
+	}
+	if user := cfg.AuthInfos[kctx.AuthInfo]; user != nil && !o.AllowExec && (user.Exec != nil || user.AuthProvider != nil) {
+		return nil, errors.New("the kubeconfig gets its credentials from a program, which is not run: set kubernetes.allow_exec, or use a token or certificate")
+	}
+	rc, err := clientcmd.NewNonInteractiveClientConfig(*cfg, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig context %q: %w", name, err)
+	}
+	tune(rc)
+	return rc, nil
 }
 
 // tune bounds what the client may ask and take.

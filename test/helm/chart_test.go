@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/yaml"
@@ -54,7 +55,7 @@ func objects(t *testing.T, values map[string]any) []runtime.Object {
 		t.Fatal(err)
 	}
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, policyv1.AddToScheme, netv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, policyv1.AddToScheme, netv1.AddToScheme, rbacv1.AddToScheme} {
 		if err := add(s); err != nil {
 			t.Fatal(err)
 		}
@@ -115,6 +116,34 @@ func TestReplicasAreHardened(t *testing.T) {
 		if v.Secret != nil && *v.Secret.DefaultMode&0o007 != 0 {
 			t.Errorf("the secret %s can be read by everybody", v.Name)
 		}
+	}
+}
+
+// TestRightsOfAgents: none unless they are asked for, and then no more than cordon and drain need.
+func TestRightsOfAgents(t *testing.T) {
+	roles := func(values map[string]any) (out []*rbacv1.ClusterRole) {
+		for _, o := range objects(t, values) {
+			if r, ok := o.(*rbacv1.ClusterRole); ok {
+				out = append(out, r)
+			}
+		}
+		return out
+	}
+	if got := roles(needed()); len(got) > 0 {
+		t.Errorf("rights that nobody asked for: %+v", got)
+	}
+	values := needed()
+	values["agent"] = map[string]any{"maintenance": map[string]any{"enabled": true}}
+	got := roles(values)
+	if len(got) != 1 {
+		t.Fatalf("%d roles", len(got))
+	}
+	var rules []string
+	for _, r := range got[0].Rules {
+		rules = append(rules, strings.Join(r.Verbs, ",")+" "+strings.Join(r.Resources, ","))
+	}
+	if all := strings.Join(rules, "; "); all != "get,patch nodes; list pods; create pods/eviction" {
+		t.Errorf("the rights are %s", all)
 	}
 }
 

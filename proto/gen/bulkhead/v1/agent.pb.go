@@ -1138,8 +1138,12 @@ type FollowRequest struct {
 	SettingsVersion int64 `protobuf:"varint,3,opt,name=settings_version,json=settingsVersion,proto3" json:"settings_version,omitempty"`
 	// See policies_version.
 	AssignmentVersion int64 `protobuf:"varint,4,opt,name=assignment_version,json=assignmentVersion,proto3" json:"assignment_version,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// See policies_version.
+	MaintenanceVersion int64 `protobuf:"varint,5,opt,name=maintenance_version,json=maintenanceVersion,proto3" json:"maintenance_version,omitempty"`
+	// The agent acts on its orchestrator: it takes documents of maintenance.
+	Maintains     bool `protobuf:"varint,6,opt,name=maintains,proto3" json:"maintains,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FollowRequest) Reset() {
@@ -1198,6 +1202,20 @@ func (x *FollowRequest) GetAssignmentVersion() int64 {
 		return x.AssignmentVersion
 	}
 	return 0
+}
+
+func (x *FollowRequest) GetMaintenanceVersion() int64 {
+	if x != nil {
+		return x.MaintenanceVersion
+	}
+	return 0
+}
+
+func (x *FollowRequest) GetMaintains() bool {
+	if x != nil {
+		return x.Maintains
+	}
+	return false
 }
 
 // FollowResponse is something to take or to do.
@@ -1341,7 +1359,7 @@ func (*FollowResponse_Renew) isFollowResponse_What() {}
 // SignedDocument is a bundle or an assignment.
 type SignedDocument struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "policies", "settings" or "assignment".
+	// "policies", "settings", "assignment" or "maintenance".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Its version.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
@@ -1560,12 +1578,14 @@ const file_bulkhead_v1_agent_proto_rawDesc = "" +
 	"\x04path\x18\x02 \x03(\fB\t\xbaH\x06\x92\x01\x03\x10\x80\x01R\x04path\"9\n" +
 	"\x0fSendLogResponse\x12\x12\n" +
 	"\x04next\x18\x01 \x01(\x04R\x04next\x12\x12\n" +
-	"\x04kept\x18\x02 \x03(\x04R\x04kept\"\xb1\x01\n" +
+	"\x04kept\x18\x02 \x03(\x04R\x04kept\"\x80\x02\n" +
 	"\rFollowRequest\x12\x1b\n" +
 	"\x03run\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x03run\x12)\n" +
 	"\x10policies_version\x18\x02 \x01(\x03R\x0fpoliciesVersion\x12)\n" +
 	"\x10settings_version\x18\x03 \x01(\x03R\x0fsettingsVersion\x12-\n" +
-	"\x12assignment_version\x18\x04 \x01(\x03R\x11assignmentVersion\"\x85\x02\n" +
+	"\x12assignment_version\x18\x04 \x01(\x03R\x11assignmentVersion\x12/\n" +
+	"\x13maintenance_version\x18\x05 \x01(\x03R\x12maintenanceVersion\x12\x1c\n" +
+	"\tmaintains\x18\x06 \x01(\bR\tmaintains\"\x85\x02\n" +
 	"\x0eFollowResponse\x12*\n" +
 	"\x05alive\x18\x01 \x01(\v2\x12.bulkhead.v1.EmptyH\x00R\x05alive\x129\n" +
 	"\bdocument\x18\x02 \x01(\v2\x1b.bulkhead.v1.SignedDocumentH\x00R\bdocument\x12*\n" +

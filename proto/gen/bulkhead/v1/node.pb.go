@@ -95,7 +95,9 @@ type Node struct {
 	// Bytes that wait on the node for the server.
 	Spooled int64 `protobuf:"varint,33,opt,name=spooled,proto3" json:"spooled,omitempty"`
 	// Reports that the node had to drop because its spool was full.
-	Dropped       int64 `protobuf:"varint,34,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped int64 `protobuf:"varint,34,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// What became of cordon and drain. In lists only for nodes that are cordoned.
+	Maintenance   *Maintenance `protobuf:"bytes,35,opt,name=maintenance,proto3" json:"maintenance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -368,6 +370,105 @@ func (x *Node) GetDropped() int64 {
 	return 0
 }
 
+func (x *Node) GetMaintenance() *Maintenance {
+	if x != nil {
+		return x.Maintenance
+	}
+	return nil
+}
+
+// Maintenance is what an orchestrator was made to do so that workloads stay away from a node, or that they may come again.
+type Maintenance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "swarm" or "kubernetes"; empty where the node is in none.
+	Orchestrator string `protobuf:"bytes,1,opt,name=orchestrator,proto3" json:"orchestrator,omitempty"`
+	// "applied", "pending", "failed", "by_hand" (somebody changed it meanwhile, and that stays), "nobody" (nobody can act) or "shown"
+	// (there is no orchestrator).
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Name of the node whose agent did it.
+	By string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// Since when it is so, by that node's clock.
+	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// What was done, or why it was not.
+	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	// The same in Chinese.
+	TextZh        string `protobuf:"bytes,6,opt,name=text_zh,json=textZh,proto3" json:"text_zh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Maintenance) Reset() {
+	*x = Maintenance{}
+	mi := &file_bulkhead_v1_node_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Maintenance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Maintenance) ProtoMessage() {}
+
+func (x *Maintenance) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_node_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Maintenance.ProtoReflect.Descriptor instead.
+func (*Maintenance) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Maintenance) GetOrchestrator() string {
+	if x != nil {
+		return x.Orchestrator
+	}
+	return ""
+}
+
+func (x *Maintenance) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Maintenance) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Maintenance) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Maintenance) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Maintenance) GetTextZh() string {
+	if x != nil {
+		return x.TextZh
+	}
+	return ""
+}
+
 // Workload is a container, as a node saw it last.
 type Workload struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -385,7 +486,7 @@ type Workload struct {
 
 func (x *Workload) Reset() {
 	*x = Workload{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[1]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +498,7 @@ func (x *Workload) String() string {
 func (*Workload) ProtoMessage() {}
 
 func (x *Workload) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[1]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +511,7 @@ func (x *Workload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Workload.ProtoReflect.Descriptor instead.
 func (*Workload) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{1}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Workload) GetId() string {
@@ -458,7 +559,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[2]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -470,7 +571,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[2]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -483,7 +584,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{2}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Loss) GetRequirement() string {
@@ -527,7 +628,7 @@ type ListNodesResponse struct {
 
 func (x *ListNodesResponse) Reset() {
 	*x = ListNodesResponse{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[3]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -539,7 +640,7 @@ func (x *ListNodesResponse) String() string {
 func (*ListNodesResponse) ProtoMessage() {}
 
 func (x *ListNodesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[3]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -552,7 +653,7 @@ func (x *ListNodesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNodesResponse.ProtoReflect.Descriptor instead.
 func (*ListNodesResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{3}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListNodesResponse) GetNodes() []*Node {
@@ -584,7 +685,7 @@ type NodeFacts struct {
 
 func (x *NodeFacts) Reset() {
 	*x = NodeFacts{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[4]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +697,7 @@ func (x *NodeFacts) String() string {
 func (*NodeFacts) ProtoMessage() {}
 
 func (x *NodeFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[4]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +710,7 @@ func (x *NodeFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeFacts.ProtoReflect.Descriptor instead.
 func (*NodeFacts) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{4}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *NodeFacts) GetNode() string {
@@ -646,7 +747,7 @@ type UpdateNodeRequest struct {
 
 func (x *UpdateNodeRequest) Reset() {
 	*x = UpdateNodeRequest{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[5]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +759,7 @@ func (x *UpdateNodeRequest) String() string {
 func (*UpdateNodeRequest) ProtoMessage() {}
 
 func (x *UpdateNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[5]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +772,7 @@ func (x *UpdateNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateNodeRequest.ProtoReflect.Descriptor instead.
 func (*UpdateNodeRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{5}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateNodeRequest) GetNode() *Node {
@@ -703,7 +804,7 @@ type CordonNodeRequest struct {
 
 func (x *CordonNodeRequest) Reset() {
 	*x = CordonNodeRequest{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[6]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +816,7 @@ func (x *CordonNodeRequest) String() string {
 func (*CordonNodeRequest) ProtoMessage() {}
 
 func (x *CordonNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[6]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +829,7 @@ func (x *CordonNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CordonNodeRequest.ProtoReflect.Descriptor instead.
 func (*CordonNodeRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{6}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CordonNodeRequest) GetId() string {
@@ -765,7 +866,7 @@ type RevokeNodeRequest struct {
 
 func (x *RevokeNodeRequest) Reset() {
 	*x = RevokeNodeRequest{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[7]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +878,7 @@ func (x *RevokeNodeRequest) String() string {
 func (*RevokeNodeRequest) ProtoMessage() {}
 
 func (x *RevokeNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[7]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +891,7 @@ func (x *RevokeNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeNodeRequest.ProtoReflect.Descriptor instead.
 func (*RevokeNodeRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{7}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RevokeNodeRequest) GetId() string {
@@ -841,7 +942,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[8]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +954,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[8]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +967,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{8}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Event) GetId() string {
@@ -966,7 +1067,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[9]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1079,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[9]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1092,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{9}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -1043,7 +1144,7 @@ type JoinToken struct {
 
 func (x *JoinToken) Reset() {
 	*x = JoinToken{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[10]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1156,7 @@ func (x *JoinToken) String() string {
 func (*JoinToken) ProtoMessage() {}
 
 func (x *JoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[10]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1169,7 @@ func (x *JoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
 func (*JoinToken) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{10}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *JoinToken) GetId() string {
@@ -1185,7 +1286,7 @@ type CreateJoinTokenRequest struct {
 
 func (x *CreateJoinTokenRequest) Reset() {
 	*x = CreateJoinTokenRequest{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[11]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1197,7 +1298,7 @@ func (x *CreateJoinTokenRequest) String() string {
 func (*CreateJoinTokenRequest) ProtoMessage() {}
 
 func (x *CreateJoinTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[11]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1210,7 +1311,7 @@ func (x *CreateJoinTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateJoinTokenRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{11}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateJoinTokenRequest) GetTenant() string {
@@ -1277,7 +1378,7 @@ type CreateJoinTokenResponse struct {
 
 func (x *CreateJoinTokenResponse) Reset() {
 	*x = CreateJoinTokenResponse{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[12]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1390,7 @@ func (x *CreateJoinTokenResponse) String() string {
 func (*CreateJoinTokenResponse) ProtoMessage() {}
 
 func (x *CreateJoinTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[12]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1403,7 @@ func (x *CreateJoinTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateJoinTokenResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{12}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CreateJoinTokenResponse) GetToken() *JoinToken {
@@ -1339,7 +1440,7 @@ type ListJoinTokensResponse struct {
 
 func (x *ListJoinTokensResponse) Reset() {
 	*x = ListJoinTokensResponse{}
-	mi := &file_bulkhead_v1_node_proto_msgTypes[13]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +1452,7 @@ func (x *ListJoinTokensResponse) String() string {
 func (*ListJoinTokensResponse) ProtoMessage() {}
 
 func (x *ListJoinTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_node_proto_msgTypes[13]
+	mi := &file_bulkhead_v1_node_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +1465,7 @@ func (x *ListJoinTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJoinTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListJoinTokensResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{13}
+	return file_bulkhead_v1_node_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListJoinTokensResponse) GetTokens() []*JoinToken {
@@ -1385,7 +1486,7 @@ var File_bulkhead_v1_node_proto protoreflect.FileDescriptor
 
 const file_bulkhead_v1_node_proto_rawDesc = "" +
 	"\n" +
-	"\x16bulkhead/v1/node.proto\x12\vbulkhead.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18bulkhead/v1/access.proto\x1a\x18bulkhead/v1/common.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\v\n" +
+	"\x16bulkhead/v1/node.proto\x12\vbulkhead.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18bulkhead/v1/access.proto\x1a\x18bulkhead/v1/common.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\f\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x12\n" +
@@ -1422,13 +1523,21 @@ const file_bulkhead_v1_node_proto_rawDesc = "" +
 	"\x06losses\x18\x1f \x03(\v2\x11.bulkhead.v1.LossR\x06losses\x12\x18\n" +
 	"\aversion\x18  \x01(\x03R\aversion\x12\x18\n" +
 	"\aspooled\x18! \x01(\x03R\aspooled\x12\x18\n" +
-	"\adropped\x18\" \x01(\x03R\adropped\x1a9\n" +
+	"\adropped\x18\" \x01(\x03R\adropped\x12:\n" +
+	"\vmaintenance\x18# \x01(\v2\x18.bulkhead.v1.MaintenanceR\vmaintenance\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
 	"\rStatusesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Z\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb6\x01\n" +
+	"\vMaintenance\x12\"\n" +
+	"\forchestrator\x18\x01 \x01(\tR\forchestrator\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x17\n" +
+	"\atext_zh\x18\x06 \x01(\tR\x06textZh\"Z\n" +
 	"\bWorkload\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1556,88 +1665,91 @@ func file_bulkhead_v1_node_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_node_proto_rawDescData
 }
 
-var file_bulkhead_v1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_bulkhead_v1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_bulkhead_v1_node_proto_goTypes = []any{
 	(*Node)(nil),                    // 0: bulkhead.v1.Node
-	(*Workload)(nil),                // 1: bulkhead.v1.Workload
-	(*Loss)(nil),                    // 2: bulkhead.v1.Loss
-	(*ListNodesResponse)(nil),       // 3: bulkhead.v1.ListNodesResponse
-	(*NodeFacts)(nil),               // 4: bulkhead.v1.NodeFacts
-	(*UpdateNodeRequest)(nil),       // 5: bulkhead.v1.UpdateNodeRequest
-	(*CordonNodeRequest)(nil),       // 6: bulkhead.v1.CordonNodeRequest
-	(*RevokeNodeRequest)(nil),       // 7: bulkhead.v1.RevokeNodeRequest
-	(*Event)(nil),                   // 8: bulkhead.v1.Event
-	(*ListEventsResponse)(nil),      // 9: bulkhead.v1.ListEventsResponse
-	(*JoinToken)(nil),               // 10: bulkhead.v1.JoinToken
-	(*CreateJoinTokenRequest)(nil),  // 11: bulkhead.v1.CreateJoinTokenRequest
-	(*CreateJoinTokenResponse)(nil), // 12: bulkhead.v1.CreateJoinTokenResponse
-	(*ListJoinTokensResponse)(nil),  // 13: bulkhead.v1.ListJoinTokensResponse
-	nil,                             // 14: bulkhead.v1.Node.LabelsEntry
-	nil,                             // 15: bulkhead.v1.Node.StatusesEntry
-	nil,                             // 16: bulkhead.v1.JoinToken.LabelsEntry
-	nil,                             // 17: bulkhead.v1.CreateJoinTokenRequest.LabelsEntry
-	(*timestamppb.Timestamp)(nil),   // 18: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),         // 19: google.protobuf.Struct
-	(*fieldmaskpb.FieldMask)(nil),   // 20: google.protobuf.FieldMask
-	(*ListInTenantRequest)(nil),     // 21: bulkhead.v1.ListInTenantRequest
-	(*Id)(nil),                      // 22: bulkhead.v1.Id
-	(*Empty)(nil),                   // 23: bulkhead.v1.Empty
+	(*Maintenance)(nil),             // 1: bulkhead.v1.Maintenance
+	(*Workload)(nil),                // 2: bulkhead.v1.Workload
+	(*Loss)(nil),                    // 3: bulkhead.v1.Loss
+	(*ListNodesResponse)(nil),       // 4: bulkhead.v1.ListNodesResponse
+	(*NodeFacts)(nil),               // 5: bulkhead.v1.NodeFacts
+	(*UpdateNodeRequest)(nil),       // 6: bulkhead.v1.UpdateNodeRequest
+	(*CordonNodeRequest)(nil),       // 7: bulkhead.v1.CordonNodeRequest
+	(*RevokeNodeRequest)(nil),       // 8: bulkhead.v1.RevokeNodeRequest
+	(*Event)(nil),                   // 9: bulkhead.v1.Event
+	(*ListEventsResponse)(nil),      // 10: bulkhead.v1.ListEventsResponse
+	(*JoinToken)(nil),               // 11: bulkhead.v1.JoinToken
+	(*CreateJoinTokenRequest)(nil),  // 12: bulkhead.v1.CreateJoinTokenRequest
+	(*CreateJoinTokenResponse)(nil), // 13: bulkhead.v1.CreateJoinTokenResponse
+	(*ListJoinTokensResponse)(nil),  // 14: bulkhead.v1.ListJoinTokensResponse
+	nil,                             // 15: bulkhead.v1.Node.LabelsEntry
+	nil,                             // 16: bulkhead.v1.Node.StatusesEntry
+	nil,                             // 17: bulkhead.v1.JoinToken.LabelsEntry
+	nil,                             // 18: bulkhead.v1.CreateJoinTokenRequest.LabelsEntry
+	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),         // 20: google.protobuf.Struct
+	(*fieldmaskpb.FieldMask)(nil),   // 21: google.protobuf.FieldMask
+	(*ListInTenantRequest)(nil),     // 22: bulkhead.v1.ListInTenantRequest
+	(*Id)(nil),                      // 23: bulkhead.v1.Id
+	(*Empty)(nil),                   // 24: bulkhead.v1.Empty
 }
 var file_bulkhead_v1_node_proto_depIdxs = []int32{
-	14, // 0: bulkhead.v1.Node.labels:type_name -> bulkhead.v1.Node.LabelsEntry
-	18, // 1: bulkhead.v1.Node.health_since:type_name -> google.protobuf.Timestamp
-	18, // 2: bulkhead.v1.Node.joined:type_name -> google.protobuf.Timestamp
-	18, // 3: bulkhead.v1.Node.last_seen:type_name -> google.protobuf.Timestamp
-	18, // 4: bulkhead.v1.Node.facts_taken:type_name -> google.protobuf.Timestamp
-	18, // 5: bulkhead.v1.Node.facts_received:type_name -> google.protobuf.Timestamp
-	18, // 6: bulkhead.v1.Node.certificate_ends:type_name -> google.protobuf.Timestamp
-	18, // 7: bulkhead.v1.Node.revoked:type_name -> google.protobuf.Timestamp
-	15, // 8: bulkhead.v1.Node.statuses:type_name -> bulkhead.v1.Node.StatusesEntry
-	18, // 9: bulkhead.v1.Node.assessed:type_name -> google.protobuf.Timestamp
-	1,  // 10: bulkhead.v1.Node.workloads:type_name -> bulkhead.v1.Workload
-	2,  // 11: bulkhead.v1.Node.losses:type_name -> bulkhead.v1.Loss
-	0,  // 12: bulkhead.v1.ListNodesResponse.nodes:type_name -> bulkhead.v1.Node
-	19, // 13: bulkhead.v1.NodeFacts.snapshot:type_name -> google.protobuf.Struct
-	18, // 14: bulkhead.v1.NodeFacts.received:type_name -> google.protobuf.Timestamp
-	0,  // 15: bulkhead.v1.UpdateNodeRequest.node:type_name -> bulkhead.v1.Node
-	20, // 16: bulkhead.v1.UpdateNodeRequest.update_mask:type_name -> google.protobuf.FieldMask
-	18, // 17: bulkhead.v1.Event.time:type_name -> google.protobuf.Timestamp
-	8,  // 18: bulkhead.v1.ListEventsResponse.events:type_name -> bulkhead.v1.Event
-	16, // 19: bulkhead.v1.JoinToken.labels:type_name -> bulkhead.v1.JoinToken.LabelsEntry
-	18, // 20: bulkhead.v1.JoinToken.created:type_name -> google.protobuf.Timestamp
-	18, // 21: bulkhead.v1.JoinToken.expires:type_name -> google.protobuf.Timestamp
-	18, // 22: bulkhead.v1.JoinToken.used:type_name -> google.protobuf.Timestamp
-	18, // 23: bulkhead.v1.JoinToken.revoked:type_name -> google.protobuf.Timestamp
-	17, // 24: bulkhead.v1.CreateJoinTokenRequest.labels:type_name -> bulkhead.v1.CreateJoinTokenRequest.LabelsEntry
-	10, // 25: bulkhead.v1.CreateJoinTokenResponse.token:type_name -> bulkhead.v1.JoinToken
-	10, // 26: bulkhead.v1.ListJoinTokensResponse.tokens:type_name -> bulkhead.v1.JoinToken
-	21, // 27: bulkhead.v1.NodeService.ListNodes:input_type -> bulkhead.v1.ListInTenantRequest
-	22, // 28: bulkhead.v1.NodeService.GetNode:input_type -> bulkhead.v1.Id
-	22, // 29: bulkhead.v1.NodeService.GetNodeFacts:input_type -> bulkhead.v1.Id
-	6,  // 30: bulkhead.v1.NodeService.CordonNode:input_type -> bulkhead.v1.CordonNodeRequest
-	5,  // 31: bulkhead.v1.NodeService.UpdateNode:input_type -> bulkhead.v1.UpdateNodeRequest
-	7,  // 32: bulkhead.v1.NodeService.RevokeNode:input_type -> bulkhead.v1.RevokeNodeRequest
-	22, // 33: bulkhead.v1.NodeService.DeleteNode:input_type -> bulkhead.v1.Id
-	21, // 34: bulkhead.v1.NodeService.ListEvents:input_type -> bulkhead.v1.ListInTenantRequest
-	11, // 35: bulkhead.v1.NodeService.CreateJoinToken:input_type -> bulkhead.v1.CreateJoinTokenRequest
-	21, // 36: bulkhead.v1.NodeService.ListJoinTokens:input_type -> bulkhead.v1.ListInTenantRequest
-	22, // 37: bulkhead.v1.NodeService.RevokeJoinToken:input_type -> bulkhead.v1.Id
-	3,  // 38: bulkhead.v1.NodeService.ListNodes:output_type -> bulkhead.v1.ListNodesResponse
-	0,  // 39: bulkhead.v1.NodeService.GetNode:output_type -> bulkhead.v1.Node
-	4,  // 40: bulkhead.v1.NodeService.GetNodeFacts:output_type -> bulkhead.v1.NodeFacts
-	0,  // 41: bulkhead.v1.NodeService.CordonNode:output_type -> bulkhead.v1.Node
-	0,  // 42: bulkhead.v1.NodeService.UpdateNode:output_type -> bulkhead.v1.Node
-	0,  // 43: bulkhead.v1.NodeService.RevokeNode:output_type -> bulkhead.v1.Node
-	23, // 44: bulkhead.v1.NodeService.DeleteNode:output_type -> bulkhead.v1.Empty
-	9,  // 45: bulkhead.v1.NodeService.ListEvents:output_type -> bulkhead.v1.ListEventsResponse
-	12, // 46: bulkhead.v1.NodeService.CreateJoinToken:output_type -> bulkhead.v1.CreateJoinTokenResponse
-	13, // 47: bulkhead.v1.NodeService.ListJoinTokens:output_type -> bulkhead.v1.ListJoinTokensResponse
-	23, // 48: bulkhead.v1.NodeService.RevokeJoinToken:output_type -> bulkhead.v1.Empty
-	38, // [38:49] is the sub-list for method output_type
-	27, // [27:38] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	15, // 0: bulkhead.v1.Node.labels:type_name -> bulkhead.v1.Node.LabelsEntry
+	19, // 1: bulkhead.v1.Node.health_since:type_name -> google.protobuf.Timestamp
+	19, // 2: bulkhead.v1.Node.joined:type_name -> google.protobuf.Timestamp
+	19, // 3: bulkhead.v1.Node.last_seen:type_name -> google.protobuf.Timestamp
+	19, // 4: bulkhead.v1.Node.facts_taken:type_name -> google.protobuf.Timestamp
+	19, // 5: bulkhead.v1.Node.facts_received:type_name -> google.protobuf.Timestamp
+	19, // 6: bulkhead.v1.Node.certificate_ends:type_name -> google.protobuf.Timestamp
+	19, // 7: bulkhead.v1.Node.revoked:type_name -> google.protobuf.Timestamp
+	16, // 8: bulkhead.v1.Node.statuses:type_name -> bulkhead.v1.Node.StatusesEntry
+	19, // 9: bulkhead.v1.Node.assessed:type_name -> google.protobuf.Timestamp
+	2,  // 10: bulkhead.v1.Node.workloads:type_name -> bulkhead.v1.Workload
+	3,  // 11: bulkhead.v1.Node.losses:type_name -> bulkhead.v1.Loss
+	1,  // 12: bulkhead.v1.Node.maintenance:type_name -> bulkhead.v1.Maintenance
+	19, // 13: bulkhead.v1.Maintenance.since:type_name -> google.protobuf.Timestamp
+	0,  // 14: bulkhead.v1.ListNodesResponse.nodes:type_name -> bulkhead.v1.Node
+	20, // 15: bulkhead.v1.NodeFacts.snapshot:type_name -> google.protobuf.Struct
+	19, // 16: bulkhead.v1.NodeFacts.received:type_name -> google.protobuf.Timestamp
+	0,  // 17: bulkhead.v1.UpdateNodeRequest.node:type_name -> bulkhead.v1.Node
+	21, // 18: bulkhead.v1.UpdateNodeRequest.update_mask:type_name -> google.protobuf.FieldMask
+	19, // 19: bulkhead.v1.Event.time:type_name -> google.protobuf.Timestamp
+	9,  // 20: bulkhead.v1.ListEventsResponse.events:type_name -> bulkhead.v1.Event
+	17, // 21: bulkhead.v1.JoinToken.labels:type_name -> bulkhead.v1.JoinToken.LabelsEntry
+	19, // 22: bulkhead.v1.JoinToken.created:type_name -> google.protobuf.Timestamp
+	19, // 23: bulkhead.v1.JoinToken.expires:type_name -> google.protobuf.Timestamp
+	19, // 24: bulkhead.v1.JoinToken.used:type_name -> google.protobuf.Timestamp
+	19, // 25: bulkhead.v1.JoinToken.revoked:type_name -> google.protobuf.Timestamp
+	18, // 26: bulkhead.v1.CreateJoinTokenRequest.labels:type_name -> bulkhead.v1.CreateJoinTokenRequest.LabelsEntry
+	11, // 27: bulkhead.v1.CreateJoinTokenResponse.token:type_name -> bulkhead.v1.JoinToken
+	11, // 28: bulkhead.v1.ListJoinTokensResponse.tokens:type_name -> bulkhead.v1.JoinToken
+	22, // 29: bulkhead.v1.NodeService.ListNodes:input_type -> bulkhead.v1.ListInTenantRequest
+	23, // 30: bulkhead.v1.NodeService.GetNode:input_type -> bulkhead.v1.Id
+	23, // 31: bulkhead.v1.NodeService.GetNodeFacts:input_type -> bulkhead.v1.Id
+	7,  // 32: bulkhead.v1.NodeService.CordonNode:input_type -> bulkhead.v1.CordonNodeRequest
+	6,  // 33: bulkhead.v1.NodeService.UpdateNode:input_type -> bulkhead.v1.UpdateNodeRequest
+	8,  // 34: bulkhead.v1.NodeService.RevokeNode:input_type -> bulkhead.v1.RevokeNodeRequest
+	23, // 35: bulkhead.v1.NodeService.DeleteNode:input_type -> bulkhead.v1.Id
+	22, // 36: bulkhead.v1.NodeService.ListEvents:input_type -> bulkhead.v1.ListInTenantRequest
+	12, // 37: bulkhead.v1.NodeService.CreateJoinToken:input_type -> bulkhead.v1.CreateJoinTokenRequest
+	22, // 38: bulkhead.v1.NodeService.ListJoinTokens:input_type -> bulkhead.v1.ListInTenantRequest
+	23, // 39: bulkhead.v1.NodeService.RevokeJoinToken:input_type -> bulkhead.v1.Id
+	4,  // 40: bulkhead.v1.NodeService.ListNodes:output_type -> bulkhead.v1.ListNodesResponse
+	0,  // 41: bulkhead.v1.NodeService.GetNode:output_type -> bulkhead.v1.Node
+	5,  // 42: bulkhead.v1.NodeService.GetNodeFacts:output_type -> bulkhead.v1.NodeFacts
+	0,  // 43: bulkhead.v1.NodeService.CordonNode:output_type -> bulkhead.v1.Node
+	0,  // 44: bulkhead.v1.NodeService.UpdateNode:output_type -> bulkhead.v1.Node
+	0,  // 45: bulkhead.v1.NodeService.RevokeNode:output_type -> bulkhead.v1.Node
+	24, // 46: bulkhead.v1.NodeService.DeleteNode:output_type -> bulkhead.v1.Empty
+	10, // 47: bulkhead.v1.NodeService.ListEvents:output_type -> bulkhead.v1.ListEventsResponse
+	13, // 48: bulkhead.v1.NodeService.CreateJoinToken:output_type -> bulkhead.v1.CreateJoinTokenResponse
+	14, // 49: bulkhead.v1.NodeService.ListJoinTokens:output_type -> bulkhead.v1.ListJoinTokensResponse
+	24, // 50: bulkhead.v1.NodeService.RevokeJoinToken:output_type -> bulkhead.v1.Empty
+	40, // [40:51] is the sub-list for method output_type
+	29, // [29:40] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_node_proto_init() }
@@ -1653,7 +1765,7 @@ func file_bulkhead_v1_node_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_node_proto_rawDesc), len(file_bulkhead_v1_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
