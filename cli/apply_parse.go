@@ -148,7 +148,7 @@ func (d *document) read(n *yaml.Node) error {
 	d.spec = d.kind.message()
 	values := map[string]any{}
 	if v := fields["expires"]; v != nil && v.Kind == yaml.ScalarNode {
-		if day, _, ok := inDays(v.Value, time.Now()); ok {
+		if day, ok := inDays(v.Value, time.Now()); ok {
 			d.within, v.Value = v.Value, day
 		}
 	}

@@ -130,7 +130,7 @@ func compare(d *document, have []there) (*step, error) {
 
 // takeEnd leaves an exception its last day where that is within the days that the document gives it: else it would be another one every day.
 func (d *document) takeEnd(have []there, now time.Time) {
-	last, _, ok := inDays(d.within, now)
+	last, ok := inDays(d.within, now)
 	if !ok {
 		return
 	}

@@ -33,7 +33,7 @@ func (a *App) createExceptionCommand() *cobra.Command {
 	var node string
 	cmd := verb("create CHECK", "Live with a failing check, or with all of a requirement, until a day", 1, func(ctx context.Context, args []string) error {
 		e.Check, e.Tenant = args[0], a.remote.tenant
-		if day, _, ok := inDays(e.GetExpires(), time.Now()); ok {
+		if day, ok := inDays(e.GetExpires(), time.Now()); ok {
 			e.Expires = day
 		}
 		if node != "" {
@@ -95,12 +95,12 @@ func (a *App) listExceptions(ctx context.Context, f listFlags) error {
 }
 
 // inDays is the day of "90d", which is in so many days by UTC, as the server counts.
-func inDays(s string, now time.Time) (day string, days int, ok bool) {
+func inDays(s string, now time.Time) (day string, ok bool) {
 	text, ok := strings.CutSuffix(s, "d")
 	if days, err := strconv.Atoi(text); ok && err == nil && days >= 0 && days < 1000 && text[0] != '+' && text[0] != '-' {
-		return now.UTC().AddDate(0, 0, days).Format(time.DateOnly), days, true
+		return now.UTC().AddDate(0, 0, days).Format(time.DateOnly), true
 	}
-	return "", 0, false
+	return "", false
 }
 
 func orAll(s string) string {

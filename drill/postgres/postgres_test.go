@@ -17,7 +17,7 @@ func TestDirectoryThatPostgresCanNotEnter(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(open) })
 	closed := filepath.Join(open, "closed")
-	if err := errors.Join(os.Chmod(open, 0o755), os.Mkdir(closed, 0o700)); err != nil { //nolint:gosec // others are to get in
+	if err := errors.Join(os.Chmod(open, 0o755), os.Mkdir(closed, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", closed)

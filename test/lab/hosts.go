@@ -116,6 +116,22 @@ func (x *Host) Plug(ctx context.Context) error {
 	return ip(ctx, x.wire, "link", "set", x.port, "master", "sw")
 }
 
+// Cut breaks the way between two hosts, and leaves those to all others; Mend puts it back.
+func (x *Host) Cut(ctx context.Context, other *Host) error { return x.way(ctx, "-A", other) }
+
+// Mend takes back what Cut did.
+func (x *Host) Mend(ctx context.Context, other *Host) error { return x.way(ctx, "-D", other) }
+
+func (x *Host) way(ctx context.Context, what string, other *Host) error {
+	for _, rule := range [][]string{{"INPUT", "-s"}, {"OUTPUT", "-d"}} {
+		out, err := x.Command(ctx, "iptables", what, rule[0], rule[1], other.Address, "-j", "DROP").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("the way from %s to %s: %w: %s", x.Name, other.Name, err, out)
+		}
+	}
+	return nil
+}
+
 // Loss drops so many percent of the packets that come in; 0 drops none.
 func (x *Host) Loss(ctx context.Context, percent int) error {
 	if out, err := x.Command(ctx, "iptables", "-F", "INPUT").CombinedOutput(); err != nil {

@@ -66,6 +66,18 @@ func TestHosts(t *testing.T) {
 	if err := dial(20 * time.Second); err != nil {
 		t.Error(err)
 	}
+	if err := a.Cut(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if err := dial(time.Second); err == nil {
+		t.Error("the way was cut and it was reached")
+	}
+	if err := a.Mend(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if err := dial(20 * time.Second); err != nil {
+		t.Error(err)
+	}
 	if err := b.Loss(t.Context(), 100); err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ type listedNode struct {
 
 // converged waits until all nodes are up, connected, and have what they should have.
 func (w *faultWorld) converged(l *faultLoad) {
+	for tenant, owner := range w.owners {
+		w.finished(tenant, owner)
+	}
 	for _, n := range w.nodes {
 		owner := w.owners[n.tenant]
 		w.within(n.name+" is up and has all", 3*time.Minute, func() error {
@@ -44,6 +47,8 @@ func (w *faultWorld) converged(l *faultLoad) {
 				return fmt.Errorf("the agent enforces policies %d and settings %d, and acknowledged %s and %s", s.Policies, s.Settings, have.PoliciesVersion, have.SettingsVersion)
 			case have.Labels["load"] != l.labels[n.id] || s.Labels["load"] != l.labels[n.id]:
 				return fmt.Errorf("label %q acknowledged, %q at the server, %q at the agent", l.labels[n.id], have.Labels["load"], s.Labels["load"])
+			case s.CollectEvery != l.every[n.tenant]:
+				return fmt.Errorf("facts are collected every %s, and %s was acknowledged", s.CollectEvery, l.every[n.tenant])
 			case s.Spooled != 0 || s.SpoolError != "" || s.ClockSkew != "":
 				return fmt.Errorf("%d bytes wait in the spool (%s), clock %q", s.Spooled, s.SpoolError, s.ClockSkew)
 			case s.Dropped != 0:
@@ -109,7 +114,7 @@ func (w *faultWorld) checkChanges(l *faultLoad) {
 			}
 		}
 		for _, c := range l.acked {
-			if k := c.action + " " + c.name; c.tenant == tenant && c.action != "NodeUpdate" && have[k] != 1 {
+			if k := c.action + " " + c.name; c.tenant == tenant && c.action != "NodeUpdate" && c.action != "PoolUpdate" && have[k] != 1 {
 				w.t.Errorf("the acknowledged %s of %s is there %d times", k, tenant, have[k])
 			}
 		}
@@ -119,7 +124,7 @@ func (w *faultWorld) checkChanges(l *faultLoad) {
 			}
 		}
 	}
-	for _, action := range []string{"PolicyApply", "ExceptionCreate", "NodeUpdate"} {
+	for _, action := range []string{"PolicyApply", "ExceptionCreate", "NodeUpdate", "PoolUpdate"} {
 		records := w.admin.records(action)
 		if err := doubled(records); err != nil {
 			w.t.Error(err)
@@ -226,6 +231,7 @@ func (w *faultWorld) checkWall() {
 func (w *faultWorld) checkAll(l *faultLoad, seen map[string]faultFinding) {
 	w.checkFindings(seen)
 	w.checkChanges(l)
+	w.checkRollouts(l)
 	w.checkEvents()
 	w.checkWall()
 	w.checkLogs()

@@ -17,7 +17,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// faultLoad is what goes on while things break: owners change policies, exceptions and labels, and containers end and start.
+// faultLoad is what goes on while things break: owners change policies, exceptions, labels and the settings of pools, and containers end and start.
 type faultLoad struct {
 	w    *faultWorld
 	stop atomic.Bool
@@ -28,6 +28,7 @@ type faultLoad struct {
 	acked      []ackedChange
 	wrong      []string
 	labels     map[string]string // the newest that was acknowledged, by node
+	every      map[string]string // how often facts are collected by the newest settings that were acknowledged, by tenant
 	containers int               // starts and ends that an engine acknowledged
 }
 
@@ -38,10 +39,11 @@ type ackedChange struct {
 }
 
 func startFaultLoad(w *faultWorld) *faultLoad {
-	l := &faultLoad{w: w, labels: map[string]string{}}
+	l := &faultLoad{w: w, labels: map[string]string{}, every: map[string]string{}}
 	for tenant := range w.owners {
 		l.each(2*time.Second, func(i int) { l.policy(tenant, i) })
 		l.each(time.Second, func(i int) { l.exception(tenant, i) })
+		l.each(7*time.Second, func(i int) { l.settings(tenant, i) })
 	}
 	for _, n := range w.nodes {
 		l.each(3*time.Second, func(i int) { l.label(n, i) })

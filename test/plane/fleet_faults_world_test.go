@@ -153,7 +153,7 @@ func (w *faultWorld) people() {
 		w.admin.ask(&made, "users", "create", "owner-"+tenant, "--tenant", tenant, "--role", "owner")
 		p := newPerson(w.t, first)
 		p.enrol(first.URL+"/enrol#code="+made.Code+"&ca="+ca, "owner-"+tenant)
-		p.must("pools", "update", "default", "--collect-every", "10s")
+		p.must("pools", "update", "default", "--collect-every", "10s", "--step", "50,100", "--soak", "2s", "--most-findings", "1000", "--most-failures", "100")
 		w.owners[tenant] = p
 	}
 }

@@ -156,6 +156,7 @@ type machine struct {
 	bin  string
 	dir  string
 	env  []string
+	host *lab.Host // nil for the one that the test runs on
 
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -190,7 +191,11 @@ func (m *machine) said() string {
 }
 
 func (m *machine) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, m.bin, append(args, "--data-dir", m.dir)...)
+	args = append(args, "--data-dir", m.dir)
+	cmd := exec.CommandContext(ctx, m.bin, args...)
+	if m.host != nil {
+		cmd = m.host.Command(ctx, m.bin, args...)
+	}
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(m.dir)}, m.env...)
 	return cmd
 }
