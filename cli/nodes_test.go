@@ -56,7 +56,12 @@ func (p *plane) UpdateNode(_ context.Context, req *bulkheadv1.UpdateNodeRequest)
 
 func (p *plane) CordonNode(_ context.Context, req *bulkheadv1.CordonNodeRequest) (*bulkheadv1.Node, error) {
 	p.saw(req)
-	return &bulkheadv1.Node{Id: req.GetId(), Health: "up", Cordoned: req.GetCordoned(), Drained: req.GetDrained()}, nil
+	n := &bulkheadv1.Node{Id: req.GetId(), Health: "up", Cordoned: req.GetCordoned(), Drained: req.GetDrained()}
+	n.Maintenance = &bulkheadv1.Maintenance{Orchestrator: "swarm", State: "applied", By: "m1", Text: "it is drain on swarm"}
+	if !n.GetDrained() {
+		n.Maintenance = &bulkheadv1.Maintenance{State: "nobody", Text: "no manager of its swarm", TextZh: "没有管理节点"}
+	}
+	return n, nil
 }
 
 func (p *plane) RevokeNode(_ context.Context, req *bulkheadv1.RevokeNodeRequest) (*bulkheadv1.Node, error) {
@@ -166,8 +171,10 @@ func TestFleetVerbs(t *testing.T) {
 		{"nodes facts web-1 -o json", ExitOK, model.SnapshotSchema},
 		{"nodes update web-1", ExitError, "requires at least one of --label, --pool, --sensitivity"},
 		{"nodes update web-1 --pool core --label a=1", ExitOK, "core"},
-		{"nodes cordon web-1", ExitOK, "up, cordoned"},
-		{"nodes drain web-1", ExitOK, "up, drained"},
+		{"nodes cordon web-1", ExitOK, "up, cordoned (nobody can act)"},
+		{"nodes cordon web-1 --lang zh", ExitOK, "cordon: nobody can act: 没有管理节点"},
+		{"nodes drain web-1", ExitOK, "up, drained,"},
+		{"nodes drain web-1", ExitOK, "drain: applied on swarm by m1: it is drain on swarm"},
 		{"nodes uncordon web-1 -o json", ExitOK, `"cordoned": false`},
 		{"nodes revoke web-1", ExitError, "add --yes"},
 		{"nodes revoke web-1 -y --reason stolen", ExitOK, "stolen"},

@@ -45,6 +45,7 @@ var allowedSiblings = map[string]string{
 	"framework/catalogue -> strict":           "the catalogue's files are read strictly",
 	"identity/authz -> policies":              "the shipped policies are always in force",
 	"control/api -> control/gate":             "handlers ask the gate who is calling",
+	"fleet/maintenance -> fleet/bundle":       "what is wanted of a swarm's nodes is a document",
 	"config -> framework/assess":              "settings of checks are declared beside the checks",
 }
 

@@ -230,7 +230,7 @@ func TestNodesAreChanged(t *testing.T) {
 	if _, err := cordon(false, true); codeOf(t, err) != "invalid" {
 		t.Error(err)
 	}
-	if n, err = cordon(true, true); err != nil || !n.GetCordoned() || !n.GetDrained() {
+	if n, err = cordon(true, true); err != nil || !n.GetCordoned() || !n.GetDrained() || n.GetMaintenance().GetState() != "shown" {
 		t.Error(n, err)
 	}
 	again, err := cordon(true, true)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/fleet/facts"
+	"github.com/bulkhead-security/bulkhead/fleet/maintenance"
 	"github.com/bulkhead-security/bulkhead/framework/catalogue"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -15,7 +16,7 @@ func (w *world) fleet(s *api.Services, c *catalogue.Catalogue) {
 	w.told = &told{store: w.store}
 	s.Nodes = &api.Nodes{
 		Store: w.store, Joins: w.store, Events: w.store, Facts: w.store, Assessments: w.store, Bundles: w.store, Pools: w.store,
-		Catalogue: c, Tell: w.told, JoinURL: func() string { return "https://plane.example#ca=sha256:00" },
+		Catalogue: c, Tell: w.told, Upkeep: w.told, JoinURL: func() string { return "https://plane.example#ca=sha256:00" },
 		SPIFFE: func(id string) string { return "spiffe://example/node/" + id }, Now: time.Now,
 	}
 	s.Findings = &api.Findings{Store: w.store, Exceptions: w.store, Nodes: w.store, Tenants: w.store, Now: time.Now}
@@ -34,6 +35,18 @@ type told struct {
 type rolloutStore interface {
 	Rollout(ctx context.Context, id string) (*model.Rollout, error)
 	UpdateRollout(ctx context.Context, r *model.Rollout) error
+}
+
+// Maintenance implements api.Upkeep: there is no orchestrator.
+func (x *told) Maintenance(_ context.Context, of []model.Member) (map[string]*maintenance.Told, error) {
+	out := map[string]*maintenance.Told{}
+	for i := range of {
+		m := maintenance.MemberOf(&of[i], nil)
+		if t := maintenance.Tell(&m, nil); t != nil {
+			out[m.ID] = t
+		}
+	}
+	return out, x.fail
 }
 
 // SettingsChanged implements api.Publisher.

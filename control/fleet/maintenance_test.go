@@ -31,10 +31,10 @@ func swarmWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) drain(id string, is bool) {
+func (w *world) drain(id string) {
 	w.Helper()
 	m := w.node(id)
-	m.Cordoned, m.Drained = is, is
+	m.Cordoned, m.Drained = true, true
 	w.ok(w.store.UpdateNode(w.Context(), m))
 }
 
@@ -61,7 +61,7 @@ func TestManagersLearnWhatIsWanted(t *testing.T) {
 	feed := w.feeds(w.f)
 	<-w.f.upkeep.wake // all of it, at the start
 	w.f.upkeep.take()
-	w.drain("w1", true)
+	w.drain("w1")
 	w.ok(feed.look(t.Context()))
 	if tenants := w.f.upkeep.take(); len(tenants) != 1 || tenants[0] != "acme" {
 		t.Fatalf("a wish has %v looked at", tenants)
@@ -87,7 +87,7 @@ func TestManagersLearnWhatIsWanted(t *testing.T) {
 
 func TestWhoDoesNotLearnIt(t *testing.T) {
 	w := swarmWorld(t)
-	w.drain("w1", true)
+	w.drain("w1")
 	w.ok(w.f.maintainTenant(t.Context(), ""))
 	for id, have := range map[string]Have{"w1": {Maintains: true}, "m1": {}} {
 		w.follow(w.f, id, have)
@@ -102,7 +102,7 @@ func TestWhoDoesNotLearnIt(t *testing.T) {
 
 func TestWhatIsTold(t *testing.T) {
 	w := swarmWorld(t)
-	w.drain("w1", true)
+	w.drain("w1")
 	tell := func(id string) string {
 		w.Helper()
 		told, err := w.f.Maintenance(t.Context(), []model.Member{*w.node(id)})
@@ -127,7 +127,7 @@ func TestWhatIsTold(t *testing.T) {
 		t.Errorf("of a node of which nothing is wanted: %s", got)
 	}
 	w.join("plain")
-	w.drain("plain", true)
+	w.drain("plain")
 	if got := tell("plain"); got != "shown " {
 		t.Error(got)
 	}

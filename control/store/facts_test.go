@@ -181,3 +181,33 @@ func TestNodesToAssess(t *testing.T) {
 		same(t, []string{"n2"}, waiting(0))
 	})
 }
+
+func TestNodesWithFacts(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		for _, id := range []string{"a", "b"} {
+			tenant(t, s, id)
+			for _, n := range []string{"1", "2", "3"} {
+				node(t, s, id, id+n)
+			}
+			ok(t, s.ApplyFacts(ctx, id+"1", update("", id, "host", "swarm/node_id", "swarm/manager"), now))
+			ok(t, s.ApplyFacts(ctx, id+"2", update("", id, "host", "swarm/manager"), now))
+			ok(t, s.ApplyFacts(ctx, id+"3", update("", id, "swarm/node_id"), now))
+			ok(t, s.RevokeNode(ctx, id+"3", "", now))
+		}
+		for scope, want := range map[string]string{"": "a1 b1", "a": "a1", "none": ""} {
+			nodes, facts, err := s.NodesWithFacts(ctx, scope, []string{"swarm/node_id", "maintenance"}, []string{"swarm/node_id", "swarm/manager"})
+			ok(t, err)
+			var got []string
+			for i := range nodes {
+				got = append(got, nodes[i].ID)
+				if f := facts[nodes[i].ID]; len(f) != 2 || len(f["swarm/manager"]) == 0 {
+					t.Errorf("facts of %s: %v", nodes[i].ID, f)
+				}
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("of %q: %v", scope, got)
+			}
+		}
+	})
+}

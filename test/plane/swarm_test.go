@@ -94,6 +94,7 @@ func TestSwarmMaintenance(t *testing.T) {
 	w.byHand(w2, swarm.NodeAvailabilityPause)
 	w.wish("drain", "w2")
 	w.becomes(w2, swarm.NodeAvailabilityDrain)
+	w.maintained("w2", "applied", "was pause")
 	w.wish("uncordon", "w2")
 	w.becomes(w2, swarm.NodeAvailabilityPause)
 	w.byHand(w2, swarm.NodeAvailabilityActive)

@@ -102,11 +102,8 @@ func (n *Node) cordon(ctx context.Context, want string, one *model.MaintenanceOf
 		}
 		step := maintenance.Next(n.By, keep, placement(now), n.Now())
 		one.State, one.Was, one.Is, one.Since = step.State, word(step.Was), word(step.To.Availability), step.Since
-		switch {
-		case step.State == model.MaintenanceByHand:
+		if one.Detail = step.Detail; step.State == model.MaintenanceByHand {
 			one.Detail = "somebody made it " + one.Is + " by hand meanwhile, and that stays"
-		default:
-			one.Detail = step.Detail
 		}
 		if !step.Change {
 			return changed, nil
