@@ -155,7 +155,7 @@ func defaultServer() Server {
 		Listen: "127.0.0.1:8443", LocalAgent: true,
 		Limits: Limits{
 			Body: 4 << 20, Connections: 4096, Timeout: 30 * time.Second, Drain: 20 * time.Second,
-			Rate: 200, Burst: 400, PublicRate: 5, PublicBurst: 30, Memory: 928 << 20,
+			Rate: 200, Burst: 400, PublicRate: 5, PublicBurst: 30, Memory: 960 << 20,
 		},
 		SignIn: SignIn{
 			StepUp: 5 * time.Minute, Idle: time.Hour, Absolute: 12 * time.Hour,

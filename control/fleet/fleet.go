@@ -66,7 +66,7 @@ type Times struct {
 func DefaultTimes() Times {
 	return Times{
 		Gather: 20 * time.Millisecond, Flush: 5 * time.Second, Watch: 2 * time.Second, Poll: 250 * time.Millisecond, Alive: time.Minute,
-		Advance: 5 * time.Second, AssessEvery: 10 * time.Second, AssessWithin: 2 * time.Minute, Sweep: 30 * time.Second, AssessAgain: 6 * time.Hour,
+		Advance: 5 * time.Second, AssessEvery: 10 * time.Second, AssessWithin: 3 * time.Minute, Sweep: 30 * time.Second, AssessAgain: 6 * time.Hour,
 		Policies: time.Minute, Grace: 25 * time.Second, PingLag: 15 * time.Second, ProbeFor: 8 * time.Second,
 	}
 }

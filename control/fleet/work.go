@@ -143,7 +143,7 @@ const (
 	assessTime   = 30 * time.Second
 	lookForTurns = 250 * time.Millisecond
 	// assessShare is the part of one processor that assessing takes, unless a node would wait for longer than Times.AssessWithin.
-	assessShare = 0.25
+	assessShare = 0.2
 )
 
 // assessAll assesses nodes as their turn comes, until the context ends.
