@@ -1,0 +1,16 @@
+import { Text, Title } from "@mantine/core";
+import type { ReactNode } from "react";
+import classes from "./Empty.module.css";
+
+/** Says why there is nothing, and how that is changed. */
+export function Empty({ title, how, children }: { title: string; how: string; children?: ReactNode }) {
+  return (
+    <div className={classes.empty}>
+      <Title order={2}>{title}</Title>
+      <Text c="dimmed" maw={620}>
+        {how}
+      </Text>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,33 @@
+import type { Event } from "@/gen/node_pb";
+import { useWords } from "@/lib/words";
+import classes from "./EventLines.module.css";
+import { PageLink } from "./links";
+import { SeverityBadge } from "./StatusBadge";
+import { Time } from "./Time";
+
+/** What happened, the newest first. */
+export function EventLines({ events, nodes = true }: { events: readonly Event[]; nodes?: boolean }) {
+  const words = useWords();
+  return (
+    <ul className={classes.list}>
+      {events.map((e) => (
+        <li key={e.id} className={classes.line}>
+          <span className={classes.mark}>
+            <SeverityBadge severity={e.severity} />
+          </span>
+          <span className={classes.text}>
+            {nodes && e.nodeName !== "" && (
+              <PageLink to="/nodes/$id" params={{ id: e.node }} fw={600}>
+                {e.nodeName}
+              </PageLink>
+            )}{" "}
+            {words(e.text, e.textZh)}
+          </span>
+          <span className={classes.when}>
+            <Time at={e.time} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
