@@ -44,7 +44,7 @@ image: build ## build the control plane's container image, bulkhead:VERSION (nee
 	docker build -q -f deploy/image/Dockerfile -t bulkhead:$(VERSION) .
 
 .PHONY: run
-run: setup build ## assess this host and show the report; starts an engine and a demonstration fleet if there are none
+run: setup build ## assess this host, show the report and start the console; starts an engine and a demonstration fleet if there are none
 	@scripts/run
 
 .PHONY: test
@@ -79,9 +79,10 @@ bench: setup build ## print each figure beside its peer or baseline, and write b
 	@scripts/bench
 
 .PHONY: clean
-clean: ## remove what was built, and the demonstration fleet and engine of `make run`
+clean: ## remove what was built, and the demonstration fleet, engine and control plane of `make run`
 	@scripts/clean
-	rm -rf bin dist bench.json
+	rm -rf bin dist bench.json console/node_modules
+	find control/console/dist -mindepth 1 ! -name .gitignore -delete
 
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	@mkdir -p $(TOOLS)

@@ -66,7 +66,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	w.fleet(t)
 	w.owner.must("exceptions", "create", "8.1.c", "--owner", "olga", "--reason", "replaced with the new hosts in June", "--expires",
 		time.Now().AddDate(0, 3, 0).Format(time.DateOnly))
-	w.owner.must("access", "request", "TenantDelete", "Tenant::globex", "--reason", "the contract ended")
+	w.admin.must("access", "request", "TenantDelete", "Tenant::globex", "--reason", "the contract ended")
 	return w
 }
 

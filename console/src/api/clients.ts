@@ -1,5 +1,5 @@
 import { AuthService } from "@/gen/auth_pb";
-import { TenantService } from "@/gen/directory_pb";
+import { TenantService, UserService } from "@/gen/directory_pb";
 import { FindingService } from "@/gen/fleet_pb";
 import { NodeService } from "@/gen/node_pb";
 import { AssessmentService, JobService, SystemService, WatchService } from "@/gen/operations_pb";
@@ -8,6 +8,7 @@ import { clientOf } from "./transport";
 
 /** One client per service of the API. The console calls nothing else. */
 export const auth = clientOf(AuthService);
+export const users = clientOf(UserService);
 export const tenants = clientOf(TenantService);
 export const assessments = clientOf(AssessmentService);
 export const nodes = clientOf(NodeService);

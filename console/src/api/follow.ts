@@ -49,7 +49,7 @@ export async function follow(o: FollowOptions): Promise<void> {
   const random = o.random ?? Math.random;
   let cursor = "";
   let tries = 0;
-  const told = gathering(o.changed, o.gather ?? 1000);
+  const told = gathering(o.changed, o.gather ?? 3000);
   while (!o.signal.aborted) {
     const watchdog = new Watchdog(o.signal, o.quiet ?? 40_000);
     try {

@@ -1,5 +1,5 @@
 import { keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
-import { access, assessments, auth, findings, nodes, system, tenants } from "./clients";
+import { access, assessments, auth, findings, nodes, system, tenants, users } from "./clients";
 import { problemOf } from "./errors";
 import { all, quoted, where } from "./lists";
 import { isCancelled } from "./transport";
@@ -12,6 +12,7 @@ export type Kind =
   | "Exception"
   | "Assessment"
   | "Tenant"
+  | "User"
   | "AccessRequest"
   | "Job"
   | "JoinToken"
@@ -146,6 +147,8 @@ export const eventList = (tenant: string, of: EventsOf, most: number) =>
         most,
       ),
   });
+
+export const user = (id: string) => queryOptions({ queryKey: ["User", "one", id], queryFn: () => users.getUser({ id }) });
 
 export const pendingRequests = (tenant: string) =>
   queryOptions({

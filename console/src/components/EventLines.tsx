@@ -1,8 +1,9 @@
+import { useTranslation } from "react-i18next";
 import type { Event } from "@/gen/node_pb";
 import { useWords } from "@/lib/words";
 import classes from "./EventLines.module.css";
 import { PageLink } from "./links";
-import { SeverityBadge } from "./StatusBadge";
+import { SeverityBadge, StatusBadge } from "./StatusBadge";
 import { Time } from "./Time";
 
 /** What happened, the newest first. */
@@ -21,7 +22,7 @@ export function EventLines({ events, nodes = true }: { events: readonly Event[];
                 {e.nodeName}
               </PageLink>
             )}{" "}
-            {words(e.text, e.textZh)}
+            {e.kind === "status" ? <Changed e={e} /> : words(e.text, e.textZh)}
           </span>
           <span className={classes.when}>
             <Time at={e.time} />
@@ -29,5 +30,25 @@ export function EventLines({ events, nodes = true }: { events: readonly Event[];
         </li>
       ))}
     </ul>
+  );
+}
+
+/** A requirement that has another status than before; why, its page says. */
+function Changed({ e }: { e: Event }) {
+  const { t } = useTranslation();
+  const words = useWords();
+  return (
+    <>
+      <PageLink to="/requirements/$id" params={{ id: e.requirement }} search={{ node: e.node }} title={words(e.text, e.textZh)}>
+        {e.requirement}
+      </PageLink>{" "}
+      <span className={classes.change}>
+        <StatusBadge status={e.before} />
+        <span role="img" aria-label={t("common.became")}>
+          →
+        </span>
+        <StatusBadge status={e.after} />
+      </span>
+    </>
   );
 }

@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Evidence } from "@/lib/assessment";
+import { plain } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 import classes from "./EvidenceList.module.css";
 import { PageLink } from "./links";
@@ -41,7 +42,7 @@ export function EvidenceList({ node, evidence }: { node: string; evidence: reado
           <li key={i} className={classes.item}>
             <CheckBadge status={e.status} />
             <span className={classes.text}>
-              {e.subject !== undefined && e.subject !== "" && <code className={classes.subject}>{e.subject}</code>}{" "}
+              {e.subject !== undefined && e.subject !== "" && <code className={classes.subject}>{plain(e.subject)}</code>}{" "}
               {words(e.text, e.text_zh)}
               {e.exception !== undefined && (
                 <span className={classes.exception}>

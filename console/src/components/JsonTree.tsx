@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { plain } from "@/lib/plain";
 import classes from "./JsonTree.module.css";
 
 interface Props {
@@ -40,9 +41,9 @@ function Branch(p: Props & { pointer: string; name: string; depth: number }) {
   if (entries === undefined) {
     return (
       <div ref={line} className={classes.line} data-chosen={chosen || undefined}>
-        <span className={classes.key}>{p.name}</span>{" "}
+        <span className={classes.key}>{plain(p.name)}</span>{" "}
         <span className={classes.value} data-kind={typeof p.value}>
-          {p.value === null ? "null" : String(p.value)}
+          {p.value === null ? "null" : plain(String(p.value))}
         </span>
       </div>
     );
@@ -61,8 +62,8 @@ function Branch(p: Props & { pointer: string; name: string; depth: number }) {
             }}
           >
             {unfolded ? <IconChevronDown size={14} aria-hidden /> : <IconChevronRight size={14} aria-hidden />}
-            <span className={classes.key}>{p.name}</span>
-            <span className={classes.size}>{label(p.value) ?? t("common.parts", { count: entries.length })}</span>
+            <span className={classes.key}>{plain(p.name)}</span>
+            <span className={classes.size}>{plain(label(p.value) ?? "") || t("common.parts", { count: entries.length })}</span>
           </button>
         </div>
       )}

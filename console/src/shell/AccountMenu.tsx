@@ -1,5 +1,5 @@
 import { ActionIcon, Menu, Text, useMantineColorScheme } from "@mantine/core";
-import { IconCheck, IconLogout, IconUser, IconUserCircle } from "@tabler/icons-react";
+import { IconLogout, IconUser, IconUserCircle } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { auth } from "@/api/clients";
 import type { Caller } from "@/gen/auth_pb";
@@ -15,7 +15,6 @@ const schemes = ["light", "dark", "auto"] as const;
 export function AccountMenu({ caller }: { caller: Caller | undefined }) {
   const { t, i18n } = useTranslation();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const tick = (on: boolean) => (on ? <IconCheck size={15} aria-hidden /> : <span style={{ width: 15 }} />);
   const signOut = async () => {
     await auth.signOut({}).catch(() => undefined); // a session that is over already is signed out
     location.assign("/sign-in");
@@ -41,30 +40,21 @@ export function AccountMenu({ caller }: { caller: Caller | undefined }) {
         )}
         <Menu.Divider />
         <Menu.Label>{t("shell.language")}</Menu.Label>
-        {languages.map(([lang, name]) => (
-          <Menu.Item
-            key={lang}
-            lang={lang}
-            role="menuitemradio"
-            aria-checked={i18n.language === lang}
-            leftSection={tick(i18n.language === lang)}
-            onClick={() => void changeLanguage(i18n, lang)}
-          >
-            {name}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={i18n.language} onChange={(lang) => void changeLanguage(i18n, lang === "zh" ? "zh" : "en")}>
+          {languages.map(([lang, name]) => (
+            <Menu.RadioItem key={lang} lang={lang} value={lang}>
+              {name}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Label>{t("shell.scheme")}</Menu.Label>
-        {schemes.map((s) => (
-          <Menu.Item
-            key={s}
-            role="menuitemradio"
-            aria-checked={colorScheme === s}
-            leftSection={tick(colorScheme === s)}
-            onClick={() => setColorScheme(s)}
-          >
-            {t(`shell.schemes.${s}`)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={colorScheme} onChange={(s) => setColorScheme(schemes.find((x) => x === s) ?? "auto")}>
+          {schemes.map((s) => (
+            <Menu.RadioItem key={s} value={s}>
+              {t(`shell.schemes.${s}`)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={15} aria-hidden />} onClick={() => void signOut()}>
           {t("shell.signOut")}

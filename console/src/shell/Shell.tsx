@@ -43,7 +43,7 @@ export function Shell() {
           aria-label={opened ? t("shell.closeMenu") : t("shell.openMenu")}
           aria-expanded={opened}
         />
-        <Anchor component={Link} to="/" className={classes.brand} underline="never">
+        <Anchor component={Link} to="/" className={classes.brand} underline="never" aria-label="Bulkhead">
           <img src="/favicon.svg" alt="" width={22} height={22} />
           <span className={classes.name}>Bulkhead</span>
         </Anchor>

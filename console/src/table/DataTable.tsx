@@ -27,6 +27,8 @@ interface Props<T extends object> {
   onSearch: (next: TableSearch) => void;
   /** How it is sorted and grouped where nobody chose. */
   initial?: TableSearch;
+  /** What a group says of its rows while it is closed. */
+  groupNote?: (rows: readonly T[]) => ReactNode;
   empty: ReactNode;
   actions?: ReactNode;
   /** At most this high, e.g. "60vh". */
@@ -34,6 +36,7 @@ interface Props<T extends object> {
 }
 
 const rowHeight = 36;
+const headerHeight = 35;
 
 /** A table for up to 50,000 rows: filtered, sorted, grouped, its columns chosen; the view stands in the address and is remembered. */
 export function DataTable<T extends object>(p: Props<T>) {
@@ -47,7 +50,9 @@ export function DataTable<T extends object>(p: Props<T>) {
   );
   const set = (next: Partial<TableState>) => {
     const found = searchOf({ ...state, ...next });
-    if (found.hide === undefined) found.hide = "-"; // nothing hidden, on purpose
+    const usual = p.columns.filter((c) => c.hidden).map((c) => c.id);
+    if ((found.hide ?? "") === usual.join(",")) delete found.hide;
+    else found.hide ??= "-"; // nothing hidden, on purpose
     onSearch(found);
   };
 
@@ -71,6 +76,8 @@ export function DataTable<T extends object>(p: Props<T>) {
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
     overscan: 12,
+    scrollMargin: headerHeight,
+    scrollPaddingStart: headerHeight,
     initialRect: { width: 1000, height: 600 },
   });
   const [active, setActive] = useState(-1);
@@ -81,7 +88,7 @@ export function DataTable<T extends object>(p: Props<T>) {
     else if (line !== undefined) p.open?.(line.row);
   };
   const onKey = (e: KeyboardEvent<HTMLDivElement>) => {
-    if (e.target !== e.currentTarget) return;
+    const own = (e.target as HTMLElement).closest("a, button") === null; // links and buttons keep their own keys
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 400) / rowHeight) - 2);
     const moves: Record<string, number> = {
       ArrowDown: active + 1,
@@ -97,7 +104,7 @@ export function DataTable<T extends object>(p: Props<T>) {
       const at = Math.max(0, Math.min(shown.length - 1, to));
       setActive(at);
       virtual.scrollToIndex(at);
-    } else if (e.key === "Enter" || e.key === " ") {
+    } else if (own && (e.key === "Enter" || e.key === " ")) {
       e.preventDefault();
       act(active);
     }
@@ -118,12 +125,13 @@ export function DataTable<T extends object>(p: Props<T>) {
         label={p.label}
         actions={p.actions}
       />
-      {/* biome-ignore lint/a11y/useSemanticElements: most of its rows are not in the page */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: it is a grid, or a tree of groups */}
+      {/* biome-ignore lint/a11y/useAriaPropsSupportedByRole: as above */}
       <div
         ref={scroller}
         className={classes.scroller}
         style={{ maxHeight: p.height ?? "max(20rem, calc(100dvh - 15rem))" }}
-        role="grid"
+        role={group === undefined ? "grid" : "treegrid"}
         tabIndex={0}
         aria-label={p.label}
         aria-rowcount={shown.length + 1}
@@ -132,11 +140,6 @@ export function DataTable<T extends object>(p: Props<T>) {
         onKeyDown={onKey}
       >
         <Header columns={columns} state={state} set={set} template={template} width={width} />
-        {shown.length === 0 && (
-          <Text c="dimmed" p="lg" ta="center">
-            {t("table.nothing")}
-          </Text>
-        )}
         {/* biome-ignore lint/a11y/useSemanticElements: as above */}
         <div role="rowgroup" className={classes.rows} style={{ height: virtual.getTotalSize(), minWidth: width }}>
           {virtual.getVirtualItems().map((item) => {
@@ -152,16 +155,18 @@ export function DataTable<T extends object>(p: Props<T>) {
                 role="row"
                 aria-rowindex={item.index + 2}
                 aria-expanded={line.kind === "group" ? line.open : undefined}
+                aria-level={group === undefined ? undefined : line.kind === "group" ? 1 : 2}
                 className={classes.row}
                 data-active={item.index === active || undefined}
                 data-group={line.kind === "group" || undefined}
                 data-opens={line.kind === "group" || p.open !== undefined || undefined}
                 style={{
-                  transform: `translateY(${item.start}px)`,
+                  transform: `translateY(${item.start - headerHeight}px)`,
                   height: rowHeight,
                   gridTemplateColumns: line.kind === "group" ? "1fr" : template,
                 }}
                 onClick={(e) => {
+                  setActive(item.index);
                   if ((e.target as HTMLElement).closest("a, button") === null) act(item.index);
                 }}
               >
@@ -170,7 +175,8 @@ export function DataTable<T extends object>(p: Props<T>) {
                   <span role="gridcell" className={classes.group} tabIndex={-1}>
                     {line.open ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
                     <span className={classes.clip}>{(group?.word?.(line.value) ?? line.value) || t("table.none")}</span>
-                    <span className={classes.count}>{line.count}</span>
+                    <span className={classes.count}>{line.rows.length}</span>
+                    {p.groupNote?.(line.rows)}
                   </span>
                 ) : (
                   columns.map((c, i) => (
@@ -192,6 +198,11 @@ export function DataTable<T extends object>(p: Props<T>) {
           })}
         </div>
       </div>
+      {shown.length === 0 && (
+        <Text c="dimmed" p="lg" ta="center">
+          {t("table.nothing")}
+        </Text>
+      )}
     </div>
   );
 }
@@ -205,18 +216,22 @@ function withDefaults<T>(state: TableState, columns: readonly Column<T>[], searc
 /** A table that is come to without parameters is as it was left; words that were looked for are not kept. */
 function useRemembered(id: string, search: TableSearch, onSearch: (s: TableSearch) => void) {
   const first = useRef(true);
+  const set = useRef(onSearch);
+  useEffect(() => {
+    set.current = onSearch;
+  });
   useEffect(() => {
     if (first.current) {
       first.current = false;
       const before = kept(`table.${id}`);
       if (isEmpty(search) && typeof before === "object" && before !== null) {
         const found = tableSearch(before as Record<string, unknown>);
-        if (!isEmpty(found)) onSearch(found);
+        if (!isEmpty(found)) set.current(found);
       }
       return;
     }
     keep(`table.${id}`, { ...search, q: undefined });
-  }, [id, search, onSearch]);
+  }, [id, search]);
 }
 
 function Header<T>(p: {

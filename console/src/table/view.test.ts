@@ -56,7 +56,7 @@ test("choices are counted, and keep what is chosen", () => {
 
 test("groups are one line until they are opened", () => {
   const g = lines(rows, columns[1], new Set(["bad"]));
-  expect(g.map((l) => (l.kind === "group" ? `${l.value} ${l.count} ${l.open}` : `${l.depth} ${l.row.name}`))).toEqual([
+  expect(g.map((l) => (l.kind === "group" ? `${l.value} ${l.rows.length} ${l.open}` : `${l.depth} ${l.row.name}`))).toEqual([
     "bad 2 true",
     "1 web-9",
     "1 <b>db</b>",

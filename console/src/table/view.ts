@@ -2,7 +2,7 @@ import { type Column, compareBy, textOf } from "./columns";
 import type { TableState } from "./state";
 
 /** A line of the table as it is shown: a row, or a group that can be opened. */
-export type Line<T> = { kind: "row"; row: T; depth: 0 | 1 } | { kind: "group"; value: string; count: number; open: boolean };
+export type Line<T> = { kind: "row"; row: T; depth: 0 | 1 } | { kind: "group"; value: string; rows: readonly T[]; open: boolean };
 
 const hay = new WeakMap<object, string>();
 
@@ -62,7 +62,7 @@ export function lines<T extends object>(rows: readonly T[], group: Column<T> | u
   const out: Line<T>[] = [];
   for (const [value, members] of all) {
     const isOpen = open.has(value);
-    out.push({ kind: "group", value, count: members.length, open: isOpen });
+    out.push({ kind: "group", value, rows: members, open: isOpen });
     if (isOpen) for (const row of members) out.push({ kind: "row", row, depth: 1 });
   }
   return out;

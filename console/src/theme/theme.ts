@@ -16,7 +16,10 @@ const harbour: MantineColorsTuple = [
 export const theme = createTheme({
   primaryColor: "harbour",
   primaryShade: { light: 8, dark: 7 },
-  colors: { harbour },
+  colors: {
+    harbour,
+    dark: ["#e3e8ed", "#c3ccd5", "#9ca8b4", "#75818e", "#3a444f", "#2a323b", "#1c2229", "#161b21", "#11161b", "#0e1217"],
+  },
   defaultRadius: "sm",
   fontFamily:
     'system-ui, "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei", sans-serif',

@@ -6,6 +6,7 @@ import { Facts } from "@/components/Page";
 import { SeverityBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
+import { plain } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 
 /** One finding: what it is, where its evidence is, and where it is dealt with. */
@@ -30,7 +31,7 @@ export function FindingDetail({ finding: f, onClose }: { finding: Finding | unde
           <Text style={{ overflowWrap: "anywhere" }}>{words(f.text, f.textZh)}</Text>
           <Facts
             of={[
-              [t("findings.subject"), f.subject || t("table.none")],
+              [t("findings.subject"), plain(f.subject) || t("table.none")],
               [t("findings.node"), f.nodeName],
               [t("nodes.tenant"), f.tenant],
               [t("findings.first"), <Time key="f" at={f.first} full />],

@@ -11,6 +11,7 @@ import { Result } from "@/components/Result";
 import { SeverityBadge, severities, severityOf } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
+import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
@@ -47,8 +48,8 @@ export function Findings() {
       {
         id: "subject",
         header: t("findings.subject"),
-        value: (f) => f.subject,
-        cell: (f) => <code title={f.subject}>{f.subject}</code>,
+        value: (f) => plain(f.subject),
+        cell: (f) => <code title={plain(f.subject)}>{plain(f.subject)}</code>,
         min: 130,
         grow: 1.4,
       },
@@ -151,6 +152,7 @@ export function Findings() {
               void navigate({ to: "/findings", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
             }
             initial={initial}
+            groupNote={(of) => <GroupNote of={of} />}
             empty={
               <Panel title={t("findings.title")}>
                 <Empty title={t("findings.none")} how={t("findings.noneHow")} />
@@ -164,5 +166,19 @@ export function Findings() {
       </Text>
       <FindingDetail finding={chosen} onClose={() => setChosen(undefined)} />
     </Page>
+  );
+}
+
+/** The gravest of a group, and on how many nodes it is. */
+function GroupNote({ of }: { of: readonly Finding[] }) {
+  const { t } = useTranslation();
+  const worst = severities.find((s) => of.some((f) => severityOf(f.severity) === s)) ?? "info";
+  return (
+    <>
+      <SeverityBadge severity={worst} />
+      <Text span size="xs" c="dimmed" fw={400}>
+        {t("findings.onNodes", { count: new Set(of.map((f) => f.node)).size })}
+      </Text>
+    </>
   );
 }

@@ -9,9 +9,11 @@ import { ButtonLink, PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Picture } from "@/components/Picture";
 import { Result } from "@/components/Result";
+import { ScrollTable } from "@/components/ScrollTable";
 import { HealthBadge, SeverityBadge, StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Node } from "@/gen/node_pb";
+import { plain } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 import classes from "../requirements/Requirement.module.css";
 import { NodeActions } from "./Actions";
@@ -37,7 +39,8 @@ function One({ n }: { n: Node }) {
       badge={<HealthBadge health={n.health} />}
       about={
         <>
-          {n.healthReason} · {t("nodes.since")} <Time at={n.healthSince} />
+          {n.healthReason !== "" && `${n.healthReason} · `}
+          {t("nodes.since")} <Time at={n.healthSince} />
         </>
       }
       actions={
@@ -132,7 +135,7 @@ function Open({ n }: { n: Node }) {
               {t("nodes.noFindings")}
             </Text>
           ) : (
-            <Table.ScrollContainer minWidth={420} maxHeight={420}>
+            <ScrollTable label={t("nodes.findings")}>
               <Table stickyHeader>
                 <Table.Thead>
                   <Table.Tr>
@@ -156,7 +159,7 @@ function Open({ n }: { n: Node }) {
                         )}
                       </Table.Td>
                       <Table.Td style={{ overflowWrap: "anywhere" }}>
-                        {f.subject !== "" && <code>{f.subject}</code>} {words(f.text, f.textZh)}
+                        {f.subject !== "" && <code>{plain(f.subject)}</code>} {words(f.text, f.textZh)}
                       </Table.Td>
                       <Table.Td>
                         <Time at={f.first} />
@@ -165,7 +168,7 @@ function Open({ n }: { n: Node }) {
                   ))}
                 </Table.Tbody>
               </Table>
-            </Table.ScrollContainer>
+            </ScrollTable>
           )
         }
       </Result>
@@ -182,7 +185,7 @@ function Workloads({ n }: { n: Node }) {
           {t("nodes.noWorkloads")}
         </Text>
       ) : (
-        <Table.ScrollContainer minWidth={420} maxHeight={420}>
+        <ScrollTable label={t("nodes.workloads")}>
           <Table stickyHeader>
             <Table.Thead>
               <Table.Tr>
@@ -194,16 +197,16 @@ function Workloads({ n }: { n: Node }) {
             <Table.Tbody>
               {n.workloads.map((w) => (
                 <Table.Tr key={w.id}>
-                  <Table.Td style={{ overflowWrap: "anywhere" }}>{w.name}</Table.Td>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>{plain(w.name)}</Table.Td>
                   <Table.Td style={{ overflowWrap: "anywhere" }}>
-                    <code>{w.image}</code>
+                    <code>{plain(w.image)}</code>
                   </Table.Td>
-                  <Table.Td>{w.state}</Table.Td>
+                  <Table.Td>{plain(w.state)}</Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>
           </Table>
-        </Table.ScrollContainer>
+        </ScrollTable>
       )}
     </Panel>
   );

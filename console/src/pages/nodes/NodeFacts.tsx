@@ -23,7 +23,7 @@ export function NodeFacts() {
       title={t("nodes.factsOf", { name: one.data?.name ?? "…" })}
       about={
         <>
-          <PageLink to="/nodes/$id" params={{ id }}>
+          <PageLink to="/nodes/$id" params={{ id }} underline="always">
             {one.data?.name ?? id}
           </PageLink>
           {" · "}

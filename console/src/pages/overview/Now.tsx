@@ -1,7 +1,8 @@
 import { Text } from "@mantine/core";
-import type { UseQueryResult } from "@tanstack/react-query";
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import type { All } from "@/api/lists";
+import { user } from "@/api/queries";
 import { PageLink } from "@/components/links";
 import { Result } from "@/components/Result";
 import { HealthBadge, SeverityBadge, ToneIcon } from "@/components/StatusBadge";
@@ -9,6 +10,7 @@ import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
 import type { Node } from "@/gen/node_pb";
 import type { AccessRequest } from "@/gen/policy_pb";
+import { plain } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 import classes from "./Overview.module.css";
 
@@ -60,6 +62,13 @@ export function SilentNodes({ of }: { of: UseQueryResult<All<Node>> }) {
   );
 }
 
+/** Who asks, by name where it may be seen. */
+function Asks({ r }: { r: AccessRequest }) {
+  const { t } = useTranslation();
+  const who = useQuery(user(r.user));
+  return <>{t("overview.wants", { user: who.data?.name ?? r.user, action: r.action })}</>;
+}
+
 /** What waits for a second person. */
 export function Waiting({ of }: { of: UseQueryResult<All<AccessRequest>> }) {
   const { t } = useTranslation();
@@ -72,7 +81,7 @@ export function Waiting({ of }: { of: UseQueryResult<All<AccessRequest>> }) {
             <div key={r.id} className={classes.line}>
               <ToneIcon tone="part" size={18} />
               <span className={classes.grow}>
-                {t("overview.wants", { user: r.user, action: r.action })} <code>{r.resource?.id}</code>
+                <Asks r={r} /> <code>{r.resource?.id}</code>
                 <Text c="dimmed">{r.reason}</Text>
               </span>
               <span className={classes.when}>
@@ -101,7 +110,7 @@ export function NewestFindings({ of }: { of: UseQueryResult<All<Finding>> }) {
                 <PageLink to="/nodes/$id" params={{ id: f.node }} fw={600}>
                   {f.nodeName}
                 </PageLink>{" "}
-                {f.subject !== "" && <code>{f.subject}</code>} {words(f.text, f.textZh)}
+                {f.subject !== "" && <code>{plain(f.subject)}</code>} {words(f.text, f.textZh)}
               </span>
               <span className={classes.when}>
                 <Time at={f.first} />

@@ -29,6 +29,7 @@ export default function TrendChart({ points }: { points: readonly TrendPoint[] }
           strokeWidth={1}
           fillOpacity={0.75}
           withGradient={false}
+          areaChartProps={{ accessibilityLayer: false }}
           yAxisProps={{ width: 28, allowDecimals: false, domain: [0, 29] }}
           xAxisProps={{ minTickGap: 40 }}
           areaProps={{ isAnimationActive: false }}
