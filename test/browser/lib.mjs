@@ -74,13 +74,14 @@ export class Person {
     rmSync(this.profile, { recursive: true, force: true });
   }
 
-  // axe looks for what WCAG 2.2 AA forbids.
-  async axe(where) {
+  // axe looks for what WCAG 2.2 AA forbids, and on whole pages for what is not done.
+  async axe(where, part = false) {
     await this.page.evaluate(axe); // not as a script of the page: its policy would refuse it
-    const found = await this.page.evaluate(async () => {
-      const run = await window.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", ...(part ? [] : ["best-practice"])];
+    const found = await this.page.evaluate(async (runOnly) => {
+      const run = await window.axe.run({ runOnly });
       return run.violations.map((v) => `${v.id}: ${v.help} (${v.nodes.slice(0, 4).map((n) => `${n.target} ${n.failureSummary}`).join("; ")})`);
-    });
+    }, tags);
     this.problems.push(...found.map((f) => `axe: ${where}: ${f}`));
   }
 

@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { beforeEach, expect, test, vi } from "vitest";
+import { AuthService } from "@/gen/auth_pb";
 import { ErrorDetailSchema } from "@/gen/common_pb";
 import { SystemService } from "@/gen/operations_pb";
 import { answerWith, ended, isCancelled, stepUp } from "./transport";
@@ -77,4 +78,23 @@ test("a session that is over leads to the page of signing in", async () => {
   );
   await expect(over.getInfo({})).rejects.toThrow();
   expect(signIn).toHaveBeenCalledTimes(1);
+});
+
+test("a wrong code is told where it was asked for, and ends no session", async () => {
+  const signIn = vi.fn();
+  answerWith({ stepUp: () => Promise.resolve(false), signIn });
+  const auth = createClient(
+    AuthService,
+    createRouterTransport(
+      ({ service }) =>
+        service(AuthService, {
+          verifyCode: () => {
+            throw refusal("unauthenticated", Code.Unauthenticated);
+          },
+        }),
+      { transport: { interceptors: [ended, stepUp] } },
+    ),
+  );
+  await expect(auth.verifyCode({ code: "000000" })).rejects.toThrow();
+  expect(signIn).not.toHaveBeenCalled();
 });

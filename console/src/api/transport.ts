@@ -52,7 +52,8 @@ export const ended: Interceptor = (next) => async (req) => {
   try {
     return await next(req);
   } catch (err) {
-    if (problemOf(err).code === "unauthenticated") asker.signIn();
+    // A wrong code is unauthenticated, too: it is told in the question.
+    if (problemOf(err).code === "unauthenticated" && !questions.has(req.method.name)) asker.signIn();
     throw err;
   }
 };

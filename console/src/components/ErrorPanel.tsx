@@ -33,7 +33,17 @@ export function codeOf(p: Problem): ErrorCode {
 }
 
 /** What failed, why, and what to do: the one way in which an error is shown. `what` says what the page wanted. */
-export function ErrorPanel({ error, what, retry }: { error: unknown; what: string; retry?: () => void }) {
+export function ErrorPanel({
+  error,
+  what,
+  retry,
+  heading = false,
+}: {
+  error: unknown;
+  what: string;
+  retry?: () => void;
+  heading?: boolean;
+}) {
   const { t, i18n } = useTranslation();
   if (isCancelled(error)) return null;
   const p = problemOf(error);
@@ -44,7 +54,9 @@ export function ErrorPanel({ error, what, retry }: { error: unknown; what: strin
     <div role="alert" className={classes.panel}>
       <IconAlertOctagon size={20} aria-hidden className={classes.icon} />
       <div className={classes.body}>
-        <Text fw={600}>{what}</Text>
+        <Text fw={600} component={heading ? "h1" : "p"} m={0} size="md">
+          {what}
+        </Text>
         <Text>
           {t(`errors.${code}.why`)}
           {p.message !== "" && <span className={classes.message}> {t("errors.said", { message: p.message })}</span>}

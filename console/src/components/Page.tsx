@@ -2,16 +2,18 @@ import { Group, Text, Title } from "@mantine/core";
 import { type ReactNode, useEffect, useRef } from "react";
 import classes from "./Page.module.css";
 
+let arrived = false;
+
 /** The frame of every page: its name, what it is for, and what can be done. */
 export function Page(props: { title: string; about?: ReactNode; badge?: ReactNode; actions?: ReactNode; children: ReactNode }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${props.title} – Bulkhead`;
   }, [props.title]);
-  // Who goes to a page by keyboard or screen reader goes on from its heading.
+  // Who goes from page to page by keyboard or screen reader goes on from the heading; who has just come begins at the top.
   useEffect(() => {
-    if (document.activeElement?.closest("nav, main") || document.activeElement === document.body)
-      heading.current?.focus({ preventScroll: true });
+    if (arrived) heading.current?.focus({ preventScroll: true });
+    arrived = true;
   }, []);
   return (
     <div className={classes.page}>

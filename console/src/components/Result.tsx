@@ -10,15 +10,18 @@ export function Result<T>({
   what,
   children,
   rows = 3,
+  page = false,
 }: {
   of: UseQueryResult<T>;
   what: string;
   children: (data: T) => ReactNode;
   rows?: number;
+  /** It is all that the page has: its error is the page's heading. */
+  page?: boolean;
 }) {
   const { t } = useTranslation();
   if (of.data !== undefined) return <>{children(of.data)}</>;
-  if (of.error !== null) return <ErrorPanel error={of.error} what={what} retry={() => void of.refetch()} />;
+  if (of.error !== null) return <ErrorPanel error={of.error} what={what} retry={() => void of.refetch()} heading={page} />;
   return (
     <Stack gap="xs" p="sm" role="status" aria-label={t("common.loading")}>
       {Array.from({ length: rows }, (_, i) => (

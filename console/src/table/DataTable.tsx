@@ -28,7 +28,7 @@ interface Props<T extends object> {
   /** How it is sorted and grouped where nobody chose. */
   initial?: TableSearch;
   /** What a group says of its rows while it is closed. */
-  groupNote?: (rows: readonly T[]) => ReactNode;
+  groupNote?: (rows: readonly T[], by: string) => ReactNode;
   empty: ReactNode;
   actions?: ReactNode;
   /** At most this high, e.g. "60vh". */
@@ -176,7 +176,7 @@ export function DataTable<T extends object>(p: Props<T>) {
                     {line.open ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
                     <span className={classes.clip}>{(group?.word?.(line.value) ?? line.value) || t("table.none")}</span>
                     <span className={classes.count}>{line.rows.length}</span>
-                    {p.groupNote?.(line.rows)}
+                    {p.groupNote?.(line.rows, late.group)}
                   </span>
                 ) : (
                   columns.map((c, i) => (

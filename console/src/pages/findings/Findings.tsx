@@ -152,7 +152,7 @@ export function Findings() {
               void navigate({ to: "/findings", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
             }
             initial={initial}
-            groupNote={(of) => <GroupNote of={of} />}
+            groupNote={(of, by) => <GroupNote of={of} by={by} />}
             empty={
               <Panel title={t("findings.title")}>
                 <Empty title={t("findings.none")} how={t("findings.noneHow")} />
@@ -170,12 +170,12 @@ export function Findings() {
 }
 
 /** The gravest of a group, and on how many nodes it is. */
-function GroupNote({ of }: { of: readonly Finding[] }) {
+function GroupNote({ of, by }: { of: readonly Finding[]; by: string }) {
   const { t } = useTranslation();
   const worst = severities.find((s) => of.some((f) => severityOf(f.severity) === s)) ?? "info";
   return (
     <>
-      <SeverityBadge severity={worst} />
+      {by !== "severity" && <SeverityBadge severity={worst} />}
       <Text span size="xs" c="dimmed" fw={400}>
         {t("findings.onNodes", { count: new Set(of.map((f) => f.node)).size })}
       </Text>

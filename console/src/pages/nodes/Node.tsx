@@ -25,7 +25,7 @@ export function NodePage() {
   const { id } = useParams({ from: "/nodes/$id" });
   const one = useQuery(node(id));
   return (
-    <Result of={one} what={t("nodes.oneFailed")} rows={8}>
+    <Result of={one} what={t("nodes.oneFailed")} rows={8} page>
       {(n) => <One n={n} />}
     </Result>
   );

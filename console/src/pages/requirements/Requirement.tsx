@@ -27,10 +27,10 @@ export function Requirement() {
   const all = useQuery(status(tenant));
   const known = useQuery(catalogue());
   return (
-    <Result of={all} what={t("requirements.failed")} rows={8}>
+    <Result of={all} what={t("requirements.failed")} rows={8} page>
       {(s) => {
         const r = s.requirements.find((x) => x.id === id);
-        if (r === undefined) return <Empty title={t("requirements.unknown", { id })} how={t("requirements.unknownHow")} />;
+        if (r === undefined) return <Empty title={t("requirements.unknown", { id })} how={t("requirements.unknownHow")} page />;
         return <One s={s} r={r} known={known.data?.requirements.find((x) => x.id === id)} />;
       }}
     </Result>

@@ -37,12 +37,12 @@ export function Requirements() {
         header: t("requirements.name"),
         value: (r) => words(r.title, r.titleZh),
         cell: (r) => (
-          <PageLink to="/requirements/$id" params={{ id: r.id }}>
+          <PageLink to="/requirements/$id" params={{ id: r.id }} title={words(r.title, r.titleZh)}>
             {words(r.title, r.titleZh)}
           </PageLink>
         ),
-        min: 240,
-        grow: 3,
+        min: 330,
+        grow: 4,
       },
       {
         id: "status",
@@ -86,7 +86,7 @@ export function Requirements() {
         min: 130,
         grow: 0.6,
       },
-      { id: "reason", header: t("requirements.reason"), value: (r) => r.reason, min: 220, grow: 3 },
+      { id: "reason", header: t("requirements.reason"), value: (r) => words(r.reason, r.reasonZh), min: 180, grow: 2 },
     ];
   }, [t, words, known.data]);
   return (

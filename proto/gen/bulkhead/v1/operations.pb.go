@@ -387,7 +387,9 @@ type RequirementStatus struct {
 	// Nodes by status.
 	Nodes map[string]int32 `protobuf:"bytes,6,rep,name=nodes,proto3" json:"nodes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Why, from a node with the worst status.
-	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The same in Chinese.
+	ReasonZh      string `protobuf:"bytes,8,opt,name=reason_zh,json=reasonZh,proto3" json:"reason_zh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +469,13 @@ func (x *RequirementStatus) GetNodes() map[string]int32 {
 func (x *RequirementStatus) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *RequirementStatus) GetReasonZh() string {
+	if x != nil {
+		return x.ReasonZh
 	}
 	return ""
 }
@@ -1555,7 +1564,7 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x05nodes\x18\x03 \x03(\v2\x17.bulkhead.v1.AssessmentR\x05nodes\x1a:\n" +
 	"\fSummaryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\x99\x02\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xb6\x02\n" +
 	"\x11RequirementStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x19\n" +
@@ -1563,7 +1572,8 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\akeyword\x18\x04 \x01(\tR\akeyword\x12\x16\n" +
 	"\x06status\x18\x05 \x01(\tR\x06status\x12?\n" +
 	"\x05nodes\x18\x06 \x03(\v2).bulkhead.v1.RequirementStatus.NodesEntryR\x05nodes\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\x1a8\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x1b\n" +
+	"\treason_zh\x18\b \x01(\tR\breasonZh\x1a8\n" +
 	"\n" +
 	"NodesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
