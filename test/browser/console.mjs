@@ -277,6 +277,7 @@ const ann = await Person.start("ann", { url, spki, shots, problems });
 const tom = await Person.start("tom", { url, spki, shots, problems });
 try {
   await ann.enrol(adminLink, "four gulls over ostend");
+  const shown = Date.now(); // a factor
   await firstPage(ann);
   const { page } = ann;
   const idOf = async (name) => {
@@ -292,8 +293,11 @@ try {
     await step(ann);
     console.log(`${step.name} is done`);
   }
+  await page.waitForTimeout(Math.max(0, shown + 62_000 - Date.now())); // the server's step_up is 60 s
   await stepUp(ann, lost);
+  console.log("stepUp is done");
   await tenant(tom);
+  console.log("tenant is done");
   await offline(ann);
 } catch (err) {
   await ann.shot("failed");
