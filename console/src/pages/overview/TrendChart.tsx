@@ -1,5 +1,6 @@
 import "@mantine/charts/styles.css";
 import { AreaChart } from "@mantine/charts";
+import { Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { statuses, toneOfStatus } from "@/components/StatusBadge";
 import type { TrendPoint } from "@/gen/operations_pb";
@@ -16,6 +17,7 @@ export default function TrendChart({ points }: { points: readonly TrendPoint[] }
     ...Object.fromEntries(drawn.map((s) => [s, p.summary[s] ?? 0])),
   }));
   const last = points.at(-1);
+  if (points.length < 2) return <Text c="dimmed">{t("overview.trendShort")}</Text>;
   return (
     <>
       <div aria-hidden>
@@ -36,11 +38,7 @@ export default function TrendChart({ points }: { points: readonly TrendPoint[] }
           series={drawn.map((s) => ({ name: s, label: name(s), color: `var(--bh-${toneOfStatus[s]}-fill)` }))}
         />
       </div>
-      <p className="hidden-text">
-        {points.length > 1 && last !== undefined
-          ? t("overview.trendWords", { from: points[0]?.summary.met ?? 0, to: last.summary.met ?? 0 })
-          : t("overview.trendShort")}
-      </p>
+      <p className="hidden-text">{t("overview.trendWords", { from: points[0]?.summary.met ?? 0, to: last?.summary.met ?? 0 })}</p>
     </>
   );
 }
