@@ -82,9 +82,9 @@ func (w *consoleWorld) fleet(t *testing.T) {
 		return h
 	}
 	good, bad := host("hardened-debian", 14, hostileNames[5:]...), host("swarm", len(hostileNames), hostileNames...)
-	join := func(name string, who *person, h *sim.Host) (*sim.Agent, context.CancelFunc) {
+	join := func(name, tenant string, h *sim.Host) (*sim.Agent, context.CancelFunc) {
 		a := &sim.Agent{URL: w.server.URL, Roots: w.server.CA, Name: name, Host: h, Every: time.Second}
-		if err := a.Join(t.Context(), who.joinToken()); err != nil {
+		if err := a.Join(t.Context(), w.admin.joinTokenOf(tenant)); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -92,11 +92,11 @@ func (w *consoleWorld) fleet(t *testing.T) {
 		go a.Run(ctx)
 		return a, cancel
 	}
-	join("edge-01", w.owner, good)
-	join("edge-02", w.owner, bad)
-	worse, _ := join("db-primary", w.owner, good)
-	_, lose := join("lost-in-space", w.owner, good)
-	join("plane-02", w.admin, good)
+	join("edge-01", "acme", good)
+	join("edge-02", "acme", bad)
+	worse, _ := join("db-primary", "acme", good)
+	_, lose := join("lost-in-space", "acme", good)
+	join("plane-02", "globex", good)
 	assessed := func(n int) {
 		eventually(t, fmt.Sprintf("%d nodes are assessed", n), func() bool {
 			var status struct{ Nodes []struct{ Node string } }
