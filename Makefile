@@ -21,15 +21,30 @@ setup: ## install what is missing (Debian and Ubuntu as root; elsewhere says wha
 	@scripts/setup
 
 .PHONY: build
-build: ## build bin/bulkhead
+build: console ## build bin/bulkhead, with the console in it
 	$(GO) build -ldflags '$(LDFLAGS)' -o bin/bulkhead ./cmd/bulkhead
+
+# The console is built again where something of it is newer. `go build` alone takes what is there, or nothing.
+MODULES := console/node_modules/.package-lock.json
+CONSOLE := $(shell find console -path console/node_modules -prune -o -type f -print 2>/dev/null)
+
+.PHONY: console
+console: control/console/dist/index.html ## build the console into control/console/dist (needs node and npm)
+
+control/console/dist/index.html: $(MODULES) $(CONSOLE)
+	@npm run --silent --prefix console build
+
+$(MODULES): console/package.json console/package-lock.json
+	@command -v npm >/dev/null || { echo "build: the console needs Node.js 18 or newer with npm: make setup" >&2; exit 1; }
+	npm ci --prefix console --silent --no-audit --no-fund
+	@touch $@
 
 .PHONY: image
 image: build ## build the control plane's container image, bulkhead:VERSION (needs docker; pulls nothing)
 	docker build -q -f deploy/image/Dockerfile -t bulkhead:$(VERSION) .
 
 .PHONY: run
-run: setup build ## assess this host and show the report; starts an engine and a demonstration fleet if there are none
+run: setup build ## assess this host, show the report and start the console; starts an engine and a demonstration fleet if there are none
 	@scripts/run
 
 .PHONY: test
@@ -37,23 +52,25 @@ test: setup build ## the whole suite: units, races, real engines, bad input, a s
 	@scripts/test
 
 .PHONY: test-fast
-test-fast: ## what needs neither root nor engine
+test-fast: console ## what needs neither root nor engine
 	$(GO) test ./...
+	@npm run --silent --prefix console test
 
 .PHONY: soak
 soak: setup build ## the long tests: a hundred kills under load, 200 faults in a fleet, minutes of fuzzing for each parser (needs root)
 	@scripts/soak
 
 .PHONY: lint
-lint: setup $(TOOLS)/golangci-lint $(TOOLS)/buf ## formatting, vet, staticcheck and the rest, the API's schema, generated files, vulnerabilities
+lint: setup $(MODULES) $(TOOLS)/golangci-lint $(TOOLS)/buf ## formatting, vet, staticcheck and the rest, the API's schema, generated files, vulnerabilities
 	@scripts/lint $(TOOLS)
 
 .PHONY: fmt
-fmt: $(TOOLS)/golangci-lint ## format the code
+fmt: $(MODULES) $(TOOLS)/golangci-lint ## format the code
 	$(TOOLS)/golangci-lint fmt ./...
+	@npm run --silent --prefix console fix
 
 .PHONY: generate
-generate: $(TOOLS)/buf ## write the generated files again: proto/gen, docs/requirements, docs/schema, docs/coverage.md
+generate: $(MODULES) $(TOOLS)/buf ## write the generated files again: proto/gen, console/src/gen, docs/requirements, docs/schema, docs/coverage.md
 	@scripts/proto generate
 	$(GO) run ./docs/gen
 
@@ -62,9 +79,10 @@ bench: setup build ## print each figure beside its peer or baseline, and write b
 	@scripts/bench
 
 .PHONY: clean
-clean: ## remove what was built, and the demonstration fleet and engine of `make run`
+clean: ## remove what was built, and the demonstration fleet, engine and control plane of `make run`
 	@scripts/clean
-	rm -rf bin dist bench.json
+	rm -rf bin dist bench.json console/node_modules
+	find control/console/dist -mindepth 1 ! -name .gitignore -delete
 
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	@mkdir -p $(TOOLS)

@@ -2,6 +2,11 @@ module github.com/bulkhead-security/bulkhead
 
 go 1.26.0
 
+ignore (
+	./console
+	./test/browser/node_modules
+)
+
 require (
 	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.2
 	buf.build/go/protovalidate v1.4.0

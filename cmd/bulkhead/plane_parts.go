@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/grpchealth"
 
 	"github.com/bulkhead-security/bulkhead/control/api"
+	"github.com/bulkhead-security/bulkhead/control/console"
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	"github.com/bulkhead-security/bulkhead/control/pages"
 	serverpkg "github.com/bulkhead-security/bulkhead/control/server"
@@ -161,11 +162,15 @@ func (p *plane) openServer(ctx context.Context) error {
 	return nil
 }
 
-// handler is what the server serves: API, the callback of OIDC, and pages.
+// handler is what the server serves: API, the callback of OIDC, pages, and the console at every other path.
 func (p *plane) handler(around []connect.Interceptor) (http.Handler, error) {
 	plain, err := pages.Handler()
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
+	}
+	web, err := console.Handler(console.Options{Language: pages.Language})
+	if err != nil {
+		return nil, err
 	}
 	services, err := p.services()
 	if err != nil {
@@ -181,7 +186,10 @@ func (p *plane) handler(around []connect.Interceptor) (http.Handler, error) {
 	if len(p.c.OIDC) > 0 {
 		mux.Handle("GET "+authn.CallbackPath, p.gate.Public(auth.OIDCCallback()))
 	}
-	mux.Handle("/", plain)
+	for _, at := range pages.Paths() {
+		mux.Handle(at, plain)
+	}
+	mux.Handle("/", web)
 	if p.o.adapt.door != nil {
 		return p.o.adapt.door(mux), nil
 	}
@@ -212,7 +220,7 @@ func (p *plane) services() (api.Services, error) {
 		},
 		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: p.engine, Now: p.now},
 		Audit:       &api.Audit{Store: s, Log: p.log, Verifier: p.keeper, Now: p.now},
-		Assessments: &api.Assessments{Store: s, Catalogue: p.catalogue, Now: p.now},
+		Assessments: &api.Assessments{Store: s, Events: s, Catalogue: p.catalogue, Now: p.now},
 		Jobs:        &api.Jobs{Store: s},
 		System: &api.System{
 			Version: p.o.version, Database: database, Replica: p.c.Name, Started: p.started, AuditOrigin: p.log.Origin(), AuditKey: p.auditKey,

@@ -27,6 +27,7 @@ type AssessmentStore interface {
 // Assessments implements AssessmentService.
 type Assessments struct {
 	Store     AssessmentStore
+	Events    EventStore
 	Catalogue *catalogue.Catalogue
 	Now       func() time.Time
 }

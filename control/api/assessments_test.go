@@ -70,7 +70,7 @@ func TestPublishAndStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	one := s.GetRequirements()[0]
-	if one.GetId() != first || one.GetStatus() != "partly_met" || one.GetReason() != "seen on n2" || one.GetTitleZh() == "" || one.GetNodes()["met"] < 1 {
+	if one.GetId() != first || one.GetStatus() != "partly_met" || one.GetReason() != "seen on n2" || one.GetTitleZh() == "" || one.GetReasonZh() == "" || one.GetNodes()["met"] < 1 {
 		t.Errorf("%v", one)
 	}
 	if len(s.GetNodes()) != 4 { // the three, and the world's own

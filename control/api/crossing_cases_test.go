@@ -35,6 +35,7 @@ func crossingReads(c *clients) map[string]map[string]attempt {
 		"record by id":             trying(c.audit.GetRecord, &bulkheadv1.GetRecordRequest{Id: theirRecord}),
 		"their policies":           trying(c.policies.GetPolicies, &bulkheadv1.GetPoliciesRequest{Tenant: "globex"}),
 		"their status":             trying(c.assessments.GetStatus, &bulkheadv1.GetStatusRequest{Tenant: "globex"}),
+		"their trend":              trying(c.assessments.GetTrend, &bulkheadv1.GetTrendRequest{Tenant: "globex"}),
 		"list users":               trying(c.users.ListUsers, listing("globex", "", "")),
 		"list groups":              trying(c.groups.ListGroups, listing("globex", "", "")),
 		"list tokens":              trying(c.tokens.ListTokens, listing("globex", "", "")),

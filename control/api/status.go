@@ -47,7 +47,7 @@ func (s *Assessments) GetStatus(ctx context.Context, r *bulkheadv1.GetStatusRequ
 	for i := range nodes {
 		out.Nodes = append(out.Nodes, assessmentOut(&nodes[i]))
 	}
-	reasons := &reasons{store: s.Store, nodes: nodes, read: map[int]map[string]string{}}
+	reasons := &reasons{store: s.Store, nodes: nodes, read: map[int]map[string]model.Text{}}
 	for i := range s.Catalogue.Requirements {
 		one, err := joined(ctx, &s.Catalogue.Requirements[i], nodes, reasons)
 		if err != nil {
@@ -77,12 +77,12 @@ func joined(ctx context.Context, r *catalogue.Requirement, nodes []model.Publish
 		}
 	}
 	if of < 0 {
-		out.Status, out.Reason = string(model.Unknown), "no node was assessed"
+		out.Status, out.Reason, out.ReasonZh = string(model.Unknown), "no node was assessed", "没有节点完成评估"
 		return out, nil
 	}
 	out.Status = string(worst)
 	reason, err := why.of(ctx, of, r.ID)
-	out.Reason = reason
+	out.Reason, out.ReasonZh = reason.EN, reason.ZH
 	return out, err
 }
 
@@ -90,30 +90,30 @@ func joined(ctx context.Context, r *catalogue.Requirement, nodes []model.Publish
 type reasons struct {
 	store AssessmentStore
 	nodes []model.Published
-	read  map[int]map[string]string
+	read  map[int]map[string]model.Text
 }
 
 // maxRead bounds how many documents one answer reads.
 const maxRead = 20
 
-func (r *reasons) of(ctx context.Context, node int, requirement string) (string, error) {
+func (r *reasons) of(ctx context.Context, node int, requirement string) (model.Text, error) {
 	known, ok := r.read[node]
 	if !ok && len(r.read) < maxRead {
 		doc := r.nodes[node].Document
 		if len(doc) == 0 {
 			full, err := r.store.Assessment(ctx, r.nodes[node].ID)
 			if model.CodeOf(err) == model.CodeNotFound { // ended meanwhile
-				return "", nil
+				return model.Text{}, nil
 			}
 			if err != nil {
-				return "", err
+				return model.Text{}, err
 			}
 			doc = full.Document
 		}
-		known = map[string]string{}
+		known = map[string]model.Text{}
 		if a, err := report.ReadAssessment(bytes.NewReader(doc)); err == nil { // one that can't be read gives no reasons
 			for i := range a.Requirements {
-				known[a.Requirements[i].ID] = a.Requirements[i].Reason
+				known[a.Requirements[i].ID] = model.Text{EN: a.Requirements[i].Reason, ZH: a.Requirements[i].ReasonZH}
 			}
 		}
 		r.read[node] = known

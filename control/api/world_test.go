@@ -81,7 +81,7 @@ func real(w *world) api.Services {
 		Users:       &api.Users{Store: s, Directory: s, Credentials: s, Inviter: w, Names: w.engine, Now: time.Now},
 		Groups:      &api.Groups{Store: s, Directory: s, Now: time.Now},
 		Tokens:      &api.Tokens{Maker: w, Store: s, Directory: s, Scopes: schema(w.t), Names: w.engine, Now: time.Now},
-		Assessments: &api.Assessments{Store: s, Catalogue: c, Now: time.Now},
+		Assessments: &api.Assessments{Store: s, Events: s, Catalogue: c, Now: time.Now},
 		Jobs:        &api.Jobs{Store: s},
 		System:      &api.System{Version: "test", Database: "sqlite", Started: time.Now()},
 		Watch:       &api.Watch{Store: s, Poll: 5 * time.Millisecond, Alive: 20 * time.Millisecond, Now: time.Now},

@@ -43,10 +43,14 @@ func pagesOf() map[string]string {
 	return map[string]string{"/enrol": "enrol", "/sign-in": "sign-in", "/account": "account", "/device": "device"}
 }
 
-// Handler serves the pages and what they need, below /enrol, /sign-in, /account, /device and /pages/; / leads to the
-// account.
+// Paths are where the handler has to be mounted.
+func Paths() []string {
+	return append(slices.Sorted(maps.Keys(pagesOf())), "/pages/")
+}
+
+// Handler serves the pages and what they need, below /enrol, /sign-in, /account, /device and /pages/.
 func Handler() (http.Handler, error) {
-	s := &site{assets: map[string]asset{}, pages: map[string]map[string]asset{}, langs: language.NewMatcher([]language.Tag{language.English, language.Chinese})}
+	s := &site{assets: map[string]asset{}, pages: map[string]map[string]asset{}}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
@@ -56,9 +60,6 @@ func Handler() (http.Handler, error) {
 	}
 	mux.HandleFunc("GET "+s.base+"{name}", s.asset)
 	mux.HandleFunc("POST /pages/qr", qr)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/account", http.StatusSeeOther)
-	})
 	return mux, nil
 }
 
@@ -74,7 +75,6 @@ type site struct {
 	base   string           // "/pages/DIGEST/"
 	assets map[string]asset // by name
 	pages  map[string]map[string]asset
-	langs  language.Matcher
 }
 
 // load reads the files and renders each page in each language.
@@ -141,24 +141,26 @@ func (s *site) render(lang string) error {
 func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	lang := r.URL.Query().Get(langParam)
 	if s.pages[lang] != nil {
-		http.SetCookie(w, &http.Cookie{
-			Name: langCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		// The console's scripts change it, too.
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // a language is no secret
+			Name: langCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, Secure: true, SameSite: http.SameSiteStrictMode,
 		})
 	} else {
-		lang = s.language(r)
+		lang = Language(r)
 	}
 	w.Header().Set("Vary", "Accept-Language, Cookie")
 	w.Header().Set("Content-Language", lang)
 	serve(w, r, s.pages[lang][r.URL.Path], "no-cache")
 }
 
-func (s *site) language(r *http.Request) string {
-	if c, err := r.Cookie(langCookie); err == nil && s.pages[c.Value] != nil {
+// Language is the one that was chosen, or that the browser prefers: "en" or "zh".
+func Language(r *http.Request) string {
+	if c, err := r.Cookie(langCookie); err == nil && (c.Value == "en" || c.Value == "zh") {
 		return c.Value
 	}
 	// A header that can't be read leaves no tags, and then English matches.
 	tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	tag, _, _ := s.langs.Match(tags...)
+	tag, _, _ := language.NewMatcher([]language.Tag{language.English, language.Chinese}).Match(tags...)
 	if base, _ := tag.Base(); base.String() == "zh" {
 		return "zh"
 	}

@@ -161,9 +161,6 @@ func TestCaching(t *testing.T) {
 			t.Errorf("%s is served", p)
 		}
 	}
-	if res := get(t, h, "/"); res.Header().Get("Location") != "/account" {
-		t.Errorf("/ leads to %q", res.Header().Get("Location"))
-	}
 }
 
 // TestTexts has the same texts in both languages, all that scripts use, and no other.

@@ -33,6 +33,13 @@ function check(ok, what) {
   if (!ok) throw new Error(what);
 }
 
+// account goes from the console, where one is after signing in, to the own account.
+async function account(page) {
+  await page.waitForURL((u) => u.pathname === "/");
+  await page.goto(`${url}/account`);
+  await page.locator("#account").waitFor();
+}
+
 // look checks the page's accessibility and takes its picture.
 async function look(page, name) {
   await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
@@ -107,7 +114,7 @@ try {
   await look(page, "recovery");
   await page.locator("#recovery-done").click();
 
-  await page.locator("#account").waitFor();
+  await account(page);
   check((await page.locator("#factors tbody tr").count()) >= 1, "the passkey is not listed");
   await page.locator("#factor-add").click();
   await page.locator("#totp-begin").click();
@@ -136,11 +143,11 @@ try {
   await page.locator("#second-submit").click();
   await page.locator("#error:not([hidden])").waitFor(); // a code is good once
   await page.locator("#second-passkey").click();
-  await page.locator("#account").waitFor();
+  await account(page);
 
   await page.locator("#sign-out").click();
   await page.locator("#signin-passkey").click();
-  await page.locator("#account").waitFor();
+  await account(page);
 
   const cli = login();
   await page.goto(`${url}/device`);
@@ -202,7 +209,7 @@ try {
   await page.locator("#signin-password").fill(changed);
   await page.locator("#signin-submit").click();
   await page.locator("#second-passkey").click();
-  await page.locator("#account").waitFor();
+  await account(page);
 
   await page.emulateMedia({ colorScheme: "dark" });
   await page.goto(`${url}/account?lang=zh`);

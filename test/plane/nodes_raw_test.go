@@ -59,8 +59,13 @@ func csrOf(t *testing.T, key *ecdsa.PrivateKey) []byte {
 // joinToken is a new join token's secret.
 func (p *person) joinToken() string {
 	p.t.Helper()
+	return p.joinTokenOf("acme")
+}
+
+func (p *person) joinTokenOf(tenant string) string {
+	p.t.Helper()
 	var made struct{ Secret string }
-	p.ask(&made, "nodes", "join-token", "--tenant", "acme")
+	p.ask(&made, "nodes", "join-token", "--tenant", tenant)
 	return made.Secret
 }
 

@@ -168,10 +168,16 @@ func (p *person) enrol(link, name string) {
 // invite makes a user of acme and gives the link for them.
 func (p *person) invite(name, role string) string {
 	p.t.Helper()
+	return p.inviteTo(name, role, "acme")
+}
+
+// inviteTo makes an account in a tenant and gives its link.
+func (p *person) inviteTo(name, role, tenant string) string {
+	p.t.Helper()
 	var made struct {
 		Code string `json:"enrolment_code"`
 	}
-	p.ask(&made, "users", "create", name, "--tenant", "acme", "--role", role)
+	p.ask(&made, "users", "create", name, "--tenant", tenant, "--role", role)
 	_, ca, _ := strings.Cut(p.server.Link, "&ca=")
 	return p.server.URL + "/enrol#code=" + made.Code + "&ca=" + ca
 }

@@ -131,6 +131,13 @@ func (a *Agent) Join(ctx context.Context, token string) error {
 	return nil
 }
 
+// Become makes the machine another one, as a change of its settings does; the next report tells of it.
+func (a *Agent) Become(h *Host) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.Host, a.set = h, maps.Clone(h.facts)
+}
+
 // Run follows and reports until ctx ends.
 func (a *Agent) Run(ctx context.Context) {
 	var wg sync.WaitGroup

@@ -20,8 +20,9 @@ type Host struct {
 	facts      facts.Set
 }
 
-// ReadHost reads the snapshot of a recorded case (txtar) and gives its host n containers like those that it has.
-func ReadHost(path string, n int) (*Host, error) {
+// ReadHost reads the snapshot of a recorded case (txtar) and gives its host n containers like those that it has. The first of them have
+// the names.
+func ReadHost(path string, n int, names ...string) (*Host, error) {
 	a, err := txtar.ParseFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("recorded host: %w", err)
@@ -42,6 +43,9 @@ func ReadHost(path string, n int) (*Host, error) {
 	for i := range n {
 		c := like[i%len(like)]
 		c.ID, c.Name, c.PID = fmt.Sprintf("%064x", i), fmt.Sprintf("app-%d", i), 1000+i
+		if i < len(names) {
+			c.Name = names[i]
+		}
 		s.Containers = append(s.Containers, c)
 	}
 	h := &Host{containers: s.Containers}

@@ -41,7 +41,7 @@ onSubmit("enrol-form", "enrol-submit", async () => {
   show(["register"], ["enrol-form"]);
 });
 
-registering(() => location.assign("/account"));
+registering(() => location.assign("/"));
 
 if (code) during($("enrol-submit"), open);
 else show(["enrol-code-form"]);

@@ -76,14 +76,14 @@ export const when = (s) => (s ? new Intl.DateTimeFormat(lang, { dateStyle: "medi
 
 // nextPath is where to go after signing in: a path on this server, whatever the address says.
 export function nextPath() {
-  const next = new URLSearchParams(location.search).get("next") || "/account";
+  const next = new URLSearchParams(location.search).get("next") || "/";
   try {
     const u = new URL(next, location.origin);
     if (u.origin === location.origin && next.startsWith("/")) return u.pathname + u.search + u.hash;
   } catch {
     // no address at all
   }
-  return "/account";
+  return "/";
 }
 
 export function signIn() {

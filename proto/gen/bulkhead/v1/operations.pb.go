@@ -387,7 +387,9 @@ type RequirementStatus struct {
 	// Nodes by status.
 	Nodes map[string]int32 `protobuf:"bytes,6,rep,name=nodes,proto3" json:"nodes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Why, from a node with the worst status.
-	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The same in Chinese.
+	ReasonZh      string `protobuf:"bytes,8,opt,name=reason_zh,json=reasonZh,proto3" json:"reason_zh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +473,534 @@ func (x *RequirementStatus) GetReason() string {
 	return ""
 }
 
+func (x *RequirementStatus) GetReasonZh() string {
+	if x != nil {
+		return x.ReasonZh
+	}
+	return ""
+}
+
+// GetTrendRequest picks a scope and a time.
+type GetTrendRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant; empty means the caller's, or all for callers of "system".
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// How many days back; 0 means 7.
+	Days          int32 `protobuf:"varint,2,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTrendRequest) Reset() {
+	*x = GetTrendRequest{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTrendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTrendRequest) ProtoMessage() {}
+
+func (x *GetTrendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTrendRequest.ProtoReflect.Descriptor instead.
+func (*GetTrendRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetTrendRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *GetTrendRequest) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+// Trend is how a scope stood over a time.
+type Trend struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first, the last is now. There are fewer where more changed than is looked at, or where nothing was known yet.
+	Points        []*TrendPoint `protobuf:"bytes,1,rep,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trend) Reset() {
+	*x = Trend{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trend) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trend) ProtoMessage() {}
+
+func (x *Trend) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trend.ProtoReflect.Descriptor instead.
+func (*Trend) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Trend) GetPoints() []*TrendPoint {
+	if x != nil {
+		return x.Points
+	}
+	return nil
+}
+
+// TrendPoint is how a scope stood at a time.
+type TrendPoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// How many requirements by status: the worst of the nodes' statuses counts.
+	Summary map[string]int32 `protobuf:"bytes,2,rep,name=summary,proto3" json:"summary,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// How many nodes had been assessed.
+	Nodes         int32 `protobuf:"varint,3,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrendPoint) Reset() {
+	*x = TrendPoint{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrendPoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrendPoint) ProtoMessage() {}
+
+func (x *TrendPoint) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrendPoint.ProtoReflect.Descriptor instead.
+func (*TrendPoint) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TrendPoint) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *TrendPoint) GetSummary() map[string]int32 {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *TrendPoint) GetNodes() int32 {
+	if x != nil {
+		return x.Nodes
+	}
+	return 0
+}
+
+// Catalogue is clause 8 of X.1643 in the product's own words.
+type Catalogue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Headings, in the order of the standard.
+	Sections []*CatalogueSection `protobuf:"bytes,1,rep,name=sections,proto3" json:"sections,omitempty"`
+	// Requirements, in the order of the standard.
+	Requirements []*CatalogueRequirement `protobuf:"bytes,2,rep,name=requirements,proto3" json:"requirements,omitempty"`
+	// Threats of clause 7.
+	Threats       []*CatalogueThreat `protobuf:"bytes,3,rep,name=threats,proto3" json:"threats,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Catalogue) Reset() {
+	*x = Catalogue{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Catalogue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Catalogue) ProtoMessage() {}
+
+func (x *Catalogue) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
+func (*Catalogue) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Catalogue) GetSections() []*CatalogueSection {
+	if x != nil {
+		return x.Sections
+	}
+	return nil
+}
+
+func (x *Catalogue) GetRequirements() []*CatalogueRequirement {
+	if x != nil {
+		return x.Requirements
+	}
+	return nil
+}
+
+func (x *Catalogue) GetThreats() []*CatalogueThreat {
+	if x != nil {
+		return x.Threats
+	}
+	return nil
+}
+
+// Words are the same in both languages.
+type Words struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// English.
+	En string `protobuf:"bytes,1,opt,name=en,proto3" json:"en,omitempty"`
+	// Chinese.
+	Zh            string `protobuf:"bytes,2,opt,name=zh,proto3" json:"zh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Words) Reset() {
+	*x = Words{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Words) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Words) ProtoMessage() {}
+
+func (x *Words) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Words.ProtoReflect.Descriptor instead.
+func (*Words) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Words) GetEn() string {
+	if x != nil {
+		return x.En
+	}
+	return ""
+}
+
+func (x *Words) GetZh() string {
+	if x != nil {
+		return x.Zh
+	}
+	return ""
+}
+
+// CatalogueSection is a heading that groups requirements.
+type CatalogueSection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "8.1", "8.6.2".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What it is about.
+	Title         *Words `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogueSection) Reset() {
+	*x = CatalogueSection{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogueSection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogueSection) ProtoMessage() {}
+
+func (x *CatalogueSection) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogueSection.ProtoReflect.Descriptor instead.
+func (*CatalogueSection) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CatalogueSection) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CatalogueSection) GetTitle() *Words {
+	if x != nil {
+		return x.Title
+	}
+	return nil
+}
+
+// CatalogueRequirement is one requirement.
+type CatalogueRequirement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "8.1.c".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// "shall", "shall_not" or "should".
+	Keyword string `protobuf:"bytes,2,opt,name=keyword,proto3" json:"keyword,omitempty"`
+	// In a few words.
+	Title *Words `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	// What the clause asks.
+	Asks *Words `protobuf:"bytes,4,opt,name=asks,proto3" json:"asks,omitempty"`
+	// What goes wrong without it.
+	Why *Words `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	// What is looked at.
+	Evidence *Words `protobuf:"bytes,6,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// How the product enforces it.
+	Control *Words `protobuf:"bytes,7,opt,name=control,proto3" json:"control,omitempty"`
+	// How that is proved.
+	Drill *Words `protobuf:"bytes,8,opt,name=drill,proto3" json:"drill,omitempty"`
+	// Ids of threats.
+	Threats       []string `protobuf:"bytes,9,rep,name=threats,proto3" json:"threats,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogueRequirement) Reset() {
+	*x = CatalogueRequirement{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogueRequirement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogueRequirement) ProtoMessage() {}
+
+func (x *CatalogueRequirement) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogueRequirement.ProtoReflect.Descriptor instead.
+func (*CatalogueRequirement) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CatalogueRequirement) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CatalogueRequirement) GetKeyword() string {
+	if x != nil {
+		return x.Keyword
+	}
+	return ""
+}
+
+func (x *CatalogueRequirement) GetTitle() *Words {
+	if x != nil {
+		return x.Title
+	}
+	return nil
+}
+
+func (x *CatalogueRequirement) GetAsks() *Words {
+	if x != nil {
+		return x.Asks
+	}
+	return nil
+}
+
+func (x *CatalogueRequirement) GetWhy() *Words {
+	if x != nil {
+		return x.Why
+	}
+	return nil
+}
+
+func (x *CatalogueRequirement) GetEvidence() *Words {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+func (x *CatalogueRequirement) GetControl() *Words {
+	if x != nil {
+		return x.Control
+	}
+	return nil
+}
+
+func (x *CatalogueRequirement) GetDrill() *Words {
+	if x != nil {
+		return x.Drill
+	}
+	return nil
+}
+
+func (x *CatalogueRequirement) GetThreats() []string {
+	if x != nil {
+		return x.Threats
+	}
+	return nil
+}
+
+// CatalogueThreat is one threat.
+type CatalogueThreat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "7.2.2".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// In a few words.
+	Title *Words `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// ATT&CK ids.
+	Techniques    []string `protobuf:"bytes,3,rep,name=techniques,proto3" json:"techniques,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogueThreat) Reset() {
+	*x = CatalogueThreat{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogueThreat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogueThreat) ProtoMessage() {}
+
+func (x *CatalogueThreat) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogueThreat.ProtoReflect.Descriptor instead.
+func (*CatalogueThreat) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CatalogueThreat) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CatalogueThreat) GetTitle() *Words {
+	if x != nil {
+		return x.Title
+	}
+	return nil
+}
+
+func (x *CatalogueThreat) GetTechniques() []string {
+	if x != nil {
+		return x.Techniques
+	}
+	return nil
+}
+
 // ListJobsRequest lists jobs.
 type ListJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -482,7 +1012,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[6]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -494,7 +1024,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[6]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -507,7 +1037,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{6}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListJobsRequest) GetPage() *Page {
@@ -530,7 +1060,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[7]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +1072,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[7]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +1085,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{7}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -583,7 +1113,7 @@ type RunJobRequest struct {
 
 func (x *RunJobRequest) Reset() {
 	*x = RunJobRequest{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[8]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -595,7 +1125,7 @@ func (x *RunJobRequest) String() string {
 func (*RunJobRequest) ProtoMessage() {}
 
 func (x *RunJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[8]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -608,7 +1138,7 @@ func (x *RunJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunJobRequest.ProtoReflect.Descriptor instead.
 func (*RunJobRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{8}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RunJobRequest) GetKind() string {
@@ -645,7 +1175,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[9]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +1187,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[9]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +1200,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{9}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Job) GetId() string {
@@ -763,7 +1293,7 @@ type Info struct {
 
 func (x *Info) Reset() {
 	*x = Info{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[10]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +1305,7 @@ func (x *Info) String() string {
 func (*Info) ProtoMessage() {}
 
 func (x *Info) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[10]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +1318,7 @@ func (x *Info) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Info.ProtoReflect.Descriptor instead.
 func (*Info) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{10}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Info) GetVersion() string {
@@ -869,7 +1399,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[11]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1411,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[11]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1424,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{11}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchRequest) GetTenant() string {
@@ -937,7 +1467,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[12]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1479,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[12]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1492,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{12}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Change) GetCursor() string {
@@ -1034,7 +1564,7 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x05nodes\x18\x03 \x03(\v2\x17.bulkhead.v1.AssessmentR\x05nodes\x1a:\n" +
 	"\fSummaryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\x99\x02\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xb6\x02\n" +
 	"\x11RequirementStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x19\n" +
@@ -1042,11 +1572,51 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\akeyword\x18\x04 \x01(\tR\akeyword\x12\x16\n" +
 	"\x06status\x18\x05 \x01(\tR\x06status\x12?\n" +
 	"\x05nodes\x18\x06 \x03(\v2).bulkhead.v1.RequirementStatus.NodesEntryR\x05nodes\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\x1a8\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x1b\n" +
+	"\treason_zh\x18\b \x01(\tR\breasonZh\x1a8\n" +
 	"\n" +
 	"NodesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"8\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"Q\n" +
+	"\x0fGetTrendRequest\x12\x1f\n" +
+	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12\x1d\n" +
+	"\x04days\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18Z(\x00R\x04days\"8\n" +
+	"\x05Trend\x12/\n" +
+	"\x06points\x18\x01 \x03(\v2\x17.bulkhead.v1.TrendPointR\x06points\"\xce\x01\n" +
+	"\n" +
+	"TrendPoint\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12>\n" +
+	"\asummary\x18\x02 \x03(\v2$.bulkhead.v1.TrendPoint.SummaryEntryR\asummary\x12\x14\n" +
+	"\x05nodes\x18\x03 \x01(\x05R\x05nodes\x1a:\n" +
+	"\fSummaryEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xc5\x01\n" +
+	"\tCatalogue\x129\n" +
+	"\bsections\x18\x01 \x03(\v2\x1d.bulkhead.v1.CatalogueSectionR\bsections\x12E\n" +
+	"\frequirements\x18\x02 \x03(\v2!.bulkhead.v1.CatalogueRequirementR\frequirements\x126\n" +
+	"\athreats\x18\x03 \x03(\v2\x1c.bulkhead.v1.CatalogueThreatR\athreats\"'\n" +
+	"\x05Words\x12\x0e\n" +
+	"\x02en\x18\x01 \x01(\tR\x02en\x12\x0e\n" +
+	"\x02zh\x18\x02 \x01(\tR\x02zh\"L\n" +
+	"\x10CatalogueSection\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
+	"\x05title\x18\x02 \x01(\v2\x12.bulkhead.v1.WordsR\x05title\"\xda\x02\n" +
+	"\x14CatalogueRequirement\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\akeyword\x18\x02 \x01(\tR\akeyword\x12(\n" +
+	"\x05title\x18\x03 \x01(\v2\x12.bulkhead.v1.WordsR\x05title\x12&\n" +
+	"\x04asks\x18\x04 \x01(\v2\x12.bulkhead.v1.WordsR\x04asks\x12$\n" +
+	"\x03why\x18\x05 \x01(\v2\x12.bulkhead.v1.WordsR\x03why\x12.\n" +
+	"\bevidence\x18\x06 \x01(\v2\x12.bulkhead.v1.WordsR\bevidence\x12,\n" +
+	"\acontrol\x18\a \x01(\v2\x12.bulkhead.v1.WordsR\acontrol\x12(\n" +
+	"\x05drill\x18\b \x01(\v2\x12.bulkhead.v1.WordsR\x05drill\x12\x18\n" +
+	"\athreats\x18\t \x03(\tR\athreats\"k\n" +
+	"\x0fCatalogueThreat\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
+	"\x05title\x18\x02 \x01(\v2\x12.bulkhead.v1.WordsR\x05title\x12\x1e\n" +
+	"\n" +
+	"techniques\x18\x03 \x03(\tR\n" +
+	"techniques\"8\n" +
 	"\x0fListJobsRequest\x12%\n" +
 	"\x04page\x18\x01 \x01(\v2\x11.bulkhead.v1.PageR\x04page\"U\n" +
 	"\x10ListJobsResponse\x12$\n" +
@@ -1088,7 +1658,7 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1c\n" +
 	"\toperation\x18\x03 \x01(\tR\toperation\x12.\n" +
 	"\x06object\x18\x04 \x01(\v2\x16.bulkhead.v1.ObjectRefR\x06object\x12\x16\n" +
-	"\x06tenant\x18\x05 \x01(\tR\x06tenant2\xca\x03\n" +
+	"\x06tenant\x18\x05 \x01(\tR\x06tenant2\xfb\x04\n" +
 	"\x11AssessmentService\x12v\n" +
 	"\x11PublishAssessment\x12%.bulkhead.v1.PublishAssessmentRequest\x1a\x17.bulkhead.v1.Assessment\"!\x9a\xdd\x18\x1d\n" +
 	"\x11AssessmentPublish\"\x06tenant(\x02\x12a\n" +
@@ -1098,7 +1668,11 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x0fListAssessments\x12 .bulkhead.v1.ListInTenantRequest\x1a$.bulkhead.v1.ListAssessmentsResponse\"\x1e\x9a\xdd\x18\x1a\n" +
 	"\x0eAssessmentList\"\x06tenant(\x01\x12_\n" +
 	"\tGetStatus\x12\x1d.bulkhead.v1.GetStatusRequest\x1a\x13.bulkhead.v1.Status\"\x1e\x9a\xdd\x18\x1a\n" +
-	"\x0eAssessmentList\"\x06tenant(\x012\x89\x02\n" +
+	"\x0eAssessmentList\"\x06tenant(\x01\x12\\\n" +
+	"\bGetTrend\x12\x1c.bulkhead.v1.GetTrendRequest\x1a\x12.bulkhead.v1.Trend\"\x1e\x9a\xdd\x18\x1a\n" +
+	"\x0eAssessmentList\"\x06tenant(\x01\x12Q\n" +
+	"\fGetCatalogue\x12\x12.bulkhead.v1.Empty\x1a\x16.bulkhead.v1.Catalogue\"\x15\x9a\xdd\x18\x11\n" +
+	"\vAccountRead(\x010\x022\x89\x02\n" +
 	"\n" +
 	"JobService\x12`\n" +
 	"\bListJobs\x12\x1c.bulkhead.v1.ListJobsRequest\x1a\x1d.bulkhead.v1.ListJobsResponse\"\x17\x9a\xdd\x18\x13\n" +
@@ -1126,7 +1700,7 @@ func file_bulkhead_v1_operations_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_operations_proto_rawDescData
 }
 
-var file_bulkhead_v1_operations_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_bulkhead_v1_operations_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_bulkhead_v1_operations_proto_goTypes = []any{
 	(*PublishAssessmentRequest)(nil), // 0: bulkhead.v1.PublishAssessmentRequest
 	(*Assessment)(nil),               // 1: bulkhead.v1.Assessment
@@ -1134,68 +1708,95 @@ var file_bulkhead_v1_operations_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),         // 3: bulkhead.v1.GetStatusRequest
 	(*Status)(nil),                   // 4: bulkhead.v1.Status
 	(*RequirementStatus)(nil),        // 5: bulkhead.v1.RequirementStatus
-	(*ListJobsRequest)(nil),          // 6: bulkhead.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),         // 7: bulkhead.v1.ListJobsResponse
-	(*RunJobRequest)(nil),            // 8: bulkhead.v1.RunJobRequest
-	(*Job)(nil),                      // 9: bulkhead.v1.Job
-	(*Info)(nil),                     // 10: bulkhead.v1.Info
-	(*WatchRequest)(nil),             // 11: bulkhead.v1.WatchRequest
-	(*Change)(nil),                   // 12: bulkhead.v1.Change
-	nil,                              // 13: bulkhead.v1.Assessment.StatusesEntry
-	nil,                              // 14: bulkhead.v1.Status.SummaryEntry
-	nil,                              // 15: bulkhead.v1.RequirementStatus.NodesEntry
-	nil,                              // 16: bulkhead.v1.Info.ControlsEntry
-	(*structpb.Struct)(nil),          // 17: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),    // 18: google.protobuf.Timestamp
-	(*Page)(nil),                     // 19: bulkhead.v1.Page
-	(*ObjectRef)(nil),                // 20: bulkhead.v1.ObjectRef
-	(*Id)(nil),                       // 21: bulkhead.v1.Id
-	(*ListInTenantRequest)(nil),      // 22: bulkhead.v1.ListInTenantRequest
-	(*Empty)(nil),                    // 23: bulkhead.v1.Empty
+	(*GetTrendRequest)(nil),          // 6: bulkhead.v1.GetTrendRequest
+	(*Trend)(nil),                    // 7: bulkhead.v1.Trend
+	(*TrendPoint)(nil),               // 8: bulkhead.v1.TrendPoint
+	(*Catalogue)(nil),                // 9: bulkhead.v1.Catalogue
+	(*Words)(nil),                    // 10: bulkhead.v1.Words
+	(*CatalogueSection)(nil),         // 11: bulkhead.v1.CatalogueSection
+	(*CatalogueRequirement)(nil),     // 12: bulkhead.v1.CatalogueRequirement
+	(*CatalogueThreat)(nil),          // 13: bulkhead.v1.CatalogueThreat
+	(*ListJobsRequest)(nil),          // 14: bulkhead.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),         // 15: bulkhead.v1.ListJobsResponse
+	(*RunJobRequest)(nil),            // 16: bulkhead.v1.RunJobRequest
+	(*Job)(nil),                      // 17: bulkhead.v1.Job
+	(*Info)(nil),                     // 18: bulkhead.v1.Info
+	(*WatchRequest)(nil),             // 19: bulkhead.v1.WatchRequest
+	(*Change)(nil),                   // 20: bulkhead.v1.Change
+	nil,                              // 21: bulkhead.v1.Assessment.StatusesEntry
+	nil,                              // 22: bulkhead.v1.Status.SummaryEntry
+	nil,                              // 23: bulkhead.v1.RequirementStatus.NodesEntry
+	nil,                              // 24: bulkhead.v1.TrendPoint.SummaryEntry
+	nil,                              // 25: bulkhead.v1.Info.ControlsEntry
+	(*structpb.Struct)(nil),          // 26: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),    // 27: google.protobuf.Timestamp
+	(*Page)(nil),                     // 28: bulkhead.v1.Page
+	(*ObjectRef)(nil),                // 29: bulkhead.v1.ObjectRef
+	(*Id)(nil),                       // 30: bulkhead.v1.Id
+	(*ListInTenantRequest)(nil),      // 31: bulkhead.v1.ListInTenantRequest
+	(*Empty)(nil),                    // 32: bulkhead.v1.Empty
 }
 var file_bulkhead_v1_operations_proto_depIdxs = []int32{
-	17, // 0: bulkhead.v1.PublishAssessmentRequest.document:type_name -> google.protobuf.Struct
-	18, // 1: bulkhead.v1.Assessment.time:type_name -> google.protobuf.Timestamp
-	18, // 2: bulkhead.v1.Assessment.published:type_name -> google.protobuf.Timestamp
-	13, // 3: bulkhead.v1.Assessment.statuses:type_name -> bulkhead.v1.Assessment.StatusesEntry
-	17, // 4: bulkhead.v1.Assessment.document:type_name -> google.protobuf.Struct
+	26, // 0: bulkhead.v1.PublishAssessmentRequest.document:type_name -> google.protobuf.Struct
+	27, // 1: bulkhead.v1.Assessment.time:type_name -> google.protobuf.Timestamp
+	27, // 2: bulkhead.v1.Assessment.published:type_name -> google.protobuf.Timestamp
+	21, // 3: bulkhead.v1.Assessment.statuses:type_name -> bulkhead.v1.Assessment.StatusesEntry
+	26, // 4: bulkhead.v1.Assessment.document:type_name -> google.protobuf.Struct
 	1,  // 5: bulkhead.v1.ListAssessmentsResponse.assessments:type_name -> bulkhead.v1.Assessment
 	5,  // 6: bulkhead.v1.Status.requirements:type_name -> bulkhead.v1.RequirementStatus
-	14, // 7: bulkhead.v1.Status.summary:type_name -> bulkhead.v1.Status.SummaryEntry
+	22, // 7: bulkhead.v1.Status.summary:type_name -> bulkhead.v1.Status.SummaryEntry
 	1,  // 8: bulkhead.v1.Status.nodes:type_name -> bulkhead.v1.Assessment
-	15, // 9: bulkhead.v1.RequirementStatus.nodes:type_name -> bulkhead.v1.RequirementStatus.NodesEntry
-	19, // 10: bulkhead.v1.ListJobsRequest.page:type_name -> bulkhead.v1.Page
-	9,  // 11: bulkhead.v1.ListJobsResponse.jobs:type_name -> bulkhead.v1.Job
-	18, // 12: bulkhead.v1.Job.created:type_name -> google.protobuf.Timestamp
-	18, // 13: bulkhead.v1.Job.attempted:type_name -> google.protobuf.Timestamp
-	18, // 14: bulkhead.v1.Job.finished:type_name -> google.protobuf.Timestamp
-	18, // 15: bulkhead.v1.Info.started:type_name -> google.protobuf.Timestamp
-	16, // 16: bulkhead.v1.Info.controls:type_name -> bulkhead.v1.Info.ControlsEntry
-	18, // 17: bulkhead.v1.Change.time:type_name -> google.protobuf.Timestamp
-	20, // 18: bulkhead.v1.Change.object:type_name -> bulkhead.v1.ObjectRef
-	0,  // 19: bulkhead.v1.AssessmentService.PublishAssessment:input_type -> bulkhead.v1.PublishAssessmentRequest
-	21, // 20: bulkhead.v1.AssessmentService.GetAssessment:input_type -> bulkhead.v1.Id
-	22, // 21: bulkhead.v1.AssessmentService.ListAssessments:input_type -> bulkhead.v1.ListInTenantRequest
-	3,  // 22: bulkhead.v1.AssessmentService.GetStatus:input_type -> bulkhead.v1.GetStatusRequest
-	6,  // 23: bulkhead.v1.JobService.ListJobs:input_type -> bulkhead.v1.ListJobsRequest
-	8,  // 24: bulkhead.v1.JobService.RunJob:input_type -> bulkhead.v1.RunJobRequest
-	21, // 25: bulkhead.v1.JobService.CancelJob:input_type -> bulkhead.v1.Id
-	23, // 26: bulkhead.v1.SystemService.GetInfo:input_type -> bulkhead.v1.Empty
-	11, // 27: bulkhead.v1.WatchService.Watch:input_type -> bulkhead.v1.WatchRequest
-	1,  // 28: bulkhead.v1.AssessmentService.PublishAssessment:output_type -> bulkhead.v1.Assessment
-	1,  // 29: bulkhead.v1.AssessmentService.GetAssessment:output_type -> bulkhead.v1.Assessment
-	2,  // 30: bulkhead.v1.AssessmentService.ListAssessments:output_type -> bulkhead.v1.ListAssessmentsResponse
-	4,  // 31: bulkhead.v1.AssessmentService.GetStatus:output_type -> bulkhead.v1.Status
-	7,  // 32: bulkhead.v1.JobService.ListJobs:output_type -> bulkhead.v1.ListJobsResponse
-	9,  // 33: bulkhead.v1.JobService.RunJob:output_type -> bulkhead.v1.Job
-	9,  // 34: bulkhead.v1.JobService.CancelJob:output_type -> bulkhead.v1.Job
-	10, // 35: bulkhead.v1.SystemService.GetInfo:output_type -> bulkhead.v1.Info
-	12, // 36: bulkhead.v1.WatchService.Watch:output_type -> bulkhead.v1.Change
-	28, // [28:37] is the sub-list for method output_type
-	19, // [19:28] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	23, // 9: bulkhead.v1.RequirementStatus.nodes:type_name -> bulkhead.v1.RequirementStatus.NodesEntry
+	8,  // 10: bulkhead.v1.Trend.points:type_name -> bulkhead.v1.TrendPoint
+	27, // 11: bulkhead.v1.TrendPoint.time:type_name -> google.protobuf.Timestamp
+	24, // 12: bulkhead.v1.TrendPoint.summary:type_name -> bulkhead.v1.TrendPoint.SummaryEntry
+	11, // 13: bulkhead.v1.Catalogue.sections:type_name -> bulkhead.v1.CatalogueSection
+	12, // 14: bulkhead.v1.Catalogue.requirements:type_name -> bulkhead.v1.CatalogueRequirement
+	13, // 15: bulkhead.v1.Catalogue.threats:type_name -> bulkhead.v1.CatalogueThreat
+	10, // 16: bulkhead.v1.CatalogueSection.title:type_name -> bulkhead.v1.Words
+	10, // 17: bulkhead.v1.CatalogueRequirement.title:type_name -> bulkhead.v1.Words
+	10, // 18: bulkhead.v1.CatalogueRequirement.asks:type_name -> bulkhead.v1.Words
+	10, // 19: bulkhead.v1.CatalogueRequirement.why:type_name -> bulkhead.v1.Words
+	10, // 20: bulkhead.v1.CatalogueRequirement.evidence:type_name -> bulkhead.v1.Words
+	10, // 21: bulkhead.v1.CatalogueRequirement.control:type_name -> bulkhead.v1.Words
+	10, // 22: bulkhead.v1.CatalogueRequirement.drill:type_name -> bulkhead.v1.Words
+	10, // 23: bulkhead.v1.CatalogueThreat.title:type_name -> bulkhead.v1.Words
+	28, // 24: bulkhead.v1.ListJobsRequest.page:type_name -> bulkhead.v1.Page
+	17, // 25: bulkhead.v1.ListJobsResponse.jobs:type_name -> bulkhead.v1.Job
+	27, // 26: bulkhead.v1.Job.created:type_name -> google.protobuf.Timestamp
+	27, // 27: bulkhead.v1.Job.attempted:type_name -> google.protobuf.Timestamp
+	27, // 28: bulkhead.v1.Job.finished:type_name -> google.protobuf.Timestamp
+	27, // 29: bulkhead.v1.Info.started:type_name -> google.protobuf.Timestamp
+	25, // 30: bulkhead.v1.Info.controls:type_name -> bulkhead.v1.Info.ControlsEntry
+	27, // 31: bulkhead.v1.Change.time:type_name -> google.protobuf.Timestamp
+	29, // 32: bulkhead.v1.Change.object:type_name -> bulkhead.v1.ObjectRef
+	0,  // 33: bulkhead.v1.AssessmentService.PublishAssessment:input_type -> bulkhead.v1.PublishAssessmentRequest
+	30, // 34: bulkhead.v1.AssessmentService.GetAssessment:input_type -> bulkhead.v1.Id
+	31, // 35: bulkhead.v1.AssessmentService.ListAssessments:input_type -> bulkhead.v1.ListInTenantRequest
+	3,  // 36: bulkhead.v1.AssessmentService.GetStatus:input_type -> bulkhead.v1.GetStatusRequest
+	6,  // 37: bulkhead.v1.AssessmentService.GetTrend:input_type -> bulkhead.v1.GetTrendRequest
+	32, // 38: bulkhead.v1.AssessmentService.GetCatalogue:input_type -> bulkhead.v1.Empty
+	14, // 39: bulkhead.v1.JobService.ListJobs:input_type -> bulkhead.v1.ListJobsRequest
+	16, // 40: bulkhead.v1.JobService.RunJob:input_type -> bulkhead.v1.RunJobRequest
+	30, // 41: bulkhead.v1.JobService.CancelJob:input_type -> bulkhead.v1.Id
+	32, // 42: bulkhead.v1.SystemService.GetInfo:input_type -> bulkhead.v1.Empty
+	19, // 43: bulkhead.v1.WatchService.Watch:input_type -> bulkhead.v1.WatchRequest
+	1,  // 44: bulkhead.v1.AssessmentService.PublishAssessment:output_type -> bulkhead.v1.Assessment
+	1,  // 45: bulkhead.v1.AssessmentService.GetAssessment:output_type -> bulkhead.v1.Assessment
+	2,  // 46: bulkhead.v1.AssessmentService.ListAssessments:output_type -> bulkhead.v1.ListAssessmentsResponse
+	4,  // 47: bulkhead.v1.AssessmentService.GetStatus:output_type -> bulkhead.v1.Status
+	7,  // 48: bulkhead.v1.AssessmentService.GetTrend:output_type -> bulkhead.v1.Trend
+	9,  // 49: bulkhead.v1.AssessmentService.GetCatalogue:output_type -> bulkhead.v1.Catalogue
+	15, // 50: bulkhead.v1.JobService.ListJobs:output_type -> bulkhead.v1.ListJobsResponse
+	17, // 51: bulkhead.v1.JobService.RunJob:output_type -> bulkhead.v1.Job
+	17, // 52: bulkhead.v1.JobService.CancelJob:output_type -> bulkhead.v1.Job
+	18, // 53: bulkhead.v1.SystemService.GetInfo:output_type -> bulkhead.v1.Info
+	20, // 54: bulkhead.v1.WatchService.Watch:output_type -> bulkhead.v1.Change
+	44, // [44:55] is the sub-list for method output_type
+	33, // [33:44] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_operations_proto_init() }
@@ -1211,7 +1812,7 @@ func file_bulkhead_v1_operations_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_operations_proto_rawDesc), len(file_bulkhead_v1_operations_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -51,6 +51,12 @@ const (
 	// AssessmentServiceGetStatusProcedure is the fully-qualified name of the AssessmentService's
 	// GetStatus RPC.
 	AssessmentServiceGetStatusProcedure = "/bulkhead.v1.AssessmentService/GetStatus"
+	// AssessmentServiceGetTrendProcedure is the fully-qualified name of the AssessmentService's
+	// GetTrend RPC.
+	AssessmentServiceGetTrendProcedure = "/bulkhead.v1.AssessmentService/GetTrend"
+	// AssessmentServiceGetCatalogueProcedure is the fully-qualified name of the AssessmentService's
+	// GetCatalogue RPC.
+	AssessmentServiceGetCatalogueProcedure = "/bulkhead.v1.AssessmentService/GetCatalogue"
 	// JobServiceListJobsProcedure is the fully-qualified name of the JobService's ListJobs RPC.
 	JobServiceListJobsProcedure = "/bulkhead.v1.JobService/ListJobs"
 	// JobServiceRunJobProcedure is the fully-qualified name of the JobService's RunJob RPC.
@@ -73,6 +79,10 @@ type AssessmentServiceClient interface {
 	ListAssessments(context.Context, *v1.ListInTenantRequest) (*v1.ListAssessmentsResponse, error)
 	// GetStatus joins the newest assessment of every node: the worst status counts.
 	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.Status, error)
+	// GetTrend tells how many requirements had which status in the last days, as the events of the nodes tell it.
+	GetTrend(context.Context, *v1.GetTrendRequest) (*v1.Trend, error)
+	// GetCatalogue gives the requirements of clause 8 with their explanation, and the threats.
+	GetCatalogue(context.Context, *v1.Empty) (*v1.Catalogue, error)
 }
 
 // NewAssessmentServiceClient constructs a client for the bulkhead.v1.AssessmentService service. By
@@ -110,6 +120,18 @@ func NewAssessmentServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			connect.WithSchema(assessmentServiceMethods.ByName("GetStatus")),
 			connect.WithClientOptions(opts...),
 		),
+		getTrend: connect.NewClient[v1.GetTrendRequest, v1.Trend](
+			httpClient,
+			baseURL+AssessmentServiceGetTrendProcedure,
+			connect.WithSchema(assessmentServiceMethods.ByName("GetTrend")),
+			connect.WithClientOptions(opts...),
+		),
+		getCatalogue: connect.NewClient[v1.Empty, v1.Catalogue](
+			httpClient,
+			baseURL+AssessmentServiceGetCatalogueProcedure,
+			connect.WithSchema(assessmentServiceMethods.ByName("GetCatalogue")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -119,6 +141,8 @@ type assessmentServiceClient struct {
 	getAssessment     *connect.Client[v1.Id, v1.Assessment]
 	listAssessments   *connect.Client[v1.ListInTenantRequest, v1.ListAssessmentsResponse]
 	getStatus         *connect.Client[v1.GetStatusRequest, v1.Status]
+	getTrend          *connect.Client[v1.GetTrendRequest, v1.Trend]
+	getCatalogue      *connect.Client[v1.Empty, v1.Catalogue]
 }
 
 // PublishAssessment calls bulkhead.v1.AssessmentService.PublishAssessment.
@@ -157,6 +181,24 @@ func (c *assessmentServiceClient) GetStatus(ctx context.Context, req *v1.GetStat
 	return nil, err
 }
 
+// GetTrend calls bulkhead.v1.AssessmentService.GetTrend.
+func (c *assessmentServiceClient) GetTrend(ctx context.Context, req *v1.GetTrendRequest) (*v1.Trend, error) {
+	response, err := c.getTrend.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetCatalogue calls bulkhead.v1.AssessmentService.GetCatalogue.
+func (c *assessmentServiceClient) GetCatalogue(ctx context.Context, req *v1.Empty) (*v1.Catalogue, error) {
+	response, err := c.getCatalogue.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // AssessmentServiceHandler is an implementation of the bulkhead.v1.AssessmentService service.
 type AssessmentServiceHandler interface {
 	// PublishAssessment keeps an assessment (bulkhead.assessment/v1) of a node.
@@ -167,6 +209,10 @@ type AssessmentServiceHandler interface {
 	ListAssessments(context.Context, *v1.ListInTenantRequest) (*v1.ListAssessmentsResponse, error)
 	// GetStatus joins the newest assessment of every node: the worst status counts.
 	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.Status, error)
+	// GetTrend tells how many requirements had which status in the last days, as the events of the nodes tell it.
+	GetTrend(context.Context, *v1.GetTrendRequest) (*v1.Trend, error)
+	// GetCatalogue gives the requirements of clause 8 with their explanation, and the threats.
+	GetCatalogue(context.Context, *v1.Empty) (*v1.Catalogue, error)
 }
 
 // NewAssessmentServiceHandler builds an HTTP handler from the service implementation. It returns
@@ -200,6 +246,18 @@ func NewAssessmentServiceHandler(svc AssessmentServiceHandler, opts ...connect.H
 		connect.WithSchema(assessmentServiceMethods.ByName("GetStatus")),
 		connect.WithHandlerOptions(opts...),
 	)
+	assessmentServiceGetTrendHandler := connect.NewUnaryHandlerSimple(
+		AssessmentServiceGetTrendProcedure,
+		svc.GetTrend,
+		connect.WithSchema(assessmentServiceMethods.ByName("GetTrend")),
+		connect.WithHandlerOptions(opts...),
+	)
+	assessmentServiceGetCatalogueHandler := connect.NewUnaryHandlerSimple(
+		AssessmentServiceGetCatalogueProcedure,
+		svc.GetCatalogue,
+		connect.WithSchema(assessmentServiceMethods.ByName("GetCatalogue")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulkhead.v1.AssessmentService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AssessmentServicePublishAssessmentProcedure:
@@ -210,6 +268,10 @@ func NewAssessmentServiceHandler(svc AssessmentServiceHandler, opts ...connect.H
 			assessmentServiceListAssessmentsHandler.ServeHTTP(w, r)
 		case AssessmentServiceGetStatusProcedure:
 			assessmentServiceGetStatusHandler.ServeHTTP(w, r)
+		case AssessmentServiceGetTrendProcedure:
+			assessmentServiceGetTrendHandler.ServeHTTP(w, r)
+		case AssessmentServiceGetCatalogueProcedure:
+			assessmentServiceGetCatalogueHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -233,6 +295,14 @@ func (UnimplementedAssessmentServiceHandler) ListAssessments(context.Context, *v
 
 func (UnimplementedAssessmentServiceHandler) GetStatus(context.Context, *v1.GetStatusRequest) (*v1.Status, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AssessmentService.GetStatus is not implemented"))
+}
+
+func (UnimplementedAssessmentServiceHandler) GetTrend(context.Context, *v1.GetTrendRequest) (*v1.Trend, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AssessmentService.GetTrend is not implemented"))
+}
+
+func (UnimplementedAssessmentServiceHandler) GetCatalogue(context.Context, *v1.Empty) (*v1.Catalogue, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AssessmentService.GetCatalogue is not implemented"))
 }
 
 // JobServiceClient is a client for the bulkhead.v1.JobService service.

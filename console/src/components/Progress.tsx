@@ -1,0 +1,57 @@
+import { Loader } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { jobs } from "@/api/clients";
+import { quoted } from "@/api/lists";
+import { isCancelled } from "@/api/transport";
+import { ErrorPanel } from "./ErrorPanel";
+import classes from "./Progress.module.css";
+import { Result } from "./Result";
+import { JobBadge } from "./StatusBadge";
+import { Time } from "./Time";
+
+const running = new Set(["available", "running", "retryable", "scheduled"]);
+
+/** A long operation: a job of the server. It goes on when the page is left, and is found again here, also by others. */
+export function Progress(p: { kind: string; name: string; start: (run: () => void, busy: boolean) => ReactNode }) {
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const [error, setError] = useState<unknown>();
+  const last = useQuery({
+    queryKey: ["Job", p.kind],
+    queryFn: async () => (await jobs.listJobs({ page: { size: 1, filter: `kind = ${quoted(p.kind)}` } })).jobs,
+    // Jobs are not in the watch stream.
+    refetchInterval: (q) => (q.state.data?.some((j) => running.has(j.state)) ? 1000 : 30_000),
+  });
+  const run = async () => {
+    setError(undefined);
+    try {
+      await jobs.runJob({ kind: p.kind });
+    } catch (err) {
+      if (!isCancelled(err)) setError(err);
+    }
+    await client.invalidateQueries({ queryKey: ["Job", p.kind] });
+  };
+  return (
+    <Result of={last} what={t("common.jobFailed", { name: p.name })} rows={1}>
+      {([job]) => {
+        const busy = job !== undefined && running.has(job.state);
+        return (
+          <>
+            {p.start(() => void run(), busy)}
+            {error !== undefined && <ErrorPanel error={error} what={t("common.jobFailed", { name: p.name })} />}
+            {job !== undefined && (
+              <div className={classes.job} role="status">
+                {busy && <Loader size={14} aria-hidden />}
+                <JobBadge state={job.state} />
+                <Time at={job.finished ?? job.attempted ?? job.created} />
+                <span className={classes.text}>{job.error || job.result}</span>
+              </div>
+            )}
+          </>
+        );
+      }}
+    </Result>
+  );
+}

@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { absolute, relative } from "./time";
+
+const now = new Date("2026-11-26T12:00:00Z");
+const ago = (s: number) => new Date(now.getTime() - s * 1000);
+
+test("how long ago, in the unit that fits", () => {
+  expect(relative(ago(5), now, "en")).toBe("5 sec. ago");
+  expect(relative(ago(59.6), now, "en")).toBe("1 min. ago");
+  expect(relative(ago(3 * 3600), now, "en")).toBe("3 hr. ago");
+  expect(relative(ago(86400), now, "en")).toBe("yesterday");
+  expect(relative(ago(-120), now, "en")).toBe("in 2 min.");
+  expect(relative(ago(400 * 86400), now, "en")).toBe("last yr.");
+  expect(relative(ago(3 * 3600), now, "zh")).toContain("3小时前");
+});
+
+test("a time has its zone", () => {
+  expect(absolute(now, "en", "Europe/Berlin")).toMatch(/13:00:00.*GMT\+1/);
+  expect(absolute(now, "en", "UTC")).toMatch(/12:00:00 UTC/);
+});

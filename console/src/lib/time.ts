@@ -1,0 +1,47 @@
+import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+
+export type Moment = Timestamp | Date | undefined;
+
+export function dateOf(t: Moment): Date | undefined {
+  if (t === undefined) return undefined;
+  return t instanceof Date ? t : timestampDate(t);
+}
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["second", 60],
+  ["minute", 60],
+  ["hour", 24],
+  ["day", 30],
+  ["month", 12],
+  ["year", Number.POSITIVE_INFINITY],
+];
+
+/** relative says how long ago, in the unit that a person would take. */
+export function relative(at: Date, now: Date, lang: string): string {
+  let n = (at.getTime() - now.getTime()) / 1000;
+  for (const [unit, most] of steps) {
+    if (Math.abs(Math.round(n)) < most)
+      return new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" }).format(Math.round(n), unit);
+    n /= most;
+  }
+  return "";
+}
+
+/** absolute is the time with its zone, so that nobody has to guess. */
+export function absolute(at: Date, lang: string, zone?: string): string {
+  return new Intl.DateTimeFormat(lang, {
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+    timeZoneName: "short",
+    timeZone: zone,
+  }).format(at);
+}
+
+export function zoneName(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+}

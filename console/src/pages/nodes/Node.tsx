@@ -1,0 +1,255 @@
+import { Stack, Table, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import { quoted } from "@/api/lists";
+import { catalogue, eventList, findingList, node } from "@/api/queries";
+import { EventLines } from "@/components/EventLines";
+import { ButtonLink, PageLink } from "@/components/links";
+import { Facts, Page, Panel } from "@/components/Page";
+import { Picture } from "@/components/Picture";
+import { Result } from "@/components/Result";
+import { ScrollTable } from "@/components/ScrollTable";
+import { HealthBadge, SeverityBadge, StatusBadge } from "@/components/StatusBadge";
+import { Time } from "@/components/Time";
+import type { Node } from "@/gen/node_pb";
+import { plain } from "@/lib/plain";
+import { useWords } from "@/lib/words";
+import classes from "../requirements/Requirement.module.css";
+import { NodeActions } from "./Actions";
+import { workOf } from "./Nodes";
+
+/** One node: what it is, where it stands, what runs there, and what happened. */
+export function NodePage() {
+  const { t } = useTranslation();
+  const { id } = useParams({ from: "/nodes/$id" });
+  const one = useQuery(node(id));
+  return (
+    <Result of={one} what={t("nodes.oneFailed")} rows={8} page>
+      {(n) => <One n={n} />}
+    </Result>
+  );
+}
+
+function One({ n }: { n: Node }) {
+  const { t } = useTranslation();
+  return (
+    <Page
+      title={n.name}
+      badge={<HealthBadge health={n.health} />}
+      about={
+        <>
+          {n.healthReason !== "" && `${n.healthReason} · `}
+          {t("nodes.since")} <Time at={n.healthSince} />
+        </>
+      }
+      actions={
+        <>
+          <ButtonLink to="/nodes/$id/facts" params={{ id: n.id }} variant="default" size="xs">
+            {t("nodes.facts")}
+          </ButtonLink>
+          <NodeActions n={n} />
+        </>
+      }
+    >
+      {n.losses.length > 0 && <Losses n={n} />}
+      <div className={classes.columns}>
+        <Stack gap="md" miw={0}>
+          <Standing n={n} />
+          <Open n={n} />
+          <Workloads n={n} />
+        </Stack>
+        <Stack gap="md" miw={0}>
+          <About n={n} />
+          <History n={n} />
+        </Stack>
+      </div>
+    </Page>
+  );
+}
+
+function Losses({ n }: { n: Node }) {
+  const { t } = useTranslation();
+  const words = useWords();
+  return (
+    <Panel title={t("nodes.losses")}>
+      {n.losses.map((l) => (
+        <article key={l.requirement} className={classes.check}>
+          <div className={classes.checkHead}>
+            <PageLink to="/requirements/$id" params={{ id: l.requirement }} search={{ node: n.id }} fw={600}>
+              {l.requirement}
+            </PageLink>
+            <StatusBadge status={l.status} />
+          </div>
+          <Text>{words(l.text, l.textZh)}</Text>
+        </article>
+      ))}
+    </Panel>
+  );
+}
+
+function Standing({ n }: { n: Node }) {
+  const { t } = useTranslation();
+  const known = useQuery(catalogue());
+  return (
+    <Panel
+      title={t("nodes.standing")}
+      aside={
+        <Text size="xs" c="dimmed">
+          {t("nodes.assessed")} <Time at={n.assessed} />
+        </Text>
+      }
+    >
+      {n.assessed === undefined ? (
+        <Text c="dimmed">{t("nodes.notAssessed")}</Text>
+      ) : (
+        <Result of={known} what={t("nodes.oneFailed")}>
+          {(c) => (
+            <Picture
+              node={n.id}
+              sections={c.sections}
+              tiles={c.requirements.map((r) => ({
+                id: r.id,
+                title: r.title?.en ?? "",
+                titleZh: r.title?.zh ?? "",
+                status: n.statuses[r.id] ?? "unknown",
+              }))}
+            />
+          )}
+        </Result>
+      )}
+    </Panel>
+  );
+}
+
+function Open({ n }: { n: Node }) {
+  const { t } = useTranslation();
+  const words = useWords();
+  const all = useQuery(findingList("", `node = ${quoted(n.id)} AND over = false`, 200));
+  return (
+    <Panel title={t("nodes.findings")} flush>
+      <Result of={all} what={t("nodes.findingsFailed")}>
+        {({ rows }) =>
+          rows.length === 0 ? (
+            <Text p="md" c="dimmed">
+              {t("nodes.noFindings")}
+            </Text>
+          ) : (
+            <ScrollTable label={t("nodes.findings")}>
+              <Table stickyHeader>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th w={100}>{t("findings.severity")}</Table.Th>
+                    <Table.Th w={100}>{t("findings.requirement")}</Table.Th>
+                    <Table.Th>{t("findings.text")}</Table.Th>
+                    <Table.Th w={110}>{t("findings.first")}</Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {rows.map((f) => (
+                    <Table.Tr key={f.id}>
+                      <Table.Td>
+                        <SeverityBadge severity={f.severity} />
+                      </Table.Td>
+                      <Table.Td>
+                        {f.requirement !== "" && (
+                          <PageLink to="/requirements/$id" params={{ id: f.requirement }} search={{ node: n.id }}>
+                            {f.requirement}
+                          </PageLink>
+                        )}
+                      </Table.Td>
+                      <Table.Td style={{ overflowWrap: "anywhere" }}>
+                        {f.subject !== "" && <code>{plain(f.subject)}</code>} {words(f.text, f.textZh)}
+                      </Table.Td>
+                      <Table.Td>
+                        <Time at={f.first} />
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </ScrollTable>
+          )
+        }
+      </Result>
+    </Panel>
+  );
+}
+
+function Workloads({ n }: { n: Node }) {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t("nodes.workloads")} flush>
+      {n.workloads.length === 0 ? (
+        <Text p="md" c="dimmed">
+          {t("nodes.noWorkloads")}
+        </Text>
+      ) : (
+        <ScrollTable label={t("nodes.workloads")}>
+          <Table stickyHeader>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t("nodes.container")}</Table.Th>
+                <Table.Th>{t("nodes.image")}</Table.Th>
+                <Table.Th w={110}>{t("nodes.state")}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {n.workloads.map((w) => (
+                <Table.Tr key={w.id}>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>{plain(w.name)}</Table.Td>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>
+                    <code>{plain(w.image)}</code>
+                  </Table.Td>
+                  <Table.Td>{plain(w.state)}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </ScrollTable>
+      )}
+    </Panel>
+  );
+}
+
+function About({ n }: { n: Node }) {
+  const { t } = useTranslation();
+  const labels = Object.entries(n.labels).map(([k, v]) => `${k}=${v}`);
+  const behind = (have: bigint, want: bigint) =>
+    have < want ? t("nodes.behind", { have: String(have), want: String(want) }) : String(have);
+  return (
+    <Panel title={t("nodes.aboutNode")}>
+      <Facts
+        of={[
+          [t("nodes.id"), <code key="id">{n.id}</code>],
+          [t("nodes.tenant"), n.tenant],
+          [t("nodes.pool"), n.pool],
+          [t("nodes.sensitivity"), n.sensitivity || t("table.none")],
+          [t("nodes.labels"), labels.join(", ") || t("table.none")],
+          [t("nodes.addresses"), n.addresses.join(", ") || t("table.none")],
+          [t("nodes.work"), t(`nodes.workState.${workOf(n)}`)],
+          [t("nodes.agent"), n.agentVersion],
+          [t("nodes.joined"), <Time key="j" at={n.joined} full />],
+          [t("nodes.seen"), <Time key="s" at={n.lastSeen} full />],
+          [t("nodes.factsTaken"), <Time key="f" at={n.factsTaken} full />],
+          [t("nodes.policies"), behind(n.policiesVersion, n.policiesTarget)],
+          [t("nodes.settings"), behind(n.settingsVersion, n.settingsTarget)],
+          [t("nodes.certificate"), <Time key="c" at={n.certificateEnds} full />],
+          [t("nodes.spooled"), t("nodes.spooledOf", { bytes: String(n.spooled), dropped: String(n.dropped) })],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function History({ n }: { n: Node }) {
+  const { t } = useTranslation();
+  const all = useQuery(eventList("", { node: n.id }, 30));
+  return (
+    <Panel title={t("nodes.history")} flush>
+      <Result of={all} what={t("nodes.historyFailed")}>
+        {({ rows }) => <EventLines events={rows} nodes={false} />}
+      </Result>
+    </Panel>
+  );
+}

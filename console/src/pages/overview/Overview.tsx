@@ -1,0 +1,119 @@
+import { SimpleGrid, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { catalogue, eventList, findingList, nodeList, pendingRequests, status, trend } from "@/api/queries";
+import { Empty } from "@/components/Empty";
+import { EventLines } from "@/components/EventLines";
+import { ButtonLink, PageLink } from "@/components/links";
+import { Page, Panel } from "@/components/Page";
+import { Picture, Summary } from "@/components/Picture";
+import { Result } from "@/components/Result";
+import type { Catalogue, Status } from "@/gen/operations_pb";
+import { useTenant } from "@/shell/scope";
+import { NewestFindings, SilentNodes, Waiting } from "./Now";
+import classes from "./Overview.module.css";
+
+const TrendChart = lazy(() => import("./TrendChart"));
+const day = 24 * 3600 * 1000;
+
+/** One glance: are we meeting the standard, what got worse since yesterday, what needs me now. */
+export function Overview() {
+  const { t } = useTranslation();
+  const tenant = useTenant();
+  const now = useQuery(status(tenant));
+  const known = useQuery(catalogue());
+  return (
+    <Page title={t("overview.title")} about={t("overview.about")}>
+      <Result of={now} what={t("overview.failed")} rows={8}>
+        {(s) =>
+          s.nodes.length === 0 ? (
+            <Panel title={t("overview.picture")}>
+              <Empty title={t("overview.noNode")} how={t("overview.noNodeHow")}>
+                <ButtonLink to="/nodes/join">{t("nodes.join")}</ButtonLink>
+              </Empty>
+            </Panel>
+          ) : (
+            <Result of={known} what={t("overview.failed")}>
+              {(c) => <Standing s={s} c={c} />}
+            </Result>
+          )
+        }
+      </Result>
+    </Page>
+  );
+}
+
+function Standing({ s, c }: { s: Status; c: Catalogue }) {
+  const { t } = useTranslation();
+  const tenant = useTenant();
+  const yesterday = useMemo(() => new Date(Date.now() - day), []);
+  const worse = useQuery(eventList(tenant, { kind: "status", worse: true, since: yesterday }, 50));
+  const course = useQuery(trend(tenant, 7));
+  const silent = useQuery(nodeList(tenant, 'health = "silent"'));
+  const newest = useQuery(findingList(tenant, "over = false", 8));
+  const waiting = useQuery(pendingRequests(tenant));
+  const met = (s.summary.met ?? 0) + (s.summary.not_applicable ?? 0);
+  return (
+    <>
+      <div className={classes.top}>
+        <Panel
+          title={t("overview.picture")}
+          className={classes.picture}
+          aside={
+            <Text size="xs" c="dimmed">
+              {t("overview.nodes", { count: s.nodes.length })}
+            </Text>
+          }
+        >
+          <Text className={classes.verdict}>{t("overview.verdict", { met, all: s.requirements.length })}</Text>
+          <Summary counts={s.summary} />
+          <div className={classes.tiles}>
+            <Picture tiles={s.requirements} sections={c.sections} />
+          </div>
+        </Panel>
+        <div className={classes.side}>
+          <Panel title={t("overview.now")} flush>
+            <SilentNodes of={silent} />
+            <Waiting of={waiting} />
+          </Panel>
+          <Panel title={t("overview.worse")} flush>
+            <Result of={worse} what={t("overview.worseFailed")}>
+              {(w) =>
+                w.rows.length === 0 ? (
+                  <Text p="md" c="dimmed">
+                    {t("overview.notWorse")}
+                  </Text>
+                ) : (
+                  <EventLines events={w.rows.slice(0, 8)} />
+                )
+              }
+            </Result>
+          </Panel>
+          <Panel title={t("overview.trend")}>
+            <Result of={course} what={t("overview.trendFailed")}>
+              {(x) => (
+                <Suspense fallback={<div className={classes.chart} />}>
+                  <TrendChart points={x.points} />
+                </Suspense>
+              )}
+            </Result>
+          </Panel>
+        </div>
+      </div>
+      <SimpleGrid cols={1}>
+        <Panel
+          title={t("overview.findings")}
+          flush
+          aside={
+            <PageLink to="/findings" size="sm">
+              {t("overview.allFindings")}
+            </PageLink>
+          }
+        >
+          <NewestFindings of={newest} />
+        </Panel>
+      </SimpleGrid>
+    </>
+  );
+}

@@ -1,0 +1,113 @@
+import { Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { catalogue, status } from "@/api/queries";
+import { PageLink } from "@/components/links";
+import { Page } from "@/components/Page";
+import { sectionOf } from "@/components/Picture";
+import { Result } from "@/components/Result";
+import { StatusBadge, statuses } from "@/components/StatusBadge";
+import type { RequirementStatus } from "@/gen/operations_pb";
+import { useWords } from "@/lib/words";
+import { useTenant } from "@/shell/scope";
+import type { Column } from "@/table/columns";
+import { DataTable } from "@/table/DataTable";
+
+/** All 29 requirements with where they stand. */
+export function Requirements() {
+  const { t } = useTranslation();
+  const words = useWords();
+  const navigate = useNavigate();
+  const search = useSearch({ from: "/requirements" });
+  const tenant = useTenant();
+  const all = useQuery(status(tenant));
+  const known = useQuery(catalogue());
+  const columns = useMemo((): Column<RequirementStatus>[] => {
+    const sections = known.data?.sections ?? [];
+    const section = (id: string) => {
+      const s = sections.find((x) => x.id === id);
+      return s === undefined ? id : `${s.id} ${words(s.title?.en, s.title?.zh)}`;
+    };
+    return [
+      { id: "id", header: t("requirements.id"), value: (r) => r.id, min: 90, grow: 0.4 },
+      {
+        id: "title",
+        header: t("requirements.name"),
+        value: (r) => words(r.title, r.titleZh),
+        cell: (r) => (
+          <PageLink to="/requirements/$id" params={{ id: r.id }} title={words(r.title, r.titleZh)}>
+            {words(r.title, r.titleZh)}
+          </PageLink>
+        ),
+        min: 330,
+        grow: 4,
+      },
+      {
+        id: "status",
+        header: t("requirements.status"),
+        value: (r) => r.status,
+        cell: (r) => <StatusBadge status={r.status} />,
+        word: (v) => t(`common.status.${v as "met"}`),
+        order: statuses,
+        few: true,
+        min: 140,
+      },
+      {
+        id: "keyword",
+        header: t("requirements.keyword"),
+        value: (r) => r.keyword,
+        word: (v) => t(`common.keyword.${v as "shall"}`),
+        cell: (r) => t(`common.keyword.${r.keyword as "shall"}`),
+        few: true,
+        min: 100,
+        grow: 0.5,
+      },
+      {
+        id: "section",
+        header: t("requirements.section"),
+        value: (r) => sectionOf(r.id, sections),
+        word: section,
+        cell: (r) => section(sectionOf(r.id, sections)),
+        few: true,
+        hidden: true,
+        min: 160,
+      },
+      {
+        id: "nodes",
+        header: t("requirements.notMetOn"),
+        value: (r) => (r.nodes.not_met ?? 0) + (r.nodes.partly_met ?? 0),
+        cell: (r) =>
+          t("requirements.ofNodes", {
+            count: (r.nodes.not_met ?? 0) + (r.nodes.partly_met ?? 0),
+            all: Object.values(r.nodes).reduce((a, b) => a + b, 0),
+          }),
+        min: 130,
+        grow: 0.6,
+      },
+      { id: "reason", header: t("requirements.reason"), value: (r) => words(r.reason, r.reasonZh), min: 180, grow: 2 },
+    ];
+  }, [t, words, known.data]);
+  return (
+    <Page title={t("requirements.title")} about={t("requirements.about")}>
+      <Result of={all} what={t("requirements.failed")} rows={10}>
+        {(s) => (
+          <DataTable
+            id="requirements"
+            label={t("requirements.title")}
+            rows={s.requirements}
+            columns={columns}
+            rowKey={(r) => r.id}
+            open={(r) => void navigate({ to: "/requirements/$id", params: { id: r.id } })}
+            search={search}
+            onSearch={(next) =>
+              void navigate({ to: "/requirements", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
+            }
+            empty={<Text>{t("requirements.failed")}</Text>}
+          />
+        )}
+      </Result>
+    </Page>
+  );
+}

@@ -1,0 +1,283 @@
+import { ActionIcon, Text } from "@mantine/core";
+import { IconArrowDown, IconArrowUp, IconChevronDown, IconChevronRight } from "@tabler/icons-react";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, type ReactNode, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { keep, kept } from "@/lib/kept";
+import { type Column, textOf } from "./columns";
+import classes from "./DataTable.module.css";
+import { isEmpty, searchOf, stateOf, type TableSearch, type TableState, tableSearch } from "./state";
+import { Toolbar } from "./Toolbar";
+import { filtered, lines } from "./view";
+
+interface Props<T extends object> {
+  /** Under which what a person chose is kept. */
+  id: string;
+  /** What the table shows, for screen readers. */
+  label: string;
+  rows: readonly T[];
+  /** There is more than was read. */
+  more?: boolean;
+  columns: readonly Column<T>[];
+  rowKey: (row: T) => string;
+  /** Opens a row, by Enter or a click beside links. */
+  open?: (row: T) => void;
+  /** The parameters of the address, and how they are set. */
+  search: TableSearch;
+  onSearch: (next: TableSearch) => void;
+  /** How it is sorted and grouped where nobody chose. */
+  initial?: TableSearch;
+  /** What a group says of its rows while it is closed. */
+  groupNote?: (rows: readonly T[], by: string) => ReactNode;
+  empty: ReactNode;
+  actions?: ReactNode;
+  /** At most this high, e.g. "60vh". */
+  height?: string;
+}
+
+const rowHeight = 36;
+const headerHeight = 35;
+
+/** A table for up to 50,000 rows: filtered, sorted, grouped, its columns chosen; the view stands in the address and is remembered. */
+export function DataTable<T extends object>(p: Props<T>) {
+  const { t } = useTranslation();
+  const { search, onSearch, id, initial } = p;
+  const ids = useMemo(() => new Set(p.columns.map((c) => c.id)), [p.columns]);
+  useRemembered(id, search, onSearch);
+  const state = useMemo(
+    () => withDefaults(stateOf(isEmpty(search) && initial ? initial : search, ids), p.columns, search),
+    [search, ids, initial, p.columns],
+  );
+  const set = (next: Partial<TableState>) => {
+    const found = searchOf({ ...state, ...next });
+    const usual = p.columns.filter((c) => c.hidden).map((c) => c.id);
+    if ((found.hide ?? "") === usual.join(",")) delete found.hide;
+    else found.hide ??= "-"; // nothing hidden, on purpose
+    onSearch(found);
+  };
+
+  const late = useDeferredValue(state);
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const rows = useMemo(() => filtered(p.rows, p.columns, late), [p.rows, p.columns, late]);
+  const group = p.columns.find((c) => c.id === late.group);
+  const shown = useMemo(() => lines(rows, group, opened), [rows, group, opened]);
+  const columns = p.columns.filter((c) => !state.hidden.includes(c.id));
+
+  const toggle = (value: string) =>
+    setOpened((before) => {
+      const next = new Set(before);
+      if (!next.delete(value)) next.add(value);
+      return next;
+    });
+
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: shown.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
+    scrollMargin: headerHeight,
+    scrollPaddingStart: headerHeight,
+    initialRect: { width: 1000, height: 600 },
+  });
+  const [active, setActive] = useState(-1);
+  const base = useId();
+  const act = (at: number) => {
+    const line = shown[at];
+    if (line?.kind === "group") toggle(line.value);
+    else if (line !== undefined) p.open?.(line.row);
+  };
+  const onKey = (e: KeyboardEvent<HTMLDivElement>) => {
+    const own = (e.target as HTMLElement).closest("a, button") === null; // links and buttons keep their own keys
+    const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 400) / rowHeight) - 2);
+    const moves: Record<string, number> = {
+      ArrowDown: active + 1,
+      ArrowUp: active - 1,
+      PageDown: active + page,
+      PageUp: active - page,
+      Home: 0,
+      End: shown.length - 1,
+    };
+    const to = moves[e.key];
+    if (to !== undefined) {
+      e.preventDefault();
+      const at = Math.max(0, Math.min(shown.length - 1, to));
+      setActive(at);
+      virtual.scrollToIndex(at);
+    } else if (own && (e.key === "Enter" || e.key === " ")) {
+      e.preventDefault();
+      act(active);
+    }
+  };
+
+  const template = columns.map((c) => `minmax(${c.min ?? 90}px, ${c.grow ?? 1}fr)`).join(" ");
+  const width = columns.reduce((sum, c) => sum + (c.min ?? 90), 0) + 24;
+  if (p.rows.length === 0) return <>{p.empty}</>;
+  return (
+    <div className={classes.table}>
+      <Toolbar
+        columns={p.columns}
+        rows={p.rows}
+        state={state}
+        set={set}
+        shown={rows.length}
+        more={p.more ?? false}
+        label={p.label}
+        actions={p.actions}
+      />
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: it is a grid, or a tree of groups */}
+      {/* biome-ignore lint/a11y/useAriaPropsSupportedByRole: as above */}
+      <div
+        ref={scroller}
+        className={classes.scroller}
+        style={{ maxHeight: p.height ?? "max(20rem, calc(100dvh - 15rem))" }}
+        role={group === undefined ? "grid" : "treegrid"}
+        tabIndex={0}
+        aria-label={p.label}
+        aria-rowcount={shown.length + 1}
+        aria-colcount={columns.length}
+        aria-activedescendant={active >= 0 && active < shown.length ? `${base}${active}` : undefined}
+        onKeyDown={onKey}
+      >
+        <Header columns={columns} state={state} set={set} template={template} width={width} />
+        {/* biome-ignore lint/a11y/useSemanticElements: as above */}
+        <div role="rowgroup" className={classes.rows} style={{ height: virtual.getTotalSize(), minWidth: width }}>
+          {virtual.getVirtualItems().map((item) => {
+            const line = shown[item.index];
+            if (line === undefined) return null;
+            return (
+              // biome-ignore lint/a11y/useSemanticElements: as above
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys
+              // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus
+              <div
+                key={item.key}
+                id={`${base}${item.index}`}
+                role="row"
+                aria-rowindex={item.index + 2}
+                aria-expanded={line.kind === "group" ? line.open : undefined}
+                aria-level={group === undefined ? undefined : line.kind === "group" ? 1 : 2}
+                className={classes.row}
+                data-active={item.index === active || undefined}
+                data-group={line.kind === "group" || undefined}
+                data-opens={line.kind === "group" || p.open !== undefined || undefined}
+                style={{
+                  transform: `translateY(${item.start - headerHeight}px)`,
+                  height: rowHeight,
+                  gridTemplateColumns: line.kind === "group" ? "1fr" : template,
+                }}
+                onClick={(e) => {
+                  setActive(item.index);
+                  if ((e.target as HTMLElement).closest("a, button") === null) act(item.index);
+                }}
+              >
+                {line.kind === "group" ? (
+                  // biome-ignore lint/a11y/useSemanticElements: as above
+                  <span role="gridcell" className={classes.group} tabIndex={-1}>
+                    {line.open ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
+                    <span className={classes.clip}>{(group?.word?.(line.value) ?? line.value) || t("table.none")}</span>
+                    <span className={classes.count}>{line.rows.length}</span>
+                    {p.groupNote?.(line.rows, late.group)}
+                  </span>
+                ) : (
+                  columns.map((c, i) => (
+                    // biome-ignore lint/a11y/useSemanticElements: as above
+                    <span
+                      key={c.id}
+                      role="gridcell"
+                      tabIndex={-1}
+                      className={classes.cell}
+                      data-numeric={c.numeric}
+                      data-deep={(i === 0 && line.depth === 1) || undefined}
+                    >
+                      {c.cell?.(line.row) ?? <span title={textOf(c.value(line.row))}>{textOf(c.value(line.row))}</span>}
+                    </span>
+                  ))
+                )}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {shown.length === 0 && (
+        <Text c="dimmed" p="lg" ta="center">
+          {t("table.nothing")}
+        </Text>
+      )}
+    </div>
+  );
+}
+
+/** Columns that are hidden until somebody chooses stay so while the address says nothing of columns. */
+function withDefaults<T>(state: TableState, columns: readonly Column<T>[], search: TableSearch): TableState {
+  if (search.hide !== undefined) return state;
+  return { ...state, hidden: columns.filter((c) => c.hidden).map((c) => c.id) };
+}
+
+/** A table that is come to without parameters is as it was left; words that were looked for are not kept. */
+function useRemembered(id: string, search: TableSearch, onSearch: (s: TableSearch) => void) {
+  const first = useRef(true);
+  const set = useRef(onSearch);
+  useEffect(() => {
+    set.current = onSearch;
+  });
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      const before = kept(`table.${id}`);
+      if (isEmpty(search) && typeof before === "object" && before !== null) {
+        const found = tableSearch(before as Record<string, unknown>);
+        if (!isEmpty(found)) set.current(found);
+      }
+      return;
+    }
+    keep(`table.${id}`, { ...search, q: undefined });
+  }, [id, search]);
+}
+
+function Header<T>(p: {
+  columns: readonly Column<T>[];
+  state: TableState;
+  set: (s: Partial<TableState>) => void;
+  template: string;
+  width: number;
+}) {
+  const { t } = useTranslation();
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: as above
+    <div role="rowgroup" className={classes.header} style={{ minWidth: p.width }}>
+      {/* biome-ignore lint/a11y/useSemanticElements: as above */}
+      {/* biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus */}
+      <div role="row" aria-rowindex={1} className={classes.headerRow} style={{ gridTemplateColumns: p.template }}>
+        {p.columns.map((c) => {
+          const at = p.state.sort.find((s) => s.id === c.id);
+          const next = at === undefined ? [{ id: c.id, desc: false }] : at.desc ? [] : [{ id: c.id, desc: true }];
+          return (
+            // biome-ignore lint/a11y/useSemanticElements: as above
+            <div
+              key={c.id}
+              role="columnheader"
+              tabIndex={-1}
+              aria-sort={at === undefined ? "none" : at.desc ? "descending" : "ascending"}
+              className={classes.cell}
+              data-numeric={c.numeric}
+            >
+              <button
+                type="button"
+                className={classes.sorter}
+                title={t("table.sort", { column: c.header })}
+                onClick={(e) => p.set({ sort: e.shiftKey ? [...p.state.sort.filter((s) => s.id !== c.id), ...next] : next })}
+              >
+                <span className={classes.clip}>{c.header}</span>
+                {at !== undefined && (
+                  <ActionIcon component="span" size={14} variant="transparent" c="inherit">
+                    {at.desc ? <IconArrowDown size={14} aria-hidden /> : <IconArrowUp size={14} aria-hidden />}
+                  </ActionIcon>
+                )}
+              </button>
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,150 @@
+import { Button, Checkbox, CloseButton, Popover, Radio, ScrollArea, Stack, TextInput } from "@mantine/core";
+import { IconColumns3, IconFilter, IconLayoutList, IconSearch } from "@tabler/icons-react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { type Column, valuesOf } from "./columns";
+import classes from "./DataTable.module.css";
+import type { TableState } from "./state";
+
+interface Props<T> {
+  columns: readonly Column<T>[];
+  rows: readonly T[];
+  state: TableState;
+  set: (s: Partial<TableState>) => void;
+  shown: number;
+  more: boolean;
+  label: string;
+  actions?: ReactNode;
+}
+
+/** What a person makes of a table: words, choices, groups, columns. */
+export function Toolbar<T>(p: Props<T>) {
+  const { t } = useTranslation();
+  const few = p.columns.filter((c) => c.few);
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a toolbar is no fieldset
+    <div className={classes.toolbar} role="group" aria-label={t("table.tools", { table: p.label })}>
+      <Words q={p.state.q} set={(q) => p.set({ q })} label={t("table.search", { table: p.label })} />
+      {few.map((c) => (
+        <Choice
+          key={c.id}
+          column={c}
+          rows={p.rows}
+          chosen={p.state.only[c.id] ?? []}
+          set={(values) => p.set({ only: { ...p.state.only, [c.id]: values } })}
+        />
+      ))}
+      {few.length > 0 && (
+        <Drop
+          icon={<IconLayoutList size={14} aria-hidden />}
+          label={
+            p.state.group === ""
+              ? t("table.group")
+              : t("table.groupedBy", { column: p.columns.find((c) => c.id === p.state.group)?.header ?? "" })
+          }
+          marked={p.state.group !== ""}
+        >
+          <Radio.Group value={p.state.group} onChange={(group) => p.set({ group })} label={t("table.group")}>
+            <Stack gap="xs" mt="xs">
+              <Radio value="" label={t("table.noGroup")} />
+              {few.map((c) => (
+                <Radio key={c.id} value={c.id} label={c.header} />
+              ))}
+            </Stack>
+          </Radio.Group>
+        </Drop>
+      )}
+      <Drop icon={<IconColumns3 size={14} aria-hidden />} label={t("table.columns")} marked={false}>
+        <Checkbox.Group
+          label={t("table.columns")}
+          value={p.columns.filter((c) => !p.state.hidden.includes(c.id)).map((c) => c.id)}
+          onChange={(ids) => ids.length > 0 && p.set({ hidden: p.columns.filter((c) => !ids.includes(c.id)).map((c) => c.id) })}
+        >
+          <Stack gap="xs" mt="xs">
+            {p.columns.map((c) => (
+              <Checkbox key={c.id} value={c.id} label={c.header} />
+            ))}
+          </Stack>
+        </Checkbox.Group>
+      </Drop>
+      {p.actions}
+      <span className={classes.shown} role="status">
+        {p.shown === p.rows.length
+          ? t("table.all", { count: p.rows.length })
+          : t("table.some", { count: p.shown, of: p.rows.length })}
+        {p.more && ` ${t("table.more")}`}
+      </span>
+    </div>
+  );
+}
+
+/** Words wait for a pause in typing, so that the address does not change with each letter. */
+function Words({ q, set, label }: { q: string; set: (q: string) => void; label: string }) {
+  const { t } = useTranslation();
+  const [text, setText] = useState(q);
+  const sent = useRef(q);
+  useEffect(() => {
+    if (q !== sent.current) {
+      sent.current = q;
+      setText(q);
+    }
+  }, [q]);
+  useEffect(() => {
+    if (text === sent.current) return;
+    const timer = setTimeout(() => {
+      sent.current = text;
+      set(text);
+    }, 150);
+    return () => clearTimeout(timer);
+  }, [text, set]);
+  return (
+    <TextInput
+      className={classes.search}
+      size="xs"
+      aria-label={label}
+      placeholder={t("table.words")}
+      value={text}
+      onChange={(e) => setText(e.currentTarget.value)}
+      maxLength={300}
+      leftSection={<IconSearch size={14} aria-hidden />}
+      rightSection={text !== "" && <CloseButton size="xs" aria-label={t("table.clear")} onClick={() => setText("")} />}
+    />
+  );
+}
+
+function Drop(p: { icon: ReactNode; label: string; marked: boolean; children: ReactNode }) {
+  return (
+    <Popover position="bottom-start" shadow="md" trapFocus returnFocus withinPortal>
+      <Popover.Target>
+        <Button size="xs" variant={p.marked ? "light" : "default"} leftSection={p.icon}>
+          {p.label}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>{p.children}</Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function Choice<T>(p: { column: Column<T>; rows: readonly T[]; chosen: string[]; set: (values: string[]) => void }) {
+  const { t } = useTranslation();
+  const values = useMemo(() => valuesOf(p.rows, p.column), [p.rows, p.column]);
+  const label = p.chosen.length === 0 ? p.column.header : `${p.column.header} · ${p.chosen.length}`;
+  return (
+    <Drop icon={<IconFilter size={14} aria-hidden />} label={label} marked={p.chosen.length > 0}>
+      <Checkbox.Group label={p.column.header} value={p.chosen} onChange={p.set}>
+        <ScrollArea.Autosize mah={320} type="auto">
+          <Stack gap="xs" mt="xs" pr="md">
+            {values.map(([value, count]) => (
+              <Checkbox key={value} value={value} label={`${(p.column.word?.(value) ?? value) || t("table.none")} (${count})`} />
+            ))}
+          </Stack>
+        </ScrollArea.Autosize>
+      </Checkbox.Group>
+      {p.chosen.length > 0 && (
+        <Button size="compact-xs" variant="subtle" mt="sm" onClick={() => p.set([])}>
+          {t("table.clear")}
+        </Button>
+      )}
+    </Drop>
+  );
+}

@@ -1,0 +1,90 @@
+/** What a person made of a table: it stands in the address, so that a view can be shared. */
+export interface TableState {
+  /** Words that a row must have, anywhere. */
+  q: string;
+  sort: { id: string; desc: boolean }[];
+  group: string;
+  hidden: string[];
+  /** Column to the values that are wanted. */
+  only: Record<string, string[]>;
+}
+
+/** The same as parameters of the address. */
+export interface TableSearch {
+  q?: string;
+  sort?: string;
+  group?: string;
+  hide?: string;
+  only?: string;
+}
+
+export const noState: TableState = { q: "", sort: [], group: "", hidden: [], only: {} };
+
+const most = 300;
+const escaped = (s: string) => s.replaceAll(/[\\,;:]/g, (c) => `\\${c}`);
+
+function split(s: string, by: string): string[] {
+  const out = [""];
+  for (let i = 0; i < s.length; i++) {
+    const c = s.charAt(i);
+    const at = out.length - 1;
+    if (c === "\\" && i + 1 < s.length) out[at] += c + s.charAt(++i);
+    else if (c === by) out.push("");
+    else out[at] += c;
+  }
+  return out.filter((p) => p !== "");
+}
+
+const unescaped = (s: string) => s.replaceAll(/\\(.)/g, "$1");
+
+/** searchOf leaves out what is as it always is. */
+export function searchOf(s: TableState): TableSearch {
+  const out: TableSearch = {};
+  if (s.q !== "") out.q = s.q;
+  if (s.sort.length > 0) out.sort = s.sort.map((o) => (o.desc ? "-" : "") + o.id).join(",");
+  if (s.group !== "") out.group = s.group;
+  if (s.hidden.length > 0) out.hide = s.hidden.join(",");
+  const only = Object.entries(s.only).filter(([, values]) => values.length > 0);
+  if (only.length > 0) out.only = only.map(([id, values]) => `${id}:${values.map(escaped).join(",")}`).join(";");
+  return out;
+}
+
+/** stateOf reads an address, which anybody may have written: columns that are not there are left out. */
+export function stateOf(search: TableSearch, columns: ReadonlySet<string>): TableState {
+  const known = (id: string) => columns.has(id);
+  const only: Record<string, string[]> = {};
+  for (const part of split(search.only ?? "", ";")) {
+    const at = part.indexOf(":");
+    const id = part.slice(0, at);
+    if (at > 0 && known(id)) only[id] = split(part.slice(at + 1), ",").map(unescaped);
+  }
+  return {
+    q: (search.q ?? "").slice(0, most),
+    sort: (search.sort ?? "")
+      .split(",")
+      .map((s) => ({ id: s.replace(/^-/, ""), desc: s.startsWith("-") }))
+      .filter((o) => known(o.id)),
+    group: known(search.group ?? "") ? (search.group ?? "") : "",
+    hidden: (search.hide ?? "").split(",").filter(known),
+    only,
+  };
+}
+
+const text = (v: unknown): string | undefined => {
+  if (typeof v === "string" && v !== "") return v.slice(0, 2000);
+  return typeof v === "number" || typeof v === "boolean" ? String(v) : undefined;
+};
+
+/** tableSearch checks the parameters of a route that has a table. */
+export function tableSearch(search: Record<string, unknown>): TableSearch {
+  const out: TableSearch = {};
+  for (const key of ["q", "sort", "group", "hide", "only"] as const) {
+    const value = text(search[key]);
+    if (value !== undefined) out[key] = value;
+  }
+  return out;
+}
+
+export function isEmpty(search: TableSearch): boolean {
+  return Object.values(search).every((v) => v === undefined);
+}
