@@ -135,7 +135,7 @@ func (a *Agent) Join(ctx context.Context, token string) error {
 func (a *Agent) Become(h *Host) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.Host, a.set = h, maps.Clone(h.facts)
+	a.Host, a.set = h, h.Facts()
 }
 
 // Run follows and reports until ctx ends.
