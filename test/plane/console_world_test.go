@@ -21,7 +21,7 @@ import (
 
 // hostileNames are what somebody can call a container or write into its image.
 var hostileNames = []string{
-	`<img src=x onerror="document.title='owned'">`, `"><script>alert(1)</script>`, "javascript:alert(1)", "‮txt.exe", "{{constructor.constructor('x')()}}",
+	`<img src=x onerror="document.title='owned'">`, `"><script>alert(1)</script>`, "javascript:alert(1)", "\u202etxt.exe", "{{constructor.constructor('x')()}}",
 	strings.Repeat("very-long-name-", 16), "数据库-主", "web-frontend", "billing-api", "redis-cache", "nginx-edge", "batch-worker",
 }
 

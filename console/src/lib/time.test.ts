@@ -9,6 +9,7 @@ test("how long ago, in the unit that fits", () => {
   expect(relative(ago(59.6), now, "en")).toBe("1 min. ago");
   expect(relative(ago(3 * 3600), now, "en")).toBe("3 hr. ago");
   expect(relative(ago(86400), now, "en")).toBe("yesterday");
+  expect(relative(ago(-3), now, "en")).toBe("now");
   expect(relative(ago(-120), now, "en")).toBe("in 2 min.");
   expect(relative(ago(400 * 86400), now, "en")).toBe("last yr.");
   expect(relative(ago(3 * 3600), now, "zh")).toContain("3小时前");

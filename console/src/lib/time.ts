@@ -19,6 +19,7 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
 /** relative says how long ago, in the unit that a person would take. */
 export function relative(at: Date, now: Date, lang: string): string {
   let n = (at.getTime() - now.getTime()) / 1000;
+  if (n > 0 && n < 15) n = 0; // the page's clock goes in steps, and the server's is another
   for (const [unit, most] of steps) {
     if (Math.abs(Math.round(n)) < most)
       return new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" }).format(Math.round(n), unit);
