@@ -105,7 +105,7 @@ func TestWorkIsInOrderAndRests(t *testing.T) {
 	if got := f.work.take(2); len(got) != 2 || got[0] != "c" || got[1] != "a" || f.work.waiting() != 1 {
 		t.Fatal(got)
 	}
-	if r := f.rest(time.Second, 2); r != 7*time.Second {
+	if r := f.rest(time.Second, 2); r != 9*time.Second {
 		t.Fatal(r)
 	}
 	w.clock.forward(f.o.Times.AssessWithin)
