@@ -124,6 +124,34 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
+// A change that is tried again while it is still being made elsewhere, and then fails because it was made, has that one's answer.
+func TestTriedAgainMeanwhile(t *testing.T) {
+	for code, replayed := range map[model.Code]bool{
+		model.CodeExists: true, model.CodeConflict: true, model.CodeNotFound: true, model.CodeInvalid: false, model.CodeInternal: false,
+	} {
+		w := newWorld(t)
+		req := &bulkheadv1.CreateTenantRequest{Tenant: &bulkheadv1.Tenant{Id: "new"}}
+		if _, err := w.tenantClient().CreateTenant(as(t, "bhs_admin", "Idempotency-Key", "k1"), req); err != nil {
+			t.Fatal(err)
+		}
+		made := w.answers
+		w.answers = map[string]*model.Answer{}
+		w.tenants.fail = &model.Error{Code: code, Message: "it was made in between"}
+		w.tenants.during = func() { w.answers = made }
+		got, err := w.tenantClient().CreateTenant(as(t, "bhs_admin", "Idempotency-Key", "k1"), req)
+		if replayed && (err != nil || got.GetId() != "new") {
+			t.Errorf("%s: %v, %v", code, got, err)
+		}
+		if !replayed && detail(t, err).GetCode() != string(code) {
+			t.Errorf("%s: %v, %v", code, got, err)
+		}
+		w.tenants.during = nil
+		if _, err := w.tenantClient().CreateTenant(as(t, "bhs_admin", "Idempotency-Key", "k2"), req); detail(t, err).GetCode() != string(code) {
+			t.Errorf("%s of a change that nobody made: %v", code, err)
+		}
+	}
+}
+
 func count(list []string, what string) int {
 	n := 0
 	for _, s := range list {

@@ -71,13 +71,22 @@ func (g *Gate) run(in *entry, next func(context.Context) (connect.AnyResponse, e
 	if in.recordID != "" {
 		g.recordFailure(in, err)
 	}
-	if key != nil && model.CodeOf(err) == model.CodeExists {
-		// The same request ran at the same time: what it answered counts.
+	if key != nil && overtaken(err) {
+		// The same request may have run at the same time, perhaps on another replica that its caller lost: what it answered counts.
 		if res, again := g.replay(in, key); res != nil || again != nil {
 			return res, g.show(in.ctx, in.procedure, again, place)
 		}
 	}
 	return nil, g.show(in.ctx, in.procedure, err, place)
+}
+
+// overtaken are the failures of a change that was made while it was tried again.
+func overtaken(err error) bool {
+	switch model.CodeOf(err) {
+	case model.CodeExists, model.CodeConflict, model.CodeNotFound:
+		return true
+	}
+	return false
 }
 
 // handle runs the handler; a change at the policies' door runs in a transaction that also keeps the answer.

@@ -123,12 +123,16 @@ type tenantStub struct {
 	bulkheadv1connect.UnimplementedTenantServiceHandler
 	bulkheadv1connect.UnimplementedUserServiceHandler
 	bulkheadv1connect.UnimplementedAccountServiceHandler
-	w    *world
-	fail error
+	w      *world
+	fail   error
+	during func() // runs in CreateTenant
 }
 
 func (s *tenantStub) CreateTenant(_ context.Context, r *bulkheadv1.CreateTenantRequest) (*bulkheadv1.Tenant, error) {
 	s.w.event("handler")
+	if s.during != nil {
+		s.during()
+	}
 	if s.fail != nil {
 		return nil, s.fail
 	}
