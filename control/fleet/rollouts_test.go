@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -317,6 +318,35 @@ func TestNewerSettingsSupersede(t *testing.T) {
 	for id, v := range w.takes(w.f) {
 		if w.restartMax(v) != 4 {
 			t.Fatalf("%s has %d", id, w.restartMax(v))
+		}
+	}
+}
+
+// A replica that takes a step of the roll-out at the very moment does not get in the way of newer settings.
+func TestNewerSettingsWhileAReplicaGoesOn(t *testing.T) {
+	for _, state := range []model.RolloutState{model.RolloutRunning, model.RolloutDone} {
+		w := newWorld(t)
+		w.nodes(12)
+		w.pool(w.f, "default", failing(1))
+		w.pool(w.f, "default", inSteps(2))
+		was := w.rollouts()[0]
+		times := 0
+		w.store.meanwhile = func(ctx context.Context, r *model.Rollout) {
+			if times++; times > 1 || r.ID != was.ID {
+				return
+			}
+			step := was
+			step.Share, step.State = 50, state
+			w.ok(w.store.Store.UpdateRollout(ctx, &step))
+		}
+		w.pool(w.f, "default", inSteps(3))
+		all := w.rollouts()
+		want, from := model.RolloutSuperseded, was.From
+		if state == model.RolloutDone {
+			want, from = state, was.To // all have those
+		}
+		if len(all) != 2 || all[1].State != want || all[0].State != model.RolloutRunning || all[0].From != from || times < 1 {
+			t.Errorf("%s: %+v", state, all)
 		}
 	}
 }

@@ -38,10 +38,11 @@ func (f *Fleet) SettingsChanged(ctx context.Context, p *model.Pool, author strin
 			return nil
 		}
 		if r := had.rollout; r != nil {
-			from = r.From // the last that all have
-			r.State, r.Ended, r.Reason = model.RolloutSuperseded, f.now(), fmt.Sprintf("version %d of the settings came", b.Version)
-			if err := f.store.UpdateRollout(ctx, r); err != nil {
+			if r, err = f.supersede(ctx, r, b.Version); err != nil {
 				return err
+			}
+			if r.State == model.RolloutSuperseded {
+				from = r.From // the last that all have
 			}
 		}
 		if len(p.Plan.Steps) == 0 && len(p.Windows) == 0 {
@@ -49,6 +50,28 @@ func (f *Fleet) SettingsChanged(ctx context.Context, p *model.Pool, author strin
 		}
 		return f.begin(ctx, p, from, b)
 	})
+}
+
+// supersede ends a roll-out. A replica that takes its next step at the same moment is no reason to refuse the settings that came.
+func (f *Fleet) supersede(ctx context.Context, r *model.Rollout, version int64) (*model.Rollout, error) {
+	const tries = 5
+	for try := 1; ; try++ {
+		r.State, r.Ended, r.Reason = model.RolloutSuperseded, f.now(), fmt.Sprintf("version %d of the settings came", version)
+		err := f.store.UpdateRollout(ctx, r)
+		if err == nil || model.CodeOf(err) != model.CodeConflict || try == tries {
+			return r, err
+		}
+		now, failed := f.store.Rollout(ctx, r.ID)
+		switch {
+		case failed != nil:
+			return nil, failed
+		case now.State == model.RolloutDone:
+			return now, nil
+		case now.State == model.RolloutRolledBack || now.State == model.RolloutSuperseded:
+			return nil, err // it brought settings of its own
+		}
+		r = now
+	}
 }
 
 // begin makes a roll-out and takes its first step.

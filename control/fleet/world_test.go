@@ -38,6 +38,14 @@ func (c *clock) forward(d time.Duration) { c.at.Add(d.Microseconds()) }
 type faulty struct {
 	*store.Store
 	touch, quiet, tx atomic.Bool
+	meanwhile        func(ctx context.Context, r *model.Rollout) // before a roll-out is changed
+}
+
+func (s *faulty) UpdateRollout(ctx context.Context, r *model.Rollout) error {
+	if s.meanwhile != nil {
+		s.meanwhile(ctx, r)
+	}
+	return s.Store.UpdateRollout(ctx, r)
 }
 
 func away503() error {
