@@ -14,11 +14,30 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
 // TestPages goes through the plain pages in Chromium.
 func TestPages(t *testing.T) {
 	s := serve(t, "--config", writeFile(t, "config.yaml", "server:\n  sign_in: {step_up: 20s}\n"))
+	print := sha256.Sum256(authority(t, s).Raw)
+	shots := os.Getenv("BULKHEAD_SCREENSHOTS")
+	if shots == "" {
+		shots = t.TempDir()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "../browser/pages.mjs", s.URL, s.Link, spki(t, s), binary(t),
+		"sha256:"+hex.EncodeToString(print[:]), t.TempDir(), shots)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// authority is the server's own CA.
+func authority(t *testing.T, s *lab.Server) *x509.Certificate {
+	t.Helper()
 	b, err := os.ReadFile(filepath.Join(s.Dir, "ca.pem"))
 	if err != nil {
 		t.Fatal(err)
@@ -31,16 +50,12 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spki, print := sha256.Sum256(ca.RawSubjectPublicKeyInfo), sha256.Sum256(ca.Raw)
-	shots := os.Getenv("BULKHEAD_SCREENSHOTS")
-	if shots == "" {
-		shots = t.TempDir()
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "../browser/pages.mjs", s.URL, s.Link, base64.StdEncoding.EncodeToString(spki[:]), binary(t),
-		"sha256:"+hex.EncodeToString(print[:]), t.TempDir(), shots)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
-	}
+	return ca
+}
+
+// spki is the hash of the CA's key, by which Chromium trusts the server.
+func spki(t *testing.T, s *lab.Server) string {
+	t.Helper()
+	sum := sha256.Sum256(authority(t, s).RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -4,12 +4,7 @@ package plane
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -118,23 +113,4 @@ func (w *consoleWorld) fleet(t *testing.T) {
 		}
 		return kinds["silent"] && kinds["status"]
 	})
-}
-
-// spki is the hash of the CA's key, by which Chromium trusts the server.
-func spki(t *testing.T, s *lab.Server) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(s.Dir, "ca.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(b)
-	if block == nil {
-		t.Fatal("ca.pem is no PEM")
-	}
-	ca, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(ca.RawSubjectPublicKeyInfo)
-	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -62,12 +62,10 @@ type Agent struct {
 	round    int
 	told     chan struct{} // a report is due at once
 	Reports  atomic.Int64
-	Failures atomic.Int64
 	Failed   func(error) // told of each failure, where it is set
 }
 
 func (a *Agent) fail(err error) {
-	a.Failures.Add(1)
 	if a.Failed != nil {
 		a.Failed(err)
 	}
