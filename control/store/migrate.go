@@ -33,6 +33,7 @@ func migrations() []migration {
 		{Version: 1, About: "first", Up: schema1},
 		{Version: 2, About: "former tenants, and who let accounts in", Up: schema2},
 		{Version: 3, About: "the fleet", Compatible: true, Up: schema3},
+		{Version: 4, About: "what the console shows and keeps", Compatible: true, Up: schema4},
 	}
 	return append(released, upcoming(len(released))...)
 }
