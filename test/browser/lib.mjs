@@ -60,7 +60,11 @@ export class Person {
   async enrol(link, password) {
     const { page } = this;
     await page.goto(link);
-    await page.locator("#enrol-password").fill(password);
+    const first = page.locator("#enrol-password");
+    await first.waitFor();
+    const name = page.locator("#enrol-name"); // who enrols first chooses one
+    if (await name.isVisible()) await name.fill(this.name);
+    await first.fill(password);
     await page.locator("#enrol-password-again").fill(password);
     await page.locator("#enrol-submit").click();
     await page.locator("#passkey-name").fill("virtual key");

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -20,13 +19,34 @@ import (
 // stopped and comes back, a session is revoked.
 func TestConsole(t *testing.T) {
 	w := newConsoleWorld(t)
+	inBrowser(t, func(what, name string) bool {
+		switch what {
+		case "stop":
+			if err := w.server.Stop(); err != nil {
+				t.Error(err)
+			}
+		case "start":
+			w.server = w.again(t)
+		case "revoke":
+			w.admin.must("users", "revoke-sessions", name, "--tenant", "acme")
+		default:
+			return false
+		}
+		return true
+	}, "console.mjs", w.server.URL, w.ann, w.tom, spki(t, w.server))
+}
+
+// inBrowser runs a script of test/browser, which is given the directory of the screenshots last. A line that do knows is answered when
+// it is done; others are what the script has to tell.
+func inBrowser(t *testing.T, do func(what, with string) bool, script string, args ...string) {
+	t.Helper()
 	shots := os.Getenv("BULKHEAD_SCREENSHOTS")
 	if shots == "" {
 		shots = t.TempDir()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "../browser/console.mjs", w.server.URL, w.ann, w.tom, spki(t, w.server), shots)
+	cmd := exec.CommandContext(ctx, "node", append(append([]string{"../browser/" + script}, args...), shots)...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -40,32 +60,18 @@ func TestConsole(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	w.answer(t, out, in)
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		what, with, _ := strings.Cut(lines.Text(), " ")
+		if do(what, with) {
+			fmt.Fprintln(in, "done")
+		} else {
+			t.Log(lines.Text())
+		}
+	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: %s", err, errs.String())
-	}
-}
-
-// answer does what the script asks for, and says when it is done.
-func (w *consoleWorld) answer(t *testing.T, out io.Reader, in io.Writer) {
-	t.Helper()
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		what, name, _ := strings.Cut(lines.Text(), " ")
-		switch what {
-		case "stop":
-			if err := w.server.Stop(); err != nil {
-				t.Error(err)
-			}
-		case "start":
-			w.server = w.again(t)
-		case "revoke":
-			w.admin.must("users", "revoke-sessions", name, "--tenant", "acme")
-		default:
-			t.Log(lines.Text())
-			continue
-		}
-		fmt.Fprintln(in, "done")
 	}
 }
 
