@@ -107,3 +107,9 @@ sudo() { "$@"; }
 		}
 	})
 }
+
+// TestConsoleEmpty looks at the pages of a server that has nothing yet.
+func TestConsoleEmpty(t *testing.T) {
+	s := serve(t)
+	inBrowser(t, func(string, string) bool { return false }, "console-empty.mjs", s.URL, s.Link, spki(t, s))
+}

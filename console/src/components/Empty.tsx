@@ -15,7 +15,7 @@ export function Empty({
   page?: boolean;
 }) {
   return (
-    <div className={classes.empty}>
+    <div className={classes.empty} data-empty>
       <Title order={page ? 1 : 2} size="h2">
         {title}
       </Title>

@@ -1,0 +1,48 @@
+// Looks at every page of the console of a server that has nothing yet, in headless Chromium: each says how to fill it, in both themes and
+// both languages, and nothing is out of place.
+// Usage: node console-empty.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA SCREENSHOTS
+import { capabilities } from "./console/all.mjs";
+import { heading } from "./console/shared.mjs";
+import { check, Person } from "./lib.mjs";
+
+const [url, link, spki, shots] = process.argv.slice(2);
+const problems = [];
+// Pages of one thing that is not there have nothing to show. A page says by `filled` that it always has something.
+const pages = Object.values(capabilities).flatMap((c) => c.pages).filter((p) => typeof p.at === "string" && !p.one);
+const cookie = (page, name, value) => page.context().addCookies([{ name, value, url, secure: true, sameSite: "Strict" }]);
+
+async function come(page, at) {
+  await page.goto(url + at);
+  await heading(page, /./).first().waitFor();
+  await page.waitForFunction(() => document.querySelectorAll("main [data-waiting], main .mantine-Skeleton-root").length === 0);
+  await page.waitForTimeout(300);
+}
+
+const ann = await Person.start("ann", { url, spki, shots, problems });
+try {
+  const { page } = ann;
+  await ann.enrol(link, "four gulls over ostend");
+  for (const [theme, language] of [["light", "en"], ["dark", "zh"]]) {
+    await cookie(page, "bulkhead-scheme", theme);
+    await cookie(page, "bulkhead-lang", language);
+    for (const p of pages) {
+      await come(page, p.at);
+      check((await page.getByRole("alert").count()) === 0, `${p.name} shows an error`);
+      if (!p.filled) check((await page.locator("main [data-empty]").count()) > 0, `${p.name} does not say how to fill it`);
+      await ann.axe(`${p.name}, empty, ${theme}, ${language}`);
+      await ann.fits(`${p.name}, empty, in ${language}`);
+      if (theme === "light") await ann.shot(`console-${p.name}-empty`);
+    }
+  }
+  console.log(`${pages.length} empty pages were looked at`);
+} catch (err) {
+  await ann.shot("failed");
+  problems.push(String(err.stack));
+} finally {
+  await ann.close();
+}
+if (problems.length > 0) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}
+process.exit(0);

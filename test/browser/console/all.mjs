@@ -1,0 +1,8 @@
+// All capabilities of the console: each has pages; first, flows, late (needs a factor that is older than a minute) and last are what is
+// done on them.
+import findings from "./findings.mjs";
+import nodes from "./nodes.mjs";
+import requirements from "./requirements.mjs";
+import whole from "./whole.mjs";
+
+export const capabilities = { requirements, nodes, findings, whole };
