@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
-// planeBench measures the control plane: decisions beside cedar-go's own walk and OPA, audited decisions, the API, and a fleet that grows.
+// planeBench measures the control plane: decisions beside cedar-go's own walk and OPA, audited decisions, the API, a fleet that grows, and the
+// console beside one.
 func planeBench(ctx context.Context, bin string) ([]line, error) {
 	decisions, err := decisionLines(ctx)
 	if err != nil {
@@ -16,7 +18,11 @@ func planeBench(ctx context.Context, bin string) ([]line, error) {
 		return nil, err
 	}
 	fleet, err := fleetLines(ctx, bin)
-	return append(append(decisions, api...), fleet...), err
+	if err != nil {
+		return nil, err
+	}
+	console, err := consoleLines(ctx, bin)
+	return slices.Concat(decisions, api, fleet, console), err
 }
 
 func decisionLines(ctx context.Context) ([]line, error) {

@@ -63,7 +63,7 @@ export class Person {
     const first = page.locator("#enrol-password");
     await first.waitFor();
     const name = page.locator("#enrol-name"); // who enrols first chooses one
-    if (await name.isVisible()) await name.fill(this.name);
+    if (await name.isEditable()) await name.fill(this.name);
     await first.fill(password);
     await page.locator("#enrol-password-again").fill(password);
     await page.locator("#enrol-submit").click();

@@ -54,7 +54,7 @@ func TestConsoleOnAnEngine(t *testing.T) {
 		s.Kill()
 	})
 	w := &engineWorld{t: t, engine: cli}
-	inBrowser(t, w.do, "console-engine.mjs", s.URL, s.Link, spki(t, s))
+	inBrowser(t, 5*time.Minute, w.do, "console-engine.mjs", s.URL, s.Link, spki(t, s))
 }
 
 // engineWorld is the machines that the browser can't reach itself.
@@ -63,7 +63,7 @@ type engineWorld struct {
 	engine *client.Client
 }
 
-func (w *engineWorld) do(what, with string) bool {
+func (w *engineWorld) do(what, with string) (string, bool) {
 	switch what {
 	case "remedy":
 		if err := lab.Remove(w.t.Context(), w.engine, "sin-latest"); err != nil {
@@ -76,9 +76,9 @@ func (w *engineWorld) do(what, with string) bool {
 		}
 		w.paste(string(commands))
 	default:
-		return false
+		return "", false
 	}
-	return true
+	return "done", true
 }
 
 // paste gives the commands to a shell of another machine: one with a name, a /root and a /var/lib of its own. They run until the
@@ -111,5 +111,5 @@ sudo() { "$@"; }
 // TestConsoleEmpty looks at the pages of a server that has nothing yet.
 func TestConsoleEmpty(t *testing.T) {
 	s := serve(t)
-	inBrowser(t, func(string, string) bool { return false }, "console-empty.mjs", s.URL, s.Link, spki(t, s))
+	inBrowser(t, 5*time.Minute, func(string, string) (string, bool) { return "", false }, "console-empty.mjs", s.URL, s.Link, spki(t, s))
 }

@@ -19,7 +19,7 @@ import (
 // stopped and comes back, a session is revoked.
 func TestConsole(t *testing.T) {
 	w := newConsoleWorld(t)
-	inBrowser(t, func(what, name string) bool {
+	inBrowser(t, 10*time.Minute, func(what, name string) (string, bool) {
 		switch what {
 		case "stop":
 			if err := w.server.Stop(); err != nil {
@@ -30,21 +30,21 @@ func TestConsole(t *testing.T) {
 		case "revoke":
 			w.admin.must("users", "revoke-sessions", name, "--tenant", "acme")
 		default:
-			return false
+			return "", false
 		}
-		return true
+		return "done", true
 	}, "console.mjs", w.server.URL, w.ann, w.tom, spki(t, w.server))
 }
 
-// inBrowser runs a script of test/browser, which is given the directory of the screenshots last. A line that do knows is answered when
+// inBrowser runs a script of test/browser, which is given the directory of the screenshots last. A line that do knows gets its answer when
 // it is done; others are what the script has to tell.
-func inBrowser(t *testing.T, do func(what, with string) bool, script string, args ...string) {
+func inBrowser(t testing.TB, most time.Duration, do func(what, with string) (string, bool), script string, args ...string) {
 	t.Helper()
 	shots := os.Getenv("BULKHEAD_SCREENSHOTS")
 	if shots == "" {
 		shots = t.TempDir()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), most)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", append(append([]string{"../browser/" + script}, args...), shots)...)
 	in, err := cmd.StdinPipe()
@@ -64,8 +64,8 @@ func inBrowser(t *testing.T, do func(what, with string) bool, script string, arg
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		what, with, _ := strings.Cut(lines.Text(), " ")
-		if do(what, with) {
-			fmt.Fprintln(in, "done")
+		if answer, ok := do(what, with); ok {
+			fmt.Fprintln(in, answer)
 		} else {
 			t.Log(lines.Text())
 		}

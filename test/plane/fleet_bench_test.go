@@ -37,7 +37,7 @@ func BenchmarkFleet(b *testing.B) {
 			sizes = append(sizes, n)
 		}
 	}
-	f := newSimFleet(b, sizes[len(sizes)-1])
+	f := newSimFleet(b, sizes[len(sizes)-1], 20)
 	for b.Loop() {
 		// What the server needs without any is no cost of an agent.
 		idle := f.measure(time.Minute)
@@ -45,7 +45,7 @@ func BenchmarkFleet(b *testing.B) {
 		b.ReportMetric(idle.mib, "MiB-0")
 		for _, n := range sizes {
 			f.grow(n)
-			f.settle()
+			f.settle(2)
 			rest := f.measure(time.Minute)
 			b.ReportMetric((rest.cores-idle.cores)*1e6/float64(n), fmt.Sprintf("µcores/agent-%d", n))
 			b.ReportMetric(rest.cores, fmt.Sprintf("cores-%d", n))
@@ -83,7 +83,7 @@ func (f *simFleet) failed(err error) {
 	}, err.Error())]++
 }
 
-func newSimFleet(b *testing.B, most int) *simFleet {
+func newSimFleet(b *testing.B, most, containers int) *simFleet {
 	env := []string{
 		fmt.Sprintf("BULKHEAD_SERVER_LIMITS_CONNECTIONS=%d", most+1000), "BULKHEAD_SERVER_LIMITS_RATE=2000", "BULKHEAD_SERVER_LIMITS_BURST=4000",
 		"BULKHEAD_SERVER_SIGN_IN_STEP_UP=1h",
@@ -97,7 +97,7 @@ func newSimFleet(b *testing.B, most int) *simFleet {
 		b.Fatal(err)
 	}
 	f := &simFleet{b: b}
-	if f.host, err = sim.ReadHost("../../framework/assess/testdata/cases/hardened-debian.txtar", 20); err != nil {
+	if f.host, err = sim.ReadHost("../../framework/assess/testdata/cases/hardened-debian.txtar", containers); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
@@ -158,13 +158,13 @@ func (f *simFleet) grow(n int) {
 	}
 }
 
-// settle waits until all have reported and have their policies, and until the server has assessed as many as twice: what comes after is
-// what a fleet needs day after day.
-func (f *simFleet) settle() {
+// settle waits until all have reported and have their policies, and until the server has assessed as many so many times: what comes after
+// is what a fleet needs day after day.
+func (f *simFleet) settle(times int) {
 	f.b.Helper()
 	before := f.assessed()
 	f.wait(5*time.Minute, func(a *sim.Agent) bool { return a.Reports.Load() > 1 && a.Policies() > 0 })
-	for end := time.Now().Add(10 * time.Minute); f.assessed() < before+2*len(f.agents); time.Sleep(time.Second) {
+	for end := time.Now().Add(10 * time.Minute); f.assessed() < before+times*len(f.agents); time.Sleep(time.Second) {
 		if time.Now().After(end) {
 			f.b.Fatalf("%d assessments were made of %d agents", f.assessed()-before, len(f.agents))
 		}

@@ -1,0 +1,114 @@
+// Measures the console in headless Chromium as somebody feels it: the first page from a cold cache until all of it is there, the largest
+// tables until their first and their last row, and what a table does until the next frame after it did it. It prints lines
+// "figure NAME VALUE" in milliseconds, or megabytes.
+// A server without nodes is measured first; then it asks for a fleet by a line on its output, and waits for an answer.
+// Usage: node console-speed.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA SCREENSHOTS
+import { createInterface } from "node:readline";
+import { check, Person } from "./lib.mjs";
+
+const [url, link, spki, shots] = process.argv.slice(2);
+const problems = [];
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const times = 5;
+
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const figure = (name, value) => console.log(`figure ${name} ${value.toFixed(1)}`);
+
+// until gives when a condition held for the first time. The page's policy forbids to evaluate text in the page, so all of it goes at once.
+const until = (page, is, first = "") =>
+  page.evaluate(`new Promise((resolve, reject) => {
+    const begin = performance.now();
+    const look = () => {
+      if ((${is})()) requestAnimationFrame(() => resolve(performance.now()${first === "" ? "" : " - begin"}));
+      else if (performance.now() - begin > 120_000) reject(new Error("it did not come"));
+      else requestAnimationFrame(look);
+    };
+    ${first};
+    requestAnimationFrame(look);
+  })`);
+
+// come goes to a page with a cold cache and gives when a condition, a function that runs in the page, held for the first time.
+async function come(ann, at, ...conditions) {
+  const page = await ann.context.newPage();
+  try {
+    const cdp = await ann.context.newCDPSession(page);
+    await cdp.send("Network.enable");
+    await cdp.send("Network.clearBrowserCache");
+    await cdp.send("Network.setCacheDisabled", { cacheDisabled: true });
+    await page.goto(url + at, { waitUntil: "commit" });
+    const when = [];
+    for (const c of conditions) {
+      when.push(await until(page, c));
+    }
+    return when;
+  } finally {
+    await page.close();
+  }
+}
+
+const waiting = "document.querySelectorAll('main [data-waiting], main .mantine-Skeleton-root').length";
+const tiles = `() => document.querySelectorAll('main a[href^="/requirements/8."][data-tone]').length === 29 && ${waiting} === 0`;
+const empty = `() => document.querySelector('main [data-empty]') !== null && ${waiting} === 0`;
+const rows = (n) => `() => document.querySelectorAll('main [role=row] [role=gridcell]').length > ${n}`;
+const whole = (n) => `() => new RegExp("\\\\b(of )?${n.toLocaleString("en-US")}\\\\b").test(document.querySelector("main [role=status]")?.textContent ?? "")`;
+
+async function firstPage(ann, name, condition) {
+  const all = [];
+  for (let i = 0; i < times; i++) all.push((await come(ann, "/", condition))[0]);
+  figure(name, median(all));
+}
+
+// acts does something in the page and gives how long it took until the page showed it, to the next frame.
+const acts = (page, act, is) => until(page, is, `{ ${act} }`);
+
+const typed = (text) => `
+  const box = document.querySelector("main input[type=search], main input[role=searchbox], main input[aria-label^='Search']");
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(box, ${JSON.stringify(text)});
+  box.dispatchEvent(new Event("input", { bubbles: true }));`;
+const clicked = (name) => `[...document.querySelectorAll("main [role=columnheader] button")].find((b) => b.textContent.startsWith(${JSON.stringify(name)})).click();`;
+const sortedBy = (name, how) => `() => [...document.querySelectorAll("main [role=columnheader]")].find((h) => h.textContent.startsWith(${JSON.stringify(name)}))?.getAttribute("aria-sort") === "${how}"`;
+
+async function table(ann, name, at, { all, word, left, column }) {
+  const [first, last] = await come(ann, at, rows(10), whole(all));
+  figure(`${name}-first-rows-ms`, first);
+  figure(`${name}-all-rows-ms`, last);
+  const { page } = ann;
+  await page.goto(url + at);
+  await until(page, whole(all));
+  await page.waitForTimeout(1000);
+  figure(`${name}-filter-ms`, await acts(page, typed(word), left));
+  await acts(page, typed(""), whole(all));
+  figure(`${name}-sort-ms`, await acts(page, clicked(column), sortedBy(column, "ascending")));
+  const grid = page.locator("main [role=grid], main [role=treegrid]");
+  const before = await grid.locator("[role=row]").nth(5).textContent();
+  figure(`${name}-scroll-ms`, await acts(
+    page,
+    `const g = document.querySelector("main [role=grid], main [role=treegrid]"); (g.scrollHeight > g.clientHeight ? g : g.querySelector("*")).scrollTop = 400000;`,
+    `() => (document.querySelectorAll("main [role=row]")[5]?.textContent ?? "") !== ${JSON.stringify(before)}`,
+  ));
+  const cdp = await ann.context.newCDPSession(page);
+  await cdp.send("HeapProfiler.enable");
+  await cdp.send("HeapProfiler.collectGarbage");
+  figure(`${name}-heap-MB`, (await cdp.send("Runtime.getHeapUsage")).usedSize / 1e6);
+}
+
+const ann = await Person.start("ann", { url, spki, shots, problems });
+try {
+  await ann.enrol(link, "four gulls over ostend");
+  await firstPage(ann, "first-page-empty-ms", empty);
+  console.log("fleet");
+  const size = JSON.parse((await answers.next()).value);
+  check(size.nodes > 0, "there is no fleet");
+  await firstPage(ann, "first-page-ms", tiles);
+  await table(ann, "nodes", "/nodes", { all: size.nodes, word: "sim-0001", left: whole(10), column: "Name" });
+} catch (err) {
+  await ann.shot("failed");
+  problems.push(String(err.stack));
+} finally {
+  await ann.close();
+}
+if (problems.length > 0) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}
+process.exit(0);
