@@ -35,7 +35,7 @@ control/console/dist/index.html: $(MODULES) $(CONSOLE)
 	@npm run --silent --prefix console build
 
 $(MODULES): console/package.json console/package-lock.json
-	@command -v npm >/dev/null || { echo "build: the console needs Node.js 20 or newer with npm: make setup" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "build: the console needs Node.js 18 or newer with npm: make setup" >&2; exit 1; }
 	npm ci --prefix console --silent --no-audit --no-fund
 	@touch $@
 
