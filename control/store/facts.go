@@ -119,7 +119,10 @@ func (s *Store) ApplyFacts(ctx context.Context, node string, u *model.FactsUpdat
 				return err
 			}
 		}
-		return s.writeFacts(ctx, db, node, removed, set)
+		if err := s.writeFacts(ctx, db, node, removed, set); err != nil {
+			return err
+		}
+		return s.writeObjects(ctx, db, node, removed, set, us(received))
 	})
 }
 
@@ -127,7 +130,7 @@ func (s *Store) factsChanged(ctx context.Context, db bun.IDB, args ...any) (sql.
 	if stmt := s.statement(ctx, factsChanged); stmt != nil {
 		return stmt.ExecContext(ctx, args...)
 	}
-	return db.NewRaw(`UPDATE nodes SET facts_digest = ?0, facts_taken = ?1, facts_received = ?2
+	return db.NewRaw(`UPDATE nodes SET facts_digest = ?0, facts_taken = ?1, facts_received = ?2, objects_digest = `+objectsFollow+`?0`+objectsStay+`
 		WHERE id = ?3 AND (?4 = '' OR facts_digest = ?4 AND facts_digest <> ?0)`, args...).Exec(ctx)
 }
 
