@@ -44,6 +44,15 @@ func (s *Store) Facts(ctx context.Context, node string) (map[string]model.Fact, 
 	})
 }
 
+// Fact is one of a node's facts.
+func (s *Store) Fact(ctx context.Context, node, key string) (*model.Fact, error) {
+	var r factRow
+	if err := s.one(ctx, "fact", key, &r, "node = ? AND name = ?", node, key); err != nil {
+		return nil, err
+	}
+	return &model.Fact{Key: r.Name, Digest: r.Digest, Data: r.Data}, nil
+}
+
 // NodesWithFacts are the nodes of a tenant ("" for all) that are not revoked and have any of some facts, with others of their facts.
 func (s *Store) NodesWithFacts(ctx context.Context, tenant string, any, keys []string) ([]model.Member, map[string]map[string][]byte, error) {
 	var rows []nodeRow

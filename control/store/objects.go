@@ -116,6 +116,14 @@ func (s *Store) writeObjects(ctx context.Context, db bun.IDB, node string, remov
 }
 
 func (s *Store) objectsGone(ctx context.Context, db bun.IDB, node string, kind model.ObjectKind, ids []string, when int64) error {
+	if stmt := s.statement(ctx, objectGone); stmt != nil {
+		for _, id := range ids {
+			if _, err := stmt.ExecContext(ctx, when, node, string(kind), id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for part := range slices.Chunk(ids, rowsAtOnce) {
 		_, err := db.NewRaw("UPDATE objects SET gone = ?0, updated = ?0 WHERE node = ?1 AND kind = ?2 AND id IN (?3) AND gone = 0",
 			when, node, string(kind), bun.List(part)).Exec(ctx)

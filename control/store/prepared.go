@@ -21,6 +21,9 @@ const (
 		ON CONFLICT (node, kind, id) DO UPDATE SET ` + objectAnew + ` WHERE ` + objectDiffers
 )
 
+// objectGone is one; PostgreSQL takes many at once.
+const objectGone = "UPDATE objects SET gone = ?1, updated = ?1 WHERE node = ?2 AND kind = ?3 AND id = ?4 AND gone = 0"
+
 // Parts of statements that both databases have. Objects that show the facts before show those that are written with them; others wait
 // for FillObjects.
 const (
@@ -48,12 +51,12 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	p := prepared{map[string]*sql.Stmt{}, map[string]*sql.Stmt{}}
-	for _, text := range []string{nodeByID, factsOf, digestsOf, putFact, factsChanged, putObject} {
+	for _, text := range []string{nodeByID, factsOf, digestsOf, putFact, factsChanged, putObject, objectGone} {
 		for _, x := range []struct {
 			db *bun.DB
 			to map[string]*sql.Stmt
 		}{{s.read, p.read}, {s.write, p.write}} {
-			if x.db == s.read && (text == putFact || text == factsChanged || text == putObject) {
+			if x.db == s.read && text != nodeByID && text != factsOf && text != digestsOf {
 				continue
 			}
 			stmt, err := x.db.DB.PrepareContext(ctx, text)
