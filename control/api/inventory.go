@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -18,35 +19,41 @@ type InventoryStore interface {
 }
 
 // Inventory implements InventoryService.
-type Inventory struct{ Store InventoryStore }
+type Inventory struct {
+	Store InventoryStore
+	Now   func() time.Time
+}
 
 // ListContainers implements InventoryService.
 func (s *Inventory) ListContainers(ctx context.Context, r *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListContainersResponse, error) {
+	now := s.Now()
 	all, next, err := s.list(ctx, model.ObjectContainer, r, "state", "image")
 	if err != nil {
 		return nil, err
 	}
-	out := &bulkheadv1.ListContainersResponse{Containers: each(all, containerOut), NextPage: next}
+	out := &bulkheadv1.ListContainersResponse{Containers: each(all, containerOut), NextPage: next, ReadAt: stamp(now)}
 	return out, gate.MaskAll(out.GetContainers(), r.GetPage().GetReadMask())
 }
 
 // ListImages implements InventoryService.
 func (s *Inventory) ListImages(ctx context.Context, r *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListImagesResponse, error) {
+	now := s.Now()
 	all, next, err := s.list(ctx, model.ObjectImage, r)
 	if err != nil {
 		return nil, err
 	}
-	out := &bulkheadv1.ListImagesResponse{Images: each(all, imageOut), NextPage: next}
+	out := &bulkheadv1.ListImagesResponse{Images: each(all, imageOut), NextPage: next, ReadAt: stamp(now)}
 	return out, gate.MaskAll(out.GetImages(), r.GetPage().GetReadMask())
 }
 
 // ListNetworks implements InventoryService.
 func (s *Inventory) ListNetworks(ctx context.Context, r *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListNetworksResponse, error) {
+	now := s.Now()
 	all, next, err := s.list(ctx, model.ObjectNetwork, r)
 	if err != nil {
 		return nil, err
 	}
-	out := &bulkheadv1.ListNetworksResponse{Networks: each(all, networkOut), NextPage: next}
+	out := &bulkheadv1.ListNetworksResponse{Networks: each(all, networkOut), NextPage: next, ReadAt: stamp(now)}
 	return out, gate.MaskAll(out.GetNetworks(), r.GetPage().GetReadMask())
 }
 

@@ -18,6 +18,8 @@ interface Props<T extends object> {
   rows: readonly T[];
   /** There is more than was read. */
   more?: boolean;
+  /** More rows are on their way. */
+  coming?: boolean;
   columns: readonly Column<T>[];
   rowKey: (row: T) => string;
   /** Opens a row, by Enter or a click beside links. */
@@ -120,8 +122,10 @@ export function DataTable<T extends object>(p: Props<T>) {
         rows={p.rows}
         state={state}
         set={set}
-        shown={rows.length}
+        id={id}
+        shown={rows}
         more={p.more ?? false}
+        coming={p.coming ?? false}
         label={p.label}
         actions={p.actions}
       />

@@ -764,7 +764,9 @@ type ListContainersResponse struct {
 	// The containers.
 	Containers []*Container `protobuf:"bytes,1,rep,name=containers,proto3" json:"containers,omitempty"`
 	// For the next page; empty on the last.
-	NextPage      string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	NextPage string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	// When it was read, by the server's clock. A later list with "updated" of a minute before it has what changed since.
+	ReadAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,13 +815,22 @@ func (x *ListContainersResponse) GetNextPage() string {
 	return ""
 }
 
+func (x *ListContainersResponse) GetReadAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReadAt
+	}
+	return nil
+}
+
 // ListImagesResponse is a page of images.
 type ListImagesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The images.
 	Images []*Image `protobuf:"bytes,1,rep,name=images,proto3" json:"images,omitempty"`
 	// For the next page; empty on the last.
-	NextPage      string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	NextPage string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	// When it was read, by the server's clock. A later list with "updated" of a minute before it has what changed since.
+	ReadAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -868,13 +879,22 @@ func (x *ListImagesResponse) GetNextPage() string {
 	return ""
 }
 
+func (x *ListImagesResponse) GetReadAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReadAt
+	}
+	return nil
+}
+
 // ListNetworksResponse is a page of networks.
 type ListNetworksResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The networks.
 	Networks []*Network `protobuf:"bytes,1,rep,name=networks,proto3" json:"networks,omitempty"`
 	// For the next page; empty on the last.
-	NextPage      string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	NextPage string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	// When it was read, by the server's clock. A later list with "updated" of a minute before it has what changed since.
+	ReadAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -921,6 +941,13 @@ func (x *ListNetworksResponse) GetNextPage() string {
 		return x.NextPage
 	}
 	return ""
+}
+
+func (x *ListNetworksResponse) GetReadAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReadAt
+	}
+	return nil
 }
 
 // ContainerDetails are a container and what belongs to it.
@@ -1242,18 +1269,21 @@ const file_bulkhead_v1_inventory_proto_rawDesc = "" +
 	"attachable\x12\x12\n" +
 	"\x04ipv6\x18\x12 \x01(\bR\x04ipv6\x12\x12\n" +
 	"\x04talk\x18\x13 \x01(\tR\x04talk\x12\x12\n" +
-	"\x04used\x18\x14 \x01(\x05R\x04used\"m\n" +
+	"\x04used\x18\x14 \x01(\x05R\x04used\"\xa2\x01\n" +
 	"\x16ListContainersResponse\x126\n" +
 	"\n" +
 	"containers\x18\x01 \x03(\v2\x16.bulkhead.v1.ContainerR\n" +
 	"containers\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"]\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\x123\n" +
+	"\aread_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\"\x92\x01\n" +
 	"\x12ListImagesResponse\x12*\n" +
 	"\x06images\x18\x01 \x03(\v2\x12.bulkhead.v1.ImageR\x06images\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"e\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\x123\n" +
+	"\aread_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\"\x9a\x01\n" +
 	"\x14ListNetworksResponse\x120\n" +
 	"\bnetworks\x18\x01 \x03(\v2\x14.bulkhead.v1.NetworkR\bnetworks\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\xb9\x02\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\x123\n" +
+	"\aread_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\"\xb9\x02\n" +
 	"\x10ContainerDetails\x124\n" +
 	"\tcontainer\x18\x01 \x01(\v2\x16.bulkhead.v1.ContainerR\tcontainer\x12(\n" +
 	"\x05image\x18\x02 \x01(\v2\x12.bulkhead.v1.ImageR\x05image\x120\n" +
@@ -1337,39 +1367,42 @@ var file_bulkhead_v1_inventory_proto_depIdxs = []int32{
 	10, // 14: bulkhead.v1.Network.gone:type_name -> google.protobuf.Timestamp
 	10, // 15: bulkhead.v1.Network.updated:type_name -> google.protobuf.Timestamp
 	1,  // 16: bulkhead.v1.ListContainersResponse.containers:type_name -> bulkhead.v1.Container
-	2,  // 17: bulkhead.v1.ListImagesResponse.images:type_name -> bulkhead.v1.Image
-	3,  // 18: bulkhead.v1.ListNetworksResponse.networks:type_name -> bulkhead.v1.Network
-	1,  // 19: bulkhead.v1.ContainerDetails.container:type_name -> bulkhead.v1.Container
-	2,  // 20: bulkhead.v1.ContainerDetails.image:type_name -> bulkhead.v1.Image
-	3,  // 21: bulkhead.v1.ContainerDetails.networks:type_name -> bulkhead.v1.Network
-	1,  // 22: bulkhead.v1.ContainerDetails.former:type_name -> bulkhead.v1.Container
-	11, // 23: bulkhead.v1.ContainerDetails.fact:type_name -> google.protobuf.Struct
-	10, // 24: bulkhead.v1.ContainerDetails.received:type_name -> google.protobuf.Timestamp
-	2,  // 25: bulkhead.v1.ImageDetails.image:type_name -> bulkhead.v1.Image
-	1,  // 26: bulkhead.v1.ImageDetails.containers:type_name -> bulkhead.v1.Container
-	11, // 27: bulkhead.v1.ImageDetails.fact:type_name -> google.protobuf.Struct
-	10, // 28: bulkhead.v1.ImageDetails.received:type_name -> google.protobuf.Timestamp
-	3,  // 29: bulkhead.v1.NetworkDetails.network:type_name -> bulkhead.v1.Network
-	1,  // 30: bulkhead.v1.NetworkDetails.containers:type_name -> bulkhead.v1.Container
-	11, // 31: bulkhead.v1.NetworkDetails.fact:type_name -> google.protobuf.Struct
-	10, // 32: bulkhead.v1.NetworkDetails.received:type_name -> google.protobuf.Timestamp
-	12, // 33: bulkhead.v1.InventoryService.ListContainers:input_type -> bulkhead.v1.ListInTenantRequest
-	0,  // 34: bulkhead.v1.InventoryService.GetContainer:input_type -> bulkhead.v1.ObjectOfNode
-	12, // 35: bulkhead.v1.InventoryService.ListImages:input_type -> bulkhead.v1.ListInTenantRequest
-	0,  // 36: bulkhead.v1.InventoryService.GetImage:input_type -> bulkhead.v1.ObjectOfNode
-	12, // 37: bulkhead.v1.InventoryService.ListNetworks:input_type -> bulkhead.v1.ListInTenantRequest
-	0,  // 38: bulkhead.v1.InventoryService.GetNetwork:input_type -> bulkhead.v1.ObjectOfNode
-	4,  // 39: bulkhead.v1.InventoryService.ListContainers:output_type -> bulkhead.v1.ListContainersResponse
-	7,  // 40: bulkhead.v1.InventoryService.GetContainer:output_type -> bulkhead.v1.ContainerDetails
-	5,  // 41: bulkhead.v1.InventoryService.ListImages:output_type -> bulkhead.v1.ListImagesResponse
-	8,  // 42: bulkhead.v1.InventoryService.GetImage:output_type -> bulkhead.v1.ImageDetails
-	6,  // 43: bulkhead.v1.InventoryService.ListNetworks:output_type -> bulkhead.v1.ListNetworksResponse
-	9,  // 44: bulkhead.v1.InventoryService.GetNetwork:output_type -> bulkhead.v1.NetworkDetails
-	39, // [39:45] is the sub-list for method output_type
-	33, // [33:39] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	10, // 17: bulkhead.v1.ListContainersResponse.read_at:type_name -> google.protobuf.Timestamp
+	2,  // 18: bulkhead.v1.ListImagesResponse.images:type_name -> bulkhead.v1.Image
+	10, // 19: bulkhead.v1.ListImagesResponse.read_at:type_name -> google.protobuf.Timestamp
+	3,  // 20: bulkhead.v1.ListNetworksResponse.networks:type_name -> bulkhead.v1.Network
+	10, // 21: bulkhead.v1.ListNetworksResponse.read_at:type_name -> google.protobuf.Timestamp
+	1,  // 22: bulkhead.v1.ContainerDetails.container:type_name -> bulkhead.v1.Container
+	2,  // 23: bulkhead.v1.ContainerDetails.image:type_name -> bulkhead.v1.Image
+	3,  // 24: bulkhead.v1.ContainerDetails.networks:type_name -> bulkhead.v1.Network
+	1,  // 25: bulkhead.v1.ContainerDetails.former:type_name -> bulkhead.v1.Container
+	11, // 26: bulkhead.v1.ContainerDetails.fact:type_name -> google.protobuf.Struct
+	10, // 27: bulkhead.v1.ContainerDetails.received:type_name -> google.protobuf.Timestamp
+	2,  // 28: bulkhead.v1.ImageDetails.image:type_name -> bulkhead.v1.Image
+	1,  // 29: bulkhead.v1.ImageDetails.containers:type_name -> bulkhead.v1.Container
+	11, // 30: bulkhead.v1.ImageDetails.fact:type_name -> google.protobuf.Struct
+	10, // 31: bulkhead.v1.ImageDetails.received:type_name -> google.protobuf.Timestamp
+	3,  // 32: bulkhead.v1.NetworkDetails.network:type_name -> bulkhead.v1.Network
+	1,  // 33: bulkhead.v1.NetworkDetails.containers:type_name -> bulkhead.v1.Container
+	11, // 34: bulkhead.v1.NetworkDetails.fact:type_name -> google.protobuf.Struct
+	10, // 35: bulkhead.v1.NetworkDetails.received:type_name -> google.protobuf.Timestamp
+	12, // 36: bulkhead.v1.InventoryService.ListContainers:input_type -> bulkhead.v1.ListInTenantRequest
+	0,  // 37: bulkhead.v1.InventoryService.GetContainer:input_type -> bulkhead.v1.ObjectOfNode
+	12, // 38: bulkhead.v1.InventoryService.ListImages:input_type -> bulkhead.v1.ListInTenantRequest
+	0,  // 39: bulkhead.v1.InventoryService.GetImage:input_type -> bulkhead.v1.ObjectOfNode
+	12, // 40: bulkhead.v1.InventoryService.ListNetworks:input_type -> bulkhead.v1.ListInTenantRequest
+	0,  // 41: bulkhead.v1.InventoryService.GetNetwork:input_type -> bulkhead.v1.ObjectOfNode
+	4,  // 42: bulkhead.v1.InventoryService.ListContainers:output_type -> bulkhead.v1.ListContainersResponse
+	7,  // 43: bulkhead.v1.InventoryService.GetContainer:output_type -> bulkhead.v1.ContainerDetails
+	5,  // 44: bulkhead.v1.InventoryService.ListImages:output_type -> bulkhead.v1.ListImagesResponse
+	8,  // 45: bulkhead.v1.InventoryService.GetImage:output_type -> bulkhead.v1.ImageDetails
+	6,  // 46: bulkhead.v1.InventoryService.ListNetworks:output_type -> bulkhead.v1.ListNetworksResponse
+	9,  // 47: bulkhead.v1.InventoryService.GetNetwork:output_type -> bulkhead.v1.NetworkDetails
+	42, // [42:48] is the sub-list for method output_type
+	36, // [36:42] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_inventory_proto_init() }
