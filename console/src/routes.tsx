@@ -126,6 +126,7 @@ export function newRouter(client: QueryClient) {
     defaultErrorComponent: Failed,
     defaultPreload: "intent",
     scrollRestoration: true,
+    pathParamsAllowedCharacters: [":"], // ids of images; the server takes no path with letters encoded that need it not
   });
 }
 

@@ -36,7 +36,7 @@ func TestPages(t *testing.T) {
 }
 
 // authority is the server's own CA.
-func authority(t *testing.T, s *lab.Server) *x509.Certificate {
+func authority(t testing.TB, s *lab.Server) *x509.Certificate {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(s.Dir, "ca.pem"))
 	if err != nil {
@@ -54,7 +54,7 @@ func authority(t *testing.T, s *lab.Server) *x509.Certificate {
 }
 
 // spki is the hash of the CA's key, by which Chromium trusts the server.
-func spki(t *testing.T, s *lab.Server) string {
+func spki(t testing.TB, s *lab.Server) string {
 	t.Helper()
 	sum := sha256.Sum256(authority(t, s).RawSubjectPublicKeyInfo)
 	return base64.StdEncoding.EncodeToString(sum[:])

@@ -87,7 +87,7 @@ async function went(ann, world) {
   await open(world, page, world.page("containers"));
   const rows = async () => Number((await page.getByRole("status").filter({ hasText: /rows/ }).innerText()).match(/(\d+) rows/)[1]);
   const before = await rows();
-  await page.getByText("Also what went").click();
+  await page.getByText("Also former ones").click();
   await page.waitForURL(/gone=true/);
   await page.waitForFunction((n) => Number(document.querySelector("main [role=status]")?.textContent?.match(/(\d+) rows/)?.[1]) > n, before);
 }

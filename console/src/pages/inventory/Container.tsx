@@ -41,7 +41,7 @@ function One({ c, d }: { c: Container; d: ContainerDetails }) {
       badge={<StateMark c={c} />}
       about={
         <>
-          {t("inventory.containers.on")} <NodeLink of={c} />
+          {t("inventory.containers.on")} <NodeLink of={c} underline />
         </>
       }
     >
@@ -216,7 +216,7 @@ function Networking({ c, d }: { c: Container; d: ContainerDetails }) {
   const { t } = useTranslation();
   const known = new Map(d.networks.map((n) => [n.name, n]));
   return (
-    <Panel title={t("inventory.networks")}>
+    <Panel title={t("inventory.connected")}>
       <Facts
         of={[
           [

@@ -16,7 +16,7 @@ import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
 import { tableSearch } from "@/table/state";
 import classes from "./Inventory.module.css";
-import { GoneSwitch, NodeLink, NothingYet, StateMark } from "./parts";
+import { GoneChoice, imageName, NodeLink, NothingYet, StateMark } from "./parts";
 import { isRisk, type Risk, risks, stateOf, states, toneOfRisk } from "./risks";
 
 const worstOf = (c: Container): Risk | "" => c.risks.find(isRisk) ?? "";
@@ -41,7 +41,7 @@ export function Containers() {
             {plain(c.name)}
           </PageLink>
         ),
-        min: 170,
+        min: 150,
         grow: 1.6,
       },
       {
@@ -52,8 +52,8 @@ export function Containers() {
         word: (v) => t(`inventory.state.${v as "running"}`),
         order: states,
         few: true,
-        min: 150,
-        grow: 0.9,
+        min: 135,
+        grow: 0.8,
       },
       {
         id: "risk",
@@ -63,28 +63,27 @@ export function Containers() {
         word: (v) => (v === "" ? t("inventory.noRisk") : t(`inventory.risk.${v as Risk}`)),
         order: [...risks, ""],
         few: true,
-        min: 190,
-        grow: 1.4,
+        min: 160,
+        grow: 1.2,
       },
       {
         id: "image",
         header: t("inventory.image"),
         value: (c) => plain(c.image),
-        cell: (c) => <code title={plain(c.image)}>{plain(c.image)}</code>,
+        cell: (c) => <code title={plain(c.image)}>{imageName(c.image)}</code>,
         few: true,
-        min: 190,
-        grow: 1.8,
+        min: 170,
+        grow: 1.6,
       },
-      { id: "node", header: t("inventory.node"), value: (c) => c.nodeName, cell: (c) => <NodeLink of={c} />, few: true, min: 130 },
-      { id: "ports", header: t("inventory.ports"), value: (c) => plain(c.ports.join(", ")), min: 150 },
-      { id: "networks", header: t("inventory.networks"), value: (c) => plain(c.networks.join(", ")), min: 120, grow: 0.8 },
+      { id: "node", header: t("inventory.node"), value: (c) => c.nodeName, cell: (c) => <NodeLink of={c} />, few: true, min: 110 },
+      { id: "ports", header: t("inventory.ports"), value: (c) => plain(c.ports.join(", ")), min: 130 },
+      { id: "networks", header: t("inventory.networks"), value: (c) => plain(c.networks.join(", ")), min: 90, grow: 0.7 },
       { id: "addresses", header: t("inventory.addresses"), value: (c) => plain(c.addresses.join(", ")), hidden: true, min: 130 },
       { id: "user", header: t("inventory.user"), value: (c) => plain(c.user), hidden: true, min: 90, grow: 0.6 },
       {
         id: "orchestrator",
         header: t("inventory.orchestrator"),
         value: (c) => plain(c.orchestrator),
-        few: true,
         hidden: true,
         min: 120,
         grow: 0.7,
@@ -122,7 +121,16 @@ export function Containers() {
   );
   const title = t("inventory.containers.title");
   return (
-    <Page title={title} about={t("inventory.containers.about")}>
+    <Page
+      title={title}
+      about={t("inventory.containers.about")}
+      actions={
+        <GoneChoice
+          gone={gone}
+          set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
+        />
+      }
+    >
       <Result of={all} what={t("inventory.containers.failed")} rows={10}>
         {(s) => (
           <DataTable
@@ -141,12 +149,6 @@ export function Containers() {
                 search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }),
                 replace: true,
               })
-            }
-            actions={
-              <GoneSwitch
-                gone={gone}
-                set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
-              />
             }
             empty={<NothingYet title={title} none={t("inventory.containers.none")} />}
           />

@@ -35,7 +35,7 @@ function One({ m, d }: { m: Image; d: ImageDetails }) {
       badge={<SignatureMark signature={m.signature} />}
       about={
         <>
-          {t("inventory.images.on")} <NodeLink of={m} />
+          {t("inventory.images.on")} <NodeLink of={m} underline />
           {m.gone !== undefined && ` · ${t("inventory.state.gone")}`}
         </>
       }

@@ -15,7 +15,7 @@ import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
 import { tableSearch } from "@/table/state";
-import { GoneSwitch, NodeLink, NothingYet, SignatureMark, shortId } from "./parts";
+import { GoneChoice, NodeLink, NothingYet, SignatureMark, shortId } from "./parts";
 import { signatureOf, signatures } from "./risks";
 
 const usageOf = (m: Image) => (m.gone !== undefined ? "gone" : m.used > 0 ? "used" : "unused");
@@ -126,7 +126,16 @@ export function Images() {
   );
   const title = t("inventory.images.title");
   return (
-    <Page title={title} about={t("inventory.images.about")}>
+    <Page
+      title={title}
+      about={t("inventory.images.about")}
+      actions={
+        <GoneChoice
+          gone={gone}
+          set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
+        />
+      }
+    >
       <Result of={all} what={t("inventory.images.failed")} rows={10}>
         {(s) => (
           <DataTable
@@ -141,12 +150,6 @@ export function Images() {
             search={table}
             onSearch={(next) =>
               void navigate({ to: "/images", search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }), replace: true })
-            }
-            actions={
-              <GoneSwitch
-                gone={gone}
-                set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
-              />
             }
             empty={<NothingYet title={title} none={t("inventory.images.none")} />}
           />

@@ -36,7 +36,7 @@ function One({ n, d }: { n: Network; d: NetworkDetails }) {
       badge={<ReachMark n={n} />}
       about={
         <>
-          {t("inventory.nets.on")} <NodeLink of={n} />
+          {t("inventory.nets.on")} <NodeLink of={n} underline />
         </>
       }
     >

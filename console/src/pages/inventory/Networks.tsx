@@ -16,7 +16,7 @@ import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
 import { tableSearch } from "@/table/state";
 import classes from "./Inventory.module.css";
-import { GoneSwitch, NodeLink, NothingYet } from "./parts";
+import { GoneChoice, NodeLink, NothingYet } from "./parts";
 import { type Reach, reaches, reachOf, toneOfReach } from "./reach";
 
 /** The networks of all nodes. */
@@ -74,7 +74,16 @@ export function Networks() {
   );
   const title = t("inventory.networks");
   return (
-    <Page title={title} about={t("inventory.nets.about")}>
+    <Page
+      title={title}
+      about={t("inventory.nets.about")}
+      actions={
+        <GoneChoice
+          gone={gone}
+          set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
+        />
+      }
+    >
       <Result of={all} what={t("inventory.nets.failed")} rows={10}>
         {(s) => (
           <DataTable
@@ -93,12 +102,6 @@ export function Networks() {
                 search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }),
                 replace: true,
               })
-            }
-            actions={
-              <GoneSwitch
-                gone={gone}
-                set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
-              />
             }
             empty={<NothingYet title={title} none={t("inventory.nets.none")} />}
           />

@@ -1,4 +1,4 @@
-import { Switch, Table, Text } from "@mantine/core";
+import { SegmentedControl, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -51,9 +51,20 @@ export function SignatureMark({ signature }: { signature: string }) {
 }
 
 /** Lists have what there is; what went is asked for. */
-export function GoneSwitch({ gone, set }: { gone: boolean; set: (gone: boolean) => void }) {
+export function GoneChoice({ gone, set }: { gone: boolean; set: (gone: boolean) => void }) {
   const { t } = useTranslation();
-  return <Switch size="xs" label={t("inventory.showGone")} checked={gone} onChange={(e) => set(e.currentTarget.checked)} />;
+  return (
+    <SegmentedControl
+      size="xs"
+      aria-label={t("inventory.which")}
+      value={gone ? "all" : "now"}
+      onChange={(v) => set(v === "all")}
+      data={[
+        { value: "now", label: t("inventory.now") },
+        { value: "all", label: t("inventory.withGone") },
+      ]}
+    />
+  );
 }
 
 export function NothingYet({ title, none }: { title: string; none: string }) {
@@ -67,15 +78,21 @@ export function NothingYet({ title, none }: { title: string; none: string }) {
   );
 }
 
-export function NodeLink({ of }: { of: { node: string; nodeName: string } }) {
+export function NodeLink({ of, underline }: { of: { node: string; nodeName: string }; underline?: boolean }) {
   return (
-    <PageLink to="/nodes/$id" params={{ id: of.node }} title={of.nodeName}>
+    <PageLink to="/nodes/$id" params={{ id: of.node }} title={of.nodeName} underline={underline ? "always" : undefined}>
       {of.nodeName}
     </PageLink>
   );
 }
 
 export const shortId = (id: string): string => plain(id.replace(/^sha256:/, "").slice(0, 12));
+
+/** An image as people know it: without the registry's host, and with as much of a digest as tells it apart. */
+export function imageName(ref: string): string {
+  const short = ref.replace(/^[^/]*[.:][^/]*\//, "").replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, "$1");
+  return plain(short.replace(/^sha256:([0-9a-f]{12})[0-9a-f]+$/, "$1") || ref);
+}
 
 /** Texts one below another; none as a word. */
 export function Lines({ of }: { of: readonly string[] }) {
@@ -217,7 +234,11 @@ export function ContainerTable({
                     <StateMark c={c} />
                   </Table.Td>
                   <Table.Td className={classes.wrap}>
-                    <code>{plain(address ? c.addresses.join(", ") : c.image)}</code>
+                    {address ? (
+                      <code>{plain(c.addresses.join(", "))}</code>
+                    ) : (
+                      <code title={plain(c.image)}>{imageName(c.image)}</code>
+                    )}
                   </Table.Td>
                   <Table.Td>
                     <Time at={c.gone ?? c.changed} />
