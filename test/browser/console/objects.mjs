@@ -14,6 +14,7 @@ const addressOf = async (page, world, list, name) => {
 const pages = [
   { name: "containers", at: "/containers", ready: (p) => grid(p).getByRole("link").first().waitFor() },
   { name: "container", at: (w) => w.ids.container, ready: (p) => p.locator("dl").first().waitFor() },
+  { name: "container-powers", at: (w) => w.ids.powerful, ready: (p) => p.getByText("Privileged").or(p.getByText("特权模式")).first().waitFor() },
   { name: "images", at: "/images", ready: (p) => grid(p).getByRole("link").first().waitFor() },
   { name: "image", at: (w) => w.ids.image, ready: (p) => p.locator("dl").first().waitFor() },
   { name: "networks", at: "/networks", ready: (p) => grid(p).getByRole("link").first().waitFor() },
@@ -24,6 +25,7 @@ const pages = [
 async function found(ann, world) {
   const { page } = ann;
   world.ids.container = await addressOf(page, world, "containers", "web-frontend");
+  world.ids.powerful = await addressOf(page, world, "containers", "batch-worker");
   await page.goto(`${world.url}/images?only=node:edge-02`);
   const image = grid(page).getByRole("link").first();
   await image.waitFor();
@@ -64,6 +66,18 @@ async function hostileNames(ann, world) {
   await ann.axe("a container with a hostile name", true);
 }
 
+// dangerous: what may do more than it should is told from what may not, in the table and on its page.
+async function dangerous(ann, world) {
+  const { page } = ann;
+  await page.goto(`${world.url}/containers?sort=risk&hide=-`);
+  const first = grid(page).getByRole("row").nth(1);
+  await first.getByText("Privileged").waitFor();
+  await page.goto(world.url + world.ids.powerful);
+  await page.getByText("it can do on the host what root can").waitFor();
+  await page.getByText("/run/docker.sock").first().waitFor();
+  await page.getByRole("region", { name: "Findings about it" }).getByRole("link").first().waitFor();
+}
+
 // exported: the file has what the table shows, and nothing that a program would compute.
 async function exported(ann, world) {
   const { page } = ann;
@@ -92,4 +106,4 @@ async function went(ann, world) {
   await page.waitForFunction((n) => Number(document.querySelector("main [role=status]")?.textContent?.match(/(\d+) rows/)?.[1]) > n, before);
 }
 
-export default { pages, first: [found], flows: [related, hostileNames, exported, went] };
+export default { pages, first: [found], flows: [related, hostileNames, dangerous, exported, went] };

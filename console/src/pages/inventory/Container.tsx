@@ -58,7 +58,7 @@ function One({ c, d }: { c: Container; d: ContainerDetails }) {
           <Networking c={c} d={d} />
           {known && <Limits c={c} w={w} />}
           <History of={c} />
-          {d.former.length > 0 && <ContainerTable title={t("inventory.former")} of={d.former} none="" />}
+          {d.former.length > 0 && <ContainerTable title={t("inventory.former")} of={d.former} none="" column="image" />}
         </Stack>
       </div>
     </Page>

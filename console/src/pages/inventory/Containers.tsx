@@ -76,8 +76,8 @@ export function Containers() {
         grow: 1.6,
       },
       { id: "node", header: t("inventory.node"), value: (c) => c.nodeName, cell: (c) => <NodeLink of={c} />, few: true, min: 110 },
-      { id: "ports", header: t("inventory.ports"), value: (c) => plain(c.ports.join(", ")), min: 130 },
-      { id: "networks", header: t("inventory.networks"), value: (c) => plain(c.networks.join(", ")), min: 90, grow: 0.7 },
+      { id: "ports", header: t("inventory.ports"), value: (c) => plain(c.ports.join(", ")), min: 165 },
+      { id: "networks", header: t("inventory.networks"), value: (c) => plain(c.networks.join(", ")), min: 80, grow: 0.6 },
       { id: "addresses", header: t("inventory.addresses"), value: (c) => plain(c.addresses.join(", ")), hidden: true, min: 130 },
       { id: "user", header: t("inventory.user"), value: (c) => plain(c.user), hidden: true, min: 90, grow: 0.6 },
       {

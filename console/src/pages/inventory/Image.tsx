@@ -42,7 +42,7 @@ function One({ m, d }: { m: Image; d: ImageDetails }) {
     >
       <div className={layout.columns}>
         <Stack gap="md" miw={0}>
-          <ContainerTable title={t("inventory.usedHere")} of={d.containers} none={t("inventory.usedByNone")} />
+          <ContainerTable title={t("inventory.usedHere")} of={d.containers} none={t("inventory.usedByNone")} column="ports" />
           <FindingsAbout node={m.node} subject={m.name} />
           <Elsewhere m={m} />
           <FactPanel fact={d.fact} received={d.received} gone={m.gone !== undefined} />

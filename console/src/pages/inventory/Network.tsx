@@ -50,7 +50,12 @@ function One({ n, d }: { n: Network; d: NetworkDetails }) {
               </li>
             </ul>
           </Panel>
-          <ContainerTable title={t("inventory.nets.members")} of={d.containers} none={t("inventory.nets.empty")} address />
+          <ContainerTable
+            title={t("inventory.nets.members")}
+            of={d.containers}
+            none={t("inventory.nets.empty")}
+            column="addresses"
+          />
           <FindingsAbout node={n.node} subject={n.name} />
           <Elsewhere n={n} />
           <FactPanel fact={d.fact} received={d.received} gone={n.gone !== undefined} />
@@ -66,7 +71,7 @@ function One({ n, d }: { n: Network; d: NetworkDetails }) {
 
 function Identity({ n }: { n: Network }) {
   const { t } = useTranslation();
-  const yes = (is: boolean) => t(is ? "findings.yesno.yes" : "findings.yesno.no");
+  const yes = (is: boolean) => t(is ? "inventory.yes" : "inventory.no");
   return (
     <Panel title={t("inventory.identity")}>
       <Facts

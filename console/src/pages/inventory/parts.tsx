@@ -192,17 +192,17 @@ export function History({ of, children }: { of: Seen; children?: ReactNode }) {
   );
 }
 
-/** Containers of the same node, as a small table. */
+/** Containers of the same node, as a small table with what tells them apart there. */
 export function ContainerTable({
   title,
   of,
   none,
-  address,
+  column,
 }: {
   title: string;
   of: readonly Container[];
   none: string;
-  address?: boolean;
+  column: "image" | "addresses" | "ports";
 }) {
   const { t } = useTranslation();
   return (
@@ -218,7 +218,7 @@ export function ContainerTable({
               <Table.Tr>
                 <Table.Th>{t("inventory.name")}</Table.Th>
                 <Table.Th w={150}>{t("inventory.stateHead")}</Table.Th>
-                <Table.Th>{address ? t("inventory.addresses") : t("inventory.image")}</Table.Th>
+                <Table.Th>{t(`inventory.${column}`)}</Table.Th>
                 <Table.Th w={120}>{t("inventory.changed")}</Table.Th>
               </Table.Tr>
             </Table.Thead>
@@ -234,10 +234,10 @@ export function ContainerTable({
                     <StateMark c={c} />
                   </Table.Td>
                   <Table.Td className={classes.wrap}>
-                    {address ? (
-                      <code>{plain(c.addresses.join(", "))}</code>
-                    ) : (
+                    {column === "image" ? (
                       <code title={plain(c.image)}>{imageName(c.image)}</code>
+                    ) : (
+                      <code>{plain(c[column].join(", "))}</code>
                     )}
                   </Table.Td>
                   <Table.Td>
@@ -250,6 +250,16 @@ export function ContainerTable({
         </ScrollTable>
       )}
     </Panel>
+  );
+}
+
+/** The server's messages have no order of fields; people find them by their names. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([k, v]) => [k, sorted(v)]),
   );
 }
 
@@ -271,7 +281,7 @@ export function FactPanel({ fact, received, gone }: { fact: unknown; received: M
       {fact === undefined ? (
         <Text c="dimmed">{gone ? t("inventory.factGone") : t("inventory.noFact")}</Text>
       ) : (
-        <JsonTree value={fact} open={open} onOpen={setOpen} />
+        <JsonTree value={sorted(fact)} open={open} onOpen={setOpen} />
       )}
     </Panel>
   );
