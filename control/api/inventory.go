@@ -163,7 +163,9 @@ func (s *Inventory) GetNetwork(ctx context.Context, r *bulkheadv1.ObjectOfNode) 
 	return out, err
 }
 
-func is(field, value string) model.Condition { return model.Condition{Field: field, Op: "=", Value: value} }
+func is(field, value string) model.Condition {
+	return model.Condition{Field: field, Op: "=", Value: value}
+}
 
 // ofNode are objects of one node.
 func (s *Inventory) ofNode(

@@ -9,8 +9,9 @@ import { ButtonLink, PageLink } from "@/components/links";
 import { Facts, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { ScrollTable } from "@/components/ScrollTable";
-import { SeverityBadge, ToneIcon } from "@/components/StatusBadge";
+import { SeverityBadge, severities, severityOf, ToneIcon } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
+import type { Finding } from "@/gen/fleet_pb";
 import type { Container } from "@/gen/inventory_pb";
 import { plain } from "@/lib/plain";
 import type { Moment } from "@/lib/time";
@@ -116,7 +117,8 @@ export function FindingsAbout({ node, subject }: { node: string; subject: string
     <Panel title={t("inventory.findings")} flush>
       <Result of={found} what={t("inventory.findingsFailed")}>
         {({ rows }) => {
-          const sorted = [...rows].sort((a, b) => Number(a.over !== undefined) - Number(b.over !== undefined));
+          const rank = (f: Finding) => (f.over === undefined ? severities.indexOf(severityOf(f.severity)) : severities.length);
+          const worstFirst = [...rows].sort((a, b) => rank(a) - rank(b));
           if (rows.length === 0)
             return (
               <Text p="md" c="dimmed">
@@ -135,7 +137,7 @@ export function FindingsAbout({ node, subject }: { node: string; subject: string
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
-                  {sorted.map((f) => (
+                  {worstFirst.map((f) => (
                     <Table.Tr key={f.id}>
                       <Table.Td>
                         <SeverityBadge severity={f.over === undefined ? f.severity : "info"} />
