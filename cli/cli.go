@@ -168,7 +168,7 @@ func arrange(root *cobra.Command) {
 	}{
 		{"Measure", []string{"assess", "assessments", "catalogue", "status"}},
 		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "jobs", "watch"}},
-		{"Fleet", []string{"nodes", "findings", "exceptions", "pools", "rollouts", "apply"}},
+		{"Fleet", []string{"nodes", "containers", "images", "networks", "findings", "exceptions", "pools", "rollouts", "apply"}},
 		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
 		{"Prove", []string{"drill", "audit"}},
 		{"Keep", []string{"backup", "restore", "doctor", "recover"}},

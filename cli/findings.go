@@ -18,7 +18,7 @@ func (a *App) findingsCommand() *cobra.Command {
 			f.filter = about(f.filter, "over = false")
 		}
 		return a.listFindings(ctx, f, node)
-	}), &f, "node, kind, requirement, severity, over, excepted")
+	}), &f, "node, kind, requirement, severity, subject, over, excepted")
 	list.Flags().BoolVar(&open, "open", false, "only those that are not over")
 	nodeFlag(list, &node)
 	cmd := a.group("findings", "What is wrong on nodes: failing checks, and what nodes tell of themselves",

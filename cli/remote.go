@@ -44,7 +44,8 @@ func (a *App) remoteCommands() []*cobra.Command {
 		a.enrolCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.accountCommand(), a.infoCommand(),
 		a.tenantsCommand(), a.usersCommand(), a.groupsCommand(), a.tokensCommand(),
 		a.policyCommand(), a.accessCommand(),
-		a.nodesCommand(), a.findingsCommand(), a.exceptionsCommand(), a.poolsCommand(), a.rolloutsCommand(), a.applyCommand(),
+		a.nodesCommand(), a.containersCommand(), a.imagesCommand(), a.networksCommand(), a.findingsCommand(),
+		a.exceptionsCommand(), a.poolsCommand(), a.rolloutsCommand(), a.applyCommand(),
 		a.statusCommand(), a.assessmentsCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),
 	}
 }

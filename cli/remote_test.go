@@ -49,6 +49,7 @@ type plane struct {
 	bulkheadv1connect.UnimplementedNodeServiceHandler
 	bulkheadv1connect.UnimplementedPoolServiceHandler
 	bulkheadv1connect.UnimplementedFindingServiceHandler
+	bulkheadv1connect.UnimplementedInventoryServiceHandler
 
 	server *httptest.Server
 	ca     string // PEM
@@ -101,6 +102,7 @@ func (p *plane) handlers() map[string]http.Handler {
 	add(bulkheadv1connect.NewNodeServiceHandler(p))
 	add(bulkheadv1connect.NewPoolServiceHandler(p))
 	add(bulkheadv1connect.NewFindingServiceHandler(p))
+	add(bulkheadv1connect.NewInventoryServiceHandler(p))
 	return m
 }
 

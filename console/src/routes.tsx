@@ -8,13 +8,19 @@ import {
 } from "@tanstack/react-router";
 import { Failed, NotFound } from "./shell/Failed";
 import { Shell } from "./shell/Shell";
-import { tableSearch } from "./table/state";
+import { type TableSearch, tableSearch } from "./table/state";
 
 interface Context {
   client: QueryClient;
 }
 
 const short = (v: unknown): string | undefined => (typeof v === "string" && v !== "" ? v.slice(0, 400) : undefined);
+
+/** A table of what nodes have, perhaps with what they had. */
+const stockSearch = (s: Record<string, unknown>): TableSearch & { gone?: boolean } => ({
+  ...tableSearch(s),
+  gone: s.gone === true ? true : undefined,
+});
 
 const root = createRootRouteWithContext<Context>()({
   component: Shell,
@@ -69,6 +75,39 @@ const routes = [
   }),
   createRoute({
     getParentRoute: under,
+    path: "/containers",
+    validateSearch: stockSearch,
+    component: lazyRouteComponent(() => import("./pages/inventory/Containers"), "Containers"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/containers/$node/$id",
+    component: lazyRouteComponent(() => import("./pages/inventory/Container"), "ContainerPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/images",
+    validateSearch: stockSearch,
+    component: lazyRouteComponent(() => import("./pages/inventory/Images"), "Images"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/images/$node/$id",
+    component: lazyRouteComponent(() => import("./pages/inventory/Image"), "ImagePage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/networks",
+    validateSearch: stockSearch,
+    component: lazyRouteComponent(() => import("./pages/inventory/Networks"), "Networks"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/networks/$node/$id",
+    component: lazyRouteComponent(() => import("./pages/inventory/Network"), "NetworkPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
     path: "/findings",
     validateSearch: tableSearch,
     component: lazyRouteComponent(() => import("./pages/findings/Findings"), "Findings"),
@@ -87,6 +126,7 @@ export function newRouter(client: QueryClient) {
     defaultErrorComponent: Failed,
     defaultPreload: "intent",
     scrollRestoration: true,
+    pathParamsAllowedCharacters: [":"], // ids of images; the server takes no path with letters encoded that need it not
   });
 }
 

@@ -30,6 +30,7 @@ type clients struct {
 	nodes       bulkheadv1connect.NodeServiceClient
 	findings    bulkheadv1connect.FindingServiceClient
 	pools       bulkheadv1connect.PoolServiceClient
+	inventory   bulkheadv1connect.InventoryServiceClient
 }
 
 func (w *world) clients() *clients {
@@ -43,6 +44,7 @@ func (w *world) clients() *clients {
 		bulkheadv1connect.NewJobServiceClient(c, url),
 		bulkheadv1connect.NewWatchServiceClient(c, url), bulkheadv1connect.NewNodeServiceClient(c, url),
 		bulkheadv1connect.NewFindingServiceClient(c, url), bulkheadv1connect.NewPoolServiceClient(c, url),
+		bulkheadv1connect.NewInventoryServiceClient(c, url),
 	}
 }
 

@@ -30,7 +30,7 @@ type TenantReader interface {
 
 // ListFindings implements FindingService.
 func (s *Findings) ListFindings(ctx context.Context, r *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListFindingsResponse, error) {
-	q, err := gate.PageOf(r.GetPage(), gate.Fields{"node", "kind", "requirement", "severity", "over", "excepted"})
+	q, err := gate.PageOf(r.GetPage(), gate.Fields{"node", "kind", "requirement", "severity", "subject", "over", "excepted"})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/bulkhead-security/bulkhead/fleet/facts"
+	"github.com/bulkhead-security/bulkhead/fleet/inventory"
 	"github.com/bulkhead-security/bulkhead/fleet/maintenance"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -96,6 +97,9 @@ func (f *Fleet) takeFacts(ctx context.Context, w *waiting) error {
 	w.answer.Facts = u.Digest
 	w.after = append(w.after, func() {
 		f.digests.keep(m.ID, digests{u.Digest, next})
+		if inventory.Touched(u) {
+			f.restocked.note(m.Tenant)
+		}
 		if about, fresh := aboutSwarm(u); about {
 			f.upkeep.touch(m.Tenant, !fresh)
 		}

@@ -102,21 +102,22 @@ type Fleet struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	queue    chan *waiting
-	ended    chan struct{} // no report is taken any more
-	digests  *digestCache
-	contacts contacts
-	hub      hub
-	docs     *documents
-	watch    watch
-	probes   probes
-	away     away
-	work     *work
-	kept     *keptCache
-	upkeep   *upkeep
-	wake     chan struct{}
-	policies chan struct{} // policies changed
-	counts   counts
+	queue     chan *waiting
+	ended     chan struct{} // no report is taken any more
+	digests   *digestCache
+	contacts  contacts
+	restocked restocked
+	hub       hub
+	docs      *documents
+	watch     watch
+	probes    probes
+	away      away
+	work      *work
+	kept      *keptCache
+	upkeep    *upkeep
+	wake      chan struct{}
+	policies  chan struct{} // policies changed
+	counts    counts
 }
 
 type counts struct {
@@ -198,6 +199,8 @@ func (f *Fleet) Run(ctx context.Context) {
 	t := f.o.Times
 	all.Go(func() { f.gather(ctx) })
 	all.Go(func() { f.every(ctx, t.Flush, "who was heard of can't be written down", f.flush) })
+	all.Go(func() { f.every(ctx, t.Flush, "that objects changed can't be told", f.tellInventory) })
+	all.Go(func() { f.every(ctx, t.Sweep, "objects can't be made of facts", f.fillObjects) })
 	all.Go(func() { f.every(ctx, t.Watch, "silent nodes can't be looked for", f.look) })
 	all.Go(func() { f.every(ctx, t.Advance, "roll-outs can't go on", f.advance) })
 	all.Go(func() { f.every(ctx, t.Sweep, "what was left can't be looked for", f.sweep) })

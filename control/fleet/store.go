@@ -30,6 +30,10 @@ type FactStore interface {
 	// NodesWithFacts are the nodes of a tenant ("" for all) that are not revoked and have any of some facts, with others of their facts.
 	NodesWithFacts(ctx context.Context, tenant string, any, keys []string) ([]model.Member, map[string]map[string][]byte, error)
 	ApplyFacts(ctx context.Context, node string, u *model.FactsUpdate, received time.Time) error
+	// FillObjects makes the summaries of objects of nodes that have facts and not them, and says of how many nodes.
+	FillObjects(ctx context.Context, limit int, now time.Time) (int, error)
+	// NoteObjects tells whoever watches that objects of tenants changed.
+	NoteObjects(ctx context.Context, tenants []string) error
 }
 
 // AssessmentStore keeps what was made of the facts.

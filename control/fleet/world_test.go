@@ -38,6 +38,7 @@ func (c *clock) forward(d time.Duration) { c.at.Add(d.Microseconds()) }
 type faulty struct {
 	*store.Store
 	touch, quiet, tx atomic.Bool
+	note             atomic.Bool
 	meanwhile        func(ctx context.Context, r *model.Rollout) // before a roll-out is changed
 }
 
@@ -57,6 +58,13 @@ func (s *faulty) TouchNodes(ctx context.Context, all []model.Contact) error {
 		return away503()
 	}
 	return s.Store.TouchNodes(ctx, all)
+}
+
+func (s *faulty) NoteObjects(ctx context.Context, tenants []string) error {
+	if s.note.Load() {
+		return away503()
+	}
+	return s.Store.NoteObjects(ctx, tenants)
 }
 
 func (s *faulty) QuietNodes(ctx context.Context, before time.Time, limit int) ([]model.Member, error) {

@@ -44,6 +44,15 @@ func (s *Store) Facts(ctx context.Context, node string) (map[string]model.Fact, 
 	})
 }
 
+// Fact is one of a node's facts.
+func (s *Store) Fact(ctx context.Context, node, key string) (*model.Fact, error) {
+	var r factRow
+	if err := s.one(ctx, "fact", key, &r, "node = ? AND name = ?", node, key); err != nil {
+		return nil, err
+	}
+	return &model.Fact{Key: r.Name, Digest: r.Digest, Data: r.Data}, nil
+}
+
 // NodesWithFacts are the nodes of a tenant ("" for all) that are not revoked and have any of some facts, with others of their facts.
 func (s *Store) NodesWithFacts(ctx context.Context, tenant string, any, keys []string) ([]model.Member, map[string]map[string][]byte, error) {
 	var rows []nodeRow
@@ -119,7 +128,10 @@ func (s *Store) ApplyFacts(ctx context.Context, node string, u *model.FactsUpdat
 				return err
 			}
 		}
-		return s.writeFacts(ctx, db, node, removed, set)
+		if err := s.writeFacts(ctx, db, node, removed, set); err != nil {
+			return err
+		}
+		return s.writeObjects(ctx, db, node, removed, set, us(received))
 	})
 }
 
@@ -127,7 +139,7 @@ func (s *Store) factsChanged(ctx context.Context, db bun.IDB, args ...any) (sql.
 	if stmt := s.statement(ctx, factsChanged); stmt != nil {
 		return stmt.ExecContext(ctx, args...)
 	}
-	return db.NewRaw(`UPDATE nodes SET facts_digest = ?0, facts_taken = ?1, facts_received = ?2
+	return db.NewRaw(`UPDATE nodes SET facts_digest = ?0, facts_taken = ?1, facts_received = ?2, objects_digest = `+objectsFollow+`?0`+objectsStay+`
 		WHERE id = ?3 AND (?4 = '' OR facts_digest = ?4 AND facts_digest <> ?0)`, args...).Exec(ctx)
 }
 

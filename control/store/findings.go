@@ -51,7 +51,7 @@ func findings() listing {
 		name: "findings", tenant: "tenant", time: "last_seen", newest: true,
 		fields: map[string]field{
 			"id": {"id", isText}, "node": {"node", isText}, "kind": {"kind", isText}, "requirement": {"requirement", isText},
-			"severity": {"severity", isText}, "over": {"ended", isSet}, "excepted": {"exception", isGiven},
+			"severity": {"severity", isText}, "subject": {"subject", isText}, "over": {"ended", isSet}, "excepted": {"exception", isGiven},
 		},
 		keys: []field{{"last_seen", isInt}, {"node", isText}, {"id", isText}},
 	}

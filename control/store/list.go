@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -49,6 +50,7 @@ type listing struct {
 	keys    []field // of the order; together they are unique
 	newest  bool    // newest first, unless asked otherwise
 	without string  // column that lists leave out
+	most    int     // rows of a page; 0 for largestPage
 }
 
 // cursor is where the page before ended. Of binds it to the same question.
@@ -65,8 +67,8 @@ func page[R any](ctx context.Context, s *Store, l listing, q model.Query, keys f
 		return nil, "", invalid("page_size", "the page size is below 0")
 	case size == 0:
 		size = defaultPage
-	case size > largestPage:
-		size = largestPage
+	case size > cmp.Or(l.most, largestPage):
+		size = cmp.Or(l.most, largestPage)
 	}
 	var rows []R
 	sel := s.conn(ctx).NewSelect().Model(&rows).Limit(size + 1)

@@ -14,32 +14,49 @@ const (
 	factsOf      = "SELECT name, digest, data FROM facts WHERE node = ?"
 	digestsOf    = "SELECT name, digest FROM facts WHERE node = ?"
 	putFact      = "INSERT INTO facts (node, name, digest, data) VALUES (?, ?, ?, ?) ON CONFLICT (node, name) DO UPDATE SET digest = EXCLUDED.digest, data = EXCLUDED.data"
-	factsChanged = `UPDATE nodes SET facts_digest = ?1, facts_taken = ?2, facts_received = ?3
+	factsChanged = `UPDATE nodes SET facts_digest = ?1, facts_taken = ?2, facts_received = ?3, objects_digest = ` + objectsFollow + `?1` + objectsStay + `
 		WHERE id = ?4 AND (?5 = '' OR facts_digest = ?5 AND facts_digest <> ?1)`
+	putObject = `INSERT INTO objects AS t (node, kind, id, tenant, node_name, name, state, image, created, first_seen, changed, updated, gone, summary)
+		SELECT ?1, ?2, ?3, n.tenant, n.name, ?4, ?5, ?6, ?7, ?8, ?8, ?8, 0, ?9 FROM nodes AS n WHERE n.id = ?1
+		ON CONFLICT (node, kind, id) DO UPDATE SET ` + objectAnew + ` WHERE ` + objectDiffers
+)
+
+// objectGone is one; PostgreSQL takes many at once.
+const objectGone = "UPDATE objects SET gone = ?1, updated = ?1 WHERE node = ?2 AND kind = ?3 AND id = ?4 AND gone = 0"
+
+// Parts of statements that both databases have. Objects that show the facts before show those that are written with them; others wait
+// for FillObjects.
+const (
+	objectsFollow = `CASE WHEN objects_digest = facts_digest THEN `
+	objectsStay   = ` ELSE objects_digest END`
+	objectSame    = `(t.name, t.state, t.image, t.created, t.summary) = (EXCLUDED.name, EXCLUDED.state, EXCLUDED.image, EXCLUDED.created, EXCLUDED.summary)`
+	objectDiffers = `t.gone <> 0 OR NOT ` + objectSame
+	objectAnew    = `name = EXCLUDED.name, state = EXCLUDED.state, image = EXCLUDED.image, created = EXCLUDED.created, summary = EXCLUDED.summary,
+		gone = 0, updated = EXCLUDED.updated, changed = CASE WHEN ` + objectSame + ` THEN t.changed ELSE EXCLUDED.changed END`
 )
 
 // prepared are statements by their text, for those that read outside of transactions and for those within them.
 type prepared struct{ read, write map[string]*sql.Stmt }
 
-// withNodes is the first schema that has what the statements are about. A store that is taken as it is may have an earlier one, and
+// withObjects is the first schema that has what the statements are about. A store that is taken as it is may have an earlier one, and
 // does without.
-const withNodes = 3
+const withObjects = 4
 
 // prepare makes them. The one connection that writes must be free.
 func (s *Store) prepare(ctx context.Context) error {
 	if s.kind != KindSQLite {
 		return nil
 	}
-	if version, err := s.schemaVersion(ctx); err != nil || version < withNodes {
+	if version, err := s.schemaVersion(ctx); err != nil || version < withObjects {
 		return err
 	}
 	p := prepared{map[string]*sql.Stmt{}, map[string]*sql.Stmt{}}
-	for _, text := range []string{nodeByID, factsOf, digestsOf, putFact, factsChanged} {
+	for _, text := range []string{nodeByID, factsOf, digestsOf, putFact, factsChanged, putObject, objectGone} {
 		for _, x := range []struct {
 			db *bun.DB
 			to map[string]*sql.Stmt
 		}{{s.read, p.read}, {s.write, p.write}} {
-			if x.db == s.read && (text == putFact || text == factsChanged) {
+			if x.db == s.read && text != nodeByID && text != factsOf && text != digestsOf {
 				continue
 			}
 			stmt, err := x.db.DB.PrepareContext(ctx, text)

@@ -41,6 +41,11 @@ func prunings(r model.Retention) []pruning {
 			OR (used > 0 AND used < ?0) OR (revoked > 0 AND revoked < ?0))`},
 		{name: "events", table: "events", keys: "id", keep: r.Events, over: "time < ?"},
 		{name: "findings", table: "findings", keys: "node, id", keep: r.Findings, over: "ended > 0 AND ended < ?"},
+		{name: "objects", table: "objects", keys: "node, kind, id", keep: r.Objects, over: "gone > 0 AND gone < ?"},
+		// However often a node's containers come and go, so many of those that went are kept.
+		{name: "former_objects", table: "objects", keys: "node, kind, id", keep: r.Objects, over: `? > 0 AND (node, kind, id) IN (
+			SELECT o.node, o.kind, o.id FROM (SELECT node, kind, id, row_number() OVER (PARTITION BY node, kind ORDER BY gone DESC) AS n
+			FROM objects WHERE gone > 0) AS o WHERE o.n > 500)`},
 		{name: "rollouts", table: "rollouts", keys: "id", as: "Rollout", keep: r.Rollouts, over: "ended > 0 AND ended < ?"},
 		// The newest of each scope stays, and those that a roll-out is between.
 		{name: "bundles", table: "bundles", keys: "kind, scope, version", keep: r.Assessments, over: `created < ?0 AND EXISTS (

@@ -76,7 +76,7 @@ func (w *consoleWorld) fleet(t *testing.T) {
 		}
 		return h
 	}
-	good, bad := host("hardened-debian", 14, hostileNames[5:]...), host("swarm", len(hostileNames), hostileNames...)
+	good, bad := host("hardened-debian", 14, hostileNames[5:]...), w.objects(t, host("swarm", len(hostileNames), hostileNames...))
 	join := func(name, tenant string, h *sim.Host) (*sim.Agent, context.CancelFunc) {
 		a := &sim.Agent{URL: w.server.URL, Roots: w.server.CA, Name: name, Host: h, Every: time.Second}
 		if err := a.Join(t.Context(), w.admin.joinTokenOf(tenant)); err != nil {

@@ -55,6 +55,32 @@ func ReadHost(path string, n int, names ...string) (*Host, error) {
 	return h, nil
 }
 
+// Endanger lets the container of a name do on the host what none should.
+func (h *Host) Endanger(name string) error {
+	i := slices.IndexFunc(h.containers, func(c model.Container) bool { return c.Name == name })
+	if i < 0 {
+		return fmt.Errorf("recorded host: no container %s", name)
+	}
+	c := &h.containers[i]
+	w := &c.Workload
+	w.Privileged, w.Root, w.User, w.UserEffective = true, true, "", "root"
+	w.ReadOnlyRoot, w.NoNewPrivileges, w.Seccomp, w.AppArmor, w.CapDrop = false, false, "unconfined", "unconfined", nil
+	w.Namespaces.PID, w.Namespaces.Network, w.CapAdd = "host", "host", []string{"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}
+	w.Devices = []model.Device{{Host: "/dev/kvm", Container: "/dev/kvm", Permissions: "rwm"}}
+	w.Mounts = append(slices.Clone(w.Mounts),
+		model.Mount{Type: "bind", Source: "/var/run/docker.sock", Resolved: "/run/docker.sock", Target: "/var/run/docker.sock", EngineSocket: true},
+		model.Mount{Type: "bind", Source: "/etc", Resolved: "/etc", Target: "/host/etc"},
+		model.Mount{Type: "volume", Source: "data", Volume: "data", Target: "/data", ReadOnly: true})
+	w.Limits = model.Limits{}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("recorded host: %w", err)
+	}
+	f, err := facts.Of("containers/"+c.ID, b)
+	h.facts[f.Key] = f
+	return err
+}
+
 // Facts are those of the host at first.
 func (h *Host) Facts() facts.Set { return maps.Clone(h.facts) }
 

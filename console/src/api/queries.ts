@@ -16,6 +16,7 @@ export type Kind =
   | "AccessRequest"
   | "Job"
   | "JoinToken"
+  | "Inventory"
   | "Fixed";
 
 const hopeless = new Set([

@@ -21,7 +21,7 @@ export const file_bulkhead_v1_common: GenFile = /*@__PURE__*/
  */
 export type Page = Message<"bulkhead.v1.Page"> & {
   /**
-   * At most this many; 0 means 50.
+   * At most this many; 0 means 50. Most lists give at most 1000.
    *
    * @generated from field: int32 size = 1;
    */

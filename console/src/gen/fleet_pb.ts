@@ -865,7 +865,7 @@ export const PoolService: GenService<{
  */
 export const FindingService: GenService<{
   /**
-   * ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, over, excepted.
+   * ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted.
    *
    * @generated from rpc bulkhead.v1.FindingService.ListFindings
    */

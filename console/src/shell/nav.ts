@@ -1,8 +1,17 @@
-import { IconAlertTriangle, IconChecklist, IconInfoCircle, IconLayoutDashboard, IconServer2 } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconBox,
+  IconChecklist,
+  IconInfoCircle,
+  IconLayoutDashboard,
+  IconNetwork,
+  IconServer2,
+  IconStack2,
+} from "@tabler/icons-react";
 import type en from "@/texts/en";
 
 export interface NavEntry {
-  to: "/" | "/requirements" | "/nodes" | "/findings" | "/about";
+  to: "/" | "/requirements" | "/nodes" | "/containers" | "/images" | "/networks" | "/findings" | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -20,6 +29,9 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     text: "shell.group.fleet",
     entries: [
       { to: "/nodes", text: "shell.nav.nodes", icon: IconServer2 },
+      { to: "/containers", text: "shell.nav.containers", icon: IconBox },
+      { to: "/images", text: "shell.nav.images", icon: IconStack2 },
+      { to: "/networks", text: "shell.nav.networks", icon: IconNetwork },
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
     ],
   },

@@ -8,7 +8,7 @@ import { type Column, textOf } from "./columns";
 import classes from "./DataTable.module.css";
 import { isEmpty, searchOf, stateOf, type TableSearch, type TableState, tableSearch } from "./state";
 import { Toolbar } from "./Toolbar";
-import { filtered, lines } from "./view";
+import { filtered, lines, warm } from "./view";
 
 interface Props<T extends object> {
   /** Under which what a person chose is kept. */
@@ -18,6 +18,8 @@ interface Props<T extends object> {
   rows: readonly T[];
   /** There is more than was read. */
   more?: boolean;
+  /** More rows are on their way. */
+  coming?: boolean;
   columns: readonly Column<T>[];
   rowKey: (row: T) => string;
   /** Opens a row, by Enter or a click beside links. */
@@ -59,6 +61,7 @@ export function DataTable<T extends object>(p: Props<T>) {
   const late = useDeferredValue(state);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const rows = useMemo(() => filtered(p.rows, p.columns, late), [p.rows, p.columns, late]);
+  useEffect(() => warm(p.rows, p.columns), [p.rows, p.columns]);
   const group = p.columns.find((c) => c.id === late.group);
   const shown = useMemo(() => lines(rows, group, opened), [rows, group, opened]);
   const columns = p.columns.filter((c) => !state.hidden.includes(c.id));
@@ -120,8 +123,10 @@ export function DataTable<T extends object>(p: Props<T>) {
         rows={p.rows}
         state={state}
         set={set}
-        shown={rows.length}
+        id={id}
+        shown={rows}
         more={p.more ?? false}
+        coming={p.coming ?? false}
         label={p.label}
         actions={p.actions}
       />

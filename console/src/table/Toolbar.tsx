@@ -1,9 +1,10 @@
-import { Button, Checkbox, CloseButton, Popover, Radio, ScrollArea, Stack, TextInput } from "@mantine/core";
-import { IconColumns3, IconFilter, IconLayoutList, IconSearch } from "@tabler/icons-react";
+import { Button, Checkbox, CloseButton, Loader, Menu, Popover, Radio, ScrollArea, Stack, TextInput } from "@mantine/core";
+import { IconColumns3, IconDownload, IconFilter, IconLayoutList, IconSearch } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Column, valuesOf } from "./columns";
 import classes from "./DataTable.module.css";
+import { csv, json, save } from "./export";
 import type { TableState } from "./state";
 
 interface Props<T> {
@@ -11,8 +12,13 @@ interface Props<T> {
   rows: readonly T[];
   state: TableState;
   set: (s: Partial<TableState>) => void;
-  shown: number;
+  /** The rows as they are filtered and sorted. */
+  shown: readonly T[];
   more: boolean;
+  /** More rows are on their way. */
+  coming: boolean;
+  /** For the names of files. */
+  id: string;
   label: string;
   actions?: ReactNode;
 }
@@ -67,14 +73,36 @@ export function Toolbar<T>(p: Props<T>) {
           </Stack>
         </Checkbox.Group>
       </Drop>
+      <Export id={p.id} columns={p.columns} rows={p.shown} />
       {p.actions}
-      <span className={classes.shown} role="status">
-        {p.shown === p.rows.length
+      <span className={classes.shown} role="status" aria-busy={p.coming || undefined}>
+        {p.coming && <Loader size={12} mr={6} aria-hidden />}
+        {p.shown.length === p.rows.length
           ? t("table.all", { count: p.rows.length })
-          : t("table.some", { count: p.shown, of: p.rows.length })}
-        {p.more && ` ${t("table.more")}`}
+          : t("table.some", { count: p.shown.length, of: p.rows.length })}
+        {p.coming ? ` ${t("table.coming")}` : p.more && ` ${t("table.more")}`}
       </span>
     </div>
+  );
+}
+
+/** The rows as they are shown, with all columns, as a file. */
+function Export<T>({ id, columns, rows }: { id: string; columns: readonly Column<T>[]; rows: readonly T[] }) {
+  const { t } = useTranslation();
+  const name = (ending: string) => `bulkhead-${id}-${new Date().toISOString().slice(0, 10)}.${ending}`;
+  return (
+    <Menu position="bottom-start" withinPortal>
+      <Menu.Target>
+        <Button size="xs" variant="default" leftSection={<IconDownload size={14} aria-hidden />}>
+          {t("table.export")}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{t("table.exportHow", { count: rows.length })}</Menu.Label>
+        <Menu.Item onClick={() => save(name("csv"), "text/csv;charset=utf-8", csv(rows, columns))}>{t("table.csv")}</Menu.Item>
+        <Menu.Item onClick={() => save(name("json"), "application/json", json(rows, columns))}>{t("table.json")}</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

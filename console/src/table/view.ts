@@ -1,4 +1,4 @@
-import { type Column, compareBy, textOf } from "./columns";
+import { type Column, ordered, textOf } from "./columns";
 import type { TableState } from "./state";
 
 /** A line of the table as it is shown: a row, or a group that can be opened. */
@@ -10,13 +10,13 @@ const hay = new WeakMap<object, string>();
 function searched<T extends object>(row: T, columns: readonly Column<T>[]): string {
   let text = hay.get(row);
   if (text === undefined) {
-    text = columns
-      .map((c) => {
-        const v = textOf(c.value(row));
-        return c.word === undefined ? v : `${v} ${c.word(v)}`;
-      })
-      .join("\n")
-      .toLowerCase();
+    text = "";
+    for (const c of columns) {
+      const v = c.value(row);
+      if (v === undefined || v instanceof Date) continue; // times are shown as how long ago, which nobody looks for
+      text += c.word === undefined ? `${v}\n` : `${v} ${c.word(String(v))}\n`;
+    }
+    text = text.toLowerCase();
     hay.set(row, text);
   }
   return text;
@@ -32,18 +32,24 @@ export function filtered<T extends object>(rows: readonly T[], columns: readonly
   const out = rows.filter(
     (r) => only.every((o) => o.wanted.has(textOf(o.value(r)))) && words.every((w) => searched(r, columns).includes(w)),
   );
-  const orders = s.sort.flatMap((o) => {
-    const c = columns.find((col) => col.id === o.id);
-    return c === undefined ? [] : [{ compare: compareBy(c), sign: o.desc ? -1 : 1 }];
+  const by = s.sort.flatMap(({ id, desc }) => {
+    const column = columns.find((c) => c.id === id);
+    return column === undefined ? [] : [{ column, desc }];
   });
-  if (orders.length === 0) return out;
-  return out.sort((a, b) => {
-    for (const o of orders) {
-      const by = o.compare(a, b);
-      if (by !== 0) return by * o.sign;
-    }
-    return 0;
-  });
+  return by.length === 0 ? out : ordered(out, by);
+}
+
+/** warm makes the texts in which words are looked for while nobody waits, so that the first word is found at once. It gives a way to stop. */
+export function warm<T extends object>(rows: readonly T[], columns: readonly Column<T>[]): () => void {
+  const soon = window.requestIdleCallback ?? ((f: () => void) => window.setTimeout(f, 50));
+  const never = window.cancelIdleCallback ?? window.clearTimeout;
+  let at = 0;
+  const some = () => {
+    for (const end = performance.now() + 8; at < rows.length && performance.now() < end; at++) searched(rows[at] as T, columns);
+    if (at < rows.length) waiting = soon(some);
+  };
+  let waiting = soon(some);
+  return () => never(waiting);
 }
 
 /** lines puts rows into groups, the largest first; a thousand equal ones are one line until it is opened. */

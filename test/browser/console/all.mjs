@@ -2,7 +2,8 @@
 // done on them.
 import findings from "./findings.mjs";
 import nodes from "./nodes.mjs";
+import objects from "./objects.mjs";
 import requirements from "./requirements.mjs";
 import whole from "./whole.mjs";
 
-export const capabilities = { requirements, nodes, findings, whole };
+export const capabilities = { requirements, nodes, objects, findings, whole };

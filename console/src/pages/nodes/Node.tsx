@@ -1,4 +1,4 @@
-import { Stack, Table, Text } from "@mantine/core";
+import { Group, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
@@ -15,6 +15,7 @@ import { Time } from "@/components/Time";
 import type { Node } from "@/gen/node_pb";
 import { plain } from "@/lib/plain";
 import { useWords } from "@/lib/words";
+import { noState, searchOf } from "@/table/state";
 import classes from "../requirements/Requirement.module.css";
 import { NodeActions } from "./Actions";
 import { workOf } from "./Nodes";
@@ -179,7 +180,7 @@ function Open({ n }: { n: Node }) {
 function Workloads({ n }: { n: Node }) {
   const { t } = useTranslation();
   return (
-    <Panel title={t("nodes.workloads")} flush>
+    <Panel title={t("nodes.workloads")} flush aside={<Stock node={n.name} />}>
       {n.workloads.length === 0 ? (
         <Text p="md" c="dimmed">
           {t("nodes.noWorkloads")}
@@ -197,7 +198,11 @@ function Workloads({ n }: { n: Node }) {
             <Table.Tbody>
               {n.workloads.map((w) => (
                 <Table.Tr key={w.id}>
-                  <Table.Td style={{ overflowWrap: "anywhere" }}>{plain(w.name)}</Table.Td>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>
+                    <PageLink to="/containers/$node/$id" params={{ node: n.id, id: w.id }}>
+                      {plain(w.name)}
+                    </PageLink>
+                  </Table.Td>
                   <Table.Td style={{ overflowWrap: "anywhere" }}>
                     <code>{plain(w.image)}</code>
                   </Table.Td>
@@ -209,6 +214,21 @@ function Workloads({ n }: { n: Node }) {
         </ScrollTable>
       )}
     </Panel>
+  );
+}
+
+/** What the node has, as tables. */
+function Stock({ node }: { node: string }) {
+  const { t } = useTranslation();
+  const search = searchOf({ ...noState, only: { node: [node] } });
+  return (
+    <Group gap="sm">
+      {(["/containers", "/images", "/networks"] as const).map((to) => (
+        <PageLink key={to} to={to} search={search} size="xs">
+          {t(`shell.nav.${to.slice(1) as "images"}`)}
+        </PageLink>
+      ))}
+    </Group>
   );
 }
 

@@ -4,10 +4,11 @@ import account from "./account.json";
 import common from "./common.json";
 import errors from "./errors.json";
 import findings from "./findings.json";
+import inventory from "./inventory.json";
 import nodes from "./nodes.json";
 import overview from "./overview.json";
 import requirements from "./requirements.json";
 import shell from "./shell.json";
 import table from "./table.json";
 
-export default { about, account, common, errors, findings, nodes, overview, requirements, shell, table };
+export default { about, account, common, errors, findings, inventory, nodes, overview, requirements, shell, table };

@@ -26,7 +26,7 @@ const (
 // Page asks for a part of a list.
 type Page struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most this many; 0 means 50.
+	// At most this many; 0 means 50. Most lists give at most 1000.
 	Size int32 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
 	// next_page of the answer before; empty for the first page.
 	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
@@ -379,7 +379,7 @@ const file_bulkhead_v1_common_proto_rawDesc = "" +
 	"\x18bulkhead/v1/common.proto\x12\vbulkhead.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\"\xa1\x01\n" +
 	"\x04Page\x12\x1e\n" +
 	"\x04size\x18\x01 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x04size\x12\x1e\n" +
+	"\xbaH\a\x1a\x05\x18\x88'(\x00R\x04size\x12\x1e\n" +
 	"\x05token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x05token\x12 \n" +
 	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\x127\n" +
 	"\tread_mask\x18\x04 \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\"]\n" +

@@ -338,7 +338,7 @@ func (UnimplementedPoolServiceHandler) DecideRollout(context.Context, *v1.Decide
 
 // FindingServiceClient is a client for the bulkhead.v1.FindingService service.
 type FindingServiceClient interface {
-	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, over, excepted.
+	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted.
 	ListFindings(context.Context, *v1.ListInTenantRequest) (*v1.ListFindingsResponse, error)
 	// ListExceptions lists exceptions by when they end. Filter: check, node, owner.
 	ListExceptions(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionsResponse, error)
@@ -450,7 +450,7 @@ func (c *findingServiceClient) DeleteException(ctx context.Context, req *v1.Id) 
 
 // FindingServiceHandler is an implementation of the bulkhead.v1.FindingService service.
 type FindingServiceHandler interface {
-	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, over, excepted.
+	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted.
 	ListFindings(context.Context, *v1.ListInTenantRequest) (*v1.ListFindingsResponse, error)
 	// ListExceptions lists exceptions by when they end. Filter: check, node, owner.
 	ListExceptions(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionsResponse, error)

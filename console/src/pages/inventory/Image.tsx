@@ -1,0 +1,126 @@
+import { Stack, Table, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import { image, imageElsewhere } from "@/api/inventory";
+import { PageLink } from "@/components/links";
+import { Facts, Page, Panel } from "@/components/Page";
+import { Result } from "@/components/Result";
+import { ScrollTable } from "@/components/ScrollTable";
+import { Time } from "@/components/Time";
+import type { Image, ImageDetails } from "@/gen/inventory_pb";
+import { bytes } from "@/lib/bytes";
+import { plain } from "@/lib/plain";
+import layout from "../requirements/Requirement.module.css";
+import classes from "./Inventory.module.css";
+import { ContainerTable, FactPanel, FindingsAbout, History, Lines, NodeLink, SignatureMark } from "./parts";
+
+/** One image of a node: what it is, what uses it, where else it is, what is wrong with it. */
+export function ImagePage() {
+  const { t } = useTranslation();
+  const { node, id } = useParams({ from: "/images/$node/$id" });
+  const one = useQuery(image(node, id));
+  return (
+    <Result of={one} what={t("inventory.images.oneFailed")} rows={8} page>
+      {(d) => d.image !== undefined && <One m={d.image} d={d} />}
+    </Result>
+  );
+}
+
+function One({ m, d }: { m: Image; d: ImageDetails }) {
+  const { t } = useTranslation();
+  return (
+    <Page
+      title={plain(m.name)}
+      badge={<SignatureMark signature={m.signature} />}
+      about={
+        <>
+          {t("inventory.images.on")} <NodeLink of={m} underline />
+          {m.gone !== undefined && ` · ${t("inventory.state.gone")}`}
+        </>
+      }
+    >
+      <div className={layout.columns}>
+        <Stack gap="md" miw={0}>
+          <ContainerTable title={t("inventory.usedHere")} of={d.containers} none={t("inventory.usedByNone")} column="ports" />
+          <FindingsAbout node={m.node} subject={m.name} />
+          <Elsewhere m={m} />
+          <FactPanel fact={d.fact} received={d.received} gone={m.gone !== undefined} />
+        </Stack>
+        <Stack gap="md" miw={0}>
+          <Identity m={m} />
+          <History of={m} />
+        </Stack>
+      </div>
+    </Page>
+  );
+}
+
+function Identity({ m }: { m: Image }) {
+  const { t, i18n } = useTranslation();
+  return (
+    <Panel title={t("inventory.identity")}>
+      <Facts
+        of={[
+          [t("inventory.tags"), <Lines key="t" of={m.tags} />],
+          [t("inventory.digest"), <Lines key="d" of={m.digests} />],
+          [t("inventory.id"), <code key="i">{plain(m.id)}</code>],
+          [t("inventory.size"), bytes(m.size, i18n.language)],
+          [t("inventory.platform"), plain(m.platform) || t("table.none")],
+          [t("inventory.signature"), <SignatureMark key="s" signature={m.signature} />],
+          ...(m.signer === "" ? [] : [[t("inventory.signer"), plain(m.signer)] as [string, string]]),
+          [t("inventory.packages"), m.packages > 0 ? m.packages.toLocaleString(i18n.language) : t("inventory.packagesUnknown")],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+/** The very same image on other nodes. */
+function Elsewhere({ m }: { m: Image }) {
+  const { t } = useTranslation();
+  const others = useQuery(imageElsewhere(m.tenant, m.id));
+  return (
+    <Panel title={t("inventory.images.elsewhere")} flush>
+      <Result of={others} what={t("inventory.elsewhereFailed")}>
+        {({ rows }) => {
+          const there = rows.filter((o) => o.node !== m.node);
+          if (there.length === 0)
+            return (
+              <Text p="md" c="dimmed">
+                {t("inventory.images.nowhere")}
+              </Text>
+            );
+          return (
+            <ScrollTable label={t("inventory.images.elsewhere")}>
+              <Table stickyHeader>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>{t("inventory.node")}</Table.Th>
+                    <Table.Th>{t("inventory.name")}</Table.Th>
+                    <Table.Th w={130}>{t("inventory.firstSeen")}</Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {there.map((o) => (
+                    <Table.Tr key={o.node}>
+                      <Table.Td className={classes.wrap}>{o.nodeName}</Table.Td>
+                      <Table.Td className={classes.wrap}>
+                        <PageLink to="/images/$node/$id" params={{ node: o.node, id: o.id }}>
+                          {plain(o.name)}
+                        </PageLink>
+                      </Table.Td>
+                      <Table.Td>
+                        <Time at={o.firstSeen} />
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </ScrollTable>
+          );
+        }}
+      </Result>
+    </Panel>
+  );
+}

@@ -1,0 +1,138 @@
+import { Stack, Table, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import { network, networkElsewhere } from "@/api/inventory";
+import { PageLink } from "@/components/links";
+import { Facts, Page, Panel } from "@/components/Page";
+import { Result } from "@/components/Result";
+import { ScrollTable } from "@/components/ScrollTable";
+import { ToneIcon } from "@/components/StatusBadge";
+import type { Network, NetworkDetails } from "@/gen/inventory_pb";
+import { plain } from "@/lib/plain";
+import layout from "../requirements/Requirement.module.css";
+import classes from "./Inventory.module.css";
+import { ReachMark } from "./Networks";
+import { ContainerTable, FactPanel, FindingsAbout, History, Lines, NodeLink } from "./parts";
+import { reachOf, toneOfReach } from "./reach";
+
+/** One network of a node: how far it reaches, what is in it, what is wrong with it, where else it is. */
+export function NetworkPage() {
+  const { t } = useTranslation();
+  const { node, id } = useParams({ from: "/networks/$node/$id" });
+  const one = useQuery(network(node, id));
+  return (
+    <Result of={one} what={t("inventory.nets.oneFailed")} rows={8} page>
+      {(d) => d.network !== undefined && <One n={d.network} d={d} />}
+    </Result>
+  );
+}
+
+function One({ n, d }: { n: Network; d: NetworkDetails }) {
+  const { t } = useTranslation();
+  return (
+    <Page
+      title={plain(n.name)}
+      badge={<ReachMark n={n} />}
+      about={
+        <>
+          {t("inventory.nets.on")} <NodeLink of={n} underline />
+        </>
+      }
+    >
+      <div className={layout.columns}>
+        <Stack gap="md" miw={0}>
+          <Panel title={t("inventory.nets.means")}>
+            <ul className={classes.means}>
+              <li>
+                <ToneIcon tone={toneOfReach[reachOf(n)]} />
+                <span>{t(`inventory.reachMeans.${reachOf(n)}`)}</span>
+              </li>
+            </ul>
+          </Panel>
+          <ContainerTable
+            title={t("inventory.nets.members")}
+            of={d.containers}
+            none={t("inventory.nets.empty")}
+            column="addresses"
+          />
+          <FindingsAbout node={n.node} subject={n.name} />
+          <Elsewhere n={n} />
+          <FactPanel fact={d.fact} received={d.received} gone={n.gone !== undefined} />
+        </Stack>
+        <Stack gap="md" miw={0}>
+          <Identity n={n} />
+          <History of={n} />
+        </Stack>
+      </div>
+    </Page>
+  );
+}
+
+function Identity({ n }: { n: Network }) {
+  const { t } = useTranslation();
+  const yes = (is: boolean) => t(is ? "inventory.yes" : "inventory.no");
+  return (
+    <Panel title={t("inventory.identity")}>
+      <Facts
+        of={[
+          [t("inventory.driver"), plain(n.driver) || t("table.none")],
+          [t("inventory.scope"), plain(n.scope) || t("table.none")],
+          [t("inventory.subnets"), <Lines key="s" of={n.subnets} />],
+          [t("inventory.bridge"), plain(n.bridge) || t("table.none")],
+          [t("inventory.nets.internal"), yes(n.internal)],
+          [t("inventory.nets.ipv6"), yes(n.ipv6)],
+          [t("inventory.nets.attachable"), yes(n.attachable)],
+          [t("inventory.id"), <code key="i">{plain(n.id)}</code>],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+/** Networks of the same name on other nodes: an overlay is one network there, others have only the name in common. */
+function Elsewhere({ n }: { n: Network }) {
+  const { t } = useTranslation();
+  const others = useQuery(networkElsewhere(n.tenant, n.name));
+  return (
+    <Panel title={t("inventory.nets.elsewhere")} flush>
+      <Result of={others} what={t("inventory.elsewhereFailed")}>
+        {({ rows }) => {
+          const there = rows.filter((o) => o.node !== n.node);
+          if (there.length === 0)
+            return (
+              <Text p="md" c="dimmed">
+                {t("inventory.nets.nowhere")}
+              </Text>
+            );
+          return (
+            <ScrollTable label={t("inventory.nets.elsewhere")}>
+              <Table stickyHeader>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>{t("inventory.node")}</Table.Th>
+                    <Table.Th>{t("inventory.nets.which")}</Table.Th>
+                    <Table.Th>{t("inventory.subnets")}</Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {there.map((o) => (
+                    <Table.Tr key={o.node}>
+                      <Table.Td className={classes.wrap}>
+                        <PageLink to="/networks/$node/$id" params={{ node: o.node, id: o.id }}>
+                          {o.nodeName}
+                        </PageLink>
+                      </Table.Td>
+                      <Table.Td>{t(o.id === n.id ? "inventory.nets.same" : "inventory.nets.other")}</Table.Td>
+                      <Table.Td className={classes.wrap}>{plain(o.subnets.join(", "))}</Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </ScrollTable>
+          );
+        }}
+      </Result>
+    </Panel>
+  );
+}
