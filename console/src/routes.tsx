@@ -6,9 +6,10 @@ import {
   lazyRouteComponent,
   retainSearchParams,
 } from "@tanstack/react-router";
+import { type View, views } from "./lib/findings";
 import { Failed, NotFound } from "./shell/Failed";
 import { Shell } from "./shell/Shell";
-import { tableSearch } from "./table/state";
+import { type TableSearch, tableSearch } from "./table/state";
 
 interface Context {
   client: QueryClient;
@@ -70,8 +71,16 @@ const routes = [
   createRoute({
     getParentRoute: under,
     path: "/findings",
-    validateSearch: tableSearch,
+    validateSearch: (s: Record<string, unknown>): TableSearch & { view?: View } => ({
+      ...tableSearch(s),
+      view: views.find((v) => v === s.view),
+    }),
     component: lazyRouteComponent(() => import("./pages/findings/Findings"), "Findings"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/findings/$node/$id",
+    component: lazyRouteComponent(() => import("./pages/findings/Finding"), "FindingPage"),
   }),
   createRoute({
     getParentRoute: under,

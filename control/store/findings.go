@@ -92,9 +92,22 @@ func (s *Store) PutFindings(ctx context.Context, found []model.Finding) error {
 			if _, err := put.Exec(ctx); err != nil {
 				return s.fail("change a finding", err)
 			}
+			t.changes = append(t.changes, told(part)...)
 		}
 		return nil
 	})
+}
+
+// told are the changes that watchers hear of: of what nodes found, one for each node. What the server found comes with an assessment,
+// of which they hear.
+func told(rows []findingRow) []changeRow {
+	var out []changeRow
+	for i := range rows {
+		if r := &rows[i]; r.Source == model.SourceNode && (len(out) == 0 || out[len(out)-1].Object != r.Node) {
+			out = append(out, changed(updated, "Finding", r.Node, r.Tenant))
+		}
+	}
+	return out
 }
 
 // mergeFindings has one row for each finding, as if they came one by one. They are sorted, so that two that write the same do not

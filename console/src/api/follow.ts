@@ -9,6 +9,8 @@ export interface FollowOptions {
   open(cursor: string, signal: AbortSignal): AsyncIterable<Change>;
   /** Something of these kinds changed; "all" after a time about which nothing is known. */
   changed(kinds: ReadonlySet<string> | "all"): void;
+  /** Each change as it comes, before it is gathered; undefined after a time about which nothing is known. */
+  each?(change: Change | undefined): void;
   link(state: Link): void;
   /** The stream will not come back: the session or the right ended. */
   over(code: string): void;
@@ -59,13 +61,16 @@ export async function follow(o: FollowOptions): Promise<void> {
         o.link("live");
         tries = 0;
         if (change.cursor !== "") cursor = change.cursor;
-        if (change.object !== undefined) told(change.object.type);
+        if (change.object === undefined) continue;
+        o.each?.(change);
+        told(change.object.type);
       }
     } catch (err) {
       const { code } = problemOf(err);
       if (code === "expired") {
         // What happened meanwhile can't be told one by one any more.
         cursor = "";
+        o.each?.(undefined);
         o.changed("all");
       } else if (last.has(code)) {
         o.link("offline");
