@@ -7,6 +7,7 @@ import {
   retainSearchParams,
 } from "@tanstack/react-router";
 import { type View, views } from "./lib/findings";
+import { type EventView, eventSearch } from "./pages/events/range";
 import { Failed, NotFound } from "./shell/Failed";
 import { Shell } from "./shell/Shell";
 import { type TableSearch, tableSearch } from "./table/state";
@@ -81,6 +82,15 @@ const routes = [
     getParentRoute: under,
     path: "/findings/$node/$id",
     component: lazyRouteComponent(() => import("./pages/findings/Finding"), "FindingPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/events",
+    validateSearch: (s: Record<string, unknown>): TableSearch & EventView => ({
+      ...tableSearch(s),
+      ...eventSearch(s),
+    }),
+    component: lazyRouteComponent(() => import("./pages/events/Events"), "Events"),
   }),
   createRoute({
     getParentRoute: under,

@@ -1,6 +1,6 @@
 import type { Change } from "@/gen/operations_pb";
 
-/** Something changed; undefined after a time about which nothing is known. */
+/** Something changed; undefined where the stream begins anew, before which anything may have been. */
 export type Hearer = (change: Change | undefined) => void;
 
 const hearers = new Set<Hearer>();

@@ -9,7 +9,7 @@ export interface FollowOptions {
   open(cursor: string, signal: AbortSignal): AsyncIterable<Change>;
   /** Something of these kinds changed; "all" after a time about which nothing is known. */
   changed(kinds: ReadonlySet<string> | "all"): void;
-  /** Each change as it comes, before it is gathered; undefined after a time about which nothing is known. */
+  /** Each change as it comes, before it is gathered; undefined where a stream begins, before which anything may have been. */
   each?(change: Change | undefined): void;
   link(state: Link): void;
   /** The stream will not come back: the session or the right ended. */
@@ -60,6 +60,7 @@ export async function follow(o: FollowOptions): Promise<void> {
         watchdog.fed();
         o.link("live");
         tries = 0;
+        if (cursor === "") o.each?.(undefined);
         if (change.cursor !== "") cursor = change.cursor;
         if (change.object === undefined) continue;
         o.each?.(change);
@@ -70,7 +71,6 @@ export async function follow(o: FollowOptions): Promise<void> {
       if (code === "expired") {
         // What happened meanwhile can't be told one by one any more.
         cursor = "";
-        o.each?.(undefined);
         o.changed("all");
       } else if (last.has(code)) {
         o.link("offline");

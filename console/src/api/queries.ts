@@ -18,7 +18,8 @@ export type Kind =
   | "JoinToken"
   | "Fixed";
 
-const hopeless = new Set([
+/** Codes of errors that asking again does not mend. */
+export const hopeless = new Set([
   "denied",
   "not_found",
   "invalid",

@@ -1,8 +1,15 @@
-import { IconAlertTriangle, IconChecklist, IconInfoCircle, IconLayoutDashboard, IconServer2 } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconChecklist,
+  IconInfoCircle,
+  IconLayoutDashboard,
+  IconServer2,
+  IconTimelineEvent,
+} from "@tabler/icons-react";
 import type en from "@/texts/en";
 
 export interface NavEntry {
-  to: "/" | "/requirements" | "/nodes" | "/findings" | "/about";
+  to: "/" | "/requirements" | "/nodes" | "/findings" | "/events" | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -21,6 +28,7 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/nodes", text: "shell.nav.nodes", icon: IconServer2 },
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
+      { to: "/events", text: "shell.nav.events", icon: IconTimelineEvent },
     ],
   },
   { text: "shell.group.server", entries: [{ to: "/about", text: "shell.nav.about", icon: IconInfoCircle }] },

@@ -3,6 +3,7 @@ import about from "./about.json";
 import account from "./account.json";
 import common from "./common.json";
 import errors from "./errors.json";
+import events from "./events.json";
 import findings from "./findings.json";
 import nodes from "./nodes.json";
 import overview from "./overview.json";
@@ -10,4 +11,4 @@ import requirements from "./requirements.json";
 import shell from "./shell.json";
 import table from "./table.json";
 
-export default { about, account, common, errors, findings, nodes, overview, requirements, shell, table };
+export default { about, account, common, errors, events, findings, nodes, overview, requirements, shell, table };
