@@ -59,6 +59,8 @@ func (w *consoleWorld) answer(t *testing.T, out io.Reader, in io.Writer) {
 			}
 		case "start":
 			w.server = w.again(t)
+		case "flood":
+			w.flood(t, name)
 		case "revoke":
 			w.admin.must("users", "revoke-sessions", name, "--tenant", "acme")
 		default:

@@ -38,7 +38,7 @@ export function FindingPage() {
 function One({ f }: { f: Finding }) {
   const { t } = useTranslation();
   const words = useWords();
-  const [triaging, setTriaging] = useState(false);
+  const [triaging, setTriaging] = useState<Finding>(); // as it was seen, whatever others do meanwhile
   const newest = useQuery(statusOfNode(f.tenant, f.node));
   const full = useQuery(assessment(newest.data?.nodes[0]?.id ?? ""));
   const check = resultOf(full.data?.document, f.requirement)?.checks.find((c) => c.id === f.kind);
@@ -65,7 +65,7 @@ function One({ f }: { f: Finding }) {
         </>
       }
       actions={
-        <Button size="xs" onClick={() => setTriaging(true)}>
+        <Button size="xs" onClick={() => setTriaging(f)}>
           {t("findings.triage")}
         </Button>
       }
@@ -83,7 +83,7 @@ function One({ f }: { f: Finding }) {
           <Notes f={f} />
         </Stack>
       </div>
-      {triaging && <TriageDialog of={[f]} onClose={() => setTriaging(false)} />}
+      {triaging !== undefined && <TriageDialog of={[triaging]} onClose={() => setTriaging(undefined)} />}
     </Page>
   );
 }
