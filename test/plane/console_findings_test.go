@@ -58,7 +58,7 @@ func (w *consoleWorld) flood(t *testing.T, count string) {
 	}
 	texts := make([]string, n)
 	for i := range texts {
-		texts[i] = fmt.Sprintf("a simulated node found thing %d of a hundred in its usual place", i%100)
+		texts[i] = fmt.Sprintf("app-%02d: a program that is not of its image was started", i%100)
 	}
 	texts[n-1] = fmt.Sprintf("flood %d is over", id)
 	began := time.Now()

@@ -13,7 +13,12 @@ const host = [
 ];
 
 test("a container's processes stand below what started them", () => {
-  const found = processesOf({ host: { processes: host }, containers: [{ id: "c1", name: "web" }] }, "web", ["/containers/9/state"]);
+  const users = [{ name: "root", uid: 0 }];
+  const found = processesOf({ host: { processes: host, users }, containers: [{ id: "c1", name: "web" }] }, "web", [
+    "/containers/9/state",
+  ]);
+  const shim = found?.roots[0]?.children[0];
+  expect([shim?.user, shim?.children[0]?.user]).toEqual(["root", "uid 33"]);
   expect(found?.tree).toBe(true);
   expect(lines(found?.roots ?? [])).toEqual(["1 outside /sbin/init", "  50 outside shim", "    60 sh -c <b>x</b>", "      61 nc"]);
   expect(found?.roots[0]?.children[0]?.children[0]?.pointer).toBe("/host/processes/2");

@@ -55,12 +55,14 @@ export function processesOf(document: unknown, subject: string, pointers: readon
   if (at < 0 && index !== undefined && subject === "") at = Number(index);
   const container = containers[at];
   const host = snapshot.host?.processes ?? [];
+  const names = new Map((snapshot.host?.users ?? []).flatMap((u) => (u.uid === undefined || !u.name ? [] : [[u.uid, u.name]])));
   if (container === undefined) {
     const own = pointers.map((p) => /^\/host\/processes\/(\d+)(\/|$)/.exec(p)?.[1]).find((i) => i !== undefined);
     const process = own === undefined ? undefined : host[Number(own)];
-    return process === undefined ? undefined : grown(host, (p) => p.pid === process.pid, "");
+    return process === undefined ? undefined : grown(host, names, (p) => p.pid === process.pid, "");
   }
-  if (host.some((p) => p.container === container.id)) return grown(host, (p) => p.container === container.id, container.name);
+  if (host.some((p) => p.container === container.id))
+    return grown(host, names, (p) => p.container === container.id, container.name);
   const listed = container.processes ?? [];
   return {
     container: container.name,
@@ -78,14 +80,19 @@ export function processesOf(document: unknown, subject: string, pointers: readon
 }
 
 /** grown is the tree of those that are wanted and of all that they come from. */
-function grown(host: readonly HostProcess[], wanted: (p: HostProcess) => boolean, container: string): Processes {
+function grown(
+  host: readonly HostProcess[],
+  names: ReadonlyMap<number, string>,
+  wanted: (p: HostProcess) => boolean,
+  container: string,
+): Processes {
   const byPid = new Map(host.map((p, i) => [p.pid, { p, i }]));
   const nodes = new Map<number, Process>();
   const own = host.filter(wanted);
   const add = (entry: { p: HostProcess; i: number }, outside: boolean) => {
     const { p, i } = entry;
     const command = p.command?.join(" ") || p.exe || p.name || "";
-    const user = p.uid === undefined ? "" : String(p.uid);
+    const user = p.uid === undefined ? "" : (names.get(p.uid) ?? `uid ${p.uid}`);
     nodes.set(p.pid, { pid: p.pid, user, command, pointer: `/host/processes/${i}`, outside, children: [] });
   };
   for (const p of own.slice(0, mostProcesses)) {

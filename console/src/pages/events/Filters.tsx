@@ -94,6 +94,7 @@ export function Filters({ search, events }: { search: EventView; events: readonl
         <Button
           size="xs"
           variant="subtle"
+          className={classes.clear}
           onClick={() =>
             set({
               kind: undefined,

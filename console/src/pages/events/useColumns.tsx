@@ -43,6 +43,24 @@ export function useColumns(): Column<EventLine>[] {
         grow: 0.5,
       },
       {
+        id: "text",
+        header: t("events.what"),
+        value: (l) =>
+          l.last.kind === "status"
+            ? `${t(`common.status.${stateOfRequirement(l.last.before)}`)} → ${t(`common.status.${stateOfRequirement(l.last.after)}`)} ${words(l.last.text, l.last.textZh)}`
+            : words(l.last.text, l.last.textZh),
+        cell: (l) =>
+          l.last.kind === "status" ? (
+            <span title={words(l.last.text, l.last.textZh)}>
+              <StatusBadge status={l.last.before} /> <span aria-hidden>→</span>
+              <span className="hidden-text">{t("common.became")}</span> <StatusBadge status={l.last.after} />{" "}
+              {words(l.last.text, l.last.textZh)}
+            </span>
+          ) : undefined,
+        min: 280,
+        grow: 4,
+      },
+      {
         id: "count",
         header: t("events.count"),
         value: (l) => l.events.length,
@@ -51,7 +69,6 @@ export function useColumns(): Column<EventLine>[] {
         min: 70,
         grow: 0.3,
       },
-      { id: "kind", header: t("events.kind"), value: (l) => kindWord(l.last.kind), min: 130, grow: 0.8 },
       {
         id: "node",
         header: t("findings.node"),
@@ -77,24 +94,7 @@ export function useColumns(): Column<EventLine>[] {
         min: 105,
         grow: 0.5,
       },
-      {
-        id: "text",
-        header: t("events.what"),
-        value: (l) =>
-          l.last.kind === "status"
-            ? `${t(`common.status.${stateOfRequirement(l.last.before)}`)} → ${t(`common.status.${stateOfRequirement(l.last.after)}`)} ${words(l.last.text, l.last.textZh)}`
-            : words(l.last.text, l.last.textZh),
-        cell: (l) =>
-          l.last.kind === "status" ? (
-            <span title={words(l.last.text, l.last.textZh)}>
-              <StatusBadge status={l.last.before} /> <span aria-hidden>→</span>
-              <span className="hidden-text">{t("common.became")}</span> <StatusBadge status={l.last.after} />{" "}
-              {words(l.last.text, l.last.textZh)}
-            </span>
-          ) : undefined,
-        min: 280,
-        grow: 4,
-      },
+      { id: "kind", header: t("events.kind"), value: (l) => kindWord(l.last.kind), min: 130, grow: 0.8 },
       { id: "tenant", header: t("nodes.tenant"), value: (l) => l.last.tenant, hidden: true, min: 100 },
     ],
     [t, words],

@@ -72,9 +72,6 @@ function One({ f }: { f: Finding }) {
     >
       <div className={layout.columns}>
         <Stack gap="md" miw={0}>
-          <Panel title={t("findings.text")}>
-            <Text style={{ overflowWrap: "anywhere" }}>{words(f.text, f.textZh)}</Text>
-          </Panel>
           <Why f={f} check={check} waits={newest.isPending || full.isLoading} />
           <Runs f={f} check={check} />
         </Stack>
@@ -96,13 +93,16 @@ function Why({ f, check, waits }: { f: Finding; check: Check | undefined; waits:
   const remedy = words(check?.remediation, check?.remediation_zh);
   return (
     <>
-      <Panel title={t("findings.evidence")}>
+      <Panel title={t("findings.text")}>
         {own.length > 0 ? (
           <EvidenceList node={f.node} evidence={own} />
         ) : (
-          <Text c="dimmed">
-            {waits ? t("common.loading") : t(f.source === "node" ? "findings.nodeSays" : "findings.noEvidence")}
-          </Text>
+          <>
+            <Text style={{ overflowWrap: "anywhere" }}>{words(f.text, f.textZh)}</Text>
+            <Text c="dimmed" mt="xs">
+              {waits ? t("common.loading") : t(f.source === "node" ? "findings.nodeSays" : "findings.noEvidence")}
+            </Text>
+          </>
         )}
       </Panel>
       {remedy !== "" && (
