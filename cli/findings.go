@@ -18,16 +18,23 @@ func (a *App) findingsCommand() *cobra.Command {
 			f.filter = about(f.filter, "over = false")
 		}
 		return a.listFindings(ctx, f, node)
-	}), &f, "node, kind, requirement, severity, subject, over, excepted")
+	}), &f, "node, kind, requirement, severity, subject, over, excepted, state, owner, owner_name")
 	list.Flags().BoolVar(&open, "open", false, "only those that are not over")
 	nodeFlag(list, &node)
 	cmd := a.group("findings", "What is wrong on nodes: failing checks, and what nodes tell of themselves",
 		`Lists findings: a check that fails on a node until it passes, and what the node found itself, such as a bundle that it refused.
-"bulkhead exceptions" records that one is lived with for a time.`,
+"triage" says what is made of them: open, acknowledged, in_progress or false_positive, who sees to it, and a comment. That changes no
+status, which only the check does. "bulkhead exceptions" records that one is lived with for a time.`,
 		`  bulkhead findings list --open --node web-1
+  bulkhead findings triage web-1 3f0c… --state in_progress --owner alice --comment "new hosts on Monday"
+  bulkhead findings triage --filter 'kind = "8.1.c/socket-mode" AND over = false' --state acknowledged
+  bulkhead findings show web-1 3f0c…
+  bulkhead findings comment web-1 3f0c… "the vendor knows"
   bulkhead findings list --filter 'severity = "critical" AND excepted = false'
   bulkhead findings list --filter 'requirement = "8.1.c"' -o json`,
-		list,
+		list, a.triageCommand(),
+		verb("show NODE ID", "Show a finding, and what was done with it", 2, a.showFinding),
+		verb("comment NODE ID TEXT", "Note something of a finding", 3, a.commentFinding),
 	)
 	a.tenantFlag(cmd)
 	return cmd
@@ -59,18 +66,23 @@ func (a *App) listFindings(ctx context.Context, f listFlags, node string) error 
 	return a.answer(&bulkheadv1.ListFindingsResponse{Findings: items, NextPage: next}, func() {
 		rows := make([][]string, 0, len(items))
 		for _, x := range items {
-			state := "open"
-			switch {
-			case x.GetOver() != nil:
-				state = "over"
-			case x.GetException() != "":
-				state = "excepted"
-			}
 			rows = append(rows, []string{
-				when(x.GetLast()), x.GetSeverity(), x.GetNodeName(), x.GetKind(), state, x.GetSubject(), a.inLanguage(x.GetText(), x.GetTextZh()),
+				when(x.GetLast()), x.GetSeverity(), x.GetNodeName(), x.GetKind(), stateOf(x), x.GetOwner().GetName(), x.GetId(), x.GetSubject(),
+				a.inLanguage(x.GetText(), x.GetTextZh()),
 			})
 		}
-		a.table("no findings", []string{"LAST", "SEVERITY", "NODE", "KIND", "STATE", "SUBJECT", "WHAT"}, rows)
+		a.table("no findings", []string{"LAST", "SEVERITY", "NODE", "KIND", "STATE", "OWNER", "ID", "SUBJECT", "WHAT"}, rows)
 		a.more(next)
 	})
+}
+
+// stateOf is how a finding stands: that it is over or lived with says more than what people made of it.
+func stateOf(f *bulkheadv1.Finding) string {
+	switch {
+	case f.GetOver() != nil:
+		return "over"
+	case f.GetException() != "":
+		return "excepted"
+	}
+	return f.GetState()
 }

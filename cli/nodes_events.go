@@ -14,7 +14,7 @@ func (a *App) eventsCommand() *cobra.Command {
 	var node string
 	cmd := lister(verb("events", "List what happened to nodes, newest first", 0, func(ctx context.Context, _ []string) error {
 		return a.listEvents(ctx, f, node)
-	}), &f, "node, kind, requirement, severity")
+	}), &f, "id, node, kind, requirement, severity, time")
 	nodeFlag(cmd, &node)
 	return cmd
 }

@@ -103,6 +103,33 @@ func (p *plane) ListFindings(_ context.Context, req *bulkheadv1.ListInTenantRequ
 	return &bulkheadv1.ListFindingsResponse{Findings: []*bulkheadv1.Finding{{Kind: "8.1.c/socket-mode", NodeName: "web-1", Severity: "high", Exception: "x1"}}}, nil
 }
 
+func (p *plane) GetFinding(_ context.Context, req *bulkheadv1.GetFindingRequest) (*bulkheadv1.Finding, error) {
+	p.saw(req)
+	if req.GetId() == "none" {
+		return nil, fail(connect.CodeNotFound, model.CodeNotFound, "the node has no such finding", "list them")
+	}
+	return &bulkheadv1.Finding{
+		Id: req.GetId(), Node: req.GetNode(), Tenant: "acme", Kind: "8.1.c/socket-mode", State: "acknowledged", Owner: &bulkheadv1.FindingOwner{Name: "the vendor"}, Version: 7,
+	}, nil
+}
+
+func (p *plane) ListFindingNotes(_ context.Context, req *bulkheadv1.ListFindingNotesRequest) (*bulkheadv1.ListFindingNotesResponse, error) {
+	p.saw(req)
+	return &bulkheadv1.ListFindingNotesResponse{Notes: []*bulkheadv1.FindingNote{
+		{WasState: "false_positive", State: "open"},
+		{Author: "u1", AuthorName: "alice", WasState: "open", State: "false_positive", WasOwner: "bob", Comment: "no\x1b]0;x\a"},
+	}}, nil
+}
+
+func (p *plane) TriageFindings(_ context.Context, req *bulkheadv1.TriageFindingsRequest) (*bulkheadv1.TriageFindingsResponse, error) {
+	p.saw(req)
+	out := &bulkheadv1.TriageFindingsResponse{}
+	for _, f := range req.GetFindings() {
+		out.Findings = append(out.Findings, &bulkheadv1.Finding{Id: f.GetId(), Node: f.GetNode()})
+	}
+	return out, nil
+}
+
 func (p *plane) ListExceptions(context.Context, *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListExceptionsResponse, error) {
 	return &bulkheadv1.ListExceptionsResponse{Exceptions: []*bulkheadv1.Exception{{Id: "x1", Check: "8.1.c", Owner: "alice", Expires: "2027-01-31"}}}, nil
 }
@@ -187,6 +214,16 @@ func TestFleetVerbs(t *testing.T) {
 		{"nodes revoke-join-token j1", ExitOK, "revoked the join token j1"},
 		{"findings list --open --node web-1", ExitOK, "excepted"},
 		{"findings list -o json", ExitOK, `"exception": "x1"`},
+		{"findings show web-1 f1", ExitOK, "came back"},
+		{"findings show web-1 f1 -o json", ExitOK, `"was_owner": "bob"`},
+		{"findings show web-1 none", ExitError, "no such finding"},
+		{"findings comment web-1 f1 seen", ExitOK, "triaged 1 findings"},
+		{"findings triage web-1 f1 f2 --state acknowledged", ExitOK, "triaged 2 findings"},
+		{"findings triage --filter over=false --no-owner -y", ExitOK, "triaged 1 findings"},
+		{"findings triage --filter over=false --no-owner", ExitError, "add --yes"},
+		{"findings triage web-1 f1", ExitError, "at least one of the flags"},
+		{"findings triage web-1 --state open", ExitError, "or take --filter"},
+		{"findings triage web-1 f1 --filter over=false --state open", ExitError, "or take --filter"},
 		{"exceptions list", ExitOK, "2027-01-31  8.1.c  all      all   alice"},
 		{"exceptions create 8.1.c --owner alice", ExitError, "required flag"},
 		{"exceptions create 8.1.c --owner alice --reason late --expires 2027-01-31", ExitOK, "2027-01-31"},
@@ -234,6 +271,19 @@ func TestNodesAreNamedByNameOrID(t *testing.T) {
 	}
 	if req, ok := p.last().(*bulkheadv1.ListInTenantRequest); !ok || req.GetPage().GetFilter() != fmt.Sprintf(`kind = "silent" AND node = %q`, nodeIDOfWeb) {
 		t.Errorf("asked %v", p.last())
+	}
+}
+
+func TestFindingsAreTriagedAsTheyWereSeen(t *testing.T) {
+	p := newPlane(t)
+	s := p.signedIn(t, "bhs_first")
+	if code, _, errs := s.run(t, "findings", "triage", "web-1", "f1", "--state", "in_progress", "--owner-name", "the vendor", "--comment", "soon"); code != ExitOK {
+		t.Fatal(errs)
+	}
+	req, ok := p.last().(*bulkheadv1.TriageFindingsRequest)
+	if !ok || req.GetTenant() != "acme" || req.GetState() != "in_progress" || req.GetOwner().GetName() != "the vendor" || req.GetOwner().GetUser() != "" ||
+		req.GetComment() != "soon" || len(req.GetFindings()) != 1 || req.GetFindings()[0].GetVersion() != 7 || req.GetFindings()[0].GetNode() != nodeIDOfWeb {
+		t.Errorf("sent %v", p.last())
 	}
 }
 

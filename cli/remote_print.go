@@ -16,11 +16,32 @@ import (
 
 // printProto writes a message of the API as JSON with the names of the .proto files; fields that are empty are there.
 func (a *App) printProto(m proto.Message) error {
+	b, err := protoJSON(m)
+	if err != nil {
+		return err
+	}
+	return a.printJSON(b)
+}
+
+// printProtos writes several as one document.
+func (a *App) printProtos(of map[string]proto.Message) error {
+	out := make(map[string]json.RawMessage, len(of))
+	for name, m := range of {
+		b, err := protoJSON(m)
+		if err != nil {
+			return err
+		}
+		out[name] = b
+	}
+	return a.printJSON(out)
+}
+
+func protoJSON(m proto.Message) (json.RawMessage, error) {
 	b, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("write the answer: %w", err)
+		return nil, fmt.Errorf("write the answer: %w", err)
 	}
-	return a.printJSON(json.RawMessage(b))
+	return b, nil
 }
 
 // answer writes a message as JSON, or calls text.

@@ -6,6 +6,8 @@ import {
   lazyRouteComponent,
   retainSearchParams,
 } from "@tanstack/react-router";
+import { type View, views } from "./lib/findings";
+import { type EventView, eventSearch } from "./pages/events/range";
 import { Failed, NotFound } from "./shell/Failed";
 import { Shell } from "./shell/Shell";
 import { type TableSearch, tableSearch } from "./table/state";
@@ -109,8 +111,25 @@ const routes = [
   createRoute({
     getParentRoute: under,
     path: "/findings",
-    validateSearch: tableSearch,
+    validateSearch: (s: Record<string, unknown>): TableSearch & { view?: View } => ({
+      ...tableSearch(s),
+      view: views.find((v) => v === s.view),
+    }),
     component: lazyRouteComponent(() => import("./pages/findings/Findings"), "Findings"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/findings/$node/$id",
+    component: lazyRouteComponent(() => import("./pages/findings/Finding"), "FindingPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/events",
+    validateSearch: (s: Record<string, unknown>): TableSearch & EventView => ({
+      ...tableSearch(s),
+      ...eventSearch(s),
+    }),
+    component: lazyRouteComponent(() => import("./pages/events/Events"), "Events"),
   }),
   createRoute({
     getParentRoute: under,

@@ -21,6 +21,11 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 			Tenant: tenant, Node: node, Check: "8.1.c", Owner: "o", Reason: "r", Expires: tomorrow(),
 		}}
 	}
+	triage := func(tenant, of string) *bulkheadv1.TriageFindingsRequest {
+		return &bulkheadv1.TriageFindingsRequest{
+			Tenant: tenant, Comment: "mine", Findings: []*bulkheadv1.FindingRef{{Node: id(of, "node"), Id: id(of, "finding")}},
+		}
+	}
 	own := id("acme", "node")
 	return map[string]map[string]attempt{
 		"not_found": {
@@ -42,6 +47,11 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 			"container by id":         trying(c.inventory.GetContainer, &bulkheadv1.ObjectOfNode{Node: id("globex", "node"), Id: "c-" + named("globex", "container")}),
 			"image by id":             trying(c.inventory.GetImage, &bulkheadv1.ObjectOfNode{Node: id("globex", "node"), Id: "x"}),
 			"network by id":           trying(c.inventory.GetNetwork, &bulkheadv1.ObjectOfNode{Node: id("globex", "node"), Id: "x"}),
+			"finding by id":           trying(c.findings.GetFinding, &bulkheadv1.GetFindingRequest{Node: id("globex", "node"), Id: id("globex", "finding")}),
+			"finding of the own node": trying(c.findings.GetFinding, &bulkheadv1.GetFindingRequest{Node: own, Id: id("globex", "finding")}),
+			"notes of a finding":      trying(c.findings.ListFindingNotes, &bulkheadv1.ListFindingNotesRequest{Node: id("globex", "node"), Id: id("globex", "finding")}),
+			"triage there":            trying(c.findings.TriageFindings, triage("globex", "globex")),
+			"triage theirs":           trying(c.findings.TriageFindings, triage("", "globex")),
 			"list exceptions":         trying(c.findings.ListExceptions, listing("globex", "", "")),
 			"exception there":         trying(c.findings.CreateException, exception("globex", "")),
 			"exception looked at":     trying(c.findings.PreviewException, exception("globex", "")),
@@ -73,6 +83,7 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 			"containers of node":   trying(c.inventory.ListContainers, listing("", is("node", "node"), "")),
 			"all containers":       trying(c.inventory.ListContainers, listing("", "", "")),
 			"all findings":         trying(c.findings.ListFindings, listing("", "", "")),
+			"findings by owner":    trying(c.findings.ListFindings, listing("", is("owner", "user"), "")),
 			"exceptions by owner":  trying(c.findings.ListExceptions, listing("", is("owner", "owner"), "")),
 			"pools by name":        trying(c.pools.ListPools, listing("", is("name", "pool"), "")),
 			"roll-outs of pool":    trying(c.pools.ListRollouts, listing("", "pool = \""+poolOf("globex")+"\"", "")),
@@ -85,10 +96,13 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 			"replace a node of nobody":    trying(c.nodes.CreateJoinToken, &bulkheadv1.CreateJoinTokenRequest{Replaces: "nobody"}),
 			"exception for their node":    trying(c.findings.CreateException, exception("", id("globex", "node"))),
 			"exception for nobody's node": trying(c.findings.CreateException, exception("", "nobody")),
-			"a pool with their id":        trying(c.pools.CreatePool, &bulkheadv1.CreatePoolRequest{Pool: &bulkheadv1.Pool{Id: "other/x", Name: "x"}}),
-			"move a pool":                 trying(c.pools.UpdatePool, &bulkheadv1.UpdatePoolRequest{Pool: &bulkheadv1.Pool{Id: poolOf("acme"), Tenant: "other"}}),
-			"nodes by tenant":             trying(c.nodes.ListNodes, listing("", "tenant = \"globex\"", "")),
-			"findings by tenant":          trying(c.findings.ListFindings, listing("", "tenant = \"globex\"", "")),
+			"their user as owner": trying(c.findings.TriageFindings, &bulkheadv1.TriageFindingsRequest{
+				Findings: triage("", "acme").GetFindings(), Owner: &bulkheadv1.FindingOwner{User: id("globex", "user")},
+			}),
+			"a pool with their id": trying(c.pools.CreatePool, &bulkheadv1.CreatePoolRequest{Pool: &bulkheadv1.Pool{Id: "other/x", Name: "x"}}),
+			"move a pool":          trying(c.pools.UpdatePool, &bulkheadv1.UpdatePoolRequest{Pool: &bulkheadv1.Pool{Id: poolOf("acme"), Tenant: "other"}}),
+			"nodes by tenant":      trying(c.nodes.ListNodes, listing("", "tenant = \"globex\"", "")),
+			"findings by tenant":   trying(c.findings.ListFindings, listing("", "tenant = \"globex\"", "")),
 		},
 		"expired": {
 			"their page":           trying(c.nodes.ListEvents, listing("", "", page.GetNextPage())),

@@ -15,7 +15,7 @@ type EventStore interface {
 
 // ListEvents implements NodeService.
 func (s *Nodes) ListEvents(ctx context.Context, r *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListEventsResponse, error) {
-	q, err := gate.PageOf(r.GetPage(), gate.Fields{"node", "kind", "requirement", "severity", "time"})
+	q, err := gate.PageOf(r.GetPage(), gate.Fields{"id", "node", "kind", "requirement", "severity", "time"})
 	if err != nil {
 		return nil, err
 	}

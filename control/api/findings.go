@@ -12,6 +12,14 @@ import (
 // FindingStore keeps findings.
 type FindingStore interface {
 	Findings(ctx context.Context, q model.Query) ([]model.Finding, string, error)
+	Finding(ctx context.Context, node, id string) (*model.Finding, error)
+	FindingNotes(ctx context.Context, node, id string, q model.Query) ([]model.FindingNote, string, error)
+	TriageFindings(ctx context.Context, refs []model.FindingRef, tri *model.Triage) ([]model.Finding, error)
+}
+
+// AccountReader finds an account.
+type AccountReader interface {
+	Account(ctx context.Context, id string) (*model.Account, error)
 }
 
 // Findings implements FindingService.
@@ -20,6 +28,7 @@ type Findings struct {
 	Exceptions ExceptionStore
 	Nodes      NodeReader
 	Tenants    TenantReader
+	People     AccountReader
 	Now        func() time.Time
 }
 
@@ -30,7 +39,7 @@ type TenantReader interface {
 
 // ListFindings implements FindingService.
 func (s *Findings) ListFindings(ctx context.Context, r *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListFindingsResponse, error) {
-	q, err := gate.PageOf(r.GetPage(), gate.Fields{"node", "kind", "requirement", "severity", "subject", "over", "excepted"})
+	q, err := gate.PageOf(r.GetPage(), gate.Fields{"node", "kind", "requirement", "severity", "subject", "over", "excepted", "state", "owner", "owner_name"})
 	if err != nil {
 		return nil, err
 	}
@@ -46,10 +55,24 @@ func (s *Findings) ListFindings(ctx context.Context, r *bulkheadv1.ListInTenantR
 	return out, gate.MaskAll(out.GetFindings(), r.GetPage().GetReadMask())
 }
 
+// GetFinding implements FindingService.
+func (s *Findings) GetFinding(ctx context.Context, r *bulkheadv1.GetFindingRequest) (*bulkheadv1.Finding, error) {
+	f, err := s.Store.Finding(ctx, r.GetNode(), r.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return findingOut(f), nil
+}
+
 func findingOut(f *model.Finding) *bulkheadv1.Finding {
-	return &bulkheadv1.Finding{
+	out := &bulkheadv1.Finding{
 		Id: f.ID, Tenant: f.Tenant, Node: f.Node, NodeName: f.NodeName, Kind: f.Kind, Requirement: f.Requirement, Severity: string(f.Severity),
 		Subject: f.Subject, Text: f.Text.EN, TextZh: f.Text.ZH, First: stamp(f.First), Last: stamp(f.Last), Over: stamp(f.Over),
-		Count: f.Count, Source: f.Source, Exception: f.Exception,
+		Count: f.Count, Source: f.Source, Exception: f.Exception, State: string(f.State), Triaged: stamp(f.Triaged), Comment: f.Comment,
+		Comments: f.Comments, Version: f.Version,
 	}
+	if f.Owner != (model.FindingOwner{}) {
+		out.Owner = &bulkheadv1.FindingOwner{User: f.Owner.User, Name: f.Owner.Name}
+	}
+	return out
 }

@@ -287,6 +287,10 @@ func sample(m protoreflect.Message, tenant string) {
 			set(ref, "id", tenant)
 		case f.IsList() && f.Name() == "scopes":
 			m.Mutable(f).List().Append(protoreflect.ValueOfString("Read"))
+		case f.IsList() && f.Name() == "findings" && f.Message().Name() == "FindingRef":
+			ref := m.Mutable(f).List().AppendMutable().Message()
+			set(ref, "node", "n")
+			set(ref, "id", "f")
 		case f.IsList() || f.IsMap():
 		case f.Message() != nil && slices.Contains([]protoreflect.Name{"user", "group", "tenant", "node", "pool", "exception", "time"}, f.Name()):
 			sample(m.Mutable(f).Message(), tenant)

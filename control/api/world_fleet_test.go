@@ -19,7 +19,7 @@ func (w *world) fleet(s *api.Services, c *catalogue.Catalogue) {
 		Catalogue: c, Tell: w.told, Upkeep: w.told, JoinURL: func() string { return "https://plane.example#ca=sha256:00" },
 		SPIFFE: func(id string) string { return "spiffe://example/node/" + id }, Now: time.Now,
 	}
-	s.Findings = &api.Findings{Store: w.store, Exceptions: w.store, Nodes: w.store, Tenants: w.store, Now: time.Now}
+	s.Findings = &api.Findings{Store: w.store, Exceptions: w.store, Nodes: w.store, Tenants: w.store, People: w.store, Now: time.Now}
 	s.Inventory = &api.Inventory{Store: w.store, Now: time.Now}
 	s.Pools = &api.Pools{Store: w.store, Rollouts: w.store, Bundles: w.store, Publisher: w.told, Decider: w.told, Now: time.Now}
 }

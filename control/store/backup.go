@@ -46,7 +46,7 @@ func tables() []string {
 	return []string{
 		"tenants", "former_tenants", "accounts", "account_groups", "memberships", "passwords", "factors", "sessions", "tokens", "tickets",
 		"throttles", "answers", "secrets", "policies", "access_requests", "records", "positions", "logs", "checkpoints",
-		"assessments", "nodes", "node_keys", "join_tokens", "facts", "findings", "events", "exceptions", "pools", "bundles", "rollouts", "objects",
+		"assessments", "nodes", "node_keys", "join_tokens", "facts", "findings", "finding_notes", "events", "exceptions", "pools", "bundles", "rollouts", "objects",
 		"changes", "counters",
 	}
 }

@@ -28,13 +28,20 @@ type findingRow struct {
 	Count         int64  `bun:"seen"`
 	Source        string `bun:"source"`
 	Exception     string `bun:"exception"`
+	State         string `bun:"state"`
+	Owner         string `bun:"owner"`
+	OwnerName     string `bun:"owner_name"`
+	Triaged       int64  `bun:"triaged"`
+	Comment       string `bun:"comment"`
+	Comments      int64  `bun:"comments"`
+	Version       int64  `bun:"version"`
 }
 
 func findingRowOf(f *model.Finding) findingRow {
 	return findingRow{
 		ID: f.ID, Tenant: f.Tenant, Node: f.Node, NodeName: f.NodeName, Kind: f.Kind, Requirement: f.Requirement,
 		Severity: string(f.Severity), Subject: f.Subject, Message: f.Text.EN, MessageZH: f.Text.ZH, First: us(f.First), Last: us(f.Last),
-		Over: us(f.Over), Count: f.Count, Source: f.Source, Exception: f.Exception,
+		Over: us(f.Over), Count: f.Count, Source: f.Source, Exception: f.Exception, State: string(model.FindingOpen),
 	}
 }
 
@@ -43,6 +50,8 @@ func (r *findingRow) model() (*model.Finding, error) {
 		ID: r.ID, Tenant: r.Tenant, Node: r.Node, NodeName: r.NodeName, Kind: r.Kind, Requirement: r.Requirement,
 		Severity: model.Severity(r.Severity), Subject: r.Subject, Text: model.Text{EN: r.Message, ZH: r.MessageZH}, First: at(r.First),
 		Last: at(r.Last), Over: at(r.Over), Count: r.Count, Source: r.Source, Exception: r.Exception,
+		State: model.FindingState(r.State), Owner: model.FindingOwner{User: r.Owner, Name: r.OwnerName}, Triaged: at(r.Triaged),
+		Comment: r.Comment, Comments: r.Comments, Version: r.Version,
 	}, nil
 }
 
@@ -52,21 +61,27 @@ func findings() listing {
 		fields: map[string]field{
 			"id": {"id", isText}, "node": {"node", isText}, "kind": {"kind", isText}, "requirement": {"requirement", isText},
 			"severity": {"severity", isText}, "subject": {"subject", isText}, "over": {"ended", isSet}, "excepted": {"exception", isGiven},
+			"state": {"state", isText}, "owner": {"owner", isText}, "owner_name": {"owner_name", isText},
 		},
 		keys: []field{{"last_seen", isInt}, {"node", isText}, {"id", isText}},
 	}
 }
 
 // PutFindings keeps findings. One that is there already keeps the earliest time at which it was seen first; all else is what the
-// newer one of both says, by when it was seen last. The same again changes nothing.
+// newer one of both says, by when it was seen last. The same again changes nothing. What people made of it stays, but one that comes
+// back after it was over is open again.
 func (s *Store) PutFindings(ctx context.Context, found []model.Finding) error {
 	rows := mergeFindings(found)
 	if len(rows) == 0 {
 		return nil
 	}
-	return s.change(ctx, "finding", func(db bun.IDB) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		t := s.transaction(ctx)
 		for part := range slices.Chunk(rows, rowsAtOnce) {
-			put := db.NewInsert().Model(&part).On("CONFLICT (node, id) DO UPDATE").
+			if err := s.reopen(ctx, t, part); err != nil {
+				return err
+			}
+			put := t.NewInsert().Model(&part).On("CONFLICT (node, id) DO UPDATE").
 				Set("first_seen = CASE WHEN EXCLUDED.first_seen < t.first_seen THEN EXCLUDED.first_seen ELSE t.first_seen END")
 			for _, c := range []string{
 				"node_name", "kind", "requirement", "severity", "subject", "message", "message_zh", "last_seen", "ended", "seen", "source",
@@ -75,11 +90,24 @@ func (s *Store) PutFindings(ctx context.Context, found []model.Finding) error {
 				put.Set("?0 = CASE WHEN EXCLUDED.last_seen >= t.last_seen THEN EXCLUDED.?0 ELSE t.?0 END", bun.Ident(c))
 			}
 			if _, err := put.Exec(ctx); err != nil {
-				return err
+				return s.fail("change a finding", err)
 			}
+			t.changes = append(t.changes, told(part)...)
 		}
 		return nil
 	})
+}
+
+// told are the changes that watchers hear of: of what nodes found, one for each node. What the server found comes with an assessment,
+// of which they hear.
+func told(rows []findingRow) []changeRow {
+	var out []changeRow
+	for i := range rows {
+		if r := &rows[i]; r.Source == model.SourceNode && (len(out) == 0 || out[len(out)-1].Object != r.Node) {
+			out = append(out, changed(updated, "Finding", r.Node, r.Tenant))
+		}
+	}
+	return out
 }
 
 // mergeFindings has one row for each finding, as if they came one by one. They are sorted, so that two that write the same do not

@@ -34,7 +34,7 @@ func finding(tenant, node, id string) model.Finding {
 	return model.Finding{
 		ID: id, Tenant: tenant, Node: node, NodeName: "name-" + node, Kind: "container.privileged", Requirement: "8.1.a",
 		Severity: model.High, Subject: "web", Text: model.Text{EN: "it's privileged", ZH: "特权容器"}, First: now, Last: now,
-		Count: 1, Source: model.SourceServer,
+		Count: 1, Source: model.SourceServer, State: model.FindingOpen,
 	}
 }
 
@@ -107,6 +107,11 @@ func populateFleet(t testing.TB, s *Store) {
 	ok(t, s.ApplyFacts(ctx, "n1", &model.FactsUpdate{Base: "d2", Digest: "d3", Removed: []string{"images/i1"}, Taken: now}, now))
 	ok(t, s.SetAssessed(ctx, "n1", "d3", now))
 	ok(t, s.PutFindings(ctx, []model.Finding{finding("acme", "n1", "x1")}))
+	_, err = s.TriageFindings(ctx, []model.FindingRef{{Node: "n1", ID: "x1"}}, &model.Triage{
+		Tenant: "acme", Time: now, Author: "u1", AuthorName: "alice", State: model.FindingInProgress,
+		Owner: &model.FindingOwner{User: "u1", Name: "alice"}, Comment: "it's \"looked\" at 容器",
+	})
+	ok(t, err)
 	ok(t, s.AddEvents(ctx, []model.Event{event("acme", "n1", "e1")}))
 	ok(t, s.CreateException(ctx, exception("acme", "q1")))
 	ok(t, s.PutBundle(ctx, bundle(model.BundleSettings, "acme/edge", "d"), signed))

@@ -27,6 +27,8 @@ func TestConsole(t *testing.T) {
 			}
 		case "start":
 			w.server = w.again(t)
+		case "flood":
+			w.flood(t, name)
 		case "revoke":
 			w.admin.must("users", "revoke-sessions", name, "--tenant", "acme")
 		default:

@@ -16,6 +16,7 @@ import (
 
 // Host is what agents see of their machine: a snapshot that was recorded, with more containers.
 type Host struct {
+	snapshot   *model.Snapshot
 	containers []model.Container
 	facts      facts.Set
 }
@@ -48,11 +49,52 @@ func ReadHost(path string, n int, names ...string) (*Host, error) {
 		}
 		s.Containers = append(s.Containers, c)
 	}
-	h := &Host{containers: s.Containers}
-	if h.facts, err = facts.Split(s); err != nil {
-		return nil, fmt.Errorf("recorded host: %w", err)
+	h := &Host{snapshot: s}
+	return h, h.split()
+}
+
+func (h *Host) split() (err error) {
+	if h.facts, err = facts.Split(h.snapshot); err != nil {
+		return fmt.Errorf("recorded host: %w", err)
 	}
-	return h, nil
+	h.containers = h.snapshot.Containers
+	return nil
+}
+
+func (h *Host) container(name string) (*model.Container, error) {
+	i := slices.IndexFunc(h.snapshot.Containers, func(c model.Container) bool { return c.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("recorded host: no container %q", name)
+	}
+	return &h.snapshot.Containers[i], nil
+}
+
+// Alter makes a container of a host that nobody uses yet another one.
+func (h *Host) Alter(container string, to func(*model.Container)) error {
+	c, err := h.container(container)
+	if err != nil {
+		return err
+	}
+	to(c)
+	return h.split()
+}
+
+// Runs adds processes to a host that nobody uses yet: of the container of that name, or of the host itself for "".
+func (h *Host) Runs(container string, processes ...model.Process) error {
+	id := ""
+	if container != "" {
+		c, err := h.container(container)
+		if err != nil {
+			return err
+		}
+		id = c.ID
+	}
+	host := h.snapshot.HostPart()
+	for _, p := range processes {
+		p.Container = id
+		host.Processes = append(host.Processes, p)
+	}
+	return h.split()
 }
 
 // Endanger lets the container of a name do on the host what none should.

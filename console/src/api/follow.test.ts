@@ -17,7 +17,7 @@ test("pauses grow to half a minute", () => {
 
 async function run(streams: ((signal: AbortSignal) => AsyncIterable<Change>)[]) {
   const control = new AbortController();
-  const seen = { cursors: [] as string[], links: [] as Link[], changed: [] as string[], over: "" };
+  const seen = { cursors: [] as string[], each: [] as string[], links: [] as Link[], changed: [] as string[], over: "" };
   await follow({
     open: (cursor, signal) => {
       seen.cursors.push(cursor);
@@ -27,6 +27,7 @@ async function run(streams: ((signal: AbortSignal) => AsyncIterable<Change>)[]) 
       return (async function* () {})();
     },
     changed: (kinds) => seen.changed.push(kinds === "all" ? "all" : [...kinds].sort().join(",")),
+    each: (c) => seen.each.push(c?.cursor ?? "begins"),
     link: (l) => {
       if (seen.links.at(-1) !== l) seen.links.push(l);
     },
@@ -55,6 +56,7 @@ test("a stream that breaks goes on where it was", async () => {
   ]);
   expect(seen.cursors).toEqual(["", "c3", "c4"]);
   expect(seen.changed).toEqual(["Finding,Node", "Node"]);
+  expect(seen.each).toEqual(["begins", "c2", "c3", "c4"]);
   expect(seen.links).toEqual(["live", "offline", "connecting", "live", "offline", "connecting"]);
 });
 

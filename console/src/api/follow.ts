@@ -9,6 +9,8 @@ export interface FollowOptions {
   open(cursor: string, signal: AbortSignal): AsyncIterable<Change>;
   /** Something of these kinds changed; "all" after a time about which nothing is known. */
   changed(kinds: ReadonlySet<string> | "all"): void;
+  /** Each change as it comes, before it is gathered; undefined where a stream begins, before which anything may have been. */
+  each?(change: Change | undefined): void;
   link(state: Link): void;
   /** The stream will not come back: the session or the right ended. */
   over(code: string): void;
@@ -58,8 +60,11 @@ export async function follow(o: FollowOptions): Promise<void> {
         watchdog.fed();
         o.link("live");
         tries = 0;
+        if (cursor === "") o.each?.(undefined);
         if (change.cursor !== "") cursor = change.cursor;
-        if (change.object !== undefined) told(change.object.type);
+        if (change.object === undefined) continue;
+        o.each?.(change);
+        told(change.object.type);
       }
     } catch (err) {
       const { code } = problemOf(err);

@@ -19,7 +19,8 @@ export type Kind =
   | "Inventory"
   | "Fixed";
 
-const hopeless = new Set([
+/** Codes of errors that asking again does not mend. */
+export const hopeless = new Set([
   "denied",
   "not_found",
   "invalid",
@@ -67,6 +68,9 @@ export const tenantList = () =>
 
 export const status = (tenant: string) =>
   queryOptions({ queryKey: ["Assessment", "status", tenant], queryFn: () => assessments.getStatus({ tenant }) });
+
+export const statusOfNode = (tenant: string, node: string) =>
+  queryOptions({ queryKey: ["Assessment", "status", tenant, node], queryFn: () => assessments.getStatus({ tenant, node }) });
 
 export const trend = (tenant: string, days: number) =>
   queryOptions({ queryKey: ["Assessment", "trend", tenant, days], queryFn: () => assessments.getTrend({ tenant, days }) });

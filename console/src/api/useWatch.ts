@@ -1,8 +1,14 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { tell } from "./changes";
 import { watching } from "./clients";
 import { follow, type Link } from "./follow";
 import { sessionOver } from "./transport";
+
+/** What the server finds is written with an assessment, and an exception covers findings: neither is told of by itself. */
+function withImplied(kinds: ReadonlySet<string>): ReadonlySet<string> {
+  return kinds.has("Assessment") || kinds.has("Exception") ? new Set([...kinds, "Finding"]) : kinds;
+}
 
 /** useWatch keeps all answers of the API up to date, and says whether it can. It is used once, by the shell. */
 export function useWatch(tenant: string): Link {
@@ -14,8 +20,10 @@ export function useWatch(tenant: string): Link {
       open: (cursor, signal) => watching.watch({ tenant, cursor }, { signal, timeoutMs: 0 }),
       changed: (kinds) => {
         // The first part of a query's key is the kind of object that it is about.
-        void client.invalidateQueries({ predicate: (q) => kinds === "all" || kinds.has(String(q.queryKey[0])) });
+        const old = kinds === "all" ? kinds : withImplied(kinds);
+        void client.invalidateQueries({ predicate: (q) => old === "all" || old.has(String(q.queryKey[0])) });
       },
+      each: tell,
       link: setLink,
       over: (code) => {
         if (code === "unauthenticated") sessionOver();

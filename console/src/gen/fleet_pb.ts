@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { EmptySchema, IdSchema, ListInTenantRequestSchema } from "./common_pb";
+import type { EmptySchema, IdSchema, ListInTenantRequestSchema, Page } from "./common_pb";
 import { file_bulkhead_v1_common } from "./common_pb";
 import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file bulkhead/v1/fleet.proto.
  */
 export const file_bulkhead_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("ChdidWxraGVhZC92MS9mbGVldC5wcm90bxILYnVsa2hlYWQudjEipwIKBFBvb2wSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSKwoIc2V0dGluZ3MYBSABKAsyGS5idWxraGVhZC52MS5Qb29sU2V0dGluZ3MSJgoEcGxhbhgGIAEoCzIYLmJ1bGtoZWFkLnYxLlJvbGxvdXRQbGFuEiQKB3dpbmRvd3MYByADKAsyEy5idWxraGVhZC52MS5XaW5kb3cSGAoQc2V0dGluZ3NfdmVyc2lvbhgIIAEoAxINCgVub2RlcxgJIAEoBRIrCgdjcmVhdGVkGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAsgASgDImkKDFBvb2xTZXR0aW5ncxIwCg1jb2xsZWN0X2V2ZXJ5GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBmFzc2VzcxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QihgEKC1JvbGxvdXRQbGFuEg0KBXN0ZXBzGAEgAygFEicKBHNvYWsYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNbW9zdF9maW5kaW5ncxgDIAEoBRIVCg1tb3N0X2ZhaWx1cmVzGAQgASgFEhEKCXJvbGxfYmFjaxgFIAEoCCJQCgZXaW5kb3cSDgoGYmVnaW5zGAEgASgJEigKBWxhc3RzGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBHpvbmUYAyABKAkiSAoRTGlzdFBvb2xzUmVzcG9uc2USIAoFcG9vbHMYASADKAsyES5idWxraGVhZC52MS5Qb29sEhEKCW5leHRfcGFnZRgCIAEoCSI0ChFDcmVhdGVQb29sUmVxdWVzdBIfCgRwb29sGAEgASgLMhEuYnVsa2hlYWQudjEuUG9vbCJlChFVcGRhdGVQb29sUmVxdWVzdBIfCgRwb29sGAEgASgLMhEuYnVsa2hlYWQudjEuUG9vbBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2si4wIKB1JvbGxvdXQSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBHBvb2wYAyABKAkSDAoEZnJvbRgEIAEoAxIKCgJ0bxgFIAEoAxINCgVzdGF0ZRgGIAEoCRINCgVzaGFyZRgHIAEoBRIMCgRzdGVwGAggASgFEi4KCnN0ZXBfc2luY2UYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgKIAEoCRINCgVub2RlcxgLIAEoBRIPCgdhcHBsaWVkGAwgASgFEg4KBmZhaWxlZBgNIAEoBRIQCghmaW5kaW5ncxgOIAEoBRIOCgZhdXRob3IYDyABKAkSKwoHY3JlYXRlZBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFZW5kZWQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlEKFExpc3RSb2xsb3V0c1Jlc3BvbnNlEiYKCHJvbGxvdXRzGAEgAygLMhQuYnVsa2hlYWQudjEuUm9sbG91dBIRCgluZXh0X3BhZ2UYAiABKAkiRAoURGVjaWRlUm9sbG91dFJlcXVlc3QSCgoCaWQYASABKAkSEAoIZGVjaXNpb24YAiABKAkSDgoGcmVhc29uGAMgASgJItwCCgdGaW5kaW5nEgoKAmlkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIMCgRub2RlGAMgASgJEhEKCW5vZGVfbmFtZRgEIAEoCRIMCgRraW5kGAUgASgJEhMKC3JlcXVpcmVtZW50GAYgASgJEhAKCHNldmVyaXR5GAcgASgJEg8KB3N1YmplY3QYCCABKAkSDAoEdGV4dBgJIAEoCRIPCgd0ZXh0X3poGAogASgJEikKBWZpcnN0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRsYXN0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRvdmVyGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgOIAEoAxIOCgZzb3VyY2UYDyABKAkSEQoJZXhjZXB0aW9uGBAgASgJIlEKFExpc3RGaW5kaW5nc1Jlc3BvbnNlEiYKCGZpbmRpbmdzGAEgAygLMhQuYnVsa2hlYWQudjEuRmluZGluZxIRCgluZXh0X3BhZ2UYAiABKAkiwwEKCUV4Y2VwdGlvbhIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDQoFY2hlY2sYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIMCgRub2RlGAUgASgJEg0KBW93bmVyGAYgASgJEg4KBnJlYXNvbhgHIAEoCRIPCgdleHBpcmVzGAggASgJEg8KB2NyZWF0b3IYCSABKAkSKwoHY3JlYXRlZBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQwoWQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBIpCglleGNlcHRpb24YASABKAsyFi5idWxraGVhZC52MS5FeGNlcHRpb24iVwoWTGlzdEV4Y2VwdGlvbnNSZXNwb25zZRIqCgpleGNlcHRpb25zGAEgAygLMhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEhEKCW5leHRfcGFnZRgCIAEoCTLfAwoLUG9vbFNlcnZpY2USTQoJTGlzdFBvb2xzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBoeLmJ1bGtoZWFkLnYxLkxpc3RQb29sc1Jlc3BvbnNlEi0KB0dldFBvb2wSDy5idWxraGVhZC52MS5JZBoRLmJ1bGtoZWFkLnYxLlBvb2wSPwoKQ3JlYXRlUG9vbBIeLmJ1bGtoZWFkLnYxLkNyZWF0ZVBvb2xSZXF1ZXN0GhEuYnVsa2hlYWQudjEuUG9vbBI/CgpVcGRhdGVQb29sEh4uYnVsa2hlYWQudjEuVXBkYXRlUG9vbFJlcXVlc3QaES5idWxraGVhZC52MS5Qb29sEjEKCkRlbGV0ZVBvb2wSDy5idWxraGVhZC52MS5JZBoSLmJ1bGtoZWFkLnYxLkVtcHR5ElMKDExpc3RSb2xsb3V0cxIgLmJ1bGtoZWFkLnYxLkxpc3RJblRlbmFudFJlcXVlc3QaIS5idWxraGVhZC52MS5MaXN0Um9sbG91dHNSZXNwb25zZRJICg1EZWNpZGVSb2xsb3V0EiEuYnVsa2hlYWQudjEuRGVjaWRlUm9sbG91dFJlcXVlc3QaFC5idWxraGVhZC52MS5Sb2xsb3V0MpcDCg5GaW5kaW5nU2VydmljZRJTCgxMaXN0RmluZGluZ3MSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiEuYnVsa2hlYWQudjEuTGlzdEZpbmRpbmdzUmVzcG9uc2USVwoOTGlzdEV4Y2VwdGlvbnMSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiMuYnVsa2hlYWQudjEuTGlzdEV4Y2VwdGlvbnNSZXNwb25zZRJOCg9DcmVhdGVFeGNlcHRpb24SIy5idWxraGVhZC52MS5DcmVhdGVFeGNlcHRpb25SZXF1ZXN0GhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEk8KEFByZXZpZXdFeGNlcHRpb24SIy5idWxraGVhZC52MS5DcmVhdGVFeGNlcHRpb25SZXF1ZXN0GhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEjYKD0RlbGV0ZUV4Y2VwdGlvbhIPLmJ1bGtoZWFkLnYxLklkGhIuYnVsa2hlYWQudjEuRW1wdHlCSFpGZ2l0aHViLmNvbS9idWxraGVhZC1zZWN1cml0eS9idWxraGVhZC9wcm90by9nZW4vYnVsa2hlYWQvdjE7YnVsa2hlYWR2MWIGcHJvdG8z", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChdidWxraGVhZC92MS9mbGVldC5wcm90bxILYnVsa2hlYWQudjEipwIKBFBvb2wSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSKwoIc2V0dGluZ3MYBSABKAsyGS5idWxraGVhZC52MS5Qb29sU2V0dGluZ3MSJgoEcGxhbhgGIAEoCzIYLmJ1bGtoZWFkLnYxLlJvbGxvdXRQbGFuEiQKB3dpbmRvd3MYByADKAsyEy5idWxraGVhZC52MS5XaW5kb3cSGAoQc2V0dGluZ3NfdmVyc2lvbhgIIAEoAxINCgVub2RlcxgJIAEoBRIrCgdjcmVhdGVkGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAsgASgDImkKDFBvb2xTZXR0aW5ncxIwCg1jb2xsZWN0X2V2ZXJ5GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBmFzc2VzcxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QihgEKC1JvbGxvdXRQbGFuEg0KBXN0ZXBzGAEgAygFEicKBHNvYWsYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNbW9zdF9maW5kaW5ncxgDIAEoBRIVCg1tb3N0X2ZhaWx1cmVzGAQgASgFEhEKCXJvbGxfYmFjaxgFIAEoCCJQCgZXaW5kb3cSDgoGYmVnaW5zGAEgASgJEigKBWxhc3RzGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBHpvbmUYAyABKAkiSAoRTGlzdFBvb2xzUmVzcG9uc2USIAoFcG9vbHMYASADKAsyES5idWxraGVhZC52MS5Qb29sEhEKCW5leHRfcGFnZRgCIAEoCSI0ChFDcmVhdGVQb29sUmVxdWVzdBIfCgRwb29sGAEgASgLMhEuYnVsa2hlYWQudjEuUG9vbCJlChFVcGRhdGVQb29sUmVxdWVzdBIfCgRwb29sGAEgASgLMhEuYnVsa2hlYWQudjEuUG9vbBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2si4wIKB1JvbGxvdXQSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBHBvb2wYAyABKAkSDAoEZnJvbRgEIAEoAxIKCgJ0bxgFIAEoAxINCgVzdGF0ZRgGIAEoCRINCgVzaGFyZRgHIAEoBRIMCgRzdGVwGAggASgFEi4KCnN0ZXBfc2luY2UYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgKIAEoCRINCgVub2RlcxgLIAEoBRIPCgdhcHBsaWVkGAwgASgFEg4KBmZhaWxlZBgNIAEoBRIQCghmaW5kaW5ncxgOIAEoBRIOCgZhdXRob3IYDyABKAkSKwoHY3JlYXRlZBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFZW5kZWQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlEKFExpc3RSb2xsb3V0c1Jlc3BvbnNlEiYKCHJvbGxvdXRzGAEgAygLMhQuYnVsa2hlYWQudjEuUm9sbG91dBIRCgluZXh0X3BhZ2UYAiABKAkiRAoURGVjaWRlUm9sbG91dFJlcXVlc3QSCgoCaWQYASABKAkSEAoIZGVjaXNpb24YAiABKAkSDgoGcmVhc29uGAMgASgJIvYDCgdGaW5kaW5nEgoKAmlkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIMCgRub2RlGAMgASgJEhEKCW5vZGVfbmFtZRgEIAEoCRIMCgRraW5kGAUgASgJEhMKC3JlcXVpcmVtZW50GAYgASgJEhAKCHNldmVyaXR5GAcgASgJEg8KB3N1YmplY3QYCCABKAkSDAoEdGV4dBgJIAEoCRIPCgd0ZXh0X3poGAogASgJEikKBWZpcnN0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRsYXN0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRvdmVyGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgOIAEoAxIOCgZzb3VyY2UYDyABKAkSEQoJZXhjZXB0aW9uGBAgASgJEg0KBXN0YXRlGBEgASgJEigKBW93bmVyGBIgASgLMhkuYnVsa2hlYWQudjEuRmluZGluZ093bmVyEisKB3RyaWFnZWQYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYFCABKAkSEAoIY29tbWVudHMYFSABKAMSDwoHdmVyc2lvbhgWIAEoAyIqCgxGaW5kaW5nT3duZXISDAoEdXNlchgBIAEoCRIMCgRuYW1lGAIgASgJIi0KEUdldEZpbmRpbmdSZXF1ZXN0EgwKBG5vZGUYASABKAkSCgoCaWQYAiABKAkiVAoXTGlzdEZpbmRpbmdOb3Rlc1JlcXVlc3QSDAoEbm9kZRgBIAEoCRIKCgJpZBgCIAEoCRIfCgRwYWdlGAMgASgLMhEuYnVsa2hlYWQudjEuUGFnZSK9AQoLRmluZGluZ05vdGUSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGYXV0aG9yGAMgASgJEhMKC2F1dGhvcl9uYW1lGAQgASgJEhEKCXdhc19zdGF0ZRgFIAEoCRINCgVzdGF0ZRgGIAEoCRIRCgl3YXNfb3duZXIYByABKAkSDQoFb3duZXIYCCABKAkSDwoHY29tbWVudBgJIAEoCSJWChhMaXN0RmluZGluZ05vdGVzUmVzcG9uc2USJwoFbm90ZXMYASADKAsyGC5idWxraGVhZC52MS5GaW5kaW5nTm90ZRIRCgluZXh0X3BhZ2UYAiABKAkiSAoKRmluZGluZ1JlZhIMCgRub2RlGAEgASgJEgoKAmlkGAIgASgJEhQKB3ZlcnNpb24YAyABKANIAIgBAUIKCghfdmVyc2lvbiKcAQoVVHJpYWdlRmluZGluZ3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIpCghmaW5kaW5ncxgCIAMoCzIXLmJ1bGtoZWFkLnYxLkZpbmRpbmdSZWYSDQoFc3RhdGUYAyABKAkSKAoFb3duZXIYBCABKAsyGS5idWxraGVhZC52MS5GaW5kaW5nT3duZXISDwoHY29tbWVudBgFIAEoCSJAChZUcmlhZ2VGaW5kaW5nc1Jlc3BvbnNlEiYKCGZpbmRpbmdzGAEgAygLMhQuYnVsa2hlYWQudjEuRmluZGluZyJRChRMaXN0RmluZGluZ3NSZXNwb25zZRImCghmaW5kaW5ncxgBIAMoCzIULmJ1bGtoZWFkLnYxLkZpbmRpbmcSEQoJbmV4dF9wYWdlGAIgASgJIsMBCglFeGNlcHRpb24SCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg0KBWNoZWNrGAMgASgJEg8KB3N1YmplY3QYBCABKAkSDAoEbm9kZRgFIAEoCRINCgVvd25lchgGIAEoCRIOCgZyZWFzb24YByABKAkSDwoHZXhwaXJlcxgIIAEoCRIPCgdjcmVhdG9yGAkgASgJEisKB2NyZWF0ZWQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkMKFkNyZWF0ZUV4Y2VwdGlvblJlcXVlc3QSKQoJZXhjZXB0aW9uGAEgASgLMhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uIlcKFkxpc3RFeGNlcHRpb25zUmVzcG9uc2USKgoKZXhjZXB0aW9ucxgBIAMoCzIWLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvbhIRCgluZXh0X3BhZ2UYAiABKAky3wMKC1Bvb2xTZXJ2aWNlEk0KCUxpc3RQb29scxIgLmJ1bGtoZWFkLnYxLkxpc3RJblRlbmFudFJlcXVlc3QaHi5idWxraGVhZC52MS5MaXN0UG9vbHNSZXNwb25zZRItCgdHZXRQb29sEg8uYnVsa2hlYWQudjEuSWQaES5idWxraGVhZC52MS5Qb29sEj8KCkNyZWF0ZVBvb2wSHi5idWxraGVhZC52MS5DcmVhdGVQb29sUmVxdWVzdBoRLmJ1bGtoZWFkLnYxLlBvb2wSPwoKVXBkYXRlUG9vbBIeLmJ1bGtoZWFkLnYxLlVwZGF0ZVBvb2xSZXF1ZXN0GhEuYnVsa2hlYWQudjEuUG9vbBIxCgpEZWxldGVQb29sEg8uYnVsa2hlYWQudjEuSWQaEi5idWxraGVhZC52MS5FbXB0eRJTCgxMaXN0Um9sbG91dHMSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiEuYnVsa2hlYWQudjEuTGlzdFJvbGxvdXRzUmVzcG9uc2USSAoNRGVjaWRlUm9sbG91dBIhLmJ1bGtoZWFkLnYxLkRlY2lkZVJvbGxvdXRSZXF1ZXN0GhQuYnVsa2hlYWQudjEuUm9sbG91dDKXBQoORmluZGluZ1NlcnZpY2USUwoMTGlzdEZpbmRpbmdzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBohLmJ1bGtoZWFkLnYxLkxpc3RGaW5kaW5nc1Jlc3BvbnNlEkIKCkdldEZpbmRpbmcSHi5idWxraGVhZC52MS5HZXRGaW5kaW5nUmVxdWVzdBoULmJ1bGtoZWFkLnYxLkZpbmRpbmcSXwoQTGlzdEZpbmRpbmdOb3RlcxIkLmJ1bGtoZWFkLnYxLkxpc3RGaW5kaW5nTm90ZXNSZXF1ZXN0GiUuYnVsa2hlYWQudjEuTGlzdEZpbmRpbmdOb3Rlc1Jlc3BvbnNlElkKDlRyaWFnZUZpbmRpbmdzEiIuYnVsa2hlYWQudjEuVHJpYWdlRmluZGluZ3NSZXF1ZXN0GiMuYnVsa2hlYWQudjEuVHJpYWdlRmluZGluZ3NSZXNwb25zZRJXCg5MaXN0RXhjZXB0aW9ucxIgLmJ1bGtoZWFkLnYxLkxpc3RJblRlbmFudFJlcXVlc3QaIy5idWxraGVhZC52MS5MaXN0RXhjZXB0aW9uc1Jlc3BvbnNlEk4KD0NyZWF0ZUV4Y2VwdGlvbhIjLmJ1bGtoZWFkLnYxLkNyZWF0ZUV4Y2VwdGlvblJlcXVlc3QaFi5idWxraGVhZC52MS5FeGNlcHRpb24STwoQUHJldmlld0V4Y2VwdGlvbhIjLmJ1bGtoZWFkLnYxLkNyZWF0ZUV4Y2VwdGlvblJlcXVlc3QaFi5idWxraGVhZC52MS5FeGNlcHRpb24SNgoPRGVsZXRlRXhjZXB0aW9uEg8uYnVsa2hlYWQudjEuSWQaEi5idWxraGVhZC52MS5FbXB0eUJIWkZnaXRodWIuY29tL2J1bGtoZWFkLXNlY3VyaXR5L2J1bGtoZWFkL3Byb3RvL2dlbi9idWxraGVhZC92MTtidWxraGVhZHYxYgZwcm90bzM", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Pool is a set of nodes with the same settings. "default" is in every tenant.
@@ -609,6 +609,49 @@ export type Finding = Message<"bulkhead.v1.Finding"> & {
    * @generated from field: string exception = 16;
    */
   exception: string;
+
+  /**
+   * What people made of it: "open" (nobody did), "acknowledged", "in_progress" or "false_positive". One that comes back after it was
+   * over is open again.
+   *
+   * @generated from field: string state = 17;
+   */
+  state: string;
+
+  /**
+   * Who sees to it.
+   *
+   * @generated from field: bulkhead.v1.FindingOwner owner = 18;
+   */
+  owner?: FindingOwner;
+
+  /**
+   * When state, owner or comment changed last; not set where nobody did anything.
+   *
+   * @generated from field: google.protobuf.Timestamp triaged = 19;
+   */
+  triaged?: Timestamp;
+
+  /**
+   * The last comment.
+   *
+   * @generated from field: string comment = 20;
+   */
+  comment: string;
+
+  /**
+   * How many comments there were.
+   *
+   * @generated from field: int64 comments = 21;
+   */
+  comments: bigint;
+
+  /**
+   * Counts what people did with it, for TriageFindings.
+   *
+   * @generated from field: int64 version = 22;
+   */
+  version: bigint;
 };
 
 /**
@@ -617,6 +660,307 @@ export type Finding = Message<"bulkhead.v1.Finding"> & {
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
   messageDesc(file_bulkhead_v1_fleet, 10);
+
+/**
+ * FindingOwner is who sees to a finding: an account, or somebody who has none.
+ *
+ * @generated from message bulkhead.v1.FindingOwner
+ */
+export type FindingOwner = Message<"bulkhead.v1.FindingOwner"> & {
+  /**
+   * Id of an account of the finding's tenant or the caller's.
+   *
+   * @generated from field: string user = 1;
+   */
+  user: string;
+
+  /**
+   * A name. That of the account where there is one.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.FindingOwner.
+ * Use `create(FindingOwnerSchema)` to create a new message.
+ */
+export const FindingOwnerSchema: GenMessage<FindingOwner> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 11);
+
+/**
+ * GetFindingRequest names a finding.
+ *
+ * @generated from message bulkhead.v1.GetFindingRequest
+ */
+export type GetFindingRequest = Message<"bulkhead.v1.GetFindingRequest"> & {
+  /**
+   * The node's id.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * The finding's id; a node has each once.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.GetFindingRequest.
+ * Use `create(GetFindingRequestSchema)` to create a new message.
+ */
+export const GetFindingRequestSchema: GenMessage<GetFindingRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 12);
+
+/**
+ * ListFindingNotesRequest asks for what was noted of a finding.
+ *
+ * @generated from message bulkhead.v1.ListFindingNotesRequest
+ */
+export type ListFindingNotesRequest = Message<"bulkhead.v1.ListFindingNotesRequest"> & {
+  /**
+   * The node's id.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * The finding's id.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Which part.
+   *
+   * @generated from field: bulkhead.v1.Page page = 3;
+   */
+  page?: Page;
+};
+
+/**
+ * Describes the message bulkhead.v1.ListFindingNotesRequest.
+ * Use `create(ListFindingNotesRequestSchema)` to create a new message.
+ */
+export const ListFindingNotesRequestSchema: GenMessage<ListFindingNotesRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 13);
+
+/**
+ * FindingNote is something that was done with a finding.
+ *
+ * @generated from message bulkhead.v1.FindingNote
+ */
+export type FindingNote = Message<"bulkhead.v1.FindingNote"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp;
+
+  /**
+   * Id of the account that did it; empty where the finding came back and was opened again by that.
+   *
+   * @generated from field: string author = 3;
+   */
+  author: string;
+
+  /**
+   * Its name at the time.
+   *
+   * @generated from field: string author_name = 4;
+   */
+  authorName: string;
+
+  /**
+   * The state before and after; the same where it was not changed.
+   *
+   * @generated from field: string was_state = 5;
+   */
+  wasState: string;
+
+  /**
+   * See was_state.
+   *
+   * @generated from field: string state = 6;
+   */
+  state: string;
+
+  /**
+   * The owner's name before and after; the same where it was not changed.
+   *
+   * @generated from field: string was_owner = 7;
+   */
+  wasOwner: string;
+
+  /**
+   * See was_owner.
+   *
+   * @generated from field: string owner = 8;
+   */
+  owner: string;
+
+  /**
+   * What was said.
+   *
+   * @generated from field: string comment = 9;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.FindingNote.
+ * Use `create(FindingNoteSchema)` to create a new message.
+ */
+export const FindingNoteSchema: GenMessage<FindingNote> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 14);
+
+/**
+ * ListFindingNotesResponse is a page of notes.
+ *
+ * @generated from message bulkhead.v1.ListFindingNotesResponse
+ */
+export type ListFindingNotesResponse = Message<"bulkhead.v1.ListFindingNotesResponse"> & {
+  /**
+   * The notes.
+   *
+   * @generated from field: repeated bulkhead.v1.FindingNote notes = 1;
+   */
+  notes: FindingNote[];
+
+  /**
+   * For the next page; empty on the last.
+   *
+   * @generated from field: string next_page = 2;
+   */
+  nextPage: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.ListFindingNotesResponse.
+ * Use `create(ListFindingNotesResponseSchema)` to create a new message.
+ */
+export const ListFindingNotesResponseSchema: GenMessage<ListFindingNotesResponse> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 15);
+
+/**
+ * FindingRef names a finding as it was seen.
+ *
+ * @generated from message bulkhead.v1.FindingRef
+ */
+export type FindingRef = Message<"bulkhead.v1.FindingRef"> & {
+  /**
+   * The node's id.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * The finding's id.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * The version that was seen: where it is another by now, nothing is changed. Not set: whatever it is.
+   *
+   * @generated from field: optional int64 version = 3;
+   */
+  version?: bigint;
+};
+
+/**
+ * Describes the message bulkhead.v1.FindingRef.
+ * Use `create(FindingRefSchema)` to create a new message.
+ */
+export const FindingRefSchema: GenMessage<FindingRef> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 16);
+
+/**
+ * TriageFindingsRequest says what to make of findings.
+ *
+ * @generated from message bulkhead.v1.TriageFindingsRequest
+ */
+export type TriageFindingsRequest = Message<"bulkhead.v1.TriageFindingsRequest"> & {
+  /**
+   * The tenant; empty means the caller's.
+   *
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * The findings.
+   *
+   * @generated from field: repeated bulkhead.v1.FindingRef findings = 2;
+   */
+  findings: FindingRef[];
+
+  /**
+   * The state; empty leaves it as it is.
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * Who sees to it; not set leaves it as it is, an empty one is nobody.
+   *
+   * @generated from field: bulkhead.v1.FindingOwner owner = 4;
+   */
+  owner?: FindingOwner;
+
+  /**
+   * What to note with it.
+   *
+   * @generated from field: string comment = 5;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.TriageFindingsRequest.
+ * Use `create(TriageFindingsRequestSchema)` to create a new message.
+ */
+export const TriageFindingsRequestSchema: GenMessage<TriageFindingsRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 17);
+
+/**
+ * TriageFindingsResponse has the findings as they are now.
+ *
+ * @generated from message bulkhead.v1.TriageFindingsResponse
+ */
+export type TriageFindingsResponse = Message<"bulkhead.v1.TriageFindingsResponse"> & {
+  /**
+   * In the order of the request.
+   *
+   * @generated from field: repeated bulkhead.v1.Finding findings = 1;
+   */
+  findings: Finding[];
+};
+
+/**
+ * Describes the message bulkhead.v1.TriageFindingsResponse.
+ * Use `create(TriageFindingsResponseSchema)` to create a new message.
+ */
+export const TriageFindingsResponseSchema: GenMessage<TriageFindingsResponse> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 18);
 
 /**
  * ListFindingsResponse is a page of findings.
@@ -644,7 +988,7 @@ export type ListFindingsResponse = Message<"bulkhead.v1.ListFindingsResponse"> &
  * Use `create(ListFindingsResponseSchema)` to create a new message.
  */
 export const ListFindingsResponseSchema: GenMessage<ListFindingsResponse> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_fleet, 11);
+  messageDesc(file_bulkhead_v1_fleet, 19);
 
 /**
  * Exception is a person's decision to live with a failure for a time.
@@ -728,7 +1072,7 @@ export type Exception = Message<"bulkhead.v1.Exception"> & {
  * Use `create(ExceptionSchema)` to create a new message.
  */
 export const ExceptionSchema: GenMessage<Exception> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_fleet, 12);
+  messageDesc(file_bulkhead_v1_fleet, 20);
 
 /**
  * CreateExceptionRequest records an exception.
@@ -749,7 +1093,7 @@ export type CreateExceptionRequest = Message<"bulkhead.v1.CreateExceptionRequest
  * Use `create(CreateExceptionRequestSchema)` to create a new message.
  */
 export const CreateExceptionRequestSchema: GenMessage<CreateExceptionRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_fleet, 13);
+  messageDesc(file_bulkhead_v1_fleet, 21);
 
 /**
  * ListExceptionsResponse is a page of exceptions.
@@ -777,7 +1121,7 @@ export type ListExceptionsResponse = Message<"bulkhead.v1.ListExceptionsResponse
  * Use `create(ListExceptionsResponseSchema)` to create a new message.
  */
 export const ListExceptionsResponseSchema: GenMessage<ListExceptionsResponse> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_fleet, 14);
+  messageDesc(file_bulkhead_v1_fleet, 22);
 
 /**
  * PoolService is about pools of nodes: their settings, how these are rolled out, and when work may be done on them.
@@ -859,13 +1203,14 @@ export const PoolService: GenService<{
   serviceDesc(file_bulkhead_v1_fleet, 0);
 
 /**
- * FindingService tells what is wrong, and what is lived with for a time.
+ * FindingService tells what is wrong, who sees to it, and what is lived with for a time.
  *
  * @generated from service bulkhead.v1.FindingService
  */
 export const FindingService: GenService<{
   /**
-   * ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted.
+   * ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted, state, owner (an account's id),
+   * owner_name.
    *
    * @generated from rpc bulkhead.v1.FindingService.ListFindings
    */
@@ -873,6 +1218,38 @@ export const FindingService: GenService<{
     methodKind: "unary";
     input: typeof ListInTenantRequestSchema;
     output: typeof ListFindingsResponseSchema;
+  },
+  /**
+   * GetFinding gives one.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.GetFinding
+   */
+  getFinding: {
+    methodKind: "unary";
+    input: typeof GetFindingRequestSchema;
+    output: typeof FindingSchema;
+  },
+  /**
+   * ListFindingNotes lists what was noted of a finding, newest first: who changed what when, and what they said. The newest 200 are kept;
+   * the audit log has all that was done. No filter.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.ListFindingNotes
+   */
+  listFindingNotes: {
+    methodKind: "unary";
+    input: typeof ListFindingNotesRequestSchema;
+    output: typeof ListFindingNotesResponseSchema;
+  },
+  /**
+   * TriageFindings sets state and owner of findings of a tenant and notes a comment, all of them or none. It changes no status of a
+   * requirement: that only the check does, when it passes, or an exception, which is shown with it.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.TriageFindings
+   */
+  triageFindings: {
+    methodKind: "unary";
+    input: typeof TriageFindingsRequestSchema;
+    output: typeof TriageFindingsResponseSchema;
   },
   /**
    * ListExceptions lists exceptions by when they end. Filter: check, node, owner.

@@ -1005,7 +1005,7 @@ export const NodeService: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * ListEvents lists what happened to nodes, newest first. Filter: node, kind, requirement, severity, time.
+   * ListEvents lists what happened to nodes, newest first. Filter: id, node, kind, requirement, severity, time.
    *
    * @generated from rpc bulkhead.v1.NodeService.ListEvents
    */

@@ -7,11 +7,12 @@ import {
   IconNetwork,
   IconServer2,
   IconStack2,
+  IconTimelineEvent,
 } from "@tabler/icons-react";
 import type en from "@/texts/en";
 
 export interface NavEntry {
-  to: "/" | "/requirements" | "/nodes" | "/containers" | "/images" | "/networks" | "/findings" | "/about";
+  to: "/" | "/requirements" | "/nodes" | "/containers" | "/images" | "/networks" | "/findings" | "/events" | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -33,6 +34,7 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
       { to: "/images", text: "shell.nav.images", icon: IconStack2 },
       { to: "/networks", text: "shell.nav.networks", icon: IconNetwork },
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
+      { to: "/events", text: "shell.nav.events", icon: IconTimelineEvent },
     ],
   },
   { text: "shell.group.server", entries: [{ to: "/about", text: "shell.nav.about", icon: IconInfoCircle }] },

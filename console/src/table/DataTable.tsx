@@ -1,11 +1,13 @@
-import { ActionIcon, Text } from "@mantine/core";
-import { IconArrowDown, IconArrowUp, IconChevronDown, IconChevronRight } from "@tabler/icons-react";
+import { Text } from "@mantine/core";
+import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { keep, kept } from "@/lib/kept";
 import { type Column, textOf } from "./columns";
 import classes from "./DataTable.module.css";
+import { Header } from "./Header";
+import { SelectBox, type Selection, toggled } from "./Select";
 import { isEmpty, searchOf, stateOf, type TableSearch, type TableState, tableSearch } from "./state";
 import { Toolbar } from "./Toolbar";
 import { filtered, lines, warm } from "./view";
@@ -24,6 +26,8 @@ interface Props<T extends object> {
   rowKey: (row: T) => string;
   /** Opens a row, by Enter or a click beside links. */
   open?: (row: T) => void;
+  /** Rows that were selected, by their keys. */
+  selection?: Selection;
   /** The parameters of the address, and how they are set. */
   search: TableSearch;
   onSearch: (next: TableSearch) => void;
@@ -39,6 +43,7 @@ interface Props<T extends object> {
 
 const rowHeight = 36;
 const headerHeight = 35;
+const boxWidth = 30;
 
 /** A table for up to 50,000 rows: filtered, sorted, grouped, its columns chosen; the view stands in the address and is remembered. */
 export function DataTable<T extends object>(p: Props<T>) {
@@ -85,13 +90,19 @@ export function DataTable<T extends object>(p: Props<T>) {
   });
   const [active, setActive] = useState(-1);
   const base = useId();
+  const { rowKey, selection } = p;
+  const select = (at: number) => {
+    const line = shown[at];
+    if (selection !== undefined && line !== undefined)
+      selection.set(toggled(selection.keys, line.kind === "group" ? line.rows.map(rowKey) : [rowKey(line.row)]));
+  };
   const act = (at: number) => {
     const line = shown[at];
     if (line?.kind === "group") toggle(line.value);
     else if (line !== undefined) p.open?.(line.row);
   };
   const onKey = (e: KeyboardEvent<HTMLDivElement>) => {
-    const own = (e.target as HTMLElement).closest("a, button") === null; // links and buttons keep their own keys
+    const own = (e.target as HTMLElement).closest("a, button, input") === null; // links and buttons keep their own keys
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 400) / rowHeight) - 2);
     const moves: Record<string, number> = {
       ArrowDown: active + 1,
@@ -109,12 +120,14 @@ export function DataTable<T extends object>(p: Props<T>) {
       virtual.scrollToIndex(at);
     } else if (own && (e.key === "Enter" || e.key === " ")) {
       e.preventDefault();
-      act(active);
+      if (e.key === " " && selection !== undefined) select(active);
+      else act(active);
     }
   };
 
-  const template = columns.map((c) => `minmax(${c.min ?? 90}px, ${c.grow ?? 1}fr)`).join(" ");
-  const width = columns.reduce((sum, c) => sum + (c.min ?? 90), 0) + 24;
+  const boxes = selection === undefined ? "" : `${boxWidth}px `;
+  const template = boxes + columns.map((c) => `minmax(${c.min ?? 90}px, ${c.grow ?? 1}fr)`).join(" ");
+  const width = columns.reduce((sum, c) => sum + (c.min ?? 90), 0) + 24 + (selection === undefined ? 0 : boxWidth);
   if (p.rows.length === 0) return <>{p.empty}</>;
   return (
     <div className={classes.table}>
@@ -140,11 +153,13 @@ export function DataTable<T extends object>(p: Props<T>) {
         tabIndex={0}
         aria-label={p.label}
         aria-rowcount={shown.length + 1}
-        aria-colcount={columns.length}
+        aria-colcount={columns.length + (selection === undefined ? 0 : 1)}
         aria-activedescendant={active >= 0 && active < shown.length ? `${base}${active}` : undefined}
         onKeyDown={onKey}
       >
-        <Header columns={columns} state={state} set={set} template={template} width={width} />
+        <Header columns={columns} state={state} set={set} template={template} width={width}>
+          {selection !== undefined && <SelectBox of={() => rows.map(rowKey)} selection={selection} label={t("table.selectAll")} />}
+        </Header>
         {/* biome-ignore lint/a11y/useSemanticElements: as above */}
         <div role="rowgroup" className={classes.rows} style={{ height: virtual.getTotalSize(), minWidth: width }}>
           {virtual.getVirtualItems().map((item) => {
@@ -168,13 +183,28 @@ export function DataTable<T extends object>(p: Props<T>) {
                 style={{
                   transform: `translateY(${item.start - headerHeight}px)`,
                   height: rowHeight,
-                  gridTemplateColumns: line.kind === "group" ? "1fr" : template,
+                  gridTemplateColumns: line.kind === "group" ? `${boxes}1fr` : template,
                 }}
                 onClick={(e) => {
                   setActive(item.index);
-                  if ((e.target as HTMLElement).closest("a, button") === null) act(item.index);
+                  if ((e.target as HTMLElement).closest("a, button, input") === null) act(item.index);
                 }}
               >
+                {selection !== undefined && (
+                  // biome-ignore lint/a11y/useSemanticElements: as above
+                  // biome-ignore lint/a11y/useFocusableInteractive: the box in it has the focus
+                  <span role="gridcell" className={classes.boxCell}>
+                    <SelectBox
+                      of={() => (line.kind === "group" ? line.rows.map(rowKey) : [rowKey(line.row)])}
+                      selection={selection}
+                      label={
+                        line.kind === "group"
+                          ? t("table.selectGroup", { group: (group?.word?.(line.value) ?? line.value) || t("table.none") })
+                          : t("table.select")
+                      }
+                    />
+                  </span>
+                )}
                 {line.kind === "group" ? (
                   // biome-ignore lint/a11y/useSemanticElements: as above
                   <span role="gridcell" className={classes.group} tabIndex={-1}>
@@ -237,52 +267,4 @@ function useRemembered(id: string, search: TableSearch, onSearch: (s: TableSearc
     }
     keep(`table.${id}`, { ...search, q: undefined });
   }, [id, search]);
-}
-
-function Header<T>(p: {
-  columns: readonly Column<T>[];
-  state: TableState;
-  set: (s: Partial<TableState>) => void;
-  template: string;
-  width: number;
-}) {
-  const { t } = useTranslation();
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: as above
-    <div role="rowgroup" className={classes.header} style={{ minWidth: p.width }}>
-      {/* biome-ignore lint/a11y/useSemanticElements: as above */}
-      {/* biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus */}
-      <div role="row" aria-rowindex={1} className={classes.headerRow} style={{ gridTemplateColumns: p.template }}>
-        {p.columns.map((c) => {
-          const at = p.state.sort.find((s) => s.id === c.id);
-          const next = at === undefined ? [{ id: c.id, desc: false }] : at.desc ? [] : [{ id: c.id, desc: true }];
-          return (
-            // biome-ignore lint/a11y/useSemanticElements: as above
-            <div
-              key={c.id}
-              role="columnheader"
-              tabIndex={-1}
-              aria-sort={at === undefined ? "none" : at.desc ? "descending" : "ascending"}
-              className={classes.cell}
-              data-numeric={c.numeric}
-            >
-              <button
-                type="button"
-                className={classes.sorter}
-                title={t("table.sort", { column: c.header })}
-                onClick={(e) => p.set({ sort: e.shiftKey ? [...p.state.sort.filter((s) => s.id !== c.id), ...next] : next })}
-              >
-                <span className={classes.clip}>{c.header}</span>
-                {at !== undefined && (
-                  <ActionIcon component="span" size={14} variant="transparent" c="inherit">
-                    {at.desc ? <IconArrowDown size={14} aria-hidden /> : <IconArrowUp size={14} aria-hidden />}
-                  </ActionIcon>
-                )}
-              </button>
-            </div>
-          );
-        })}
-      </div>
-    </div>
-  );
 }

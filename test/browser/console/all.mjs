@@ -1,9 +1,10 @@
 // All capabilities of the console: each has pages; first, flows, late (needs a factor that is older than a minute) and last are what is
 // done on them.
+import events from "./events.mjs";
 import findings from "./findings.mjs";
 import nodes from "./nodes.mjs";
 import objects from "./objects.mjs";
 import requirements from "./requirements.mjs";
 import whole from "./whole.mjs";
 
-export const capabilities = { requirements, nodes, objects, findings, whole };
+export const capabilities = { requirements, nodes, objects, findings, events, whole };

@@ -1,9 +1,9 @@
-import { SegmentedControl, Text } from "@mantine/core";
+import { Button, SegmentedControl, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { findingList } from "@/api/queries";
+import { findingList, me } from "@/api/queries";
 import { Empty } from "@/components/Empty";
 import { PageLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
@@ -11,6 +11,7 @@ import { Result } from "@/components/Result";
 import { SeverityBadge, severities, severityOf } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
+import { keyOf, stateOf, states, viewFilter, views } from "@/lib/findings";
 import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useWords } from "@/lib/words";
@@ -18,6 +19,8 @@ import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
 import { FindingDetail } from "./Detail";
+import { FindingState } from "./State";
+import { TriageDialog } from "./Triage";
 
 const initial = { group: "kind" };
 
@@ -28,9 +31,20 @@ export function Findings() {
   const navigate = useNavigate();
   const search = useSearch({ from: "/findings" });
   const tenant = useTenant();
-  const [over, setOver] = useState("open");
+  const caller = useQuery(me()).data;
   const [chosen, setChosen] = useState<Finding>();
-  const all = useQuery(findingList(tenant, over === "open" ? "over = false" : ""));
+  const [keys, setKeys] = useState<ReadonlySet<string>>(new Set());
+  const [triaging, setTriaging] = useState<readonly Finding[]>([]);
+  const { view } = search;
+  const all = useQuery({
+    ...findingList(tenant, viewFilter(view, caller?.id ?? "")),
+    enabled: view !== "mine" || caller !== undefined,
+  });
+  // What is no longer there is no longer selected.
+  const selected = useMemo(
+    () => (keys.size === 0 ? [] : (all.data?.rows.filter((f) => keys.has(keyOf(f))) ?? [])),
+    [keys, all.data],
+  );
   const columns = useMemo(
     (): Column<Finding>[] => [
       {
@@ -85,7 +99,27 @@ export function Findings() {
         value: (f) => f.kind,
         cell: (f) => <code title={f.kind}>{f.kind}</code>,
         few: true,
+        hidden: true,
         min: 150,
+      },
+      {
+        id: "state",
+        header: t("findings.stateLabel"),
+        value: (f) => stateOf(f.state),
+        cell: (f) => <FindingState state={f.state} />,
+        word: (v) => t(`findings.state.${stateOf(v)}`),
+        order: states,
+        few: true,
+        min: 130,
+        grow: 0.6,
+      },
+      {
+        id: "owner",
+        header: t("findings.owner"),
+        value: (f) => plain(f.owner?.name ?? ""),
+        few: true,
+        min: 100,
+        grow: 0.8,
       },
       {
         id: "excepted",
@@ -128,12 +162,16 @@ export function Findings() {
         <SegmentedControl
           size="xs"
           aria-label={t("findings.which")}
-          value={over}
-          onChange={setOver}
-          data={[
-            { value: "open", label: t("findings.open") },
-            { value: "all", label: t("findings.all") },
-          ]}
+          value={view ?? "open"}
+          onChange={(v) => {
+            setKeys(new Set());
+            void navigate({
+              to: "/findings",
+              search: (old) => ({ ...old, view: views.find((known) => known === v) }),
+              replace: true,
+            });
+          }}
+          data={(["open", ...views] as const).map((v) => ({ value: v, label: t(`findings.view.${v}`) }))}
         />
       }
     >
@@ -145,17 +183,30 @@ export function Findings() {
             rows={rows}
             more={more}
             columns={columns}
-            rowKey={(f) => f.id}
+            rowKey={keyOf}
+            selection={{ keys, set: setKeys }}
+            actions={
+              selected.length > 0 && (
+                <>
+                  <Button size="xs" onClick={() => setTriaging(selected)}>
+                    {t("findings.triageOf", { count: selected.length })}
+                  </Button>
+                  <Button size="xs" variant="subtle" onClick={() => setKeys(new Set())}>
+                    {t("findings.unselect")}
+                  </Button>
+                </>
+              )
+            }
             open={setChosen}
             search={search}
             onSearch={(next) =>
-              void navigate({ to: "/findings", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
+              void navigate({ to: "/findings", search: (old) => ({ tenant: old.tenant, view: old.view, ...next }), replace: true })
             }
             initial={initial}
             groupNote={(of, by) => <GroupNote of={of} by={by} />}
             empty={
               <Panel title={t("findings.title")}>
-                <Empty title={t("findings.none")} how={t("findings.noneHow")} />
+                <Empty title={t(`findings.noneOf.${view ?? "open"}`)} how={t(`findings.noneHow.${view ?? "open"}`)} />
               </Panel>
             }
           />
@@ -164,7 +215,17 @@ export function Findings() {
       <Text className="hidden-text" role="status">
         {chosen === undefined ? "" : t("findings.shown")}
       </Text>
-      <FindingDetail finding={chosen} onClose={() => setChosen(undefined)} />
+      <FindingDetail finding={chosen} onClose={() => setChosen(undefined)} triage={(f) => setTriaging([f])} />
+      {triaging.length > 0 && (
+        <TriageDialog
+          of={triaging}
+          onClose={() => setTriaging([])}
+          done={() => {
+            setKeys(new Set());
+            setChosen(undefined);
+          }}
+        />
+      )}
     </Page>
   );
 }

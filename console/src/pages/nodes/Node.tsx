@@ -160,7 +160,10 @@ function Open({ n }: { n: Node }) {
                         )}
                       </Table.Td>
                       <Table.Td style={{ overflowWrap: "anywhere" }}>
-                        {f.subject !== "" && <code>{plain(f.subject)}</code>} {words(f.text, f.textZh)}
+                        {f.subject !== "" && <code>{plain(f.subject)}</code>}{" "}
+                        <PageLink to="/findings/$node/$id" params={{ node: f.node, id: f.id }} c="inherit" inherit>
+                          {words(f.text, f.textZh)}
+                        </PageLink>
                       </Table.Td>
                       <Table.Td>
                         <Time at={f.first} />

@@ -1,8 +1,9 @@
 import { Text } from "@mantine/core";
 import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
+import { findingCount } from "@/api/findings";
 import type { All } from "@/api/lists";
-import { user } from "@/api/queries";
+import { me, user } from "@/api/queries";
 import { PageLink } from "@/components/links";
 import { Result } from "@/components/Result";
 import { HealthBadge, SeverityBadge, ToneIcon } from "@/components/StatusBadge";
@@ -10,6 +11,7 @@ import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
 import type { Node } from "@/gen/node_pb";
 import type { AccessRequest } from "@/gen/policy_pb";
+import { viewFilter } from "@/lib/findings";
 import { plain } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 import classes from "./Overview.module.css";
@@ -95,6 +97,45 @@ export function Waiting({ of }: { of: UseQueryResult<All<AccessRequest>> }) {
   );
 }
 
+/** Findings that nobody looked at, and those that are one's own. */
+export function OpenFindings({ tenant }: { tenant: string }) {
+  const { t } = useTranslation();
+  const caller = useQuery(me()).data;
+  const fresh = useQuery(findingCount(tenant, viewFilter("new", "")));
+  const mine = useQuery(findingCount(tenant, viewFilter("mine", caller?.id ?? ""), caller !== undefined));
+  const many = (of: { count: number; more: boolean }) => `${of.count}${of.more ? "+" : ""}`;
+  return (
+    <Result of={fresh} what={t("overview.findingsFailed")} rows={1}>
+      {(f) => (
+        <>
+          {f.count === 0 ? (
+            <Fine text={t("overview.noneNew")} />
+          ) : (
+            <div className={classes.line}>
+              <ToneIcon tone="part" size={18} />
+              <span className={classes.grow}>
+                <PageLink to="/findings" search={{ view: "new" }} fw={600}>
+                  {t("overview.newFindings", { count: f.count, many: many(f) })}
+                </PageLink>
+              </span>
+            </div>
+          )}
+          {mine.data !== undefined && mine.data.count > 0 && (
+            <div className={classes.line}>
+              <ToneIcon tone="unknown" size={18} />
+              <span className={classes.grow}>
+                <PageLink to="/findings" search={{ view: "mine" }} fw={600}>
+                  {t("overview.myFindings", { count: mine.data.count, many: many(mine.data) })}
+                </PageLink>
+              </span>
+            </div>
+          )}
+        </>
+      )}
+    </Result>
+  );
+}
+
 export function NewestFindings({ of }: { of: UseQueryResult<All<Finding>> }) {
   const { t } = useTranslation();
   const words = useWords();
@@ -110,7 +151,10 @@ export function NewestFindings({ of }: { of: UseQueryResult<All<Finding>> }) {
                 <PageLink to="/nodes/$id" params={{ id: f.node }} fw={600}>
                   {f.nodeName}
                 </PageLink>{" "}
-                {f.subject !== "" && <code>{plain(f.subject)}</code>} {words(f.text, f.textZh)}
+                {f.subject !== "" && <code>{plain(f.subject)}</code>}{" "}
+                <PageLink to="/findings/$node/$id" params={{ node: f.node, id: f.id }} c="inherit" inherit>
+                  {words(f.text, f.textZh)}
+                </PageLink>
               </span>
               <span className={classes.when}>
                 <Time at={f.first} />

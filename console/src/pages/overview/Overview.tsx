@@ -10,8 +10,9 @@ import { Page, Panel } from "@/components/Page";
 import { Picture, Summary } from "@/components/Picture";
 import { Result } from "@/components/Result";
 import type { Catalogue, Status } from "@/gen/operations_pb";
+import { viewFilter } from "@/lib/findings";
 import { useTenant } from "@/shell/scope";
-import { NewestFindings, SilentNodes, Waiting } from "./Now";
+import { NewestFindings, OpenFindings, SilentNodes, Waiting } from "./Now";
 import classes from "./Overview.module.css";
 
 const TrendChart = lazy(() => import("./TrendChart"));
@@ -51,7 +52,7 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
   const worse = useQuery(eventList(tenant, { kind: "status", worse: true, since: yesterday }, 50));
   const course = useQuery(trend(tenant, 7));
   const silent = useQuery(nodeList(tenant, 'health = "silent"'));
-  const newest = useQuery(findingList(tenant, "over = false", 8));
+  const newest = useQuery(findingList(tenant, viewFilter("new", ""), 8));
   const waiting = useQuery(pendingRequests(tenant));
   const met = (s.summary.met ?? 0) + (s.summary.not_applicable ?? 0);
   return (
@@ -76,6 +77,7 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
           <Panel title={t("overview.now")} flush>
             <SilentNodes of={silent} />
             <Waiting of={waiting} />
+            <OpenFindings tenant={tenant} />
           </Panel>
           <Panel title={t("overview.worse")} flush>
             <Result of={worse} what={t("overview.worseFailed")}>

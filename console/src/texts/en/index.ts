@@ -3,6 +3,7 @@ import about from "./about.json";
 import account from "./account.json";
 import common from "./common.json";
 import errors from "./errors.json";
+import events from "./events.json";
 import findings from "./findings.json";
 import inventory from "./inventory.json";
 import nodes from "./nodes.json";
@@ -11,4 +12,4 @@ import requirements from "./requirements.json";
 import shell from "./shell.json";
 import table from "./table.json";
 
-export default { about, account, common, errors, findings, inventory, nodes, overview, requirements, shell, table };
+export default { about, account, common, errors, events, findings, inventory, nodes, overview, requirements, shell, table };

@@ -862,7 +862,20 @@ type Finding struct {
 	// "node" where the node found it, "server" where the server did.
 	Source string `protobuf:"bytes,15,opt,name=source,proto3" json:"source,omitempty"`
 	// Id of the exception that covers it; empty for none.
-	Exception     string `protobuf:"bytes,16,opt,name=exception,proto3" json:"exception,omitempty"`
+	Exception string `protobuf:"bytes,16,opt,name=exception,proto3" json:"exception,omitempty"`
+	// What people made of it: "open" (nobody did), "acknowledged", "in_progress" or "false_positive". One that comes back after it was
+	// over is open again.
+	State string `protobuf:"bytes,17,opt,name=state,proto3" json:"state,omitempty"`
+	// Who sees to it.
+	Owner *FindingOwner `protobuf:"bytes,18,opt,name=owner,proto3" json:"owner,omitempty"`
+	// When state, owner or comment changed last; not set where nobody did anything.
+	Triaged *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=triaged,proto3" json:"triaged,omitempty"`
+	// The last comment.
+	Comment string `protobuf:"bytes,20,opt,name=comment,proto3" json:"comment,omitempty"`
+	// How many comments there were.
+	Comments int64 `protobuf:"varint,21,opt,name=comments,proto3" json:"comments,omitempty"`
+	// Counts what people did with it, for TriageFindings.
+	Version       int64 `protobuf:"varint,22,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1009,6 +1022,587 @@ func (x *Finding) GetException() string {
 	return ""
 }
 
+func (x *Finding) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Finding) GetOwner() *FindingOwner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+func (x *Finding) GetTriaged() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Triaged
+	}
+	return nil
+}
+
+func (x *Finding) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+func (x *Finding) GetComments() int64 {
+	if x != nil {
+		return x.Comments
+	}
+	return 0
+}
+
+func (x *Finding) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// FindingOwner is who sees to a finding: an account, or somebody who has none.
+type FindingOwner struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of an account of the finding's tenant or the caller's.
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// A name. That of the account where there is one.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindingOwner) Reset() {
+	*x = FindingOwner{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindingOwner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindingOwner) ProtoMessage() {}
+
+func (x *FindingOwner) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindingOwner.ProtoReflect.Descriptor instead.
+func (*FindingOwner) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FindingOwner) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *FindingOwner) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// GetFindingRequest names a finding.
+type GetFindingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node's id.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// The finding's id; a node has each once.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFindingRequest) Reset() {
+	*x = GetFindingRequest{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFindingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFindingRequest) ProtoMessage() {}
+
+func (x *GetFindingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFindingRequest.ProtoReflect.Descriptor instead.
+func (*GetFindingRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetFindingRequest) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *GetFindingRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// ListFindingNotesRequest asks for what was noted of a finding.
+type ListFindingNotesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node's id.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// The finding's id.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Which part.
+	Page          *Page `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFindingNotesRequest) Reset() {
+	*x = ListFindingNotesRequest{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFindingNotesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFindingNotesRequest) ProtoMessage() {}
+
+func (x *ListFindingNotesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFindingNotesRequest.ProtoReflect.Descriptor instead.
+func (*ListFindingNotesRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListFindingNotesRequest) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ListFindingNotesRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListFindingNotesRequest) GetPage() *Page {
+	if x != nil {
+		return x.Page
+	}
+	return nil
+}
+
+// FindingNote is something that was done with a finding.
+type FindingNote struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// Id of the account that did it; empty where the finding came back and was opened again by that.
+	Author string `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`
+	// Its name at the time.
+	AuthorName string `protobuf:"bytes,4,opt,name=author_name,json=authorName,proto3" json:"author_name,omitempty"`
+	// The state before and after; the same where it was not changed.
+	WasState string `protobuf:"bytes,5,opt,name=was_state,json=wasState,proto3" json:"was_state,omitempty"`
+	// See was_state.
+	State string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	// The owner's name before and after; the same where it was not changed.
+	WasOwner string `protobuf:"bytes,7,opt,name=was_owner,json=wasOwner,proto3" json:"was_owner,omitempty"`
+	// See was_owner.
+	Owner string `protobuf:"bytes,8,opt,name=owner,proto3" json:"owner,omitempty"`
+	// What was said.
+	Comment       string `protobuf:"bytes,9,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindingNote) Reset() {
+	*x = FindingNote{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindingNote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindingNote) ProtoMessage() {}
+
+func (x *FindingNote) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindingNote.ProtoReflect.Descriptor instead.
+func (*FindingNote) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *FindingNote) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *FindingNote) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *FindingNote) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *FindingNote) GetAuthorName() string {
+	if x != nil {
+		return x.AuthorName
+	}
+	return ""
+}
+
+func (x *FindingNote) GetWasState() string {
+	if x != nil {
+		return x.WasState
+	}
+	return ""
+}
+
+func (x *FindingNote) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *FindingNote) GetWasOwner() string {
+	if x != nil {
+		return x.WasOwner
+	}
+	return ""
+}
+
+func (x *FindingNote) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *FindingNote) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// ListFindingNotesResponse is a page of notes.
+type ListFindingNotesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The notes.
+	Notes []*FindingNote `protobuf:"bytes,1,rep,name=notes,proto3" json:"notes,omitempty"`
+	// For the next page; empty on the last.
+	NextPage      string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFindingNotesResponse) Reset() {
+	*x = ListFindingNotesResponse{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFindingNotesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFindingNotesResponse) ProtoMessage() {}
+
+func (x *ListFindingNotesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFindingNotesResponse.ProtoReflect.Descriptor instead.
+func (*ListFindingNotesResponse) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListFindingNotesResponse) GetNotes() []*FindingNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *ListFindingNotesResponse) GetNextPage() string {
+	if x != nil {
+		return x.NextPage
+	}
+	return ""
+}
+
+// FindingRef names a finding as it was seen.
+type FindingRef struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node's id.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// The finding's id.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The version that was seen: where it is another by now, nothing is changed. Not set: whatever it is.
+	Version       *int64 `protobuf:"varint,3,opt,name=version,proto3,oneof" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindingRef) Reset() {
+	*x = FindingRef{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindingRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindingRef) ProtoMessage() {}
+
+func (x *FindingRef) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindingRef.ProtoReflect.Descriptor instead.
+func (*FindingRef) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *FindingRef) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *FindingRef) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *FindingRef) GetVersion() int64 {
+	if x != nil && x.Version != nil {
+		return *x.Version
+	}
+	return 0
+}
+
+// TriageFindingsRequest says what to make of findings.
+type TriageFindingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant; empty means the caller's.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The findings.
+	Findings []*FindingRef `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
+	// The state; empty leaves it as it is.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// Who sees to it; not set leaves it as it is, an empty one is nobody.
+	Owner *FindingOwner `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// What to note with it.
+	Comment       string `protobuf:"bytes,5,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TriageFindingsRequest) Reset() {
+	*x = TriageFindingsRequest{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TriageFindingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TriageFindingsRequest) ProtoMessage() {}
+
+func (x *TriageFindingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TriageFindingsRequest.ProtoReflect.Descriptor instead.
+func (*TriageFindingsRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TriageFindingsRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *TriageFindingsRequest) GetFindings() []*FindingRef {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *TriageFindingsRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *TriageFindingsRequest) GetOwner() *FindingOwner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+func (x *TriageFindingsRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// TriageFindingsResponse has the findings as they are now.
+type TriageFindingsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the request.
+	Findings      []*Finding `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TriageFindingsResponse) Reset() {
+	*x = TriageFindingsResponse{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TriageFindingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TriageFindingsResponse) ProtoMessage() {}
+
+func (x *TriageFindingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TriageFindingsResponse.ProtoReflect.Descriptor instead.
+func (*TriageFindingsResponse) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TriageFindingsResponse) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
 // ListFindingsResponse is a page of findings.
 type ListFindingsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1022,7 +1616,7 @@ type ListFindingsResponse struct {
 
 func (x *ListFindingsResponse) Reset() {
 	*x = ListFindingsResponse{}
-	mi := &file_bulkhead_v1_fleet_proto_msgTypes[11]
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1628,7 @@ func (x *ListFindingsResponse) String() string {
 func (*ListFindingsResponse) ProtoMessage() {}
 
 func (x *ListFindingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_fleet_proto_msgTypes[11]
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1641,7 @@ func (x *ListFindingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFindingsResponse.ProtoReflect.Descriptor instead.
 func (*ListFindingsResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{11}
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListFindingsResponse) GetFindings() []*Finding {
@@ -1093,7 +1687,7 @@ type Exception struct {
 
 func (x *Exception) Reset() {
 	*x = Exception{}
-	mi := &file_bulkhead_v1_fleet_proto_msgTypes[12]
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1699,7 @@ func (x *Exception) String() string {
 func (*Exception) ProtoMessage() {}
 
 func (x *Exception) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_fleet_proto_msgTypes[12]
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1712,7 @@ func (x *Exception) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exception.ProtoReflect.Descriptor instead.
 func (*Exception) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{12}
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Exception) GetId() string {
@@ -1202,7 +1796,7 @@ type CreateExceptionRequest struct {
 
 func (x *CreateExceptionRequest) Reset() {
 	*x = CreateExceptionRequest{}
-	mi := &file_bulkhead_v1_fleet_proto_msgTypes[13]
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1808,7 @@ func (x *CreateExceptionRequest) String() string {
 func (*CreateExceptionRequest) ProtoMessage() {}
 
 func (x *CreateExceptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_fleet_proto_msgTypes[13]
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1821,7 @@ func (x *CreateExceptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateExceptionRequest.ProtoReflect.Descriptor instead.
 func (*CreateExceptionRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{13}
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateExceptionRequest) GetException() *Exception {
@@ -1250,7 +1844,7 @@ type ListExceptionsResponse struct {
 
 func (x *ListExceptionsResponse) Reset() {
 	*x = ListExceptionsResponse{}
-	mi := &file_bulkhead_v1_fleet_proto_msgTypes[14]
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1262,7 +1856,7 @@ func (x *ListExceptionsResponse) String() string {
 func (*ListExceptionsResponse) ProtoMessage() {}
 
 func (x *ListExceptionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_fleet_proto_msgTypes[14]
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1275,7 +1869,7 @@ func (x *ListExceptionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExceptionsResponse.ProtoReflect.Descriptor instead.
 func (*ListExceptionsResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{14}
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListExceptionsResponse) GetExceptions() []*Exception {
@@ -1362,7 +1956,7 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\x14DecideRolloutRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12:\n" +
 	"\bdecision\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19R\x04haltR\x06resumeR\troll_backR\bdecision\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"\xd9\x03\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"\xa6\x05\n" +
 	"\aFinding\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x12\n" +
@@ -1380,7 +1974,55 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\x04over\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x04over\x12\x14\n" +
 	"\x05count\x18\x0e \x01(\x03R\x05count\x12\x16\n" +
 	"\x06source\x18\x0f \x01(\tR\x06source\x12\x1c\n" +
-	"\texception\x18\x10 \x01(\tR\texception\"e\n" +
+	"\texception\x18\x10 \x01(\tR\texception\x12\x14\n" +
+	"\x05state\x18\x11 \x01(\tR\x05state\x12/\n" +
+	"\x05owner\x18\x12 \x01(\v2\x19.bulkhead.v1.FindingOwnerR\x05owner\x124\n" +
+	"\atriaged\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\atriaged\x12\x18\n" +
+	"\acomment\x18\x14 \x01(\tR\acomment\x12\x1a\n" +
+	"\bcomments\x18\x15 \x01(\x03R\bcomments\x12\x18\n" +
+	"\aversion\x18\x16 \x01(\x03R\aversion\"I\n" +
+	"\fFindingOwner\x12\x1b\n" +
+	"\x04user\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04user\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\"N\n" +
+	"\x11GetFindingRequest\x12\x1d\n" +
+	"\x04node\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04node\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x02id\"{\n" +
+	"\x17ListFindingNotesRequest\x12\x1d\n" +
+	"\x04node\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04node\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x02id\x12%\n" +
+	"\x04page\x18\x03 \x01(\v2\x11.bulkhead.v1.PageR\x04page\"\x86\x02\n" +
+	"\vFindingNote\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
+	"\x06author\x18\x03 \x01(\tR\x06author\x12\x1f\n" +
+	"\vauthor_name\x18\x04 \x01(\tR\n" +
+	"authorName\x12\x1b\n" +
+	"\twas_state\x18\x05 \x01(\tR\bwasState\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12\x1b\n" +
+	"\twas_owner\x18\a \x01(\tR\bwasOwner\x12\x14\n" +
+	"\x05owner\x18\b \x01(\tR\x05owner\x12\x18\n" +
+	"\acomment\x18\t \x01(\tR\acomment\"g\n" +
+	"\x18ListFindingNotesResponse\x12.\n" +
+	"\x05notes\x18\x01 \x03(\v2\x18.bulkhead.v1.FindingNoteR\x05notes\x12\x1b\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"r\n" +
+	"\n" +
+	"FindingRef\x12\x1d\n" +
+	"\x04node\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04node\x12\x1a\n" +
+	"\x02id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x02id\x12\x1d\n" +
+	"\aversion\x18\x03 \x01(\x03H\x00R\aversion\x88\x01\x01B\n" +
+	"\n" +
+	"\b_version\"\x9f\x02\n" +
+	"\x15TriageFindingsRequest\x12\x1f\n" +
+	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12@\n" +
+	"\bfindings\x18\x02 \x03(\v2\x17.bulkhead.v1.FindingRefB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\bfindings\x12N\n" +
+	"\x05state\x18\x03 \x01(\tB8\xbaH5r3R\x00R\x04openR\facknowledgedR\vin_progressR\x0efalse_positiveR\x05state\x12/\n" +
+	"\x05owner\x18\x04 \x01(\v2\x19.bulkhead.v1.FindingOwnerR\x05owner\x12\"\n" +
+	"\acomment\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\acomment\"J\n" +
+	"\x16TriageFindingsResponse\x120\n" +
+	"\bfindings\x18\x01 \x03(\v2\x14.bulkhead.v1.FindingR\bfindings\"e\n" +
 	"\x14ListFindingsResponse\x120\n" +
 	"\bfindings\x18\x01 \x03(\v2\x14.bulkhead.v1.FindingR\bfindings\x12\x1b\n" +
 	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\xf3\x02\n" +
@@ -1426,10 +2068,17 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\bPoolList\"\x06tenant(\x01\x12i\n" +
 	"\rDecideRollout\x12!.bulkhead.v1.DecideRolloutRequest\x1a\x14.bulkhead.v1.Rollout\"\x1f\x9a\xdd\x18\x1b\n" +
 	"\n" +
-	"PoolUpdate\x12\aRollout\x1a\x02id(\x022\xd1\x04\n" +
+	"PoolUpdate\x12\aRollout\x1a\x02id(\x022\xb3\a\n" +
 	"\x0eFindingService\x12p\n" +
 	"\fListFindings\x12 .bulkhead.v1.ListInTenantRequest\x1a!.bulkhead.v1.ListFindingsResponse\"\x1b\x9a\xdd\x18\x17\n" +
-	"\vFindingList\"\x06tenant(\x01\x12v\n" +
+	"\vFindingList\"\x06tenant(\x01\x12c\n" +
+	"\n" +
+	"GetFinding\x12\x1e.bulkhead.v1.GetFindingRequest\x1a\x14.bulkhead.v1.Finding\"\x1f\x9a\xdd\x18\x1b\n" +
+	"\vFindingRead\x12\x04Node\x1a\x04node(\x01\x12\x80\x01\n" +
+	"\x10ListFindingNotes\x12$.bulkhead.v1.ListFindingNotesRequest\x1a%.bulkhead.v1.ListFindingNotesResponse\"\x1f\x9a\xdd\x18\x1b\n" +
+	"\vFindingRead\x12\x04Node\x1a\x04node(\x01\x12x\n" +
+	"\x0eTriageFindings\x12\".bulkhead.v1.TriageFindingsRequest\x1a#.bulkhead.v1.TriageFindingsResponse\"\x1d\x9a\xdd\x18\x19\n" +
+	"\rFindingTriage\"\x06tenant(\x02\x12v\n" +
 	"\x0eListExceptions\x12 .bulkhead.v1.ListInTenantRequest\x1a#.bulkhead.v1.ListExceptionsResponse\"\x1d\x9a\xdd\x18\x19\n" +
 	"\rExceptionList\"\x06tenant(\x01\x12y\n" +
 	"\x0fCreateException\x12#.bulkhead.v1.CreateExceptionRequest\x1a\x16.bulkhead.v1.Exception\")\x9a\xdd\x18%\n" +
@@ -1451,84 +2100,107 @@ func file_bulkhead_v1_fleet_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_fleet_proto_rawDescData
 }
 
-var file_bulkhead_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_bulkhead_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_bulkhead_v1_fleet_proto_goTypes = []any{
-	(*Pool)(nil),                   // 0: bulkhead.v1.Pool
-	(*PoolSettings)(nil),           // 1: bulkhead.v1.PoolSettings
-	(*RolloutPlan)(nil),            // 2: bulkhead.v1.RolloutPlan
-	(*Window)(nil),                 // 3: bulkhead.v1.Window
-	(*ListPoolsResponse)(nil),      // 4: bulkhead.v1.ListPoolsResponse
-	(*CreatePoolRequest)(nil),      // 5: bulkhead.v1.CreatePoolRequest
-	(*UpdatePoolRequest)(nil),      // 6: bulkhead.v1.UpdatePoolRequest
-	(*Rollout)(nil),                // 7: bulkhead.v1.Rollout
-	(*ListRolloutsResponse)(nil),   // 8: bulkhead.v1.ListRolloutsResponse
-	(*DecideRolloutRequest)(nil),   // 9: bulkhead.v1.DecideRolloutRequest
-	(*Finding)(nil),                // 10: bulkhead.v1.Finding
-	(*ListFindingsResponse)(nil),   // 11: bulkhead.v1.ListFindingsResponse
-	(*Exception)(nil),              // 12: bulkhead.v1.Exception
-	(*CreateExceptionRequest)(nil), // 13: bulkhead.v1.CreateExceptionRequest
-	(*ListExceptionsResponse)(nil), // 14: bulkhead.v1.ListExceptionsResponse
-	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 16: google.protobuf.Duration
-	(*structpb.Struct)(nil),        // 17: google.protobuf.Struct
-	(*fieldmaskpb.FieldMask)(nil),  // 18: google.protobuf.FieldMask
-	(*ListInTenantRequest)(nil),    // 19: bulkhead.v1.ListInTenantRequest
-	(*Id)(nil),                     // 20: bulkhead.v1.Id
-	(*Empty)(nil),                  // 21: bulkhead.v1.Empty
+	(*Pool)(nil),                     // 0: bulkhead.v1.Pool
+	(*PoolSettings)(nil),             // 1: bulkhead.v1.PoolSettings
+	(*RolloutPlan)(nil),              // 2: bulkhead.v1.RolloutPlan
+	(*Window)(nil),                   // 3: bulkhead.v1.Window
+	(*ListPoolsResponse)(nil),        // 4: bulkhead.v1.ListPoolsResponse
+	(*CreatePoolRequest)(nil),        // 5: bulkhead.v1.CreatePoolRequest
+	(*UpdatePoolRequest)(nil),        // 6: bulkhead.v1.UpdatePoolRequest
+	(*Rollout)(nil),                  // 7: bulkhead.v1.Rollout
+	(*ListRolloutsResponse)(nil),     // 8: bulkhead.v1.ListRolloutsResponse
+	(*DecideRolloutRequest)(nil),     // 9: bulkhead.v1.DecideRolloutRequest
+	(*Finding)(nil),                  // 10: bulkhead.v1.Finding
+	(*FindingOwner)(nil),             // 11: bulkhead.v1.FindingOwner
+	(*GetFindingRequest)(nil),        // 12: bulkhead.v1.GetFindingRequest
+	(*ListFindingNotesRequest)(nil),  // 13: bulkhead.v1.ListFindingNotesRequest
+	(*FindingNote)(nil),              // 14: bulkhead.v1.FindingNote
+	(*ListFindingNotesResponse)(nil), // 15: bulkhead.v1.ListFindingNotesResponse
+	(*FindingRef)(nil),               // 16: bulkhead.v1.FindingRef
+	(*TriageFindingsRequest)(nil),    // 17: bulkhead.v1.TriageFindingsRequest
+	(*TriageFindingsResponse)(nil),   // 18: bulkhead.v1.TriageFindingsResponse
+	(*ListFindingsResponse)(nil),     // 19: bulkhead.v1.ListFindingsResponse
+	(*Exception)(nil),                // 20: bulkhead.v1.Exception
+	(*CreateExceptionRequest)(nil),   // 21: bulkhead.v1.CreateExceptionRequest
+	(*ListExceptionsResponse)(nil),   // 22: bulkhead.v1.ListExceptionsResponse
+	(*timestamppb.Timestamp)(nil),    // 23: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 24: google.protobuf.Duration
+	(*structpb.Struct)(nil),          // 25: google.protobuf.Struct
+	(*fieldmaskpb.FieldMask)(nil),    // 26: google.protobuf.FieldMask
+	(*Page)(nil),                     // 27: bulkhead.v1.Page
+	(*ListInTenantRequest)(nil),      // 28: bulkhead.v1.ListInTenantRequest
+	(*Id)(nil),                       // 29: bulkhead.v1.Id
+	(*Empty)(nil),                    // 30: bulkhead.v1.Empty
 }
 var file_bulkhead_v1_fleet_proto_depIdxs = []int32{
 	1,  // 0: bulkhead.v1.Pool.settings:type_name -> bulkhead.v1.PoolSettings
 	2,  // 1: bulkhead.v1.Pool.plan:type_name -> bulkhead.v1.RolloutPlan
 	3,  // 2: bulkhead.v1.Pool.windows:type_name -> bulkhead.v1.Window
-	15, // 3: bulkhead.v1.Pool.created:type_name -> google.protobuf.Timestamp
-	16, // 4: bulkhead.v1.PoolSettings.collect_every:type_name -> google.protobuf.Duration
-	17, // 5: bulkhead.v1.PoolSettings.assess:type_name -> google.protobuf.Struct
-	16, // 6: bulkhead.v1.RolloutPlan.soak:type_name -> google.protobuf.Duration
-	16, // 7: bulkhead.v1.Window.lasts:type_name -> google.protobuf.Duration
+	23, // 3: bulkhead.v1.Pool.created:type_name -> google.protobuf.Timestamp
+	24, // 4: bulkhead.v1.PoolSettings.collect_every:type_name -> google.protobuf.Duration
+	25, // 5: bulkhead.v1.PoolSettings.assess:type_name -> google.protobuf.Struct
+	24, // 6: bulkhead.v1.RolloutPlan.soak:type_name -> google.protobuf.Duration
+	24, // 7: bulkhead.v1.Window.lasts:type_name -> google.protobuf.Duration
 	0,  // 8: bulkhead.v1.ListPoolsResponse.pools:type_name -> bulkhead.v1.Pool
 	0,  // 9: bulkhead.v1.CreatePoolRequest.pool:type_name -> bulkhead.v1.Pool
 	0,  // 10: bulkhead.v1.UpdatePoolRequest.pool:type_name -> bulkhead.v1.Pool
-	18, // 11: bulkhead.v1.UpdatePoolRequest.update_mask:type_name -> google.protobuf.FieldMask
-	15, // 12: bulkhead.v1.Rollout.step_since:type_name -> google.protobuf.Timestamp
-	15, // 13: bulkhead.v1.Rollout.created:type_name -> google.protobuf.Timestamp
-	15, // 14: bulkhead.v1.Rollout.ended:type_name -> google.protobuf.Timestamp
+	26, // 11: bulkhead.v1.UpdatePoolRequest.update_mask:type_name -> google.protobuf.FieldMask
+	23, // 12: bulkhead.v1.Rollout.step_since:type_name -> google.protobuf.Timestamp
+	23, // 13: bulkhead.v1.Rollout.created:type_name -> google.protobuf.Timestamp
+	23, // 14: bulkhead.v1.Rollout.ended:type_name -> google.protobuf.Timestamp
 	7,  // 15: bulkhead.v1.ListRolloutsResponse.rollouts:type_name -> bulkhead.v1.Rollout
-	15, // 16: bulkhead.v1.Finding.first:type_name -> google.protobuf.Timestamp
-	15, // 17: bulkhead.v1.Finding.last:type_name -> google.protobuf.Timestamp
-	15, // 18: bulkhead.v1.Finding.over:type_name -> google.protobuf.Timestamp
-	10, // 19: bulkhead.v1.ListFindingsResponse.findings:type_name -> bulkhead.v1.Finding
-	15, // 20: bulkhead.v1.Exception.created:type_name -> google.protobuf.Timestamp
-	12, // 21: bulkhead.v1.CreateExceptionRequest.exception:type_name -> bulkhead.v1.Exception
-	12, // 22: bulkhead.v1.ListExceptionsResponse.exceptions:type_name -> bulkhead.v1.Exception
-	19, // 23: bulkhead.v1.PoolService.ListPools:input_type -> bulkhead.v1.ListInTenantRequest
-	20, // 24: bulkhead.v1.PoolService.GetPool:input_type -> bulkhead.v1.Id
-	5,  // 25: bulkhead.v1.PoolService.CreatePool:input_type -> bulkhead.v1.CreatePoolRequest
-	6,  // 26: bulkhead.v1.PoolService.UpdatePool:input_type -> bulkhead.v1.UpdatePoolRequest
-	20, // 27: bulkhead.v1.PoolService.DeletePool:input_type -> bulkhead.v1.Id
-	19, // 28: bulkhead.v1.PoolService.ListRollouts:input_type -> bulkhead.v1.ListInTenantRequest
-	9,  // 29: bulkhead.v1.PoolService.DecideRollout:input_type -> bulkhead.v1.DecideRolloutRequest
-	19, // 30: bulkhead.v1.FindingService.ListFindings:input_type -> bulkhead.v1.ListInTenantRequest
-	19, // 31: bulkhead.v1.FindingService.ListExceptions:input_type -> bulkhead.v1.ListInTenantRequest
-	13, // 32: bulkhead.v1.FindingService.CreateException:input_type -> bulkhead.v1.CreateExceptionRequest
-	13, // 33: bulkhead.v1.FindingService.PreviewException:input_type -> bulkhead.v1.CreateExceptionRequest
-	20, // 34: bulkhead.v1.FindingService.DeleteException:input_type -> bulkhead.v1.Id
-	4,  // 35: bulkhead.v1.PoolService.ListPools:output_type -> bulkhead.v1.ListPoolsResponse
-	0,  // 36: bulkhead.v1.PoolService.GetPool:output_type -> bulkhead.v1.Pool
-	0,  // 37: bulkhead.v1.PoolService.CreatePool:output_type -> bulkhead.v1.Pool
-	0,  // 38: bulkhead.v1.PoolService.UpdatePool:output_type -> bulkhead.v1.Pool
-	21, // 39: bulkhead.v1.PoolService.DeletePool:output_type -> bulkhead.v1.Empty
-	8,  // 40: bulkhead.v1.PoolService.ListRollouts:output_type -> bulkhead.v1.ListRolloutsResponse
-	7,  // 41: bulkhead.v1.PoolService.DecideRollout:output_type -> bulkhead.v1.Rollout
-	11, // 42: bulkhead.v1.FindingService.ListFindings:output_type -> bulkhead.v1.ListFindingsResponse
-	14, // 43: bulkhead.v1.FindingService.ListExceptions:output_type -> bulkhead.v1.ListExceptionsResponse
-	12, // 44: bulkhead.v1.FindingService.CreateException:output_type -> bulkhead.v1.Exception
-	12, // 45: bulkhead.v1.FindingService.PreviewException:output_type -> bulkhead.v1.Exception
-	21, // 46: bulkhead.v1.FindingService.DeleteException:output_type -> bulkhead.v1.Empty
-	35, // [35:47] is the sub-list for method output_type
-	23, // [23:35] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	23, // 16: bulkhead.v1.Finding.first:type_name -> google.protobuf.Timestamp
+	23, // 17: bulkhead.v1.Finding.last:type_name -> google.protobuf.Timestamp
+	23, // 18: bulkhead.v1.Finding.over:type_name -> google.protobuf.Timestamp
+	11, // 19: bulkhead.v1.Finding.owner:type_name -> bulkhead.v1.FindingOwner
+	23, // 20: bulkhead.v1.Finding.triaged:type_name -> google.protobuf.Timestamp
+	27, // 21: bulkhead.v1.ListFindingNotesRequest.page:type_name -> bulkhead.v1.Page
+	23, // 22: bulkhead.v1.FindingNote.time:type_name -> google.protobuf.Timestamp
+	14, // 23: bulkhead.v1.ListFindingNotesResponse.notes:type_name -> bulkhead.v1.FindingNote
+	16, // 24: bulkhead.v1.TriageFindingsRequest.findings:type_name -> bulkhead.v1.FindingRef
+	11, // 25: bulkhead.v1.TriageFindingsRequest.owner:type_name -> bulkhead.v1.FindingOwner
+	10, // 26: bulkhead.v1.TriageFindingsResponse.findings:type_name -> bulkhead.v1.Finding
+	10, // 27: bulkhead.v1.ListFindingsResponse.findings:type_name -> bulkhead.v1.Finding
+	23, // 28: bulkhead.v1.Exception.created:type_name -> google.protobuf.Timestamp
+	20, // 29: bulkhead.v1.CreateExceptionRequest.exception:type_name -> bulkhead.v1.Exception
+	20, // 30: bulkhead.v1.ListExceptionsResponse.exceptions:type_name -> bulkhead.v1.Exception
+	28, // 31: bulkhead.v1.PoolService.ListPools:input_type -> bulkhead.v1.ListInTenantRequest
+	29, // 32: bulkhead.v1.PoolService.GetPool:input_type -> bulkhead.v1.Id
+	5,  // 33: bulkhead.v1.PoolService.CreatePool:input_type -> bulkhead.v1.CreatePoolRequest
+	6,  // 34: bulkhead.v1.PoolService.UpdatePool:input_type -> bulkhead.v1.UpdatePoolRequest
+	29, // 35: bulkhead.v1.PoolService.DeletePool:input_type -> bulkhead.v1.Id
+	28, // 36: bulkhead.v1.PoolService.ListRollouts:input_type -> bulkhead.v1.ListInTenantRequest
+	9,  // 37: bulkhead.v1.PoolService.DecideRollout:input_type -> bulkhead.v1.DecideRolloutRequest
+	28, // 38: bulkhead.v1.FindingService.ListFindings:input_type -> bulkhead.v1.ListInTenantRequest
+	12, // 39: bulkhead.v1.FindingService.GetFinding:input_type -> bulkhead.v1.GetFindingRequest
+	13, // 40: bulkhead.v1.FindingService.ListFindingNotes:input_type -> bulkhead.v1.ListFindingNotesRequest
+	17, // 41: bulkhead.v1.FindingService.TriageFindings:input_type -> bulkhead.v1.TriageFindingsRequest
+	28, // 42: bulkhead.v1.FindingService.ListExceptions:input_type -> bulkhead.v1.ListInTenantRequest
+	21, // 43: bulkhead.v1.FindingService.CreateException:input_type -> bulkhead.v1.CreateExceptionRequest
+	21, // 44: bulkhead.v1.FindingService.PreviewException:input_type -> bulkhead.v1.CreateExceptionRequest
+	29, // 45: bulkhead.v1.FindingService.DeleteException:input_type -> bulkhead.v1.Id
+	4,  // 46: bulkhead.v1.PoolService.ListPools:output_type -> bulkhead.v1.ListPoolsResponse
+	0,  // 47: bulkhead.v1.PoolService.GetPool:output_type -> bulkhead.v1.Pool
+	0,  // 48: bulkhead.v1.PoolService.CreatePool:output_type -> bulkhead.v1.Pool
+	0,  // 49: bulkhead.v1.PoolService.UpdatePool:output_type -> bulkhead.v1.Pool
+	30, // 50: bulkhead.v1.PoolService.DeletePool:output_type -> bulkhead.v1.Empty
+	8,  // 51: bulkhead.v1.PoolService.ListRollouts:output_type -> bulkhead.v1.ListRolloutsResponse
+	7,  // 52: bulkhead.v1.PoolService.DecideRollout:output_type -> bulkhead.v1.Rollout
+	19, // 53: bulkhead.v1.FindingService.ListFindings:output_type -> bulkhead.v1.ListFindingsResponse
+	10, // 54: bulkhead.v1.FindingService.GetFinding:output_type -> bulkhead.v1.Finding
+	15, // 55: bulkhead.v1.FindingService.ListFindingNotes:output_type -> bulkhead.v1.ListFindingNotesResponse
+	18, // 56: bulkhead.v1.FindingService.TriageFindings:output_type -> bulkhead.v1.TriageFindingsResponse
+	22, // 57: bulkhead.v1.FindingService.ListExceptions:output_type -> bulkhead.v1.ListExceptionsResponse
+	20, // 58: bulkhead.v1.FindingService.CreateException:output_type -> bulkhead.v1.Exception
+	20, // 59: bulkhead.v1.FindingService.PreviewException:output_type -> bulkhead.v1.Exception
+	30, // 60: bulkhead.v1.FindingService.DeleteException:output_type -> bulkhead.v1.Empty
+	46, // [46:61] is the sub-list for method output_type
+	31, // [31:46] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_fleet_proto_init() }
@@ -1538,13 +2210,14 @@ func file_bulkhead_v1_fleet_proto_init() {
 	}
 	file_bulkhead_v1_access_proto_init()
 	file_bulkhead_v1_common_proto_init()
+	file_bulkhead_v1_fleet_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_fleet_proto_rawDesc), len(file_bulkhead_v1_fleet_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -54,6 +54,15 @@ const (
 	// FindingServiceListFindingsProcedure is the fully-qualified name of the FindingService's
 	// ListFindings RPC.
 	FindingServiceListFindingsProcedure = "/bulkhead.v1.FindingService/ListFindings"
+	// FindingServiceGetFindingProcedure is the fully-qualified name of the FindingService's GetFinding
+	// RPC.
+	FindingServiceGetFindingProcedure = "/bulkhead.v1.FindingService/GetFinding"
+	// FindingServiceListFindingNotesProcedure is the fully-qualified name of the FindingService's
+	// ListFindingNotes RPC.
+	FindingServiceListFindingNotesProcedure = "/bulkhead.v1.FindingService/ListFindingNotes"
+	// FindingServiceTriageFindingsProcedure is the fully-qualified name of the FindingService's
+	// TriageFindings RPC.
+	FindingServiceTriageFindingsProcedure = "/bulkhead.v1.FindingService/TriageFindings"
 	// FindingServiceListExceptionsProcedure is the fully-qualified name of the FindingService's
 	// ListExceptions RPC.
 	FindingServiceListExceptionsProcedure = "/bulkhead.v1.FindingService/ListExceptions"
@@ -338,8 +347,17 @@ func (UnimplementedPoolServiceHandler) DecideRollout(context.Context, *v1.Decide
 
 // FindingServiceClient is a client for the bulkhead.v1.FindingService service.
 type FindingServiceClient interface {
-	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted.
+	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted, state, owner (an account's id),
+	// owner_name.
 	ListFindings(context.Context, *v1.ListInTenantRequest) (*v1.ListFindingsResponse, error)
+	// GetFinding gives one.
+	GetFinding(context.Context, *v1.GetFindingRequest) (*v1.Finding, error)
+	// ListFindingNotes lists what was noted of a finding, newest first: who changed what when, and what they said. The newest 200 are kept;
+	// the audit log has all that was done. No filter.
+	ListFindingNotes(context.Context, *v1.ListFindingNotesRequest) (*v1.ListFindingNotesResponse, error)
+	// TriageFindings sets state and owner of findings of a tenant and notes a comment, all of them or none. It changes no status of a
+	// requirement: that only the check does, when it passes, or an exception, which is shown with it.
+	TriageFindings(context.Context, *v1.TriageFindingsRequest) (*v1.TriageFindingsResponse, error)
 	// ListExceptions lists exceptions by when they end. Filter: check, node, owner.
 	ListExceptions(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionsResponse, error)
 	// CreateException records that a failure is lived with until a day. It changes no status; it is shown with it.
@@ -365,6 +383,24 @@ func NewFindingServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+FindingServiceListFindingsProcedure,
 			connect.WithSchema(findingServiceMethods.ByName("ListFindings")),
+			connect.WithClientOptions(opts...),
+		),
+		getFinding: connect.NewClient[v1.GetFindingRequest, v1.Finding](
+			httpClient,
+			baseURL+FindingServiceGetFindingProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("GetFinding")),
+			connect.WithClientOptions(opts...),
+		),
+		listFindingNotes: connect.NewClient[v1.ListFindingNotesRequest, v1.ListFindingNotesResponse](
+			httpClient,
+			baseURL+FindingServiceListFindingNotesProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("ListFindingNotes")),
+			connect.WithClientOptions(opts...),
+		),
+		triageFindings: connect.NewClient[v1.TriageFindingsRequest, v1.TriageFindingsResponse](
+			httpClient,
+			baseURL+FindingServiceTriageFindingsProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("TriageFindings")),
 			connect.WithClientOptions(opts...),
 		),
 		listExceptions: connect.NewClient[v1.ListInTenantRequest, v1.ListExceptionsResponse](
@@ -397,6 +433,9 @@ func NewFindingServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 // findingServiceClient implements FindingServiceClient.
 type findingServiceClient struct {
 	listFindings     *connect.Client[v1.ListInTenantRequest, v1.ListFindingsResponse]
+	getFinding       *connect.Client[v1.GetFindingRequest, v1.Finding]
+	listFindingNotes *connect.Client[v1.ListFindingNotesRequest, v1.ListFindingNotesResponse]
+	triageFindings   *connect.Client[v1.TriageFindingsRequest, v1.TriageFindingsResponse]
 	listExceptions   *connect.Client[v1.ListInTenantRequest, v1.ListExceptionsResponse]
 	createException  *connect.Client[v1.CreateExceptionRequest, v1.Exception]
 	previewException *connect.Client[v1.CreateExceptionRequest, v1.Exception]
@@ -406,6 +445,33 @@ type findingServiceClient struct {
 // ListFindings calls bulkhead.v1.FindingService.ListFindings.
 func (c *findingServiceClient) ListFindings(ctx context.Context, req *v1.ListInTenantRequest) (*v1.ListFindingsResponse, error) {
 	response, err := c.listFindings.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetFinding calls bulkhead.v1.FindingService.GetFinding.
+func (c *findingServiceClient) GetFinding(ctx context.Context, req *v1.GetFindingRequest) (*v1.Finding, error) {
+	response, err := c.getFinding.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListFindingNotes calls bulkhead.v1.FindingService.ListFindingNotes.
+func (c *findingServiceClient) ListFindingNotes(ctx context.Context, req *v1.ListFindingNotesRequest) (*v1.ListFindingNotesResponse, error) {
+	response, err := c.listFindingNotes.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// TriageFindings calls bulkhead.v1.FindingService.TriageFindings.
+func (c *findingServiceClient) TriageFindings(ctx context.Context, req *v1.TriageFindingsRequest) (*v1.TriageFindingsResponse, error) {
+	response, err := c.triageFindings.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -450,8 +516,17 @@ func (c *findingServiceClient) DeleteException(ctx context.Context, req *v1.Id) 
 
 // FindingServiceHandler is an implementation of the bulkhead.v1.FindingService service.
 type FindingServiceHandler interface {
-	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted.
+	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted, state, owner (an account's id),
+	// owner_name.
 	ListFindings(context.Context, *v1.ListInTenantRequest) (*v1.ListFindingsResponse, error)
+	// GetFinding gives one.
+	GetFinding(context.Context, *v1.GetFindingRequest) (*v1.Finding, error)
+	// ListFindingNotes lists what was noted of a finding, newest first: who changed what when, and what they said. The newest 200 are kept;
+	// the audit log has all that was done. No filter.
+	ListFindingNotes(context.Context, *v1.ListFindingNotesRequest) (*v1.ListFindingNotesResponse, error)
+	// TriageFindings sets state and owner of findings of a tenant and notes a comment, all of them or none. It changes no status of a
+	// requirement: that only the check does, when it passes, or an exception, which is shown with it.
+	TriageFindings(context.Context, *v1.TriageFindingsRequest) (*v1.TriageFindingsResponse, error)
 	// ListExceptions lists exceptions by when they end. Filter: check, node, owner.
 	ListExceptions(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionsResponse, error)
 	// CreateException records that a failure is lived with until a day. It changes no status; it is shown with it.
@@ -473,6 +548,24 @@ func NewFindingServiceHandler(svc FindingServiceHandler, opts ...connect.Handler
 		FindingServiceListFindingsProcedure,
 		svc.ListFindings,
 		connect.WithSchema(findingServiceMethods.ByName("ListFindings")),
+		connect.WithHandlerOptions(opts...),
+	)
+	findingServiceGetFindingHandler := connect.NewUnaryHandlerSimple(
+		FindingServiceGetFindingProcedure,
+		svc.GetFinding,
+		connect.WithSchema(findingServiceMethods.ByName("GetFinding")),
+		connect.WithHandlerOptions(opts...),
+	)
+	findingServiceListFindingNotesHandler := connect.NewUnaryHandlerSimple(
+		FindingServiceListFindingNotesProcedure,
+		svc.ListFindingNotes,
+		connect.WithSchema(findingServiceMethods.ByName("ListFindingNotes")),
+		connect.WithHandlerOptions(opts...),
+	)
+	findingServiceTriageFindingsHandler := connect.NewUnaryHandlerSimple(
+		FindingServiceTriageFindingsProcedure,
+		svc.TriageFindings,
+		connect.WithSchema(findingServiceMethods.ByName("TriageFindings")),
 		connect.WithHandlerOptions(opts...),
 	)
 	findingServiceListExceptionsHandler := connect.NewUnaryHandlerSimple(
@@ -503,6 +596,12 @@ func NewFindingServiceHandler(svc FindingServiceHandler, opts ...connect.Handler
 		switch r.URL.Path {
 		case FindingServiceListFindingsProcedure:
 			findingServiceListFindingsHandler.ServeHTTP(w, r)
+		case FindingServiceGetFindingProcedure:
+			findingServiceGetFindingHandler.ServeHTTP(w, r)
+		case FindingServiceListFindingNotesProcedure:
+			findingServiceListFindingNotesHandler.ServeHTTP(w, r)
+		case FindingServiceTriageFindingsProcedure:
+			findingServiceTriageFindingsHandler.ServeHTTP(w, r)
 		case FindingServiceListExceptionsProcedure:
 			findingServiceListExceptionsHandler.ServeHTTP(w, r)
 		case FindingServiceCreateExceptionProcedure:
@@ -522,6 +621,18 @@ type UnimplementedFindingServiceHandler struct{}
 
 func (UnimplementedFindingServiceHandler) ListFindings(context.Context, *v1.ListInTenantRequest) (*v1.ListFindingsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.ListFindings is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) GetFinding(context.Context, *v1.GetFindingRequest) (*v1.Finding, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.GetFinding is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) ListFindingNotes(context.Context, *v1.ListFindingNotesRequest) (*v1.ListFindingNotesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.ListFindingNotes is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) TriageFindings(context.Context, *v1.TriageFindingsRequest) (*v1.TriageFindingsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.TriageFindings is not implemented"))
 }
 
 func (UnimplementedFindingServiceHandler) ListExceptions(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionsResponse, error) {

@@ -77,7 +77,7 @@ type NodeServiceClient interface {
 	RevokeNode(context.Context, *v1.RevokeNodeRequest) (*v1.Node, error)
 	// DeleteNode removes a node that is revoked, with its facts and findings; assessments and events stay.
 	DeleteNode(context.Context, *v1.Id) (*v1.Empty, error)
-	// ListEvents lists what happened to nodes, newest first. Filter: node, kind, requirement, severity, time.
+	// ListEvents lists what happened to nodes, newest first. Filter: id, node, kind, requirement, severity, time.
 	ListEvents(context.Context, *v1.ListInTenantRequest) (*v1.ListEventsResponse, error)
 	// CreateJoinToken makes a token with which one machine can join, once.
 	CreateJoinToken(context.Context, *v1.CreateJoinTokenRequest) (*v1.CreateJoinTokenResponse, error)
@@ -297,7 +297,7 @@ type NodeServiceHandler interface {
 	RevokeNode(context.Context, *v1.RevokeNodeRequest) (*v1.Node, error)
 	// DeleteNode removes a node that is revoked, with its facts and findings; assessments and events stay.
 	DeleteNode(context.Context, *v1.Id) (*v1.Empty, error)
-	// ListEvents lists what happened to nodes, newest first. Filter: node, kind, requirement, severity, time.
+	// ListEvents lists what happened to nodes, newest first. Filter: id, node, kind, requirement, severity, time.
 	ListEvents(context.Context, *v1.ListInTenantRequest) (*v1.ListEventsResponse, error)
 	// CreateJoinToken makes a token with which one machine can join, once.
 	CreateJoinToken(context.Context, *v1.CreateJoinTokenRequest) (*v1.CreateJoinTokenResponse, error)
