@@ -42,6 +42,7 @@ func prunings(r model.Retention) []pruning {
 		{name: "events", table: "events", keys: "id", keep: r.Events, over: "time < ?"},
 		{name: "findings", table: "findings", keys: "node, id", keep: r.Findings, over: "ended > 0 AND ended < ?"},
 		{name: "rollouts", table: "rollouts", keys: "id", as: "Rollout", keep: r.Rollouts, over: "ended > 0 AND ended < ?"},
+		{name: "policy_proposals", table: "policy_proposals", keys: "id", as: "PolicyProposal", keep: r.Proposals, over: "ended > 0 AND ended < ?"},
 		// The newest of each scope stays, and those that a roll-out is between.
 		{name: "bundles", table: "bundles", keys: "kind, scope, version", keep: r.Assessments, over: `created < ?0 AND EXISTS (
 			SELECT 1 FROM bundles AS o WHERE o.kind = t.kind AND o.scope = t.scope AND o.version > t.version) AND NOT EXISTS (
