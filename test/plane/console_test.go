@@ -59,6 +59,9 @@ func (w *consoleWorld) answer(t *testing.T, out io.Reader, in io.Writer) {
 			}
 		case "start":
 			w.server = w.again(t)
+		case "link": // of a person whom a capability's world invited
+			fmt.Fprintln(in, w.links[name])
+			continue
 		case "revoke":
 			w.admin.must("users", "revoke-sessions", name, "--tenant", "acme")
 		default:

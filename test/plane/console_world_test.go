@@ -28,6 +28,7 @@ type consoleWorld struct {
 	owner  *person
 	ann    string // links of two people with a browser
 	tom    string
+	links  map[string]string // of others, by name
 }
 
 func consoleSettings() []string {
@@ -42,7 +43,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	}
 	dir := filepath.Join(t.TempDir(), "data")
 	s := withAgent(t, dir, port, consoleSettings()...)
-	w := &consoleWorld{server: s}
+	w := &consoleWorld{server: s, links: map[string]string{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the server said:\n%s", tail(w.server.Log(), 6000))
@@ -62,6 +63,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	w.owner.must("exceptions", "create", "8.1.c", "--owner", "olga", "--reason", "replaced with the new hosts in June", "--expires",
 		time.Now().AddDate(0, 3, 0).Format(time.DateOnly))
 	w.admin.must("access", "request", "TenantDelete", "Tenant::globex", "--reason", "the contract ended")
+	w.policies(t)
 	return w
 }
 

@@ -4,3 +4,8 @@ const hidden = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 export function plain(s: string): string {
   return s.replaceAll(hidden, (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`);
 }
+
+/** The same for text of several lines. */
+export function plainLines(s: string): string {
+  return s.split("\n").map(plain).join("\n");
+}

@@ -1,8 +1,16 @@
-import { IconAlertTriangle, IconChecklist, IconInfoCircle, IconLayoutDashboard, IconServer2 } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconChecklist,
+  IconInfoCircle,
+  IconKey,
+  IconLayoutDashboard,
+  IconScale,
+  IconServer2,
+} from "@tabler/icons-react";
 import type en from "@/texts/en";
 
 export interface NavEntry {
-  to: "/" | "/requirements" | "/nodes" | "/findings" | "/about";
+  to: "/" | "/requirements" | "/nodes" | "/findings" | "/policies" | "/access" | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -21,6 +29,13 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/nodes", text: "shell.nav.nodes", icon: IconServer2 },
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
+    ],
+  },
+  {
+    text: "shell.group.access",
+    entries: [
+      { to: "/policies", text: "shell.nav.policies", icon: IconScale },
+      { to: "/access", text: "shell.nav.access", icon: IconKey },
     ],
   },
   { text: "shell.group.server", entries: [{ to: "/about", text: "shell.nav.about", icon: IconInfoCircle }] },
