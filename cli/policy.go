@@ -17,7 +17,7 @@ import (
 )
 
 func (a *App) policyCommand() *cobra.Command {
-	var f listFlags
+	var f, p listFlags
 	var since durationFlag
 	diff := takesDirectory(verb("diff DIR", "Show what a draft would change: text, tests, and its effect on recorded decisions", 1,
 		func(ctx context.Context, args []string) error { return a.diffPolicies(ctx, args[0], since.Duration) }))
@@ -31,6 +31,12 @@ directory with NAME.cedar files and their example requests in NAME.test.yaml. va
   bulkhead policy apply policies --tenant acme --note "night shift"
   bulkhead policy versions --tenant acme --filter 'author = "alice"'
   bulkhead policy rollback 3 --tenant acme --note "too wide"
+  bulkhead policy propose policies --tenant acme --note "night shift"
+  bulkhead policy proposals --tenant acme --filter 'state = "pending"'
+  bulkhead policy proposal 0198…
+  bulkhead policy approve 0198… --reason "as agreed"
+  bulkhead policy reject 0198… --reason "too wide"
+  bulkhead policy withdraw 0198…
   bulkhead policy explain ContainerExec Container::web --user bob --attr owner=0198…
   bulkhead policy explain --record bulkhead/one/4711
   bulkhead policy who-can UserUpdate User::0198…
@@ -40,7 +46,10 @@ directory with NAME.cedar files and their example requests in NAME.test.yaml. va
 		takesDirectory(verb("validate DIR", "Check files against the schema; works without a server", 1, a.validatePolicies)),
 		takesDirectory(verb("test DIR", "Run the example requests of a directory; works without a server", 1, a.testPolicies)),
 		lister(verb("versions", "List the versions, newest first", 0, func(ctx context.Context, _ []string) error { return a.policyVersions(ctx, f) }), &f, "version, author"),
-		a.rollbackCommand(), a.explainCommand(), a.whoCanCommand(), a.whatCanCommand(),
+		a.rollbackCommand(), a.proposeCommand(),
+		lister(verb("proposals", "List what waits for a second person, and what became of it, newest first", 0,
+			func(ctx context.Context, _ []string) error { return a.policyProposals(ctx, p) }), &p, "state, author"),
+		a.showProposalCommand(), a.approveProposalCommand(), a.rejectProposalCommand(), a.withdrawProposalCommand(), a.explainCommand(), a.whoCanCommand(), a.whatCanCommand(),
 		verb("schema", "Print the Cedar schema of every door; works without a server", 0, a.policySchema),
 	)
 	a.tenantFlag(cmd)
@@ -102,7 +111,7 @@ func (a *App) getPolicies(ctx context.Context, version int64, dir string) error 
 }
 
 func (a *App) policyHead(set *bulkheadv1.PolicySet) {
-	a.fields("tenant", set.GetTenant(), "version", fmt.Sprint(set.GetVersion()), "files", fmt.Sprint(len(set.GetFiles())), "author", set.GetAuthor(),
+	a.fields("tenant", set.GetTenant(), "version", fmt.Sprint(set.GetVersion()), "files", fmt.Sprint(len(set.GetFiles())), "author", set.GetAuthor(), "approver", set.GetApprover(), "proposal", set.GetProposal(),
 		"note", set.GetNote(), "created", when(set.GetCreated()), "digest", set.GetDigest(), "signature", signatureOf(set))
 }
 

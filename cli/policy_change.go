@@ -142,7 +142,7 @@ func (a *App) applyPolicies(ctx context.Context, req *bulkheadv1.ApplyPoliciesRe
 	}
 	return a.changePolicies(what, yes,
 		func() (*bulkheadv1.PolicyPreview, error) { return a.previewOf(ctx, files, 0) },
-		func() (*bulkheadv1.PolicySet, error) { return c.ApplyPolicies(ctx, req) })
+		func() (proto.Message, func(), error) { return a.newVersion(c.ApplyPolicies(ctx, req)) })
 }
 
 func (a *App) rollbackCommand() *cobra.Command {
@@ -178,12 +178,17 @@ func (a *App) rollbackPolicies(ctx context.Context, version, note string, yes bo
 	}
 	req := &bulkheadv1.RollbackPoliciesRequest{Tenant: a.remote.tenant, Version: n, Note: note}
 	return a.changePolicies("put version "+version+" into force again", yes, preview,
-		func() (*bulkheadv1.PolicySet, error) { return c.RollbackPolicies(ctx, req) })
+		func() (proto.Message, func(), error) { return a.newVersion(c.RollbackPolicies(ctx, req)) })
+}
+
+// newVersion is an answer with how it is shown.
+func (a *App) newVersion(set *bulkheadv1.PolicySet, err error) (proto.Message, func(), error) {
+	return set, func() { a.policyHead(set) }, err
 }
 
 // changePolicies shows what a change would do, asks, and makes it. The preview goes to standard error, so that standard
 // output holds the answer alone.
-func (a *App) changePolicies(what string, yes bool, preview func() (*bulkheadv1.PolicyPreview, error), change func() (*bulkheadv1.PolicySet, error)) error {
+func (a *App) changePolicies(what string, yes bool, preview func() (*bulkheadv1.PolicyPreview, error), change func() (proto.Message, func(), error)) error {
 	if _, err := a.format("text", "json"); err != nil {
 		return err
 	}
@@ -203,14 +208,14 @@ func (a *App) changePolicies(what string, yes bool, preview func() (*bulkheadv1.
 	if err := a.confirm(yes, what); err != nil {
 		return err
 	}
-	set, err := change()
+	answer, show, err := change()
 	if err != nil {
 		return remoteError(err)
 	}
 	if a.output == "json" {
-		return a.printPreviewed(set, p)
+		return a.printPreviewed(answer, p)
 	}
-	a.policyHead(set)
+	show()
 	return nil
 }
 
@@ -231,8 +236,8 @@ func (a *App) notChanged(p *bulkheadv1.PolicyPreview, why error) error {
 	return why
 }
 
-// printPreviewed writes a version's message with the preview beside its fields, which the API has no message for.
-func (a *App) printPreviewed(set *bulkheadv1.PolicySet, p *bulkheadv1.PolicyPreview) error {
+// printPreviewed writes an answer with the preview beside its fields, which the API has no message for.
+func (a *App) printPreviewed(answer proto.Message, p *bulkheadv1.PolicyPreview) error {
 	out := map[string]json.RawMessage{}
 	options := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}
 	marshal := func(m proto.Message) (json.RawMessage, error) {
@@ -242,8 +247,8 @@ func (a *App) printPreviewed(set *bulkheadv1.PolicySet, p *bulkheadv1.PolicyPrev
 		}
 		return b, nil
 	}
-	if set != nil {
-		b, err := marshal(set)
+	if answer != nil {
+		b, err := marshal(answer)
 		if err != nil {
 			return err
 		}

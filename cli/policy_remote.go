@@ -59,9 +59,9 @@ func (a *App) policyVersions(ctx context.Context, f listFlags) error {
 		rows := make([][]string, 0, len(items))
 		for _, v := range items {
 			name, _, _ := strings.Cut(signatureOf(v), " ")
-			rows = append(rows, []string{v.GetTenant(), fmt.Sprint(v.GetVersion()), when(v.GetCreated()), v.GetAuthor(), v.GetDigest(), name, v.GetNote()})
+			rows = append(rows, []string{v.GetTenant(), fmt.Sprint(v.GetVersion()), when(v.GetCreated()), v.GetAuthor(), v.GetApprover(), v.GetDigest(), name, v.GetNote()})
 		}
-		a.table("no custom policies", []string{"TENANT", "VERSION", "CREATED", "AUTHOR", "DIGEST", "SIGNED BY", "NOTE"}, rows)
+		a.table("no custom policies", []string{"TENANT", "VERSION", "CREATED", "AUTHOR", "APPROVER", "DIGEST", "SIGNED BY", "NOTE"}, rows)
 		a.more(next)
 	})
 }

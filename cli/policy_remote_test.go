@@ -71,6 +71,45 @@ func (p *plane) RollbackPolicies(_ context.Context, req *bulkheadv1.RollbackPoli
 	return &bulkheadv1.PolicySet{Tenant: "acme", Version: 6, Note: req.GetNote()}, nil
 }
 
+// proposed is a proposal in a state.
+func proposed(state string) *bulkheadv1.PolicyProposal {
+	return &bulkheadv1.PolicyProposal{
+		Id: "p1", Tenant: "acme", BaseVersion: 4, State: state, Author: "bob", Note: "night\x1b[31m shift",
+		Files: []*bulkheadv1.PolicyFile{{Name: "a.cedar", Text: samplePolicy}}, Check: &bulkheadv1.PolicyPreview{Difference: "+++ a.cedar\n"},
+	}
+}
+
+func (p *plane) ProposePolicies(_ context.Context, req *bulkheadv1.ProposePoliciesRequest) (*bulkheadv1.PolicyProposal, error) {
+	p.saw(req)
+	return proposed("pending"), nil
+}
+
+func (p *plane) ListPolicyProposals(_ context.Context, req *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListPolicyProposalsResponse, error) {
+	p.saw(req)
+	return &bulkheadv1.ListPolicyProposalsResponse{Proposals: []*bulkheadv1.PolicyProposal{proposed("pending")}}, nil
+}
+
+func (p *plane) GetPolicyProposal(_ context.Context, req *bulkheadv1.Id) (*bulkheadv1.PolicyProposal, error) {
+	p.saw(req)
+	if req.GetId() != "p1" {
+		return nil, fail(connect.CodeNotFound, model.CodeNotFound, "there is no such PolicyProposal", "Check the id.")
+	}
+	return proposed("pending"), nil
+}
+
+func (p *plane) DecidePolicyProposal(_ context.Context, req *bulkheadv1.DecidePolicyProposalRequest) (*bulkheadv1.PolicyProposal, error) {
+	p.saw(req)
+	if req.GetApprove() {
+		return proposed("approved"), nil
+	}
+	return proposed("rejected"), nil
+}
+
+func (p *plane) WithdrawPolicyProposal(_ context.Context, req *bulkheadv1.Id) (*bulkheadv1.PolicyProposal, error) {
+	p.saw(req)
+	return proposed("withdrawn"), nil
+}
+
 func (p *plane) Explain(_ context.Context, req *bulkheadv1.ExplainRequest) (*bulkheadv1.Explanation, error) {
 	p.saw(req)
 	if req.GetRecord() != "" {
@@ -161,6 +200,20 @@ func TestVerbsOfPolicies(t *testing.T) {
 		{"policy rollback 1", ExitNo, "no policy permits PolicyRead"},
 		{"policy rollback 1 --yes -o json", ExitOK, `"preview": null`},
 		{"policy rollback 9 --yes", ExitError, "list the versions"},
+		{"policy propose " + good + " --yes", ExitError, "note"},
+		{"policy propose " + good + " --note night", ExitError, "in place of version 4; add --yes"},
+		{"policy propose " + good + " --note night --yes", ExitOK, "pending"},
+		{"policy propose " + broken + " --note night --yes", ExitNo, "a.cedar:2:3"},
+		{"policy propose " + lockout + " --note night --yes", ExitNo, "no administrator would be left"},
+		{"policy proposals", ExitOK, "pending"},
+		{"policy proposals -o json", ExitOK, `"state": "pending"`},
+		{"policy proposal p1", ExitOK, "+++ a.cedar"},
+		{"policy proposal p9", ExitError, "no such PolicyProposal"},
+		{"policy approve p1", ExitError, "put this proposal into force in place of version 4; add --yes"},
+		{"policy approve p1 --yes", ExitOK, "approved"},
+		{"policy reject p1", ExitError, "reason"},
+		{"policy reject p1 --reason wide", ExitOK, "rejected"},
+		{"policy withdraw p1", ExitOK, "withdrawn"},
 		{"policy rollback first", ExitError, "a version is a number"},
 		{"policy explain AuditRead Tenant::acme --user bob --fact mfa=true", ExitOK, "// acme/a/bob"},
 		{"policy explain AuditRead Tenant::acme -o json", ExitOK, `"allowed": true`},

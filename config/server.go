@@ -39,6 +39,7 @@ type Server struct {
 	Export     []Export  `yaml:"export"`
 	Alarms     []Alarm   `yaml:"alarms"`
 	Telemetry  Telemetry `yaml:"telemetry" envPrefix:"TELEMETRY_"`
+	Policies   Policies  `yaml:"policies" envPrefix:"POLICIES_"`
 	// FourEyes are actions, e.g. TenantDelete, that need a second person's approval.
 	FourEyes []string `yaml:"four_eyes" env:"FOUR_EYES"`
 }
@@ -93,8 +94,9 @@ type Retention struct {
 	Changes     time.Duration `yaml:"changes" env:"CHANGES"`
 	Jobs        time.Duration `yaml:"jobs" env:"JOBS"` // after their end
 	Events      time.Duration `yaml:"events" env:"EVENTS"`
-	Findings    time.Duration `yaml:"findings" env:"FINDINGS"` // after their end
-	Rollouts    time.Duration `yaml:"rollouts" env:"ROLLOUTS"` // after their end
+	Findings    time.Duration `yaml:"findings" env:"FINDINGS"`   // after their end
+	Rollouts    time.Duration `yaml:"rollouts" env:"ROLLOUTS"`   // after their end
+	Proposals   time.Duration `yaml:"proposals" env:"PROPOSALS"` // after their end
 	Objects     time.Duration `yaml:"objects" env:"OBJECTS"`   // containers, images and networks, after they went
 }
 
@@ -165,10 +167,11 @@ func defaultServer() Server {
 		Audit: Audit{Batch: 256, BatchAge: 50 * time.Millisecond},
 		Retention: Retention{
 			AuditIndex: 400 * day, Assessments: 400 * day, Sessions: 30 * day, Tokens: 90 * day, Changes: 7 * day, Jobs: 30 * day,
-			Events: 400 * day, Findings: 400 * day, Rollouts: 400 * day, Objects: 30 * day,
+			Events: 400 * day, Findings: 400 * day, Rollouts: 400 * day, Objects: 30 * day, Proposals: 400 * day,
 		},
 		Nodes:     Nodes{Certificate: day, Grace: 30 * day},
 		Telemetry: Telemetry{Sample: 0.01},
+		Policies:  Policies{Approval: "optional"},
 	}
 }
 
@@ -201,6 +204,9 @@ func (s *Server) Validate() error {
 		return err
 	}
 	if err := s.Nodes.validate(); err != nil {
+		return err
+	}
+	if err := s.Policies.validate(); err != nil {
 		return err
 	}
 	if s.Telemetry.Sample < 0 || s.Telemetry.Sample > 1 {
@@ -277,6 +283,7 @@ func (r *Retention) validate() error {
 	for name, d := range map[string]time.Duration{
 		"audit_index": r.AuditIndex, "assessments": r.Assessments, "sessions": r.Sessions, "tokens": r.Tokens,
 		"changes": r.Changes, "jobs": r.Jobs, "events": r.Events, "findings": r.Findings, "rollouts": r.Rollouts, "objects": r.Objects,
+		"proposals": r.Proposals,
 	} {
 		if d < time.Hour {
 			return fmt.Errorf("server.retention.%s is %s; it must be at least 1h", name, d)

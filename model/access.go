@@ -118,12 +118,44 @@ type Policies struct {
 	Created   time.Time    `json:"created"`
 	Digest    string       `json:"digest"`    // SHA-256 of the canonical JSON (RFC 8785) of tenant, version and files
 	Signature string       `json:"signature"` // signed note over the digest
+	// Approver is who approved the proposal that it comes from, where it comes from one.
+	Approver string `json:"approver,omitempty"`
+	Proposal string `json:"proposal,omitempty"`
 }
 
 // PolicyFile is NAME.cedar with policies, or NAME.test.yaml with example requests.
 type PolicyFile struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
+}
+
+// ProposalState is where a proposal of policies stands.
+type ProposalState string
+
+// The states of a proposal. It is superseded when another version came in between.
+const (
+	ProposalPending    ProposalState = "pending"
+	ProposalApproved   ProposalState = "approved"
+	ProposalRejected   ProposalState = "rejected"
+	ProposalWithdrawn  ProposalState = "withdrawn"
+	ProposalSuperseded ProposalState = "superseded"
+)
+
+// Proposal is a draft of a tenant's policies that a second person puts into force.
+type Proposal struct {
+	ID       string        `json:"id"`
+	Tenant   string        `json:"tenant"`
+	Base     int64         `json:"base"` // the version that was in force
+	Files    []PolicyFile  `json:"files"`
+	Note     string        `json:"note"`
+	Author   string        `json:"author"`
+	State    ProposalState `json:"state"`
+	Check    []byte        `json:"check,omitempty"` // what was found when it was made, JSON
+	Approver string        `json:"approver,omitempty"`
+	Reason   string        `json:"reason,omitempty"` // what the approver said
+	Version  int64         `json:"version,omitempty"`
+	Created  time.Time     `json:"created"`
+	Ended    time.Time     `json:"ended,omitzero"`
 }
 
 // AccessState is where a request for access stands.

@@ -156,7 +156,7 @@ type Answer struct {
 // Retention says how long each kind is kept in the store.
 type Retention struct {
 	AuditIndex, Assessments, Sessions, Tokens, Changes, Jobs, Answers time.Duration
-	Events, Findings, Rollouts                                        time.Duration // findings and roll-outs that are over
+	Events, Findings, Rollouts, Proposals                             time.Duration // findings, roll-outs and proposals that are over
 	Objects                                                           time.Duration // that are gone
 }
 

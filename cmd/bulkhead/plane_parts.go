@@ -216,7 +216,7 @@ func (p *plane) services() (api.Services, error) {
 		Tokens:  &api.Tokens{Maker: p.authn, Store: s, Directory: s, Scopes: p.engine.Schema(), Names: p.engine, Now: p.now},
 		Policies: &api.Policies{
 			Store: s, Records: s, People: s, Objects: objects, SignIns: p.authn, Signer: signer, Engine: p.engine, Approvals: s,
-			Applied: p.refresh.Soon, StepUp: p.c.SignIn.StepUp, Now: p.now,
+			Applied: p.refresh.Soon, ApprovalRequired: p.c.Policies.Approval == "required", StepUp: p.c.SignIn.StepUp, Now: p.now,
 		},
 		Access:      &api.Access{Store: s, People: s, Objects: objects, Engine: p.engine, Now: p.now},
 		Audit:       &api.Audit{Store: s, Log: p.log, Verifier: p.keeper, Now: p.now},

@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-router";
 import { type View, views } from "./lib/findings";
 import { type EventView, eventSearch } from "./pages/events/range";
+import { questionOf } from "./pages/policies/question";
 import { Failed, NotFound } from "./shell/Failed";
 import { Shell } from "./shell/Shell";
 import { type TableSearch, tableSearch } from "./table/state";
@@ -130,6 +131,51 @@ const routes = [
       ...eventSearch(s),
     }),
     component: lazyRouteComponent(() => import("./pages/events/Events"), "Events"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/policies",
+    validateSearch: (s: Record<string, unknown>): { file?: string; policy?: string } => ({
+      file: short(s.file),
+      policy: short(s.policy),
+    }),
+    component: lazyRouteComponent(() => import("./pages/policies/Policies"), "Policies"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/policies/edit",
+    component: lazyRouteComponent(() => import("./pages/policies/Edit"), "EditPolicies"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/policies/proposals",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/policies/Proposals"), "Proposals"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/policies/proposals/$id",
+    component: lazyRouteComponent(() => import("./pages/policies/Proposal"), "Proposal"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/policies/versions/$version",
+    validateSearch: (s: Record<string, unknown>): { with?: string } => ({
+      with: typeof s.with === "number" ? String(s.with) : short(s.with),
+    }),
+    component: lazyRouteComponent(() => import("./pages/policies/Version"), "Version"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/policies/ask",
+    validateSearch: questionOf,
+    component: lazyRouteComponent(() => import("./pages/policies/Ask"), "AskPolicies"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/access",
+    validateSearch: (s: Record<string, unknown>): { ask?: boolean } => ({ ask: s.ask === true ? true : undefined }),
+    component: lazyRouteComponent(() => import("./pages/access/Access"), "Access"),
   }),
   createRoute({
     getParentRoute: under,

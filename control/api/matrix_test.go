@@ -268,6 +268,8 @@ func objectID(kind, tenant string) string {
 		return tenant
 	case "AccessRequest":
 		return id(tenant, "access")
+	case "PolicyProposal":
+		return id(tenant, "proposal")
 	case "Pool":
 		return poolOf(tenant)
 	case "Record":
@@ -309,7 +311,7 @@ func sample(m protoreflect.Message, tenant string) {
 var samples = map[protoreflect.Name]string{
 	"id": "new", "name": "new", "code": "123456", "password": "a long password", "old_password": "a long password",
 	"new_password": "another password", "provider": "p", "client": "c", "user_code": "WDJB-MJHT", "device_code": "bhd_x",
-	"action": "UserDelete", "reason": "a reason that is long", "kind": "retention",
+	"note": "a note", "action": "UserDelete", "reason": "a reason that is long", "kind": "retention",
 	"check": "8.1.c", "owner": "o", "expires": "2099-01-01", "decision": "halt", "token": "t", "run": "r", "key": "k",
 }
 

@@ -18,6 +18,7 @@ type ObjectStore interface {
 	Assessment(ctx context.Context, id string) (*model.Published, error)
 	Record(ctx context.Context, origin string, index uint64) (*model.LogRecord, error)
 	Access(ctx context.Context, id string) (*model.Access, error)
+	Proposal(ctx context.Context, id string) (*model.Proposal, error)
 	FleetStore
 }
 
@@ -74,6 +75,12 @@ func (o *Objects) Object(ctx context.Context, ref model.Ref) (model.Object, erro
 			return model.Object{}, err
 		}
 		return inTenant(ref, a.Tenant, map[string]any{"requester": userRef(a.User), "action": a.Action}), nil
+	case "PolicyProposal":
+		p, err := o.Store.Proposal(ctx, ref.ID)
+		if err != nil {
+			return model.Object{}, err
+		}
+		return inTenant(ref, p.Tenant, map[string]any{"author": userRef(p.Author)}), nil
 	default:
 		return o.fleet(ctx, ref)
 	}

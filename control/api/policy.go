@@ -17,6 +17,10 @@ type PolicyStore interface {
 	CreatePolicies(ctx context.Context, p *model.Policies) error
 	Policies(ctx context.Context, tenant string, version int64) (*model.Policies, error)
 	PolicyVersions(ctx context.Context, q model.Query) ([]model.Policies, string, error)
+	CreateProposal(ctx context.Context, p *model.Proposal) error
+	Proposal(ctx context.Context, id string) (*model.Proposal, error)
+	Proposals(ctx context.Context, q model.Query) ([]model.Proposal, string, error)
+	EndProposal(ctx context.Context, p *model.Proposal) error
 }
 
 // PolicyRecords are the recorded decisions that a draft is tried on.
@@ -62,8 +66,10 @@ type Policies struct {
 	Approvals Approvals
 	// Applied is told that a new version was written, so that it is loaded as soon as it is committed. May be nil.
 	Applied func()
-	StepUp  time.Duration // how long a second factor is fresh
-	Now     func() time.Time
+	// ApprovalRequired has policies changed by proposals only, which a second person approves.
+	ApprovalRequired bool
+	StepUp           time.Duration // how long a second factor is fresh
+	Now              func() time.Time
 
 	turns turns
 }
@@ -83,7 +89,7 @@ func (s *Policies) GetPolicies(ctx context.Context, r *bulkheadv1.GetPoliciesReq
 	if err != nil {
 		return nil, err
 	}
-	out.Shipped = filesOut(shipped)
+	out.Shipped, out.ApprovalRequired = filesOut(shipped), s.ApprovalRequired
 	return out, nil
 }
 
@@ -122,7 +128,7 @@ func (s *Policies) GetSchema(context.Context, *bulkheadv1.Empty) (*bulkheadv1.Ge
 func policiesOut(p *model.Policies) *bulkheadv1.PolicySet {
 	return &bulkheadv1.PolicySet{
 		Tenant: p.Tenant, Version: p.Version, Files: filesOut(p.Files), Author: p.Author, Note: p.Note, Created: stamp(p.Created),
-		Signature: p.Signature, Digest: p.Digest,
+		Signature: p.Signature, Digest: p.Digest, Approver: p.Approver, Proposal: p.Proposal,
 	}
 }
 

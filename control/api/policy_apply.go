@@ -27,6 +27,13 @@ func (s *Policies) Prepare(ctx context.Context, m proto.Message) (context.Contex
 	var d *draft
 	var err error
 	switch r := m.(type) {
+	case *bulkheadv1.ProposePoliciesRequest:
+		return s.prepareProposal(ctx, r)
+	case *bulkheadv1.DecidePolicyProposalRequest:
+		if !r.GetApprove() {
+			return ctx, nil
+		}
+		d, err = s.prepareApproval(ctx, r)
 	case *bulkheadv1.ApplyPoliciesRequest:
 		d, err = s.prepareApply(ctx, r)
 	case *bulkheadv1.RollbackPoliciesRequest:
@@ -51,11 +58,17 @@ func (s *Policies) RollbackPolicies(ctx context.Context, r *bulkheadv1.RollbackP
 }
 
 func (s *Policies) prepareApply(ctx context.Context, r *bulkheadv1.ApplyPoliciesRequest) (*draft, error) {
+	if err := s.byOneAlone(); err != nil {
+		return nil, err
+	}
 	d := &draft{Policies: model.Policies{Tenant: gate.TenantOf(ctx, r.GetTenant()), Files: filesIn(r.GetFiles()), Note: r.GetNote()}}
 	return d, s.check(ctx, d, r.GetBaseVersion())
 }
 
 func (s *Policies) prepareRollback(ctx context.Context, r *bulkheadv1.RollbackPoliciesRequest) (*draft, error) {
+	if err := s.byOneAlone(); err != nil {
+		return nil, err
+	}
 	d := &draft{Policies: model.Policies{Tenant: gate.TenantOf(ctx, r.GetTenant()), Note: r.GetNote()}}
 	if d.Note == "" {
 		d.Note = fmt.Sprintf("back to version %d", r.GetVersion())
@@ -70,21 +83,23 @@ func (s *Policies) prepareRollback(ctx context.Context, r *bulkheadv1.RollbackPo
 	return d, s.check(ctx, d, -1)
 }
 
+// byOneAlone refuses a change of policies that no second person has seen, where the server demands one.
+func (s *Policies) byOneAlone() error {
+	if !s.ApprovalRequired {
+		return nil
+	}
+	return &model.Error{
+		Code: model.CodeApprovalRequired, Message: "policies change by proposals here, which a second person approves (server.policies.approval)",
+		Remedy: "Propose it: `bulkhead policy propose DIR --note WHY`; for an earlier version, write it with `bulkhead policy get --version N --dir DIR` first.",
+	}
+}
+
 // check holds a draft to everything that can be seen without a transaction, and signs it as the next version. base is the
 // version it was made from, or -1.
 func (s *Policies) check(ctx context.Context, d *draft, base int64) error {
-	if _, err := s.People.Tenant(ctx, d.Tenant); err != nil {
-		return err
-	}
-	newest, err := s.version(ctx, d.Tenant, 0)
+	newest, err := s.follows(ctx, d.Tenant, base)
 	if err != nil {
 		return err
-	}
-	if base >= 0 && base != newest.Version {
-		return &model.Error{
-			Code: model.CodeConflict, Message: fmt.Sprintf("version %d is in force, and the draft was made from %d", newest.Version, base),
-			Remedy: "Read what is in force, apply your change to that, and preview it again.",
-		}
 	}
 	d.Version, d.Author, d.Created = newest.Version+1, gate.Caller(ctx).ID, s.Now().UTC()
 	if err := s.fit(ctx, d); err != nil {
@@ -99,6 +114,24 @@ func (s *Policies) check(ctx context.Context, d *draft, base int64) error {
 		return &model.Error{Code: model.CodeUnavailable, Message: "the policies could not be signed", Err: err}
 	}
 	return nil
+}
+
+// follows is what is in force, which a draft must have been made from; base is -1 where that does not matter.
+func (s *Policies) follows(ctx context.Context, tenant string, base int64) (*model.Policies, error) {
+	if _, err := s.People.Tenant(ctx, tenant); err != nil {
+		return nil, err
+	}
+	newest, err := s.version(ctx, tenant, 0)
+	if err != nil {
+		return nil, err
+	}
+	if base >= 0 && base != newest.Version {
+		return nil, &model.Error{
+			Code: model.CodeConflict, Message: fmt.Sprintf("version %d is in force, and the draft was made from %d", newest.Version, base),
+			Remedy: "Read what is in force, apply your change to that, and preview it again.",
+		}
+	}
+	return newest, nil
 }
 
 // fit refuses a draft that is wrong or that fails its own tests.
@@ -147,26 +180,34 @@ func apply[R proto.Message](ctx context.Context, s *Policies, r R, prepare func(
 			return nil, err
 		}
 	}
-	newest, err := s.version(ctx, d.Tenant, 0)
-	if err != nil {
+	if err := s.write(ctx, d); err != nil {
 		return nil, err
 	}
+	return policiesOut(&d.Policies), nil
+}
+
+// write puts a draft that was checked into force, within the transaction of the change.
+func (s *Policies) write(ctx context.Context, d *draft) error {
+	newest, err := s.version(ctx, d.Tenant, 0)
+	if err != nil {
+		return err
+	}
 	if newest.Version != d.Version-1 {
-		return nil, &model.Error{
+		return &model.Error{
 			Code: model.CodeConflict, Message: "others changed the policies while yours were checked",
 			Remedy: "Read what is in force, apply your change to that, and preview it again.",
 		}
 	}
 	if err := s.keepAdministrators(ctx, d); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.Store.CreatePolicies(ctx, &d.Policies); err != nil {
-		return nil, err
+		return err
 	}
 	if s.Applied != nil {
 		s.Applied()
 	}
-	return policiesOut(&d.Policies), nil
+	return nil
 }
 
 // keepAdministrators refuses a draft after which nobody could administer. It waits for those who take administrators away at the
@@ -188,13 +229,17 @@ func (s *Policies) keepAdministrators(ctx context.Context, d *draft) error {
 		return err
 	}
 	if len(left) == 0 {
-		return &model.Error{
-			Code: model.CodeLastAdministrator,
-			Message: "no administrator could change policies and users afterwards with the factors that are registered, " +
-				"or show and register one",
-			Remedy: "Narrow the policies that forbid, and leave the actions in the group BeforeFactor out of them; or register the " +
-				"factors first that they demand. `bulkhead policy diff` shows which administrators stay.",
-		}
+		return lastAdministrator()
 	}
 	return nil
+}
+
+func lastAdministrator() error {
+	return &model.Error{
+		Code: model.CodeLastAdministrator,
+		Message: "no administrator could change policies and users afterwards with the factors that are registered, " +
+			"or show and register one",
+		Remedy: "Narrow the policies that forbid, and leave the actions in the group BeforeFactor out of them; or register the " +
+			"factors first that they demand. `bulkhead policy diff` shows which administrators stay.",
+	}
 }

@@ -153,7 +153,7 @@ func knownObject(ctx context.Context, objects ObjectReader, schema *authz.Schema
 // stored says whether the store keeps objects of a type, so that one which is not there does not exist.
 func stored(typ string) bool {
 	switch typ {
-	case model.TypeSystem, "Tenant", "User", "Group", "Token", "Assessment", "Record", "AccessRequest":
+	case model.TypeSystem, "Tenant", "User", "Group", "Token", "Assessment", "Record", "AccessRequest", "PolicyProposal":
 		return true
 	}
 	return false

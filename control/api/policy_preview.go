@@ -27,12 +27,15 @@ func (s *Policies) PreviewPolicies(ctx context.Context, r *bulkheadv1.PreviewPol
 			return nil, invalid("since", "at most 31 days back")
 		}
 	}
+	return s.preview(ctx, model.Policies{Tenant: gate.TenantOf(ctx, r.GetTenant()), Files: filesIn(r.GetFiles())}, since)
+}
+
+func (s *Policies) preview(ctx context.Context, draft model.Policies, since time.Duration) (*bulkheadv1.PolicyPreview, error) {
 	done, err := s.turns.take(ctx, gate.Caller(ctx).Tenant)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	draft := model.Policies{Tenant: gate.TenantOf(ctx, r.GetTenant()), Files: filesIn(r.GetFiles())}
 	old, err := s.version(ctx, draft.Tenant, 0)
 	if err != nil {
 		return nil, err

@@ -49,8 +49,12 @@ func Register(mux *http.ServeMux, g *gate.Gate, s Services, body int, more ...co
 		connect.WithCodec(strictJSON{"json"}), connect.WithCodec(strictJSON{"json; charset=utf-8"}),
 	}
 	if p, ok := s.Policies.(*Policies); ok && p != nil {
-		g.Prepare(bulkheadv1connect.PolicyServiceApplyPoliciesProcedure, p.Prepare)
-		g.Prepare(bulkheadv1connect.PolicyServiceRollbackPoliciesProcedure, p.Prepare)
+		for _, procedure := range []string{
+			bulkheadv1connect.PolicyServiceApplyPoliciesProcedure, bulkheadv1connect.PolicyServiceRollbackPoliciesProcedure,
+			bulkheadv1connect.PolicyServiceProposePoliciesProcedure, bulkheadv1connect.PolicyServiceDecidePolicyProposalProcedure,
+		} {
+			g.Prepare(procedure, p.Prepare)
+		}
 	}
 	add := func(path string, h http.Handler) { mux.Handle(path, h) }
 	add(bulkheadv1connect.NewAuthServiceHandler(or[bulkheadv1connect.AuthServiceHandler](s.Auth, bulkheadv1connect.UnimplementedAuthServiceHandler{}), opts...))

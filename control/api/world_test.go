@@ -138,6 +138,10 @@ func (w *world) fill() {
 			ID: id(t, "access"), Tenant: t, User: id(t, "user"), Action: "UserDelete", Resource: model.Ref{Type: "User", ID: id(t, "user")},
 			Reason: named(t, "reason"), Duration: time.Hour, State: model.AccessPending, Created: now, Expires: now.Add(time.Hour),
 		}))
+		must(w.store.CreateProposal(ctx, &model.Proposal{
+			ID: id(t, "proposal"), Tenant: t, Files: []model.PolicyFile{{Name: "a.cedar", Text: "// " + named(t, "text")}}, Note: named(t, "note"),
+			Author: id(t, "user"), State: model.ProposalPending, Check: []byte("{}"), Created: now,
+		}))
 		must(w.store.IndexRecords(ctx, []model.LogRecord{{Origin: "log", Index: uint64(i), Record: model.Record{
 			ID: id(t, "record"), Time: now, Tenant: t, Action: "UserRead", Actor: id(t, "user"), Outcome: model.OutcomeAllowed,
 			Resource: model.Ref{Type: "User", ID: id(t, "user")},

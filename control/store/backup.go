@@ -45,7 +45,7 @@ type encoded struct {
 func tables() []string {
 	return []string{
 		"tenants", "former_tenants", "accounts", "account_groups", "memberships", "passwords", "factors", "sessions", "tokens", "tickets",
-		"throttles", "answers", "secrets", "policies", "access_requests", "records", "positions", "logs", "checkpoints",
+		"throttles", "answers", "secrets", "policies", "policy_proposals", "access_requests", "records", "positions", "logs", "checkpoints",
 		"assessments", "nodes", "node_keys", "join_tokens", "facts", "findings", "finding_notes", "events", "exceptions", "pools", "bundles", "rollouts", "objects",
 		"changes", "counters",
 	}

@@ -47,6 +47,7 @@ func populate(t testing.TB, s *Store) {
 	ok(t, s.KeepAnswer(ctx, &model.Answer{Key: "key", Digest: []byte{1}, Body: []byte("{}"), Created: now}))
 	ok(t, s.CreateSecret(ctx, "ca", []byte{9, 0}))
 	ok(t, s.CreatePolicies(ctx, &model.Policies{Tenant: "acme", Version: 1, Files: []model.PolicyFile{{Name: "a.cedar", Text: "permit(principal, action, resource);\n"}}, Author: "u1", Created: now, Digest: "d", Signature: "sig"}))
+	ok(t, s.CreateProposal(ctx, &model.Proposal{ID: "pp1", Tenant: "acme", Base: 1, Files: []model.PolicyFile{{Name: "a.cedar", Text: "x\n"}}, Note: "why", Author: "u1", State: model.ProposalPending, Check: []byte("{}"), Created: now}))
 	ok(t, s.CreateAccess(ctx, &model.Access{ID: "a1", Tenant: "acme", User: "u1", Action: "TenantDelete", Resource: model.Ref{Type: "Tenant", ID: "acme"}, Duration: time.Hour, State: model.AccessApproved, Created: now, Expires: now.Add(time.Hour)}))
 	r := record("one", 0, "acme")
 	r.Record.ID = "r1"

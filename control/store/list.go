@@ -49,7 +49,7 @@ type listing struct {
 	fields  map[string]field
 	keys    []field // of the order; together they are unique
 	newest  bool    // newest first, unless asked otherwise
-	without string  // column that lists leave out
+	without string  // columns that lists leave out, with ", " between
 	most    int     // rows of a page; 0 for largestPage
 }
 
@@ -73,7 +73,7 @@ func page[R any](ctx context.Context, s *Store, l listing, q model.Query, keys f
 	var rows []R
 	sel := s.conn(ctx).NewSelect().Model(&rows).Limit(size + 1)
 	if l.without != "" {
-		sel = sel.ExcludeColumn(l.without)
+		sel = sel.ExcludeColumn(columnsOf(l.without)...)
 	}
 	if err := l.where(sel, q); err != nil {
 		return nil, "", err

@@ -19,12 +19,14 @@ type policiesRow struct {
 	Created       int64  `bun:"created"`
 	Digest        string `bun:"digest"`
 	Signature     string `bun:"signature"`
+	Approver      string `bun:"approver"`
+	Proposal      string `bun:"proposal"`
 }
 
 func (r *policiesRow) model() (*model.Policies, error) {
 	p := &model.Policies{
 		Tenant: r.Tenant, Version: r.Version, Author: r.Author, Note: r.Note, Created: at(r.Created), Digest: r.Digest,
-		Signature: r.Signature,
+		Signature: r.Signature, Approver: r.Approver, Proposal: r.Proposal,
 	}
 	if r.Files == "" { // a list leaves them out
 		return p, nil
@@ -47,7 +49,8 @@ func policyVersions() listing {
 	}
 }
 
-// CreatePolicies adds the next version of a tenant's policies. Of two that add the same version, one wins.
+// CreatePolicies adds the next version of a tenant's policies, which ends the proposals that wait. Of two that add the same
+// version, one wins.
 func (s *Store) CreatePolicies(ctx context.Context, p *model.Policies) error {
 	files := "[]"
 	if len(p.Files) > 0 {
@@ -55,13 +58,13 @@ func (s *Store) CreatePolicies(ctx context.Context, p *model.Policies) error {
 	}
 	row := &policiesRow{
 		Tenant: p.Tenant, Version: p.Version, Files: files, Author: p.Author, Note: p.Note, Created: us(p.Created),
-		Digest: p.Digest, Signature: p.Signature,
+		Digest: p.Digest, Signature: p.Signature, Approver: p.Approver, Proposal: p.Proposal,
 	}
 	stale := &model.Error{
 		Code: model.CodeConflict, Message: fmt.Sprintf("version %d is not the next one of this tenant's policies", p.Version),
 		Remedy: "Read the newest policies and repeat the change.",
 	}
-	err := s.change(ctx, "version of policies", func(db bun.IDB) error {
+	add := func(db bun.IDB) error {
 		var newest int64
 		err := db.NewRaw("SELECT coalesce(max(version), 0) FROM policies WHERE tenant = ?", p.Tenant).Scan(ctx, &newest)
 		if err != nil {
@@ -72,7 +75,13 @@ func (s *Store) CreatePolicies(ctx context.Context, p *model.Policies) error {
 		}
 		_, err = db.NewInsert().Model(row).Exec(ctx)
 		return err
-	}, changed(created, "Policy", p.Tenant, p.Tenant))
+	}
+	err := s.InTx(ctx, func(ctx context.Context) error {
+		if err := s.change(ctx, "version of policies", add, changed(created, "Policy", p.Tenant, p.Tenant)); err != nil {
+			return err
+		}
+		return s.supersede(ctx, p)
+	})
 	if model.CodeOf(err) == model.CodeExists {
 		return stale
 	}

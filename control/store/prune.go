@@ -47,6 +47,7 @@ func prunings(r model.Retention) []pruning {
 			SELECT o.node, o.kind, o.id FROM (SELECT node, kind, id, row_number() OVER (PARTITION BY node, kind ORDER BY gone DESC) AS n
 			FROM objects WHERE gone > 0) AS o WHERE o.n > 500)`},
 		{name: "rollouts", table: "rollouts", keys: "id", as: "Rollout", keep: r.Rollouts, over: "ended > 0 AND ended < ?"},
+		{name: "policy_proposals", table: "policy_proposals", keys: "id", as: "PolicyProposal", keep: r.Proposals, over: "ended > 0 AND ended < ?"},
 		// The newest of each scope stays, and those that a roll-out is between.
 		{name: "bundles", table: "bundles", keys: "kind, scope, version", keep: r.Assessments, over: `created < ?0 AND EXISTS (
 			SELECT 1 FROM bundles AS o WHERE o.kind = t.kind AND o.scope = t.scope AND o.version > t.version) AND NOT EXISTS (

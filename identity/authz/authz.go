@@ -80,11 +80,11 @@ func mayNeedFourEyes(s *Schema, action string) error {
 			Code: model.CodeInvalid, Field: "server.four_eyes", Message: fmt.Sprintf("server.four_eyes names %q, which is no action", action),
 			Remedy: "`bulkhead policy schema` lists the actions",
 		}
-	case s.InGroup(action, groupSelfService), action == actionDecide:
+	case s.InGroup(action, groupSelfService), action == actionDecide, action == actionDecidePolicies:
 		return &model.Error{
 			Code: model.CodeInvalid, Field: "server.four_eyes",
 			Message: fmt.Sprintf("server.four_eyes names %s, which can't wait for a second person: signing in, asking for access and approving it need it", action),
-			Remedy:  "take it out of server.four_eyes; AccessDecide and the actions in the group SelfService can't be there",
+			Remedy:  "take it out of server.four_eyes; AccessDecide, PolicyDecide and the actions in the group SelfService can't be there",
 		}
 	}
 	return nil

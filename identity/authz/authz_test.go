@@ -263,7 +263,7 @@ func TestRefusedForWantOfSense(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	for _, action := range []string{"Nonsense", "Read", "SessionStepUp", "FactorRegister", "PasswordChange", "AccessRequest", "AccessDecide"} {
+	for _, action := range []string{"Nonsense", "Read", "SessionStepUp", "FactorRegister", "PasswordChange", "AccessRequest", "AccessDecide", "PolicyDecide"} {
 		if _, err := New(Options{FourEyes: []string{"TenantDelete", action}}); model.CodeOf(err) != model.CodeInvalid || !strings.Contains(err.Error(), action) {
 			t.Errorf("%s in four_eyes: %v", action, err)
 		}

@@ -26,6 +26,9 @@ const (
 // actionDecide is approving and denying what others ask for.
 const actionDecide = "AccessDecide"
 
+// actionDecidePolicies is approving and rejecting policies that others propose.
+const actionDecidePolicies = "PolicyDecide"
+
 const (
 	prefix     = policies.Namespace + "::"
 	typeAction = types.EntityType(prefix + "Action")

@@ -52,6 +52,8 @@ const empty = `() => document.querySelector('main [data-empty]') !== null && ${w
 const rows = (n) => `() => document.querySelectorAll('main [role=row] [role=gridcell]').length > ${n}`;
 const whole = (n) => `() => new RegExp("\\\\b(of )?${n.toLocaleString("en-US")}\\\\b").test(document.querySelector("main [role=status]")?.textContent ?? "")`;
 
+const fewer = (n) => `() => / of ${n.toLocaleString("en-US").replace(",", ",?")}\\b/.test(document.querySelector("main [role=status]")?.textContent ?? "")`;
+
 async function firstPage(ann, name, condition) {
   const all = [];
   for (let i = 0; i < times; i++) all.push((await come(ann, "/", condition))[0]);
@@ -100,7 +102,8 @@ try {
   const size = JSON.parse((await answers.next()).value);
   check(size.nodes > 0, "there is no fleet");
   await firstPage(ann, "first-page-ms", tiles);
-  await table(ann, "nodes", "/nodes", { all: size.nodes, word: "sim-0001", left: whole(10), column: "Name" });
+  await table(ann, "nodes", "/nodes", { all: size.nodes, word: "host-000", left: fewer(size.nodes), column: "Name" });
+  await table(ann, "containers", "/containers", { all: size.containers, word: "app-07 exited", left: fewer(size.containers), column: "Name" });
 } catch (err) {
   await ann.shot("failed");
   problems.push(String(err.stack));

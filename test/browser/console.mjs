@@ -25,6 +25,7 @@ const world = {
   ids: {},
   pages: chosen.flatMap((c) => c.pages),
   page: (name) => Object.values(capabilities).flatMap((c) => c.pages).find((p) => p.name === name),
+  person: (name) => Person.start(name, { url, spki, shots, problems }),
   outside: async (what) => {
     console.log(what);
     return (await answers.next()).value;

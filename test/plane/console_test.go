@@ -29,6 +29,8 @@ func TestConsole(t *testing.T) {
 			w.server = w.again(t)
 		case "flood":
 			w.flood(t, name)
+		case "link": // of a person whom a capability's world invited
+			return w.links[name], true
 		case "revoke":
 			w.admin.must("users", "revoke-sessions", name, "--tenant", "acme")
 		default:

@@ -29,6 +29,7 @@ type consoleWorld struct {
 	ann    string // links of two people with a browser
 	tom    string
 	agents map[string]*sim.Agent
+	links  map[string]string // of others, by name
 }
 
 func consoleSettings() []string {
@@ -43,7 +44,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	}
 	dir := filepath.Join(t.TempDir(), "data")
 	s := withAgent(t, dir, port, consoleSettings()...)
-	w := &consoleWorld{server: s, agents: map[string]*sim.Agent{}}
+	w := &consoleWorld{server: s, agents: map[string]*sim.Agent{}, links: map[string]string{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the server said:\n%s", tail(w.server.Log(), 6000))
@@ -64,6 +65,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 		time.Now().AddDate(0, 3, 0).Format(time.DateOnly))
 	w.admin.must("access", "request", "TenantDelete", "Tenant::globex", "--reason", "the contract ended")
 	w.findings(t)
+	w.policies(t)
 	return w
 }
 

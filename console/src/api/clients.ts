@@ -3,7 +3,7 @@ import { TenantService, UserService } from "@/gen/directory_pb";
 import { FindingService } from "@/gen/fleet_pb";
 import { NodeService } from "@/gen/node_pb";
 import { AssessmentService, JobService, SystemService, WatchService } from "@/gen/operations_pb";
-import { AccessService } from "@/gen/policy_pb";
+import { AccessService, PolicyService } from "@/gen/policy_pb";
 import { clientOf } from "./transport";
 
 /** One client per service of the API. The console calls nothing else. */
@@ -14,6 +14,7 @@ export const assessments = clientOf(AssessmentService);
 export const nodes = clientOf(NodeService);
 export const findings = clientOf(FindingService);
 export const access = clientOf(AccessService);
+export const policies = clientOf(PolicyService);
 export const jobs = clientOf(JobService);
 export const system = clientOf(SystemService);
 export const watching = clientOf(WatchService);

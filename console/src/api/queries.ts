@@ -14,6 +14,8 @@ export type Kind =
   | "Tenant"
   | "User"
   | "AccessRequest"
+  | "Policy"
+  | "PolicyProposal"
   | "Job"
   | "JoinToken"
   | "Inventory"

@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file bulkhead/v1/policy.proto.
  */
 export const file_bulkhead_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChhidWxraGVhZC92MS9wb2xpY3kucHJvdG8SC2J1bGtoZWFkLnYxIigKClBvbGljeUZpbGUSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIuwBCglQb2xpY3lTZXQSDgoGdGVuYW50GAEgASgJEg8KB3ZlcnNpb24YAiABKAMSJgoFZmlsZXMYAyADKAsyFy5idWxraGVhZC52MS5Qb2xpY3lGaWxlEg4KBmF1dGhvchgEIAEoCRIMCgRub3RlGAUgASgJEisKB2NyZWF0ZWQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXNpZ25hdHVyZRgHIAEoCRIOCgZkaWdlc3QYCCABKAkSKAoHc2hpcHBlZBgJIAMoCzIXLmJ1bGtoZWFkLnYxLlBvbGljeUZpbGUiNQoSR2V0UG9saWNpZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDIlkKGkxpc3RQb2xpY3lWZXJzaW9uc1Jlc3BvbnNlEigKCHZlcnNpb25zGAEgAygLMhYuYnVsa2hlYWQudjEuUG9saWN5U2V0EhEKCW5leHRfcGFnZRgCIAEoCSIiChFHZXRTY2hlbWFSZXNwb25zZRINCgVjZWRhchgBIAEoCSJ6ChZQcmV2aWV3UG9saWNpZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRImCgVmaWxlcxgCIAMoCzIXLmJ1bGtoZWFkLnYxLlBvbGljeUZpbGUSKAoFc2luY2UYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24imgIKDVBvbGljeVByZXZpZXcSLAoIcHJvYmxlbXMYASADKAsyGi5idWxraGVhZC52MS5Qb2xpY3lQcm9ibGVtEiwKBXRlc3RzGAIgAygLMh0uYnVsa2hlYWQudjEuUG9saWN5VGVzdFJlc3VsdBISCgpkaWZmZXJlbmNlGAMgASgJEhAKCHJlcGxheWVkGAQgASgDEhUKDW5ld2x5X3JlZnVzZWQYBSABKAMSFwoPbmV3bHlfcGVybWl0dGVkGAYgASgDEiwKB2NoYW5nZXMYByADKAsyGy5idWxraGVhZC52MS5EZWNpc2lvbkNoYW5nZRIWCg5hZG1pbmlzdHJhdG9ycxgIIAMoCRIRCglsb2Nrc19vdXQYCSABKAgiTAoNUG9saWN5UHJvYmxlbRIMCgRmaWxlGAEgASgJEgwKBGxpbmUYAiABKAUSDgoGY29sdW1uGAMgASgFEg8KB21lc3NhZ2UYBCABKAkiSwoQUG9saWN5VGVzdFJlc3VsdBIMCgRmaWxlGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGFzc2VkGAMgASgIEgsKA3doeRgEIAEoCSLIAQoORGVjaXNpb25DaGFuZ2USKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJpbmNpcGFsGAIgASgJEg4KBmFjdGlvbhgDIAEoCRIoCghyZXNvdXJjZRgEIAEoCzIWLmJ1bGtoZWFkLnYxLk9iamVjdFJlZhITCgt3YXNfYWxsb3dlZBgFIAEoCBIYChB3b3VsZF9iZV9hbGxvd2VkGAYgASgIEhAKCHBvbGljaWVzGAcgAygJInIKFEFwcGx5UG9saWNpZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRImCgVmaWxlcxgCIAMoCzIXLmJ1bGtoZWFkLnYxLlBvbGljeUZpbGUSDAoEbm90ZRgDIAEoCRIUCgxiYXNlX3ZlcnNpb24YBCABKAMiSAoXUm9sbGJhY2tQb2xpY2llc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbm90ZRgDIAEoCSLPAQoORXhwbGFpblJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBHVzZXIYAiABKAkSDgoGYWN0aW9uGAMgASgJEigKCHJlc291cmNlGAQgASgLMhYuYnVsa2hlYWQudjEuT2JqZWN0UmVmEisKCmF0dHJpYnV0ZXMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB2NvbnRleHQYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBnJlY29yZBgHIAEoCSJ8CgtFeHBsYW5hdGlvbhIPCgdhbGxvd2VkGAEgASgIEg4KBnJlYXNvbhgCIAEoCRItCghwb2xpY2llcxgDIAMoCzIbLmJ1bGtoZWFkLnYxLkRlY2lkaW5nUG9saWN5Eg0KBW5lZWRzGAQgAygJEg4KBmVycm9ycxgFIAMoCSJKCg5EZWNpZGluZ1BvbGljeRIKCgJpZBgBIAEoCRIOCgZlZmZlY3QYAiABKAkSDgoGcmVhc29uGAMgASgJEgwKBHRleHQYBCABKAkihgEKDVdob0NhblJlcXVlc3QSDgoGdGVuYW50GAEgASgJEg4KBmFjdGlvbhgCIAEoCRIoCghyZXNvdXJjZRgDIAEoCzIWLmJ1bGtoZWFkLnYxLk9iamVjdFJlZhIrCgphdHRyaWJ1dGVzGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCJLCg5XaG9DYW5SZXNwb25zZRImCgV1c2VycxgBIAMoCzIXLmJ1bGtoZWFkLnYxLlBlcm1pc3Npb24SEQoJdHJ1bmNhdGVkGAIgASgIIloKClBlcm1pc3Npb24SDAoEdXNlchgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnRlbmFudBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSEAoIcG9saWNpZXMYBSADKAkiWAoOV2hhdENhblJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBHVzZXIYAiABKAkSKAoIcmVzb3VyY2UYAyABKAsyFi5idWxraGVhZC52MS5PYmplY3RSZWYiPwoPV2hhdENhblJlc3BvbnNlEiwKC3Blcm1pc3Npb25zGAEgAygLMhcuYnVsa2hlYWQudjEuUGVybWlzc2lvbiKNAQoUUmVxdWVzdEFjY2Vzc1JlcXVlc3QSDgoGYWN0aW9uGAEgASgJEigKCHJlc291cmNlGAIgASgLMhYuYnVsa2hlYWQudjEuT2JqZWN0UmVmEg4KBnJlYXNvbhgDIAEoCRIrCghkdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiK5AgoNQWNjZXNzUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDAoEdXNlchgDIAEoCRIOCgZhY3Rpb24YBCABKAkSKAoIcmVzb3VyY2UYBSABKAsyFi5idWxraGVhZC52MS5PYmplY3RSZWYSDgoGcmVhc29uGAYgASgJEg0KBXN0YXRlGAcgASgJEisKCGR1cmF0aW9uGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhAKCGFwcHJvdmVyGAkgASgJEisKB2NyZWF0ZWQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2V4cGlyZXMYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG5vdGUYDCABKAkiXQoaTGlzdEFjY2Vzc1JlcXVlc3RzUmVzcG9uc2USLAoIcmVxdWVzdHMYASADKAsyGi5idWxraGVhZC52MS5BY2Nlc3NSZXF1ZXN0EhEKCW5leHRfcGFnZRgCIAEoCSI+ChtMaXN0TXlBY2Nlc3NSZXF1ZXN0c1JlcXVlc3QSHwoEcGFnZRgBIAEoCzIRLmJ1bGtoZWFkLnYxLlBhZ2UiQAoTRGVjaWRlQWNjZXNzUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdhcHByb3ZlGAIgASgIEgwKBG5vdGUYAyABKAkytgUKDVBvbGljeVNlcnZpY2USRgoLR2V0UG9saWNpZXMSHy5idWxraGVhZC52MS5HZXRQb2xpY2llc1JlcXVlc3QaFi5idWxraGVhZC52MS5Qb2xpY3lTZXQSXwoSTGlzdFBvbGljeVZlcnNpb25zEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBonLmJ1bGtoZWFkLnYxLkxpc3RQb2xpY3lWZXJzaW9uc1Jlc3BvbnNlEj8KCUdldFNjaGVtYRISLmJ1bGtoZWFkLnYxLkVtcHR5Gh4uYnVsa2hlYWQudjEuR2V0U2NoZW1hUmVzcG9uc2USUgoPUHJldmlld1BvbGljaWVzEiMuYnVsa2hlYWQudjEuUHJldmlld1BvbGljaWVzUmVxdWVzdBoaLmJ1bGtoZWFkLnYxLlBvbGljeVByZXZpZXcSSgoNQXBwbHlQb2xpY2llcxIhLmJ1bGtoZWFkLnYxLkFwcGx5UG9saWNpZXNSZXF1ZXN0GhYuYnVsa2hlYWQudjEuUG9saWN5U2V0ElAKEFJvbGxiYWNrUG9saWNpZXMSJC5idWxraGVhZC52MS5Sb2xsYmFja1BvbGljaWVzUmVxdWVzdBoWLmJ1bGtoZWFkLnYxLlBvbGljeVNldBJACgdFeHBsYWluEhsuYnVsa2hlYWQudjEuRXhwbGFpblJlcXVlc3QaGC5idWxraGVhZC52MS5FeHBsYW5hdGlvbhJBCgZXaG9DYW4SGi5idWxraGVhZC52MS5XaG9DYW5SZXF1ZXN0GhsuYnVsa2hlYWQudjEuV2hvQ2FuUmVzcG9uc2USRAoHV2hhdENhbhIbLmJ1bGtoZWFkLnYxLldoYXRDYW5SZXF1ZXN0GhwuYnVsa2hlYWQudjEuV2hhdENhblJlc3BvbnNlMvUDCg1BY2Nlc3NTZXJ2aWNlEk4KDVJlcXVlc3RBY2Nlc3MSIS5idWxraGVhZC52MS5SZXF1ZXN0QWNjZXNzUmVxdWVzdBoaLmJ1bGtoZWFkLnYxLkFjY2Vzc1JlcXVlc3QSXwoSTGlzdEFjY2Vzc1JlcXVlc3RzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBonLmJ1bGtoZWFkLnYxLkxpc3RBY2Nlc3NSZXF1ZXN0c1Jlc3BvbnNlEmkKFExpc3RNeUFjY2Vzc1JlcXVlc3RzEiguYnVsa2hlYWQudjEuTGlzdE15QWNjZXNzUmVxdWVzdHNSZXF1ZXN0GicuYnVsa2hlYWQudjEuTGlzdEFjY2Vzc1JlcXVlc3RzUmVzcG9uc2USPQoOV2l0aGRyYXdBY2Nlc3MSDy5idWxraGVhZC52MS5JZBoaLmJ1bGtoZWFkLnYxLkFjY2Vzc1JlcXVlc3QSTAoMRGVjaWRlQWNjZXNzEiAuYnVsa2hlYWQudjEuRGVjaWRlQWNjZXNzUmVxdWVzdBoaLmJ1bGtoZWFkLnYxLkFjY2Vzc1JlcXVlc3QSOwoMUmV2b2tlQWNjZXNzEg8uYnVsa2hlYWQudjEuSWQaGi5idWxraGVhZC52MS5BY2Nlc3NSZXF1ZXN0QkhaRmdpdGh1Yi5jb20vYnVsa2hlYWQtc2VjdXJpdHkvYnVsa2hlYWQvcHJvdG8vZ2VuL2J1bGtoZWFkL3YxO2J1bGtoZWFkdjFiBnByb3RvMw", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChhidWxraGVhZC92MS9wb2xpY3kucHJvdG8SC2J1bGtoZWFkLnYxIigKClBvbGljeUZpbGUSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIqsCCglQb2xpY3lTZXQSDgoGdGVuYW50GAEgASgJEg8KB3ZlcnNpb24YAiABKAMSJgoFZmlsZXMYAyADKAsyFy5idWxraGVhZC52MS5Qb2xpY3lGaWxlEg4KBmF1dGhvchgEIAEoCRIMCgRub3RlGAUgASgJEisKB2NyZWF0ZWQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXNpZ25hdHVyZRgHIAEoCRIOCgZkaWdlc3QYCCABKAkSKAoHc2hpcHBlZBgJIAMoCzIXLmJ1bGtoZWFkLnYxLlBvbGljeUZpbGUSEAoIYXBwcm92ZXIYCiABKAkSEAoIcHJvcG9zYWwYCyABKAkSGQoRYXBwcm92YWxfcmVxdWlyZWQYDCABKAgiNQoSR2V0UG9saWNpZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDIlkKGkxpc3RQb2xpY3lWZXJzaW9uc1Jlc3BvbnNlEigKCHZlcnNpb25zGAEgAygLMhYuYnVsa2hlYWQudjEuUG9saWN5U2V0EhEKCW5leHRfcGFnZRgCIAEoCSIiChFHZXRTY2hlbWFSZXNwb25zZRINCgVjZWRhchgBIAEoCSJ6ChZQcmV2aWV3UG9saWNpZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRImCgVmaWxlcxgCIAMoCzIXLmJ1bGtoZWFkLnYxLlBvbGljeUZpbGUSKAoFc2luY2UYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24imgIKDVBvbGljeVByZXZpZXcSLAoIcHJvYmxlbXMYASADKAsyGi5idWxraGVhZC52MS5Qb2xpY3lQcm9ibGVtEiwKBXRlc3RzGAIgAygLMh0uYnVsa2hlYWQudjEuUG9saWN5VGVzdFJlc3VsdBISCgpkaWZmZXJlbmNlGAMgASgJEhAKCHJlcGxheWVkGAQgASgDEhUKDW5ld2x5X3JlZnVzZWQYBSABKAMSFwoPbmV3bHlfcGVybWl0dGVkGAYgASgDEiwKB2NoYW5nZXMYByADKAsyGy5idWxraGVhZC52MS5EZWNpc2lvbkNoYW5nZRIWCg5hZG1pbmlzdHJhdG9ycxgIIAMoCRIRCglsb2Nrc19vdXQYCSABKAgiTAoNUG9saWN5UHJvYmxlbRIMCgRmaWxlGAEgASgJEgwKBGxpbmUYAiABKAUSDgoGY29sdW1uGAMgASgFEg8KB21lc3NhZ2UYBCABKAkiSwoQUG9saWN5VGVzdFJlc3VsdBIMCgRmaWxlGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGFzc2VkGAMgASgIEgsKA3doeRgEIAEoCSLIAQoORGVjaXNpb25DaGFuZ2USKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJpbmNpcGFsGAIgASgJEg4KBmFjdGlvbhgDIAEoCRIoCghyZXNvdXJjZRgEIAEoCzIWLmJ1bGtoZWFkLnYxLk9iamVjdFJlZhITCgt3YXNfYWxsb3dlZBgFIAEoCBIYChB3b3VsZF9iZV9hbGxvd2VkGAYgASgIEhAKCHBvbGljaWVzGAcgAygJInIKFEFwcGx5UG9saWNpZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRImCgVmaWxlcxgCIAMoCzIXLmJ1bGtoZWFkLnYxLlBvbGljeUZpbGUSDAoEbm90ZRgDIAEoCRIUCgxiYXNlX3ZlcnNpb24YBCABKAMiSAoXUm9sbGJhY2tQb2xpY2llc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbm90ZRgDIAEoCSJ0ChZQcm9wb3NlUG9saWNpZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRImCgVmaWxlcxgCIAMoCzIXLmJ1bGtoZWFkLnYxLlBvbGljeUZpbGUSDAoEbm90ZRgDIAEoCRIUCgxiYXNlX3ZlcnNpb24YBCABKAMizQIKDlBvbGljeVByb3Bvc2FsEgoKAmlkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIUCgxiYXNlX3ZlcnNpb24YAyABKAMSJgoFZmlsZXMYBCADKAsyFy5idWxraGVhZC52MS5Qb2xpY3lGaWxlEgwKBG5vdGUYBSABKAkSDgoGYXV0aG9yGAYgASgJEg0KBXN0YXRlGAcgASgJEhAKCGFwcHJvdmVyGAggASgJEg4KBnJlYXNvbhgJIAEoCRIPCgd2ZXJzaW9uGAogASgDEisKB2NyZWF0ZWQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBWVuZGVkGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVjaGVjaxgNIAEoCzIaLmJ1bGtoZWFkLnYxLlBvbGljeVByZXZpZXciYAobTGlzdFBvbGljeVByb3Bvc2Fsc1Jlc3BvbnNlEi4KCXByb3Bvc2FscxgBIAMoCzIbLmJ1bGtoZWFkLnYxLlBvbGljeVByb3Bvc2FsEhEKCW5leHRfcGFnZRgCIAEoCSJKChtEZWNpZGVQb2xpY3lQcm9wb3NhbFJlcXVlc3QSCgoCaWQYASABKAkSDwoHYXBwcm92ZRgCIAEoCBIOCgZyZWFzb24YAyABKAkizwEKDkV4cGxhaW5SZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgR1c2VyGAIgASgJEg4KBmFjdGlvbhgDIAEoCRIoCghyZXNvdXJjZRgEIAEoCzIWLmJ1bGtoZWFkLnYxLk9iamVjdFJlZhIrCgphdHRyaWJ1dGVzGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgdjb250ZXh0GAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZyZWNvcmQYByABKAkifAoLRXhwbGFuYXRpb24SDwoHYWxsb3dlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSLQoIcG9saWNpZXMYAyADKAsyGy5idWxraGVhZC52MS5EZWNpZGluZ1BvbGljeRINCgVuZWVkcxgEIAMoCRIOCgZlcnJvcnMYBSADKAkiSgoORGVjaWRpbmdQb2xpY3kSCgoCaWQYASABKAkSDgoGZWZmZWN0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIMCgR0ZXh0GAQgASgJIoYBCg1XaG9DYW5SZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIOCgZhY3Rpb24YAiABKAkSKAoIcmVzb3VyY2UYAyABKAsyFi5idWxraGVhZC52MS5PYmplY3RSZWYSKwoKYXR0cmlidXRlcxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiSwoOV2hvQ2FuUmVzcG9uc2USJgoFdXNlcnMYASADKAsyFy5idWxraGVhZC52MS5QZXJtaXNzaW9uEhEKCXRydW5jYXRlZBgCIAEoCCJaCgpQZXJtaXNzaW9uEgwKBHVzZXIYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkSDgoGYWN0aW9uGAQgASgJEhAKCHBvbGljaWVzGAUgAygJIlgKDldoYXRDYW5SZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgR1c2VyGAIgASgJEigKCHJlc291cmNlGAMgASgLMhYuYnVsa2hlYWQudjEuT2JqZWN0UmVmIj8KD1doYXRDYW5SZXNwb25zZRIsCgtwZXJtaXNzaW9ucxgBIAMoCzIXLmJ1bGtoZWFkLnYxLlBlcm1pc3Npb24ijQEKFFJlcXVlc3RBY2Nlc3NSZXF1ZXN0Eg4KBmFjdGlvbhgBIAEoCRIoCghyZXNvdXJjZRgCIAEoCzIWLmJ1bGtoZWFkLnYxLk9iamVjdFJlZhIOCgZyZWFzb24YAyABKAkSKwoIZHVyYXRpb24YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iuQIKDUFjY2Vzc1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBHVzZXIYAyABKAkSDgoGYWN0aW9uGAQgASgJEigKCHJlc291cmNlGAUgASgLMhYuYnVsa2hlYWQudjEuT2JqZWN0UmVmEg4KBnJlYXNvbhgGIAEoCRINCgVzdGF0ZRgHIAEoCRIrCghkdXJhdGlvbhgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghhcHByb3ZlchgJIAEoCRIrCgdjcmVhdGVkGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdleHBpcmVzGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRub3RlGAwgASgJIl0KGkxpc3RBY2Nlc3NSZXF1ZXN0c1Jlc3BvbnNlEiwKCHJlcXVlc3RzGAEgAygLMhouYnVsa2hlYWQudjEuQWNjZXNzUmVxdWVzdBIRCgluZXh0X3BhZ2UYAiABKAkiPgobTGlzdE15QWNjZXNzUmVxdWVzdHNSZXF1ZXN0Eh8KBHBhZ2UYASABKAsyES5idWxraGVhZC52MS5QYWdlIkAKE0RlY2lkZUFjY2Vzc1JlcXVlc3QSCgoCaWQYASABKAkSDwoHYXBwcm92ZRgCIAEoCBIMCgRub3RlGAMgASgJMtgICg1Qb2xpY3lTZXJ2aWNlEkYKC0dldFBvbGljaWVzEh8uYnVsa2hlYWQudjEuR2V0UG9saWNpZXNSZXF1ZXN0GhYuYnVsa2hlYWQudjEuUG9saWN5U2V0El8KEkxpc3RQb2xpY3lWZXJzaW9ucxIgLmJ1bGtoZWFkLnYxLkxpc3RJblRlbmFudFJlcXVlc3QaJy5idWxraGVhZC52MS5MaXN0UG9saWN5VmVyc2lvbnNSZXNwb25zZRI/CglHZXRTY2hlbWESEi5idWxraGVhZC52MS5FbXB0eRoeLmJ1bGtoZWFkLnYxLkdldFNjaGVtYVJlc3BvbnNlElIKD1ByZXZpZXdQb2xpY2llcxIjLmJ1bGtoZWFkLnYxLlByZXZpZXdQb2xpY2llc1JlcXVlc3QaGi5idWxraGVhZC52MS5Qb2xpY3lQcmV2aWV3EkoKDUFwcGx5UG9saWNpZXMSIS5idWxraGVhZC52MS5BcHBseVBvbGljaWVzUmVxdWVzdBoWLmJ1bGtoZWFkLnYxLlBvbGljeVNldBJQChBSb2xsYmFja1BvbGljaWVzEiQuYnVsa2hlYWQudjEuUm9sbGJhY2tQb2xpY2llc1JlcXVlc3QaFi5idWxraGVhZC52MS5Qb2xpY3lTZXQSUwoPUHJvcG9zZVBvbGljaWVzEiMuYnVsa2hlYWQudjEuUHJvcG9zZVBvbGljaWVzUmVxdWVzdBobLmJ1bGtoZWFkLnYxLlBvbGljeVByb3Bvc2FsEmEKE0xpc3RQb2xpY3lQcm9wb3NhbHMSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiguYnVsa2hlYWQudjEuTGlzdFBvbGljeVByb3Bvc2Fsc1Jlc3BvbnNlEkEKEUdldFBvbGljeVByb3Bvc2FsEg8uYnVsa2hlYWQudjEuSWQaGy5idWxraGVhZC52MS5Qb2xpY3lQcm9wb3NhbBJdChREZWNpZGVQb2xpY3lQcm9wb3NhbBIoLmJ1bGtoZWFkLnYxLkRlY2lkZVBvbGljeVByb3Bvc2FsUmVxdWVzdBobLmJ1bGtoZWFkLnYxLlBvbGljeVByb3Bvc2FsEkYKFldpdGhkcmF3UG9saWN5UHJvcG9zYWwSDy5idWxraGVhZC52MS5JZBobLmJ1bGtoZWFkLnYxLlBvbGljeVByb3Bvc2FsEkAKB0V4cGxhaW4SGy5idWxraGVhZC52MS5FeHBsYWluUmVxdWVzdBoYLmJ1bGtoZWFkLnYxLkV4cGxhbmF0aW9uEkEKBldob0NhbhIaLmJ1bGtoZWFkLnYxLldob0NhblJlcXVlc3QaGy5idWxraGVhZC52MS5XaG9DYW5SZXNwb25zZRJECgdXaGF0Q2FuEhsuYnVsa2hlYWQudjEuV2hhdENhblJlcXVlc3QaHC5idWxraGVhZC52MS5XaGF0Q2FuUmVzcG9uc2Uy9QMKDUFjY2Vzc1NlcnZpY2USTgoNUmVxdWVzdEFjY2VzcxIhLmJ1bGtoZWFkLnYxLlJlcXVlc3RBY2Nlc3NSZXF1ZXN0GhouYnVsa2hlYWQudjEuQWNjZXNzUmVxdWVzdBJfChJMaXN0QWNjZXNzUmVxdWVzdHMSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GicuYnVsa2hlYWQudjEuTGlzdEFjY2Vzc1JlcXVlc3RzUmVzcG9uc2USaQoUTGlzdE15QWNjZXNzUmVxdWVzdHMSKC5idWxraGVhZC52MS5MaXN0TXlBY2Nlc3NSZXF1ZXN0c1JlcXVlc3QaJy5idWxraGVhZC52MS5MaXN0QWNjZXNzUmVxdWVzdHNSZXNwb25zZRI9Cg5XaXRoZHJhd0FjY2VzcxIPLmJ1bGtoZWFkLnYxLklkGhouYnVsa2hlYWQudjEuQWNjZXNzUmVxdWVzdBJMCgxEZWNpZGVBY2Nlc3MSIC5idWxraGVhZC52MS5EZWNpZGVBY2Nlc3NSZXF1ZXN0GhouYnVsa2hlYWQudjEuQWNjZXNzUmVxdWVzdBI7CgxSZXZva2VBY2Nlc3MSDy5idWxraGVhZC52MS5JZBoaLmJ1bGtoZWFkLnYxLkFjY2Vzc1JlcXVlc3RCSFpGZ2l0aHViLmNvbS9idWxraGVhZC1zZWN1cml0eS9idWxraGVhZC9wcm90by9nZW4vYnVsa2hlYWQvdjE7YnVsa2hlYWR2MWIGcHJvdG8z", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * PolicyFile is a Cedar file with policies, or a YAML file with tests.
@@ -112,6 +112,27 @@ export type PolicySet = Message<"bulkhead.v1.PolicySet"> & {
    * @generated from field: repeated bulkhead.v1.PolicyFile shipped = 9;
    */
   shipped: PolicyFile[];
+
+  /**
+   * The id of the second person who approved the proposal that it comes from; empty where there was none.
+   *
+   * @generated from field: string approver = 10;
+   */
+  approver: string;
+
+  /**
+   * The proposal's id.
+   *
+   * @generated from field: string proposal = 11;
+   */
+  proposal: string;
+
+  /**
+   * Whether policies change by proposals only (server.policies.approval). Only in GetPolicies.
+   *
+   * @generated from field: bool approval_required = 12;
+   */
+  approvalRequired: boolean;
 };
 
 /**
@@ -535,6 +556,216 @@ export const RollbackPoliciesRequestSchema: GenMessage<RollbackPoliciesRequest> 
   messageDesc(file_bulkhead_v1_policy, 11);
 
 /**
+ * ProposePoliciesRequest is a draft for a second person.
+ *
+ * @generated from message bulkhead.v1.ProposePoliciesRequest
+ */
+export type ProposePoliciesRequest = Message<"bulkhead.v1.ProposePoliciesRequest"> & {
+  /**
+   * The tenant; empty means the caller's.
+   *
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * All files as they shall be.
+   *
+   * @generated from field: repeated bulkhead.v1.PolicyFile files = 2;
+   */
+  files: PolicyFile[];
+
+  /**
+   * Why; whoever decides reads it.
+   *
+   * @generated from field: string note = 3;
+   */
+  note: string;
+
+  /**
+   * The version that the draft was made from; another one in force is a conflict.
+   *
+   * @generated from field: int64 base_version = 4;
+   */
+  baseVersion: bigint;
+};
+
+/**
+ * Describes the message bulkhead.v1.ProposePoliciesRequest.
+ * Use `create(ProposePoliciesRequestSchema)` to create a new message.
+ */
+export const ProposePoliciesRequestSchema: GenMessage<ProposePoliciesRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_policy, 12);
+
+/**
+ * PolicyProposal is a draft that waits for a second person, or what became of it.
+ *
+ * @generated from message bulkhead.v1.PolicyProposal
+ */
+export type PolicyProposal = Message<"bulkhead.v1.PolicyProposal"> & {
+  /**
+   * The proposal's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The tenant.
+   *
+   * @generated from field: string tenant = 2;
+   */
+  tenant: string;
+
+  /**
+   * The version that was in force when it was made.
+   *
+   * @generated from field: int64 base_version = 3;
+   */
+  baseVersion: bigint;
+
+  /**
+   * All files as they shall be. Not in lists.
+   *
+   * @generated from field: repeated bulkhead.v1.PolicyFile files = 4;
+   */
+  files: PolicyFile[];
+
+  /**
+   * Why.
+   *
+   * @generated from field: string note = 5;
+   */
+  note: string;
+
+  /**
+   * The id of who proposes.
+   *
+   * @generated from field: string author = 6;
+   */
+  author: string;
+
+  /**
+   * "pending", "approved", "rejected", "withdrawn", or "superseded" when another version came in between.
+   *
+   * @generated from field: string state = 7;
+   */
+  state: string;
+
+  /**
+   * The id of who decided.
+   *
+   * @generated from field: string approver = 8;
+   */
+  approver: string;
+
+  /**
+   * What they said.
+   *
+   * @generated from field: string reason = 9;
+   */
+  reason: string;
+
+  /**
+   * The version that it became; 0 where it did not.
+   *
+   * @generated from field: int64 version = 10;
+   */
+  version: bigint;
+
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp created = 11;
+   */
+  created?: Timestamp;
+
+  /**
+   * When it was decided or ended otherwise.
+   *
+   * @generated from field: google.protobuf.Timestamp ended = 12;
+   */
+  ended?: Timestamp;
+
+  /**
+   * What was found when it was made; its difference is that against base_version. Not in lists.
+   *
+   * @generated from field: bulkhead.v1.PolicyPreview check = 13;
+   */
+  check?: PolicyPreview;
+};
+
+/**
+ * Describes the message bulkhead.v1.PolicyProposal.
+ * Use `create(PolicyProposalSchema)` to create a new message.
+ */
+export const PolicyProposalSchema: GenMessage<PolicyProposal> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_policy, 13);
+
+/**
+ * ListPolicyProposalsResponse is a page of proposals.
+ *
+ * @generated from message bulkhead.v1.ListPolicyProposalsResponse
+ */
+export type ListPolicyProposalsResponse = Message<"bulkhead.v1.ListPolicyProposalsResponse"> & {
+  /**
+   * The proposals.
+   *
+   * @generated from field: repeated bulkhead.v1.PolicyProposal proposals = 1;
+   */
+  proposals: PolicyProposal[];
+
+  /**
+   * For the next page; empty on the last.
+   *
+   * @generated from field: string next_page = 2;
+   */
+  nextPage: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.ListPolicyProposalsResponse.
+ * Use `create(ListPolicyProposalsResponseSchema)` to create a new message.
+ */
+export const ListPolicyProposalsResponseSchema: GenMessage<ListPolicyProposalsResponse> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_policy, 14);
+
+/**
+ * DecidePolicyProposalRequest approves or rejects.
+ *
+ * @generated from message bulkhead.v1.DecidePolicyProposalRequest
+ */
+export type DecidePolicyProposalRequest = Message<"bulkhead.v1.DecidePolicyProposalRequest"> & {
+  /**
+   * The proposal's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Whether it is put into force.
+   *
+   * @generated from field: bool approve = 2;
+   */
+  approve: boolean;
+
+  /**
+   * For the one who proposed it; needed to reject.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.DecidePolicyProposalRequest.
+ * Use `create(DecidePolicyProposalRequestSchema)` to create a new message.
+ */
+export const DecidePolicyProposalRequestSchema: GenMessage<DecidePolicyProposalRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_policy, 15);
+
+/**
  * ExplainRequest is a request to decide.
  *
  * @generated from message bulkhead.v1.ExplainRequest
@@ -595,7 +826,7 @@ export type ExplainRequest = Message<"bulkhead.v1.ExplainRequest"> & {
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 12);
+  messageDesc(file_bulkhead_v1_policy, 16);
 
 /**
  * Explanation says why.
@@ -644,7 +875,7 @@ export type Explanation = Message<"bulkhead.v1.Explanation"> & {
  * Use `create(ExplanationSchema)` to create a new message.
  */
 export const ExplanationSchema: GenMessage<Explanation> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 13);
+  messageDesc(file_bulkhead_v1_policy, 17);
 
 /**
  * DecidingPolicy is a policy that took part.
@@ -686,7 +917,7 @@ export type DecidingPolicy = Message<"bulkhead.v1.DecidingPolicy"> & {
  * Use `create(DecidingPolicySchema)` to create a new message.
  */
 export const DecidingPolicySchema: GenMessage<DecidingPolicy> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 14);
+  messageDesc(file_bulkhead_v1_policy, 18);
 
 /**
  * WhoCanRequest asks who may.
@@ -728,7 +959,7 @@ export type WhoCanRequest = Message<"bulkhead.v1.WhoCanRequest"> & {
  * Use `create(WhoCanRequestSchema)` to create a new message.
  */
 export const WhoCanRequestSchema: GenMessage<WhoCanRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 15);
+  messageDesc(file_bulkhead_v1_policy, 19);
 
 /**
  * WhoCanResponse lists users, at most 1,000.
@@ -756,7 +987,7 @@ export type WhoCanResponse = Message<"bulkhead.v1.WhoCanResponse"> & {
  * Use `create(WhoCanResponseSchema)` to create a new message.
  */
 export const WhoCanResponseSchema: GenMessage<WhoCanResponse> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 16);
+  messageDesc(file_bulkhead_v1_policy, 20);
 
 /**
  * Permission is a right that somebody has.
@@ -805,7 +1036,7 @@ export type Permission = Message<"bulkhead.v1.Permission"> & {
  * Use `create(PermissionSchema)` to create a new message.
  */
 export const PermissionSchema: GenMessage<Permission> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 17);
+  messageDesc(file_bulkhead_v1_policy, 21);
 
 /**
  * WhatCanRequest asks what a user may do.
@@ -840,7 +1071,7 @@ export type WhatCanRequest = Message<"bulkhead.v1.WhatCanRequest"> & {
  * Use `create(WhatCanRequestSchema)` to create a new message.
  */
 export const WhatCanRequestSchema: GenMessage<WhatCanRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 18);
+  messageDesc(file_bulkhead_v1_policy, 22);
 
 /**
  * WhatCanResponse lists actions.
@@ -861,7 +1092,7 @@ export type WhatCanResponse = Message<"bulkhead.v1.WhatCanResponse"> & {
  * Use `create(WhatCanResponseSchema)` to create a new message.
  */
 export const WhatCanResponseSchema: GenMessage<WhatCanResponse> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 19);
+  messageDesc(file_bulkhead_v1_policy, 23);
 
 /**
  * RequestAccessRequest asks for access for a time.
@@ -903,7 +1134,7 @@ export type RequestAccessRequest = Message<"bulkhead.v1.RequestAccessRequest"> &
  * Use `create(RequestAccessRequestSchema)` to create a new message.
  */
 export const RequestAccessRequestSchema: GenMessage<RequestAccessRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 20);
+  messageDesc(file_bulkhead_v1_policy, 24);
 
 /**
  * AccessRequest is a request with its state.
@@ -1001,7 +1232,7 @@ export type AccessRequest = Message<"bulkhead.v1.AccessRequest"> & {
  * Use `create(AccessRequestSchema)` to create a new message.
  */
 export const AccessRequestSchema: GenMessage<AccessRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 21);
+  messageDesc(file_bulkhead_v1_policy, 25);
 
 /**
  * ListAccessRequestsResponse is a page of requests.
@@ -1029,7 +1260,7 @@ export type ListAccessRequestsResponse = Message<"bulkhead.v1.ListAccessRequests
  * Use `create(ListAccessRequestsResponseSchema)` to create a new message.
  */
 export const ListAccessRequestsResponseSchema: GenMessage<ListAccessRequestsResponse> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 22);
+  messageDesc(file_bulkhead_v1_policy, 26);
 
 /**
  * ListMyAccessRequestsRequest picks a page of the caller's own requests.
@@ -1050,7 +1281,7 @@ export type ListMyAccessRequestsRequest = Message<"bulkhead.v1.ListMyAccessReque
  * Use `create(ListMyAccessRequestsRequestSchema)` to create a new message.
  */
 export const ListMyAccessRequestsRequestSchema: GenMessage<ListMyAccessRequestsRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 23);
+  messageDesc(file_bulkhead_v1_policy, 27);
 
 /**
  * DecideAccessRequest approves or denies.
@@ -1085,7 +1316,7 @@ export type DecideAccessRequest = Message<"bulkhead.v1.DecideAccessRequest"> & {
  * Use `create(DecideAccessRequestSchema)` to create a new message.
  */
 export const DecideAccessRequestSchema: GenMessage<DecideAccessRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_policy, 24);
+  messageDesc(file_bulkhead_v1_policy, 28);
 
 /**
  * PolicyService keeps Cedar policies and answers who may do what, and why.
@@ -1153,6 +1384,57 @@ export const PolicyService: GenService<{
     methodKind: "unary";
     input: typeof RollbackPoliciesRequestSchema;
     output: typeof PolicySetSchema;
+  },
+  /**
+   * ProposePolicies keeps a draft for a second person, who puts it into force or not. It is held to what ApplyPolicies is held to.
+   *
+   * @generated from rpc bulkhead.v1.PolicyService.ProposePolicies
+   */
+  proposePolicies: {
+    methodKind: "unary";
+    input: typeof ProposePoliciesRequestSchema;
+    output: typeof PolicyProposalSchema;
+  },
+  /**
+   * ListPolicyProposals lists proposals, newest first, without files and check. Filter: state, author.
+   *
+   * @generated from rpc bulkhead.v1.PolicyService.ListPolicyProposals
+   */
+  listPolicyProposals: {
+    methodKind: "unary";
+    input: typeof ListInTenantRequestSchema;
+    output: typeof ListPolicyProposalsResponseSchema;
+  },
+  /**
+   * GetPolicyProposal gives a proposal with its files, its difference and what was found when it was made.
+   *
+   * @generated from rpc bulkhead.v1.PolicyService.GetPolicyProposal
+   */
+  getPolicyProposal: {
+    methodKind: "unary";
+    input: typeof IdSchema;
+    output: typeof PolicyProposalSchema;
+  },
+  /**
+   * DecidePolicyProposal puts a proposal into force as the next version, with all checks of ApplyPolicies at this moment, or
+   * rejects it. Who decides is never who proposed it, and may apply policies too.
+   *
+   * @generated from rpc bulkhead.v1.PolicyService.DecidePolicyProposal
+   */
+  decidePolicyProposal: {
+    methodKind: "unary";
+    input: typeof DecidePolicyProposalRequestSchema;
+    output: typeof PolicyProposalSchema;
+  },
+  /**
+   * WithdrawPolicyProposal takes an own proposal back.
+   *
+   * @generated from rpc bulkhead.v1.PolicyService.WithdrawPolicyProposal
+   */
+  withdrawPolicyProposal: {
+    methodKind: "unary";
+    input: typeof IdSchema;
+    output: typeof PolicyProposalSchema;
   },
   /**
    * Explain decides a request without doing it, and says by which policies.

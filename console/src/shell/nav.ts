@@ -3,8 +3,10 @@ import {
   IconBox,
   IconChecklist,
   IconInfoCircle,
+  IconKey,
   IconLayoutDashboard,
   IconNetwork,
+  IconScale,
   IconServer2,
   IconStack2,
   IconTimelineEvent,
@@ -12,7 +14,18 @@ import {
 import type en from "@/texts/en";
 
 export interface NavEntry {
-  to: "/" | "/requirements" | "/nodes" | "/containers" | "/images" | "/networks" | "/findings" | "/events" | "/about";
+  to:
+    | "/"
+    | "/requirements"
+    | "/nodes"
+    | "/containers"
+    | "/images"
+    | "/networks"
+    | "/findings"
+    | "/events"
+    | "/policies"
+    | "/access"
+    | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -35,6 +48,13 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
       { to: "/networks", text: "shell.nav.networks", icon: IconNetwork },
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
       { to: "/events", text: "shell.nav.events", icon: IconTimelineEvent },
+    ],
+  },
+  {
+    text: "shell.group.access",
+    entries: [
+      { to: "/policies", text: "shell.nav.policies", icon: IconScale },
+      { to: "/access", text: "shell.nav.access", icon: IconKey },
     ],
   },
   { text: "shell.group.server", entries: [{ to: "/about", text: "shell.nav.about", icon: IconInfoCircle }] },

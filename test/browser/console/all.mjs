@@ -4,7 +4,8 @@ import events from "./events.mjs";
 import findings from "./findings.mjs";
 import nodes from "./nodes.mjs";
 import objects from "./objects.mjs";
+import policies from "./policies.mjs";
 import requirements from "./requirements.mjs";
 import whole from "./whole.mjs";
 
-export const capabilities = { requirements, nodes, objects, findings, events, whole };
+export const capabilities = { requirements, nodes, objects, findings, events, policies, whole };

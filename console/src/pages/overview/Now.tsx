@@ -10,9 +10,9 @@ import { HealthBadge, SeverityBadge, ToneIcon } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
 import type { Node } from "@/gen/node_pb";
-import type { AccessRequest } from "@/gen/policy_pb";
+import type { AccessRequest, PolicyProposal } from "@/gen/policy_pb";
 import { viewFilter } from "@/lib/findings";
-import { plain } from "@/lib/plain";
+import { lines, plain } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 import classes from "./Overview.module.css";
 
@@ -71,26 +71,54 @@ function Asks({ r }: { r: AccessRequest }) {
   return <>{t("overview.wants", { user: who.data?.name ?? r.user, action: r.action })}</>;
 }
 
-/** What waits for a second person. */
-export function Waiting({ of }: { of: UseQueryResult<All<AccessRequest>> }) {
+function Proposes({ p }: { p: PolicyProposal }) {
+  const { t } = useTranslation();
+  const who = useQuery(user(p.author));
+  return <>{t("overview.proposes", { user: who.data?.name ?? p.author, tenant: p.tenant })}</>;
+}
+
+/** What waits for a second person: requests for access, and proposals of policies. */
+export function Waiting({ of, proposed }: { of: UseQueryResult<All<AccessRequest>>; proposed: readonly PolicyProposal[] }) {
   const { t } = useTranslation();
   return (
     <Result of={of} what={t("overview.waitingFailed")} rows={1}>
       {({ rows }) => (
         <>
-          {rows.length === 0 && <Fine text={t("overview.noneWaiting")} />}
+          {rows.length + proposed.length === 0 && <Fine text={t("overview.noneWaiting")} />}
+          {proposed.slice(0, most).map((p) => (
+            <div key={p.id} className={classes.line}>
+              <ToneIcon tone="part" size={18} />
+              <span className={classes.grow}>
+                <PageLink to="/policies/proposals/$id" params={{ id: p.id }} fw={600}>
+                  <Proposes p={p} />
+                </PageLink>
+                <Text c="dimmed">{lines(p.note)}</Text>
+              </span>
+              <span className={classes.when}>
+                <Time at={p.created} />
+              </span>
+            </div>
+          ))}
           {rows.slice(0, most).map((r) => (
             <div key={r.id} className={classes.line}>
               <ToneIcon tone="part" size={18} />
               <span className={classes.grow}>
-                <Asks r={r} /> <code>{r.resource?.id}</code>
-                <Text c="dimmed">{r.reason}</Text>
+                <PageLink to="/access" fw={600}>
+                  <Asks r={r} />
+                </PageLink>{" "}
+                <code>{plain(r.resource?.id ?? "")}</code>
+                <Text c="dimmed">{lines(r.reason)}</Text>
               </span>
               <span className={classes.when}>
                 <Time at={r.created} />
               </span>
             </div>
           ))}
+          {rows.length > most && (
+            <div className={classes.line}>
+              <PageLink to="/access">{t("overview.allWaiting", { count: rows.length })}</PageLink>
+            </div>
+          )}
         </>
       )}
     </Result>

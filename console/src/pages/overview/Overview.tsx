@@ -2,6 +2,7 @@ import { SimpleGrid, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
+import { proposalList } from "@/api/policies";
 import { catalogue, eventList, findingList, nodeList, pendingRequests, status, trend } from "@/api/queries";
 import { Empty } from "@/components/Empty";
 import { EventLines } from "@/components/EventLines";
@@ -54,6 +55,7 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
   const silent = useQuery(nodeList(tenant, 'health = "silent"'));
   const newest = useQuery(findingList(tenant, viewFilter("new", ""), 8));
   const waiting = useQuery(pendingRequests(tenant));
+  const proposed = useQuery(proposalList(tenant, 'state = "pending"'));
   const met = (s.summary.met ?? 0) + (s.summary.not_applicable ?? 0);
   return (
     <>
@@ -76,7 +78,7 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
         <div className={classes.side}>
           <Panel title={t("overview.now")} flush>
             <SilentNodes of={silent} />
-            <Waiting of={waiting} />
+            <Waiting of={waiting} proposed={proposed.data?.rows ?? []} />
             <OpenFindings tenant={tenant} />
           </Panel>
           <Panel title={t("overview.worse")} flush>

@@ -1,5 +1,6 @@
 // One file for the words that all share, one for each page. A page that is added adds its file to both languages.
 import about from "./about.json";
+import access from "./access.json";
 import account from "./account.json";
 import common from "./common.json";
 import errors from "./errors.json";
@@ -8,8 +9,24 @@ import findings from "./findings.json";
 import inventory from "./inventory.json";
 import nodes from "./nodes.json";
 import overview from "./overview.json";
+import policies from "./policies.json";
 import requirements from "./requirements.json";
 import shell from "./shell.json";
 import table from "./table.json";
 
-export default { about, account, common, errors, events, findings, inventory, nodes, overview, requirements, shell, table };
+export default {
+  about,
+  access,
+  account,
+  common,
+  errors,
+  events,
+  findings,
+  inventory,
+  nodes,
+  overview,
+  policies,
+  requirements,
+  shell,
+  table,
+};

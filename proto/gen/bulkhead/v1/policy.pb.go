@@ -100,9 +100,15 @@ type PolicySet struct {
 	// SHA-256 of the canonical JSON of tenant, version and files (hexadecimal).
 	Digest string `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`
 	// The shipped policies, which can't be changed. Only in GetPolicies.
-	Shipped       []*PolicyFile `protobuf:"bytes,9,rep,name=shipped,proto3" json:"shipped,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Shipped []*PolicyFile `protobuf:"bytes,9,rep,name=shipped,proto3" json:"shipped,omitempty"`
+	// The id of the second person who approved the proposal that it comes from; empty where there was none.
+	Approver string `protobuf:"bytes,10,opt,name=approver,proto3" json:"approver,omitempty"`
+	// The proposal's id.
+	Proposal string `protobuf:"bytes,11,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	// Whether policies change by proposals only (server.policies.approval). Only in GetPolicies.
+	ApprovalRequired bool `protobuf:"varint,12,opt,name=approval_required,json=approvalRequired,proto3" json:"approval_required,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *PolicySet) Reset() {
@@ -196,6 +202,27 @@ func (x *PolicySet) GetShipped() []*PolicyFile {
 		return x.Shipped
 	}
 	return nil
+}
+
+func (x *PolicySet) GetApprover() string {
+	if x != nil {
+		return x.Approver
+	}
+	return ""
+}
+
+func (x *PolicySet) GetProposal() string {
+	if x != nil {
+		return x.Proposal
+	}
+	return ""
+}
+
+func (x *PolicySet) GetApprovalRequired() bool {
+	if x != nil {
+		return x.ApprovalRequired
+	}
+	return false
 }
 
 // GetPoliciesRequest picks a version.
@@ -919,6 +946,352 @@ func (x *RollbackPoliciesRequest) GetNote() string {
 	return ""
 }
 
+// ProposePoliciesRequest is a draft for a second person.
+type ProposePoliciesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant; empty means the caller's.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// All files as they shall be.
+	Files []*PolicyFile `protobuf:"bytes,2,rep,name=files,proto3" json:"files,omitempty"`
+	// Why; whoever decides reads it.
+	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	// The version that the draft was made from; another one in force is a conflict.
+	BaseVersion   int64 `protobuf:"varint,4,opt,name=base_version,json=baseVersion,proto3" json:"base_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposePoliciesRequest) Reset() {
+	*x = ProposePoliciesRequest{}
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposePoliciesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposePoliciesRequest) ProtoMessage() {}
+
+func (x *ProposePoliciesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposePoliciesRequest.ProtoReflect.Descriptor instead.
+func (*ProposePoliciesRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ProposePoliciesRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ProposePoliciesRequest) GetFiles() []*PolicyFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *ProposePoliciesRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ProposePoliciesRequest) GetBaseVersion() int64 {
+	if x != nil {
+		return x.BaseVersion
+	}
+	return 0
+}
+
+// PolicyProposal is a draft that waits for a second person, or what became of it.
+type PolicyProposal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The proposal's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The tenant.
+	Tenant string `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The version that was in force when it was made.
+	BaseVersion int64 `protobuf:"varint,3,opt,name=base_version,json=baseVersion,proto3" json:"base_version,omitempty"`
+	// All files as they shall be. Not in lists.
+	Files []*PolicyFile `protobuf:"bytes,4,rep,name=files,proto3" json:"files,omitempty"`
+	// Why.
+	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// The id of who proposes.
+	Author string `protobuf:"bytes,6,opt,name=author,proto3" json:"author,omitempty"`
+	// "pending", "approved", "rejected", "withdrawn", or "superseded" when another version came in between.
+	State string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
+	// The id of who decided.
+	Approver string `protobuf:"bytes,8,opt,name=approver,proto3" json:"approver,omitempty"`
+	// What they said.
+	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The version that it became; 0 where it did not.
+	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
+	// When it was made.
+	Created *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created,proto3" json:"created,omitempty"`
+	// When it was decided or ended otherwise.
+	Ended *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=ended,proto3" json:"ended,omitempty"`
+	// What was found when it was made; its difference is that against base_version. Not in lists.
+	Check         *PolicyPreview `protobuf:"bytes,13,opt,name=check,proto3" json:"check,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyProposal) Reset() {
+	*x = PolicyProposal{}
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyProposal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyProposal) ProtoMessage() {}
+
+func (x *PolicyProposal) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyProposal.ProtoReflect.Descriptor instead.
+func (*PolicyProposal) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PolicyProposal) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PolicyProposal) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *PolicyProposal) GetBaseVersion() int64 {
+	if x != nil {
+		return x.BaseVersion
+	}
+	return 0
+}
+
+func (x *PolicyProposal) GetFiles() []*PolicyFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *PolicyProposal) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *PolicyProposal) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *PolicyProposal) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *PolicyProposal) GetApprover() string {
+	if x != nil {
+		return x.Approver
+	}
+	return ""
+}
+
+func (x *PolicyProposal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PolicyProposal) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *PolicyProposal) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *PolicyProposal) GetEnded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *PolicyProposal) GetCheck() *PolicyPreview {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
+// ListPolicyProposalsResponse is a page of proposals.
+type ListPolicyProposalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The proposals.
+	Proposals []*PolicyProposal `protobuf:"bytes,1,rep,name=proposals,proto3" json:"proposals,omitempty"`
+	// For the next page; empty on the last.
+	NextPage      string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyProposalsResponse) Reset() {
+	*x = ListPolicyProposalsResponse{}
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyProposalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyProposalsResponse) ProtoMessage() {}
+
+func (x *ListPolicyProposalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyProposalsResponse.ProtoReflect.Descriptor instead.
+func (*ListPolicyProposalsResponse) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListPolicyProposalsResponse) GetProposals() []*PolicyProposal {
+	if x != nil {
+		return x.Proposals
+	}
+	return nil
+}
+
+func (x *ListPolicyProposalsResponse) GetNextPage() string {
+	if x != nil {
+		return x.NextPage
+	}
+	return ""
+}
+
+// DecidePolicyProposalRequest approves or rejects.
+type DecidePolicyProposalRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The proposal's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether it is put into force.
+	Approve bool `protobuf:"varint,2,opt,name=approve,proto3" json:"approve,omitempty"`
+	// For the one who proposed it; needed to reject.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecidePolicyProposalRequest) Reset() {
+	*x = DecidePolicyProposalRequest{}
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecidePolicyProposalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecidePolicyProposalRequest) ProtoMessage() {}
+
+func (x *DecidePolicyProposalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecidePolicyProposalRequest.ProtoReflect.Descriptor instead.
+func (*DecidePolicyProposalRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DecidePolicyProposalRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DecidePolicyProposalRequest) GetApprove() bool {
+	if x != nil {
+		return x.Approve
+	}
+	return false
+}
+
+func (x *DecidePolicyProposalRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // ExplainRequest is a request to decide.
 type ExplainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -942,7 +1315,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[12]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1327,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[12]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1340,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{12}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExplainRequest) GetTenant() string {
@@ -1038,7 +1411,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[13]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1423,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[13]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1436,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{13}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Explanation) GetAllowed() bool {
@@ -1118,7 +1491,7 @@ type DecidingPolicy struct {
 
 func (x *DecidingPolicy) Reset() {
 	*x = DecidingPolicy{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[14]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1503,7 @@ func (x *DecidingPolicy) String() string {
 func (*DecidingPolicy) ProtoMessage() {}
 
 func (x *DecidingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[14]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1516,7 @@ func (x *DecidingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecidingPolicy.ProtoReflect.Descriptor instead.
 func (*DecidingPolicy) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{14}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DecidingPolicy) GetId() string {
@@ -1191,7 +1564,7 @@ type WhoCanRequest struct {
 
 func (x *WhoCanRequest) Reset() {
 	*x = WhoCanRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[15]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1203,7 +1576,7 @@ func (x *WhoCanRequest) String() string {
 func (*WhoCanRequest) ProtoMessage() {}
 
 func (x *WhoCanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[15]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1216,7 +1589,7 @@ func (x *WhoCanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoCanRequest.ProtoReflect.Descriptor instead.
 func (*WhoCanRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{15}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WhoCanRequest) GetTenant() string {
@@ -1260,7 +1633,7 @@ type WhoCanResponse struct {
 
 func (x *WhoCanResponse) Reset() {
 	*x = WhoCanResponse{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[16]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1645,7 @@ func (x *WhoCanResponse) String() string {
 func (*WhoCanResponse) ProtoMessage() {}
 
 func (x *WhoCanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[16]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1658,7 @@ func (x *WhoCanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoCanResponse.ProtoReflect.Descriptor instead.
 func (*WhoCanResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{16}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WhoCanResponse) GetUsers() []*Permission {
@@ -1321,7 +1694,7 @@ type Permission struct {
 
 func (x *Permission) Reset() {
 	*x = Permission{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[17]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1706,7 @@ func (x *Permission) String() string {
 func (*Permission) ProtoMessage() {}
 
 func (x *Permission) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[17]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1719,7 @@ func (x *Permission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permission.ProtoReflect.Descriptor instead.
 func (*Permission) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{17}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Permission) GetUser() string {
@@ -1399,7 +1772,7 @@ type WhatCanRequest struct {
 
 func (x *WhatCanRequest) Reset() {
 	*x = WhatCanRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[18]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1784,7 @@ func (x *WhatCanRequest) String() string {
 func (*WhatCanRequest) ProtoMessage() {}
 
 func (x *WhatCanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[18]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1797,7 @@ func (x *WhatCanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhatCanRequest.ProtoReflect.Descriptor instead.
 func (*WhatCanRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{18}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WhatCanRequest) GetTenant() string {
@@ -1459,7 +1832,7 @@ type WhatCanResponse struct {
 
 func (x *WhatCanResponse) Reset() {
 	*x = WhatCanResponse{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[19]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1844,7 @@ func (x *WhatCanResponse) String() string {
 func (*WhatCanResponse) ProtoMessage() {}
 
 func (x *WhatCanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[19]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1857,7 @@ func (x *WhatCanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhatCanResponse.ProtoReflect.Descriptor instead.
 func (*WhatCanResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{19}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WhatCanResponse) GetPermissions() []*Permission {
@@ -1511,7 +1884,7 @@ type RequestAccessRequest struct {
 
 func (x *RequestAccessRequest) Reset() {
 	*x = RequestAccessRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[20]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1523,7 +1896,7 @@ func (x *RequestAccessRequest) String() string {
 func (*RequestAccessRequest) ProtoMessage() {}
 
 func (x *RequestAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[20]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1536,7 +1909,7 @@ func (x *RequestAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAccessRequest.ProtoReflect.Descriptor instead.
 func (*RequestAccessRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{20}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RequestAccessRequest) GetAction() string {
@@ -1600,7 +1973,7 @@ type AccessRequest struct {
 
 func (x *AccessRequest) Reset() {
 	*x = AccessRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[21]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1612,7 +1985,7 @@ func (x *AccessRequest) String() string {
 func (*AccessRequest) ProtoMessage() {}
 
 func (x *AccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[21]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1625,7 +1998,7 @@ func (x *AccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessRequest.ProtoReflect.Descriptor instead.
 func (*AccessRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{21}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccessRequest) GetId() string {
@@ -1725,7 +2098,7 @@ type ListAccessRequestsResponse struct {
 
 func (x *ListAccessRequestsResponse) Reset() {
 	*x = ListAccessRequestsResponse{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[22]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +2110,7 @@ func (x *ListAccessRequestsResponse) String() string {
 func (*ListAccessRequestsResponse) ProtoMessage() {}
 
 func (x *ListAccessRequestsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[22]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +2123,7 @@ func (x *ListAccessRequestsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccessRequestsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccessRequestsResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{22}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListAccessRequestsResponse) GetRequests() []*AccessRequest {
@@ -1778,7 +2151,7 @@ type ListMyAccessRequestsRequest struct {
 
 func (x *ListMyAccessRequestsRequest) Reset() {
 	*x = ListMyAccessRequestsRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[23]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +2163,7 @@ func (x *ListMyAccessRequestsRequest) String() string {
 func (*ListMyAccessRequestsRequest) ProtoMessage() {}
 
 func (x *ListMyAccessRequestsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[23]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +2176,7 @@ func (x *ListMyAccessRequestsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMyAccessRequestsRequest.ProtoReflect.Descriptor instead.
 func (*ListMyAccessRequestsRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{23}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListMyAccessRequestsRequest) GetPage() *Page {
@@ -1828,7 +2201,7 @@ type DecideAccessRequest struct {
 
 func (x *DecideAccessRequest) Reset() {
 	*x = DecideAccessRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[24]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1840,7 +2213,7 @@ func (x *DecideAccessRequest) String() string {
 func (*DecideAccessRequest) ProtoMessage() {}
 
 func (x *DecideAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[24]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1853,7 +2226,7 @@ func (x *DecideAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideAccessRequest.ProtoReflect.Descriptor instead.
 func (*DecideAccessRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{24}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DecideAccessRequest) GetId() string {
@@ -1885,7 +2258,7 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"PolicyFile\x126\n" +
 	"\x04name\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,99}$R\x04name\x12\x1d\n" +
-	"\x04text\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10R\x04text\"\xb7\x02\n" +
+	"\x04text\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10R\x04text\"\x9c\x03\n" +
 	"\tPolicySet\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12-\n" +
@@ -1895,7 +2268,11 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x1c\n" +
 	"\tsignature\x18\a \x01(\tR\tsignature\x12\x16\n" +
 	"\x06digest\x18\b \x01(\tR\x06digest\x121\n" +
-	"\ashipped\x18\t \x03(\v2\x17.bulkhead.v1.PolicyFileR\ashipped\"X\n" +
+	"\ashipped\x18\t \x03(\v2\x17.bulkhead.v1.PolicyFileR\ashipped\x12\x1a\n" +
+	"\bapprover\x18\n" +
+	" \x01(\tR\bapprover\x12\x1a\n" +
+	"\bproposal\x18\v \x01(\tR\bproposal\x12+\n" +
+	"\x11approval_required\x18\f \x01(\bR\x10approvalRequired\"X\n" +
 	"\x12GetPoliciesRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12!\n" +
 	"\aversion\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\aversion\"m\n" +
@@ -1947,7 +2324,35 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\x17RollbackPoliciesRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12!\n" +
 	"\aversion\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\aversion\x12\x1c\n" +
-	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\"\xbb\x02\n" +
+	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\"\xbf\x01\n" +
+	"\x16ProposePoliciesRequest\x12\x1f\n" +
+	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x128\n" +
+	"\x05files\x18\x02 \x03(\v2\x17.bulkhead.v1.PolicyFileB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05files\x12\x1e\n" +
+	"\x04note\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x04note\x12*\n" +
+	"\fbase_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vbaseVersion\"\xb4\x03\n" +
+	"\x0ePolicyProposal\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12!\n" +
+	"\fbase_version\x18\x03 \x01(\x03R\vbaseVersion\x12-\n" +
+	"\x05files\x18\x04 \x03(\v2\x17.bulkhead.v1.PolicyFileR\x05files\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12\x16\n" +
+	"\x06author\x18\x06 \x01(\tR\x06author\x12\x14\n" +
+	"\x05state\x18\a \x01(\tR\x05state\x12\x1a\n" +
+	"\bapprover\x18\b \x01(\tR\bapprover\x12\x16\n" +
+	"\x06reason\x18\t \x01(\tR\x06reason\x12\x18\n" +
+	"\aversion\x18\n" +
+	" \x01(\x03R\aversion\x124\n" +
+	"\acreated\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x120\n" +
+	"\x05ended\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x05ended\x120\n" +
+	"\x05check\x18\r \x01(\v2\x1a.bulkhead.v1.PolicyPreviewR\x05check\"u\n" +
+	"\x1bListPolicyProposalsResponse\x129\n" +
+	"\tproposals\x18\x01 \x03(\v2\x1b.bulkhead.v1.PolicyProposalR\tproposals\x12\x1b\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"t\n" +
+	"\x1bDecidePolicyProposalRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\x18\n" +
+	"\aapprove\x18\x02 \x01(\bR\aapprove\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"\xbb\x02\n" +
 	"\x0eExplainRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12\x1b\n" +
 	"\x04user\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04user\x12!\n" +
@@ -2020,7 +2425,7 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\x13DecideAccessRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\x18\n" +
 	"\aapprove\x18\x02 \x01(\bR\aapprove\x12\x1c\n" +
-	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note2\xbf\a\n" +
+	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note2\x98\f\n" +
 	"\rPolicyService\x12b\n" +
 	"\vGetPolicies\x12\x1f.bulkhead.v1.GetPoliciesRequest\x1a\x16.bulkhead.v1.PolicySet\"\x1a\x9a\xdd\x18\x16\n" +
 	"\n" +
@@ -2035,7 +2440,18 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\rApplyPolicies\x12!.bulkhead.v1.ApplyPoliciesRequest\x1a\x16.bulkhead.v1.PolicySet\"\x1d\x9a\xdd\x18\x19\n" +
 	"\vPolicyApply\"\x06tenant(\x028\x01\x12o\n" +
 	"\x10RollbackPolicies\x12$.bulkhead.v1.RollbackPoliciesRequest\x1a\x16.bulkhead.v1.PolicySet\"\x1d\x9a\xdd\x18\x19\n" +
-	"\vPolicyApply\"\x06tenant(\x028\x01\x12_\n" +
+	"\vPolicyApply\"\x06tenant(\x028\x01\x12r\n" +
+	"\x0fProposePolicies\x12#.bulkhead.v1.ProposePoliciesRequest\x1a\x1b.bulkhead.v1.PolicyProposal\"\x1d\x9a\xdd\x18\x19\n" +
+	"\rPolicyPropose\"\x06tenant(\x02\x12}\n" +
+	"\x13ListPolicyProposals\x12 .bulkhead.v1.ListInTenantRequest\x1a(.bulkhead.v1.ListPolicyProposalsResponse\"\x1a\x9a\xdd\x18\x16\n" +
+	"\n" +
+	"PolicyRead\"\x06tenant(\x01\x12q\n" +
+	"\x11GetPolicyProposal\x12\x0f.bulkhead.v1.Id\x1a\x1b.bulkhead.v1.PolicyProposal\".\x9a\xdd\x18*\n" +
+	"\x12PolicyProposalRead\x12\x0ePolicyProposal\x1a\x02id(\x01\x12\x89\x01\n" +
+	"\x14DecidePolicyProposal\x12(.bulkhead.v1.DecidePolicyProposalRequest\x1a\x1b.bulkhead.v1.PolicyProposal\"*\x9a\xdd\x18&\n" +
+	"\fPolicyDecide\x12\x0ePolicyProposal\x1a\x02id(\x028\x01\x12e\n" +
+	"\x16WithdrawPolicyProposal\x12\x0f.bulkhead.v1.Id\x1a\x1b.bulkhead.v1.PolicyProposal\"\x1d\x9a\xdd\x18\x19\n" +
+	"\x13OwnProposalWithdraw(\x020\x02\x12_\n" +
 	"\aExplain\x12\x1b.bulkhead.v1.ExplainRequest\x1a\x18.bulkhead.v1.Explanation\"\x1d\x9a\xdd\x18\x19\n" +
 	"\rPolicyExplain\"\x06tenant(\x01\x12`\n" +
 	"\x06WhoCan\x12\x1a.bulkhead.v1.WhoCanRequest\x1a\x1b.bulkhead.v1.WhoCanResponse\"\x1d\x9a\xdd\x18\x19\n" +
@@ -2069,7 +2485,7 @@ func file_bulkhead_v1_policy_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_policy_proto_rawDescData
 }
 
-var file_bulkhead_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_bulkhead_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_bulkhead_v1_policy_proto_goTypes = []any{
 	(*PolicyFile)(nil),                  // 0: bulkhead.v1.PolicyFile
 	(*PolicySet)(nil),                   // 1: bulkhead.v1.PolicySet
@@ -2083,93 +2499,113 @@ var file_bulkhead_v1_policy_proto_goTypes = []any{
 	(*DecisionChange)(nil),              // 9: bulkhead.v1.DecisionChange
 	(*ApplyPoliciesRequest)(nil),        // 10: bulkhead.v1.ApplyPoliciesRequest
 	(*RollbackPoliciesRequest)(nil),     // 11: bulkhead.v1.RollbackPoliciesRequest
-	(*ExplainRequest)(nil),              // 12: bulkhead.v1.ExplainRequest
-	(*Explanation)(nil),                 // 13: bulkhead.v1.Explanation
-	(*DecidingPolicy)(nil),              // 14: bulkhead.v1.DecidingPolicy
-	(*WhoCanRequest)(nil),               // 15: bulkhead.v1.WhoCanRequest
-	(*WhoCanResponse)(nil),              // 16: bulkhead.v1.WhoCanResponse
-	(*Permission)(nil),                  // 17: bulkhead.v1.Permission
-	(*WhatCanRequest)(nil),              // 18: bulkhead.v1.WhatCanRequest
-	(*WhatCanResponse)(nil),             // 19: bulkhead.v1.WhatCanResponse
-	(*RequestAccessRequest)(nil),        // 20: bulkhead.v1.RequestAccessRequest
-	(*AccessRequest)(nil),               // 21: bulkhead.v1.AccessRequest
-	(*ListAccessRequestsResponse)(nil),  // 22: bulkhead.v1.ListAccessRequestsResponse
-	(*ListMyAccessRequestsRequest)(nil), // 23: bulkhead.v1.ListMyAccessRequestsRequest
-	(*DecideAccessRequest)(nil),         // 24: bulkhead.v1.DecideAccessRequest
-	(*timestamppb.Timestamp)(nil),       // 25: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 26: google.protobuf.Duration
-	(*ObjectRef)(nil),                   // 27: bulkhead.v1.ObjectRef
-	(*structpb.Struct)(nil),             // 28: google.protobuf.Struct
-	(*Page)(nil),                        // 29: bulkhead.v1.Page
-	(*ListInTenantRequest)(nil),         // 30: bulkhead.v1.ListInTenantRequest
-	(*Empty)(nil),                       // 31: bulkhead.v1.Empty
-	(*Id)(nil),                          // 32: bulkhead.v1.Id
+	(*ProposePoliciesRequest)(nil),      // 12: bulkhead.v1.ProposePoliciesRequest
+	(*PolicyProposal)(nil),              // 13: bulkhead.v1.PolicyProposal
+	(*ListPolicyProposalsResponse)(nil), // 14: bulkhead.v1.ListPolicyProposalsResponse
+	(*DecidePolicyProposalRequest)(nil), // 15: bulkhead.v1.DecidePolicyProposalRequest
+	(*ExplainRequest)(nil),              // 16: bulkhead.v1.ExplainRequest
+	(*Explanation)(nil),                 // 17: bulkhead.v1.Explanation
+	(*DecidingPolicy)(nil),              // 18: bulkhead.v1.DecidingPolicy
+	(*WhoCanRequest)(nil),               // 19: bulkhead.v1.WhoCanRequest
+	(*WhoCanResponse)(nil),              // 20: bulkhead.v1.WhoCanResponse
+	(*Permission)(nil),                  // 21: bulkhead.v1.Permission
+	(*WhatCanRequest)(nil),              // 22: bulkhead.v1.WhatCanRequest
+	(*WhatCanResponse)(nil),             // 23: bulkhead.v1.WhatCanResponse
+	(*RequestAccessRequest)(nil),        // 24: bulkhead.v1.RequestAccessRequest
+	(*AccessRequest)(nil),               // 25: bulkhead.v1.AccessRequest
+	(*ListAccessRequestsResponse)(nil),  // 26: bulkhead.v1.ListAccessRequestsResponse
+	(*ListMyAccessRequestsRequest)(nil), // 27: bulkhead.v1.ListMyAccessRequestsRequest
+	(*DecideAccessRequest)(nil),         // 28: bulkhead.v1.DecideAccessRequest
+	(*timestamppb.Timestamp)(nil),       // 29: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 30: google.protobuf.Duration
+	(*ObjectRef)(nil),                   // 31: bulkhead.v1.ObjectRef
+	(*structpb.Struct)(nil),             // 32: google.protobuf.Struct
+	(*Page)(nil),                        // 33: bulkhead.v1.Page
+	(*ListInTenantRequest)(nil),         // 34: bulkhead.v1.ListInTenantRequest
+	(*Empty)(nil),                       // 35: bulkhead.v1.Empty
+	(*Id)(nil),                          // 36: bulkhead.v1.Id
 }
 var file_bulkhead_v1_policy_proto_depIdxs = []int32{
 	0,  // 0: bulkhead.v1.PolicySet.files:type_name -> bulkhead.v1.PolicyFile
-	25, // 1: bulkhead.v1.PolicySet.created:type_name -> google.protobuf.Timestamp
+	29, // 1: bulkhead.v1.PolicySet.created:type_name -> google.protobuf.Timestamp
 	0,  // 2: bulkhead.v1.PolicySet.shipped:type_name -> bulkhead.v1.PolicyFile
 	1,  // 3: bulkhead.v1.ListPolicyVersionsResponse.versions:type_name -> bulkhead.v1.PolicySet
 	0,  // 4: bulkhead.v1.PreviewPoliciesRequest.files:type_name -> bulkhead.v1.PolicyFile
-	26, // 5: bulkhead.v1.PreviewPoliciesRequest.since:type_name -> google.protobuf.Duration
+	30, // 5: bulkhead.v1.PreviewPoliciesRequest.since:type_name -> google.protobuf.Duration
 	7,  // 6: bulkhead.v1.PolicyPreview.problems:type_name -> bulkhead.v1.PolicyProblem
 	8,  // 7: bulkhead.v1.PolicyPreview.tests:type_name -> bulkhead.v1.PolicyTestResult
 	9,  // 8: bulkhead.v1.PolicyPreview.changes:type_name -> bulkhead.v1.DecisionChange
-	25, // 9: bulkhead.v1.DecisionChange.time:type_name -> google.protobuf.Timestamp
-	27, // 10: bulkhead.v1.DecisionChange.resource:type_name -> bulkhead.v1.ObjectRef
+	29, // 9: bulkhead.v1.DecisionChange.time:type_name -> google.protobuf.Timestamp
+	31, // 10: bulkhead.v1.DecisionChange.resource:type_name -> bulkhead.v1.ObjectRef
 	0,  // 11: bulkhead.v1.ApplyPoliciesRequest.files:type_name -> bulkhead.v1.PolicyFile
-	27, // 12: bulkhead.v1.ExplainRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	28, // 13: bulkhead.v1.ExplainRequest.attributes:type_name -> google.protobuf.Struct
-	28, // 14: bulkhead.v1.ExplainRequest.context:type_name -> google.protobuf.Struct
-	14, // 15: bulkhead.v1.Explanation.policies:type_name -> bulkhead.v1.DecidingPolicy
-	27, // 16: bulkhead.v1.WhoCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	28, // 17: bulkhead.v1.WhoCanRequest.attributes:type_name -> google.protobuf.Struct
-	17, // 18: bulkhead.v1.WhoCanResponse.users:type_name -> bulkhead.v1.Permission
-	27, // 19: bulkhead.v1.WhatCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	17, // 20: bulkhead.v1.WhatCanResponse.permissions:type_name -> bulkhead.v1.Permission
-	27, // 21: bulkhead.v1.RequestAccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	26, // 22: bulkhead.v1.RequestAccessRequest.duration:type_name -> google.protobuf.Duration
-	27, // 23: bulkhead.v1.AccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	26, // 24: bulkhead.v1.AccessRequest.duration:type_name -> google.protobuf.Duration
-	25, // 25: bulkhead.v1.AccessRequest.created:type_name -> google.protobuf.Timestamp
-	25, // 26: bulkhead.v1.AccessRequest.expires:type_name -> google.protobuf.Timestamp
-	21, // 27: bulkhead.v1.ListAccessRequestsResponse.requests:type_name -> bulkhead.v1.AccessRequest
-	29, // 28: bulkhead.v1.ListMyAccessRequestsRequest.page:type_name -> bulkhead.v1.Page
-	2,  // 29: bulkhead.v1.PolicyService.GetPolicies:input_type -> bulkhead.v1.GetPoliciesRequest
-	30, // 30: bulkhead.v1.PolicyService.ListPolicyVersions:input_type -> bulkhead.v1.ListInTenantRequest
-	31, // 31: bulkhead.v1.PolicyService.GetSchema:input_type -> bulkhead.v1.Empty
-	5,  // 32: bulkhead.v1.PolicyService.PreviewPolicies:input_type -> bulkhead.v1.PreviewPoliciesRequest
-	10, // 33: bulkhead.v1.PolicyService.ApplyPolicies:input_type -> bulkhead.v1.ApplyPoliciesRequest
-	11, // 34: bulkhead.v1.PolicyService.RollbackPolicies:input_type -> bulkhead.v1.RollbackPoliciesRequest
-	12, // 35: bulkhead.v1.PolicyService.Explain:input_type -> bulkhead.v1.ExplainRequest
-	15, // 36: bulkhead.v1.PolicyService.WhoCan:input_type -> bulkhead.v1.WhoCanRequest
-	18, // 37: bulkhead.v1.PolicyService.WhatCan:input_type -> bulkhead.v1.WhatCanRequest
-	20, // 38: bulkhead.v1.AccessService.RequestAccess:input_type -> bulkhead.v1.RequestAccessRequest
-	30, // 39: bulkhead.v1.AccessService.ListAccessRequests:input_type -> bulkhead.v1.ListInTenantRequest
-	23, // 40: bulkhead.v1.AccessService.ListMyAccessRequests:input_type -> bulkhead.v1.ListMyAccessRequestsRequest
-	32, // 41: bulkhead.v1.AccessService.WithdrawAccess:input_type -> bulkhead.v1.Id
-	24, // 42: bulkhead.v1.AccessService.DecideAccess:input_type -> bulkhead.v1.DecideAccessRequest
-	32, // 43: bulkhead.v1.AccessService.RevokeAccess:input_type -> bulkhead.v1.Id
-	1,  // 44: bulkhead.v1.PolicyService.GetPolicies:output_type -> bulkhead.v1.PolicySet
-	3,  // 45: bulkhead.v1.PolicyService.ListPolicyVersions:output_type -> bulkhead.v1.ListPolicyVersionsResponse
-	4,  // 46: bulkhead.v1.PolicyService.GetSchema:output_type -> bulkhead.v1.GetSchemaResponse
-	6,  // 47: bulkhead.v1.PolicyService.PreviewPolicies:output_type -> bulkhead.v1.PolicyPreview
-	1,  // 48: bulkhead.v1.PolicyService.ApplyPolicies:output_type -> bulkhead.v1.PolicySet
-	1,  // 49: bulkhead.v1.PolicyService.RollbackPolicies:output_type -> bulkhead.v1.PolicySet
-	13, // 50: bulkhead.v1.PolicyService.Explain:output_type -> bulkhead.v1.Explanation
-	16, // 51: bulkhead.v1.PolicyService.WhoCan:output_type -> bulkhead.v1.WhoCanResponse
-	19, // 52: bulkhead.v1.PolicyService.WhatCan:output_type -> bulkhead.v1.WhatCanResponse
-	21, // 53: bulkhead.v1.AccessService.RequestAccess:output_type -> bulkhead.v1.AccessRequest
-	22, // 54: bulkhead.v1.AccessService.ListAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
-	22, // 55: bulkhead.v1.AccessService.ListMyAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
-	21, // 56: bulkhead.v1.AccessService.WithdrawAccess:output_type -> bulkhead.v1.AccessRequest
-	21, // 57: bulkhead.v1.AccessService.DecideAccess:output_type -> bulkhead.v1.AccessRequest
-	21, // 58: bulkhead.v1.AccessService.RevokeAccess:output_type -> bulkhead.v1.AccessRequest
-	44, // [44:59] is the sub-list for method output_type
-	29, // [29:44] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	0,  // 12: bulkhead.v1.ProposePoliciesRequest.files:type_name -> bulkhead.v1.PolicyFile
+	0,  // 13: bulkhead.v1.PolicyProposal.files:type_name -> bulkhead.v1.PolicyFile
+	29, // 14: bulkhead.v1.PolicyProposal.created:type_name -> google.protobuf.Timestamp
+	29, // 15: bulkhead.v1.PolicyProposal.ended:type_name -> google.protobuf.Timestamp
+	6,  // 16: bulkhead.v1.PolicyProposal.check:type_name -> bulkhead.v1.PolicyPreview
+	13, // 17: bulkhead.v1.ListPolicyProposalsResponse.proposals:type_name -> bulkhead.v1.PolicyProposal
+	31, // 18: bulkhead.v1.ExplainRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	32, // 19: bulkhead.v1.ExplainRequest.attributes:type_name -> google.protobuf.Struct
+	32, // 20: bulkhead.v1.ExplainRequest.context:type_name -> google.protobuf.Struct
+	18, // 21: bulkhead.v1.Explanation.policies:type_name -> bulkhead.v1.DecidingPolicy
+	31, // 22: bulkhead.v1.WhoCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	32, // 23: bulkhead.v1.WhoCanRequest.attributes:type_name -> google.protobuf.Struct
+	21, // 24: bulkhead.v1.WhoCanResponse.users:type_name -> bulkhead.v1.Permission
+	31, // 25: bulkhead.v1.WhatCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	21, // 26: bulkhead.v1.WhatCanResponse.permissions:type_name -> bulkhead.v1.Permission
+	31, // 27: bulkhead.v1.RequestAccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	30, // 28: bulkhead.v1.RequestAccessRequest.duration:type_name -> google.protobuf.Duration
+	31, // 29: bulkhead.v1.AccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	30, // 30: bulkhead.v1.AccessRequest.duration:type_name -> google.protobuf.Duration
+	29, // 31: bulkhead.v1.AccessRequest.created:type_name -> google.protobuf.Timestamp
+	29, // 32: bulkhead.v1.AccessRequest.expires:type_name -> google.protobuf.Timestamp
+	25, // 33: bulkhead.v1.ListAccessRequestsResponse.requests:type_name -> bulkhead.v1.AccessRequest
+	33, // 34: bulkhead.v1.ListMyAccessRequestsRequest.page:type_name -> bulkhead.v1.Page
+	2,  // 35: bulkhead.v1.PolicyService.GetPolicies:input_type -> bulkhead.v1.GetPoliciesRequest
+	34, // 36: bulkhead.v1.PolicyService.ListPolicyVersions:input_type -> bulkhead.v1.ListInTenantRequest
+	35, // 37: bulkhead.v1.PolicyService.GetSchema:input_type -> bulkhead.v1.Empty
+	5,  // 38: bulkhead.v1.PolicyService.PreviewPolicies:input_type -> bulkhead.v1.PreviewPoliciesRequest
+	10, // 39: bulkhead.v1.PolicyService.ApplyPolicies:input_type -> bulkhead.v1.ApplyPoliciesRequest
+	11, // 40: bulkhead.v1.PolicyService.RollbackPolicies:input_type -> bulkhead.v1.RollbackPoliciesRequest
+	12, // 41: bulkhead.v1.PolicyService.ProposePolicies:input_type -> bulkhead.v1.ProposePoliciesRequest
+	34, // 42: bulkhead.v1.PolicyService.ListPolicyProposals:input_type -> bulkhead.v1.ListInTenantRequest
+	36, // 43: bulkhead.v1.PolicyService.GetPolicyProposal:input_type -> bulkhead.v1.Id
+	15, // 44: bulkhead.v1.PolicyService.DecidePolicyProposal:input_type -> bulkhead.v1.DecidePolicyProposalRequest
+	36, // 45: bulkhead.v1.PolicyService.WithdrawPolicyProposal:input_type -> bulkhead.v1.Id
+	16, // 46: bulkhead.v1.PolicyService.Explain:input_type -> bulkhead.v1.ExplainRequest
+	19, // 47: bulkhead.v1.PolicyService.WhoCan:input_type -> bulkhead.v1.WhoCanRequest
+	22, // 48: bulkhead.v1.PolicyService.WhatCan:input_type -> bulkhead.v1.WhatCanRequest
+	24, // 49: bulkhead.v1.AccessService.RequestAccess:input_type -> bulkhead.v1.RequestAccessRequest
+	34, // 50: bulkhead.v1.AccessService.ListAccessRequests:input_type -> bulkhead.v1.ListInTenantRequest
+	27, // 51: bulkhead.v1.AccessService.ListMyAccessRequests:input_type -> bulkhead.v1.ListMyAccessRequestsRequest
+	36, // 52: bulkhead.v1.AccessService.WithdrawAccess:input_type -> bulkhead.v1.Id
+	28, // 53: bulkhead.v1.AccessService.DecideAccess:input_type -> bulkhead.v1.DecideAccessRequest
+	36, // 54: bulkhead.v1.AccessService.RevokeAccess:input_type -> bulkhead.v1.Id
+	1,  // 55: bulkhead.v1.PolicyService.GetPolicies:output_type -> bulkhead.v1.PolicySet
+	3,  // 56: bulkhead.v1.PolicyService.ListPolicyVersions:output_type -> bulkhead.v1.ListPolicyVersionsResponse
+	4,  // 57: bulkhead.v1.PolicyService.GetSchema:output_type -> bulkhead.v1.GetSchemaResponse
+	6,  // 58: bulkhead.v1.PolicyService.PreviewPolicies:output_type -> bulkhead.v1.PolicyPreview
+	1,  // 59: bulkhead.v1.PolicyService.ApplyPolicies:output_type -> bulkhead.v1.PolicySet
+	1,  // 60: bulkhead.v1.PolicyService.RollbackPolicies:output_type -> bulkhead.v1.PolicySet
+	13, // 61: bulkhead.v1.PolicyService.ProposePolicies:output_type -> bulkhead.v1.PolicyProposal
+	14, // 62: bulkhead.v1.PolicyService.ListPolicyProposals:output_type -> bulkhead.v1.ListPolicyProposalsResponse
+	13, // 63: bulkhead.v1.PolicyService.GetPolicyProposal:output_type -> bulkhead.v1.PolicyProposal
+	13, // 64: bulkhead.v1.PolicyService.DecidePolicyProposal:output_type -> bulkhead.v1.PolicyProposal
+	13, // 65: bulkhead.v1.PolicyService.WithdrawPolicyProposal:output_type -> bulkhead.v1.PolicyProposal
+	17, // 66: bulkhead.v1.PolicyService.Explain:output_type -> bulkhead.v1.Explanation
+	20, // 67: bulkhead.v1.PolicyService.WhoCan:output_type -> bulkhead.v1.WhoCanResponse
+	23, // 68: bulkhead.v1.PolicyService.WhatCan:output_type -> bulkhead.v1.WhatCanResponse
+	25, // 69: bulkhead.v1.AccessService.RequestAccess:output_type -> bulkhead.v1.AccessRequest
+	26, // 70: bulkhead.v1.AccessService.ListAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
+	26, // 71: bulkhead.v1.AccessService.ListMyAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
+	25, // 72: bulkhead.v1.AccessService.WithdrawAccess:output_type -> bulkhead.v1.AccessRequest
+	25, // 73: bulkhead.v1.AccessService.DecideAccess:output_type -> bulkhead.v1.AccessRequest
+	25, // 74: bulkhead.v1.AccessService.RevokeAccess:output_type -> bulkhead.v1.AccessRequest
+	55, // [55:75] is the sub-list for method output_type
+	35, // [35:55] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_policy_proto_init() }
@@ -2185,7 +2621,7 @@ func file_bulkhead_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_policy_proto_rawDesc), len(file_bulkhead_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -52,6 +52,21 @@ const (
 	// PolicyServiceRollbackPoliciesProcedure is the fully-qualified name of the PolicyService's
 	// RollbackPolicies RPC.
 	PolicyServiceRollbackPoliciesProcedure = "/bulkhead.v1.PolicyService/RollbackPolicies"
+	// PolicyServiceProposePoliciesProcedure is the fully-qualified name of the PolicyService's
+	// ProposePolicies RPC.
+	PolicyServiceProposePoliciesProcedure = "/bulkhead.v1.PolicyService/ProposePolicies"
+	// PolicyServiceListPolicyProposalsProcedure is the fully-qualified name of the PolicyService's
+	// ListPolicyProposals RPC.
+	PolicyServiceListPolicyProposalsProcedure = "/bulkhead.v1.PolicyService/ListPolicyProposals"
+	// PolicyServiceGetPolicyProposalProcedure is the fully-qualified name of the PolicyService's
+	// GetPolicyProposal RPC.
+	PolicyServiceGetPolicyProposalProcedure = "/bulkhead.v1.PolicyService/GetPolicyProposal"
+	// PolicyServiceDecidePolicyProposalProcedure is the fully-qualified name of the PolicyService's
+	// DecidePolicyProposal RPC.
+	PolicyServiceDecidePolicyProposalProcedure = "/bulkhead.v1.PolicyService/DecidePolicyProposal"
+	// PolicyServiceWithdrawPolicyProposalProcedure is the fully-qualified name of the PolicyService's
+	// WithdrawPolicyProposal RPC.
+	PolicyServiceWithdrawPolicyProposalProcedure = "/bulkhead.v1.PolicyService/WithdrawPolicyProposal"
 	// PolicyServiceExplainProcedure is the fully-qualified name of the PolicyService's Explain RPC.
 	PolicyServiceExplainProcedure = "/bulkhead.v1.PolicyService/Explain"
 	// PolicyServiceWhoCanProcedure is the fully-qualified name of the PolicyService's WhoCan RPC.
@@ -93,6 +108,17 @@ type PolicyServiceClient interface {
 	ApplyPolicies(context.Context, *v1.ApplyPoliciesRequest) (*v1.PolicySet, error)
 	// RollbackPolicies puts an earlier version into force again, as a new one.
 	RollbackPolicies(context.Context, *v1.RollbackPoliciesRequest) (*v1.PolicySet, error)
+	// ProposePolicies keeps a draft for a second person, who puts it into force or not. It is held to what ApplyPolicies is held to.
+	ProposePolicies(context.Context, *v1.ProposePoliciesRequest) (*v1.PolicyProposal, error)
+	// ListPolicyProposals lists proposals, newest first, without files and check. Filter: state, author.
+	ListPolicyProposals(context.Context, *v1.ListInTenantRequest) (*v1.ListPolicyProposalsResponse, error)
+	// GetPolicyProposal gives a proposal with its files, its difference and what was found when it was made.
+	GetPolicyProposal(context.Context, *v1.Id) (*v1.PolicyProposal, error)
+	// DecidePolicyProposal puts a proposal into force as the next version, with all checks of ApplyPolicies at this moment, or
+	// rejects it. Who decides is never who proposed it, and may apply policies too.
+	DecidePolicyProposal(context.Context, *v1.DecidePolicyProposalRequest) (*v1.PolicyProposal, error)
+	// WithdrawPolicyProposal takes an own proposal back.
+	WithdrawPolicyProposal(context.Context, *v1.Id) (*v1.PolicyProposal, error)
 	// Explain decides a request without doing it, and says by which policies.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.Explanation, error)
 	// WhoCan lists the users who may do an action to an object.
@@ -148,6 +174,36 @@ func NewPolicyServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(policyServiceMethods.ByName("RollbackPolicies")),
 			connect.WithClientOptions(opts...),
 		),
+		proposePolicies: connect.NewClient[v1.ProposePoliciesRequest, v1.PolicyProposal](
+			httpClient,
+			baseURL+PolicyServiceProposePoliciesProcedure,
+			connect.WithSchema(policyServiceMethods.ByName("ProposePolicies")),
+			connect.WithClientOptions(opts...),
+		),
+		listPolicyProposals: connect.NewClient[v1.ListInTenantRequest, v1.ListPolicyProposalsResponse](
+			httpClient,
+			baseURL+PolicyServiceListPolicyProposalsProcedure,
+			connect.WithSchema(policyServiceMethods.ByName("ListPolicyProposals")),
+			connect.WithClientOptions(opts...),
+		),
+		getPolicyProposal: connect.NewClient[v1.Id, v1.PolicyProposal](
+			httpClient,
+			baseURL+PolicyServiceGetPolicyProposalProcedure,
+			connect.WithSchema(policyServiceMethods.ByName("GetPolicyProposal")),
+			connect.WithClientOptions(opts...),
+		),
+		decidePolicyProposal: connect.NewClient[v1.DecidePolicyProposalRequest, v1.PolicyProposal](
+			httpClient,
+			baseURL+PolicyServiceDecidePolicyProposalProcedure,
+			connect.WithSchema(policyServiceMethods.ByName("DecidePolicyProposal")),
+			connect.WithClientOptions(opts...),
+		),
+		withdrawPolicyProposal: connect.NewClient[v1.Id, v1.PolicyProposal](
+			httpClient,
+			baseURL+PolicyServiceWithdrawPolicyProposalProcedure,
+			connect.WithSchema(policyServiceMethods.ByName("WithdrawPolicyProposal")),
+			connect.WithClientOptions(opts...),
+		),
 		explain: connect.NewClient[v1.ExplainRequest, v1.Explanation](
 			httpClient,
 			baseURL+PolicyServiceExplainProcedure,
@@ -171,15 +227,20 @@ func NewPolicyServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 
 // policyServiceClient implements PolicyServiceClient.
 type policyServiceClient struct {
-	getPolicies        *connect.Client[v1.GetPoliciesRequest, v1.PolicySet]
-	listPolicyVersions *connect.Client[v1.ListInTenantRequest, v1.ListPolicyVersionsResponse]
-	getSchema          *connect.Client[v1.Empty, v1.GetSchemaResponse]
-	previewPolicies    *connect.Client[v1.PreviewPoliciesRequest, v1.PolicyPreview]
-	applyPolicies      *connect.Client[v1.ApplyPoliciesRequest, v1.PolicySet]
-	rollbackPolicies   *connect.Client[v1.RollbackPoliciesRequest, v1.PolicySet]
-	explain            *connect.Client[v1.ExplainRequest, v1.Explanation]
-	whoCan             *connect.Client[v1.WhoCanRequest, v1.WhoCanResponse]
-	whatCan            *connect.Client[v1.WhatCanRequest, v1.WhatCanResponse]
+	getPolicies            *connect.Client[v1.GetPoliciesRequest, v1.PolicySet]
+	listPolicyVersions     *connect.Client[v1.ListInTenantRequest, v1.ListPolicyVersionsResponse]
+	getSchema              *connect.Client[v1.Empty, v1.GetSchemaResponse]
+	previewPolicies        *connect.Client[v1.PreviewPoliciesRequest, v1.PolicyPreview]
+	applyPolicies          *connect.Client[v1.ApplyPoliciesRequest, v1.PolicySet]
+	rollbackPolicies       *connect.Client[v1.RollbackPoliciesRequest, v1.PolicySet]
+	proposePolicies        *connect.Client[v1.ProposePoliciesRequest, v1.PolicyProposal]
+	listPolicyProposals    *connect.Client[v1.ListInTenantRequest, v1.ListPolicyProposalsResponse]
+	getPolicyProposal      *connect.Client[v1.Id, v1.PolicyProposal]
+	decidePolicyProposal   *connect.Client[v1.DecidePolicyProposalRequest, v1.PolicyProposal]
+	withdrawPolicyProposal *connect.Client[v1.Id, v1.PolicyProposal]
+	explain                *connect.Client[v1.ExplainRequest, v1.Explanation]
+	whoCan                 *connect.Client[v1.WhoCanRequest, v1.WhoCanResponse]
+	whatCan                *connect.Client[v1.WhatCanRequest, v1.WhatCanResponse]
 }
 
 // GetPolicies calls bulkhead.v1.PolicyService.GetPolicies.
@@ -236,6 +297,51 @@ func (c *policyServiceClient) RollbackPolicies(ctx context.Context, req *v1.Roll
 	return nil, err
 }
 
+// ProposePolicies calls bulkhead.v1.PolicyService.ProposePolicies.
+func (c *policyServiceClient) ProposePolicies(ctx context.Context, req *v1.ProposePoliciesRequest) (*v1.PolicyProposal, error) {
+	response, err := c.proposePolicies.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListPolicyProposals calls bulkhead.v1.PolicyService.ListPolicyProposals.
+func (c *policyServiceClient) ListPolicyProposals(ctx context.Context, req *v1.ListInTenantRequest) (*v1.ListPolicyProposalsResponse, error) {
+	response, err := c.listPolicyProposals.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetPolicyProposal calls bulkhead.v1.PolicyService.GetPolicyProposal.
+func (c *policyServiceClient) GetPolicyProposal(ctx context.Context, req *v1.Id) (*v1.PolicyProposal, error) {
+	response, err := c.getPolicyProposal.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DecidePolicyProposal calls bulkhead.v1.PolicyService.DecidePolicyProposal.
+func (c *policyServiceClient) DecidePolicyProposal(ctx context.Context, req *v1.DecidePolicyProposalRequest) (*v1.PolicyProposal, error) {
+	response, err := c.decidePolicyProposal.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// WithdrawPolicyProposal calls bulkhead.v1.PolicyService.WithdrawPolicyProposal.
+func (c *policyServiceClient) WithdrawPolicyProposal(ctx context.Context, req *v1.Id) (*v1.PolicyProposal, error) {
+	response, err := c.withdrawPolicyProposal.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Explain calls bulkhead.v1.PolicyService.Explain.
 func (c *policyServiceClient) Explain(ctx context.Context, req *v1.ExplainRequest) (*v1.Explanation, error) {
 	response, err := c.explain.CallUnary(ctx, connect.NewRequest(req))
@@ -278,6 +384,17 @@ type PolicyServiceHandler interface {
 	ApplyPolicies(context.Context, *v1.ApplyPoliciesRequest) (*v1.PolicySet, error)
 	// RollbackPolicies puts an earlier version into force again, as a new one.
 	RollbackPolicies(context.Context, *v1.RollbackPoliciesRequest) (*v1.PolicySet, error)
+	// ProposePolicies keeps a draft for a second person, who puts it into force or not. It is held to what ApplyPolicies is held to.
+	ProposePolicies(context.Context, *v1.ProposePoliciesRequest) (*v1.PolicyProposal, error)
+	// ListPolicyProposals lists proposals, newest first, without files and check. Filter: state, author.
+	ListPolicyProposals(context.Context, *v1.ListInTenantRequest) (*v1.ListPolicyProposalsResponse, error)
+	// GetPolicyProposal gives a proposal with its files, its difference and what was found when it was made.
+	GetPolicyProposal(context.Context, *v1.Id) (*v1.PolicyProposal, error)
+	// DecidePolicyProposal puts a proposal into force as the next version, with all checks of ApplyPolicies at this moment, or
+	// rejects it. Who decides is never who proposed it, and may apply policies too.
+	DecidePolicyProposal(context.Context, *v1.DecidePolicyProposalRequest) (*v1.PolicyProposal, error)
+	// WithdrawPolicyProposal takes an own proposal back.
+	WithdrawPolicyProposal(context.Context, *v1.Id) (*v1.PolicyProposal, error)
 	// Explain decides a request without doing it, and says by which policies.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.Explanation, error)
 	// WhoCan lists the users who may do an action to an object.
@@ -329,6 +446,36 @@ func NewPolicyServiceHandler(svc PolicyServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(policyServiceMethods.ByName("RollbackPolicies")),
 		connect.WithHandlerOptions(opts...),
 	)
+	policyServiceProposePoliciesHandler := connect.NewUnaryHandlerSimple(
+		PolicyServiceProposePoliciesProcedure,
+		svc.ProposePolicies,
+		connect.WithSchema(policyServiceMethods.ByName("ProposePolicies")),
+		connect.WithHandlerOptions(opts...),
+	)
+	policyServiceListPolicyProposalsHandler := connect.NewUnaryHandlerSimple(
+		PolicyServiceListPolicyProposalsProcedure,
+		svc.ListPolicyProposals,
+		connect.WithSchema(policyServiceMethods.ByName("ListPolicyProposals")),
+		connect.WithHandlerOptions(opts...),
+	)
+	policyServiceGetPolicyProposalHandler := connect.NewUnaryHandlerSimple(
+		PolicyServiceGetPolicyProposalProcedure,
+		svc.GetPolicyProposal,
+		connect.WithSchema(policyServiceMethods.ByName("GetPolicyProposal")),
+		connect.WithHandlerOptions(opts...),
+	)
+	policyServiceDecidePolicyProposalHandler := connect.NewUnaryHandlerSimple(
+		PolicyServiceDecidePolicyProposalProcedure,
+		svc.DecidePolicyProposal,
+		connect.WithSchema(policyServiceMethods.ByName("DecidePolicyProposal")),
+		connect.WithHandlerOptions(opts...),
+	)
+	policyServiceWithdrawPolicyProposalHandler := connect.NewUnaryHandlerSimple(
+		PolicyServiceWithdrawPolicyProposalProcedure,
+		svc.WithdrawPolicyProposal,
+		connect.WithSchema(policyServiceMethods.ByName("WithdrawPolicyProposal")),
+		connect.WithHandlerOptions(opts...),
+	)
 	policyServiceExplainHandler := connect.NewUnaryHandlerSimple(
 		PolicyServiceExplainProcedure,
 		svc.Explain,
@@ -361,6 +508,16 @@ func NewPolicyServiceHandler(svc PolicyServiceHandler, opts ...connect.HandlerOp
 			policyServiceApplyPoliciesHandler.ServeHTTP(w, r)
 		case PolicyServiceRollbackPoliciesProcedure:
 			policyServiceRollbackPoliciesHandler.ServeHTTP(w, r)
+		case PolicyServiceProposePoliciesProcedure:
+			policyServiceProposePoliciesHandler.ServeHTTP(w, r)
+		case PolicyServiceListPolicyProposalsProcedure:
+			policyServiceListPolicyProposalsHandler.ServeHTTP(w, r)
+		case PolicyServiceGetPolicyProposalProcedure:
+			policyServiceGetPolicyProposalHandler.ServeHTTP(w, r)
+		case PolicyServiceDecidePolicyProposalProcedure:
+			policyServiceDecidePolicyProposalHandler.ServeHTTP(w, r)
+		case PolicyServiceWithdrawPolicyProposalProcedure:
+			policyServiceWithdrawPolicyProposalHandler.ServeHTTP(w, r)
 		case PolicyServiceExplainProcedure:
 			policyServiceExplainHandler.ServeHTTP(w, r)
 		case PolicyServiceWhoCanProcedure:
@@ -398,6 +555,26 @@ func (UnimplementedPolicyServiceHandler) ApplyPolicies(context.Context, *v1.Appl
 
 func (UnimplementedPolicyServiceHandler) RollbackPolicies(context.Context, *v1.RollbackPoliciesRequest) (*v1.PolicySet, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.PolicyService.RollbackPolicies is not implemented"))
+}
+
+func (UnimplementedPolicyServiceHandler) ProposePolicies(context.Context, *v1.ProposePoliciesRequest) (*v1.PolicyProposal, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.PolicyService.ProposePolicies is not implemented"))
+}
+
+func (UnimplementedPolicyServiceHandler) ListPolicyProposals(context.Context, *v1.ListInTenantRequest) (*v1.ListPolicyProposalsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.PolicyService.ListPolicyProposals is not implemented"))
+}
+
+func (UnimplementedPolicyServiceHandler) GetPolicyProposal(context.Context, *v1.Id) (*v1.PolicyProposal, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.PolicyService.GetPolicyProposal is not implemented"))
+}
+
+func (UnimplementedPolicyServiceHandler) DecidePolicyProposal(context.Context, *v1.DecidePolicyProposalRequest) (*v1.PolicyProposal, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.PolicyService.DecidePolicyProposal is not implemented"))
+}
+
+func (UnimplementedPolicyServiceHandler) WithdrawPolicyProposal(context.Context, *v1.Id) (*v1.PolicyProposal, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.PolicyService.WithdrawPolicyProposal is not implemented"))
 }
 
 func (UnimplementedPolicyServiceHandler) Explain(context.Context, *v1.ExplainRequest) (*v1.Explanation, error) {
