@@ -57,7 +57,7 @@ export function Networks() {
         grow: 1.5,
       },
       { id: "subnets", header: t("inventory.subnets"), value: (n) => plain(n.subnets.join(", ")), min: 150, grow: 1.2 },
-      { id: "used", header: t("inventory.containers.title"), value: (n) => n.used, numeric: true, min: 95, grow: 0.5 },
+      { id: "used", header: t("inventory.containers.title"), value: (n) => n.used, numeric: true, min: 125, grow: 0.5 },
       { id: "scope", header: t("inventory.scope"), value: (n) => plain(n.scope), hidden: true, min: 90, grow: 0.6 },
       { id: "tenant", header: t("nodes.tenant"), value: (n) => n.tenant, hidden: true, min: 100 },
       { id: "id", header: t("inventory.id"), value: (n) => plain(n.id), hidden: true, min: 130 },

@@ -220,7 +220,7 @@ export function ContainerTable({
               <Table.Tr>
                 <Table.Th>{t("inventory.name")}</Table.Th>
                 <Table.Th w={150}>{t("inventory.stateHead")}</Table.Th>
-                <Table.Th>{t(`inventory.${column}`)}</Table.Th>
+                <Table.Th w={column === "ports" ? 220 : undefined}>{t(`inventory.${column}`)}</Table.Th>
                 <Table.Th w={120}>{t("inventory.changed")}</Table.Th>
               </Table.Tr>
             </Table.Thead>
