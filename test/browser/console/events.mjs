@@ -106,5 +106,23 @@ async function steady(ann, world) {
   await cdp.detach();
 }
 
+// again: what happened while the page was not connected is there when it is.
+async function again(ann, world) {
+  const { page } = ann;
+  await page.goto(`${world.url}/events?kind=finding`);
+  await page.getByText("Live", { exact: true }).waitFor();
+  const before = await flood(world, 10);
+  await page.getByText(before).waitFor();
+  ann.quiet = true; // Chromium complains of each try
+  await world.outside("stop");
+  await page.getByText("Offline – reconnecting").waitFor();
+  await world.outside("start");
+  const meanwhile = await flood(world, 20);
+  check(await page.getByText(before).isVisible(), "what was there is gone");
+  await page.getByText(meanwhile).waitFor({ timeout: 60000 });
+  await page.getByText("Live", { exact: true }).waitFor();
+  ann.quiet = false;
+}
+
 // What comes in thousands comes after everybody has looked at the pages.
-export default { pages, flows: [filtered], late: [live, steady] };
+export default { pages, flows: [filtered], late: [live, steady], last: [again] };
