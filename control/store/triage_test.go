@@ -181,6 +181,25 @@ func TestNotesAreBoundedAndGoWithTheFinding(t *testing.T) {
 	})
 }
 
+// What nodes found themselves is told of to watchers, once for each node; what the server found comes with an assessment.
+func TestWatchersHearOfWhatNodesFound(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		tenant(t, s, "a")
+		node(t, s, "a", "n1")
+		node(t, s, "a", "n2")
+		list := []model.Finding{finding("a", "n1", "f"), finding("a", "n2", "f"), finding("a", "n2", "g")}
+		ok(t, s.PutFindings(t.Context(), list))
+		if got := operations(t, s, "Finding"); len(got) != 0 {
+			t.Fatal(got)
+		}
+		for i := range list {
+			list[i].Source = model.SourceNode
+		}
+		ok(t, s.PutFindings(t.Context(), list))
+		same(t, []string{"updated n1@a", "updated n2@a"}, operations(t, s, "Finding"))
+	})
+}
+
 // Two who triage the same at once: one of them is told.
 func TestTriageAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {

@@ -29,7 +29,7 @@ async function run(streams: ((signal: AbortSignal) => AsyncIterable<Change>)[]) 
     changed: (kinds) => seen.changed.push(kinds === "all" ? "all" : [...kinds].sort().join(",")),
     each: (c) => seen.each.push(c?.cursor ?? "begins"),
     link: (l) => {
-      if (seen.links.at(-1) !== l) seen.links.push(l);
+      seen.links.push(l);
     },
     over: (code) => {
       seen.over = code;

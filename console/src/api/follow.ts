@@ -51,6 +51,13 @@ export async function follow(o: FollowOptions): Promise<void> {
   const random = o.random ?? Math.random;
   let cursor = "";
   let tries = 0;
+  // Told once, not with each change: React keeps every setting of a state, also of the same, until the component is drawn again.
+  let link: Link | undefined;
+  const say = (state: Link) => {
+    if (state === link) return;
+    link = state;
+    o.link(state);
+  };
   const told = gathering(o.changed, o.gather ?? 3000);
   while (!o.signal.aborted) {
     const watchdog = new Watchdog(o.signal, o.quiet ?? 40_000);
@@ -58,7 +65,7 @@ export async function follow(o: FollowOptions): Promise<void> {
       for await (const change of o.open(cursor, watchdog.signal)) {
         if (o.signal.aborted) return;
         watchdog.fed();
-        o.link("live");
+        say("live");
         tries = 0;
         if (cursor === "") o.each?.(undefined);
         if (change.cursor !== "") cursor = change.cursor;
@@ -73,7 +80,7 @@ export async function follow(o: FollowOptions): Promise<void> {
         cursor = "";
         o.changed("all");
       } else if (last.has(code)) {
-        o.link("offline");
+        say("offline");
         o.over(code);
         return;
       }
@@ -81,9 +88,9 @@ export async function follow(o: FollowOptions): Promise<void> {
       watchdog.end();
     }
     if (o.signal.aborted) return;
-    o.link("offline");
+    say("offline");
     await wait(delay(tries++, random()), o.signal);
-    if (!o.signal.aborted) o.link("connecting");
+    if (!o.signal.aborted) say("connecting");
   }
 }
 

@@ -80,7 +80,7 @@ async function one(ann, world) {
   const say = async (on, text) => {
     await on.getByRole("textbox", { name: "Comment" }).fill(text);
     await on.getByRole("button", { name: "Comment" }).click();
-    await on.getByText(text.split("\n").at(-1)).waitFor();
+    await on.getByRole("listitem").getByText(text.split("\n").at(-1)).waitFor(); // not in the field
   };
   await say(page, "seen\nin two lines");
   // Somebody else is faster: nothing is overwritten.
