@@ -142,10 +142,11 @@ async function asking(ann, world) {
   const { page } = ann;
   await page.goto(`${world.url}/policies/ask?${of}`);
   await page.getByRole("combobox", { name: "Action" }).fill("PolicyApply");
+  await page.getByRole("option", { name: "PolicyApply" }).click();
   await page.getByRole("button", { name: "Ask", exact: true }).click();
   await page.getByRole("cell", { name: "olga (acme)" }).waitFor();
   check(page.url().includes("action=PolicyApply"), `the address has no question: ${page.url()}`);
-  await page.getByRole("radio", { name: "Why", exact: true }).check({ force: true });
+  await page.getByRole("radiogroup", { name: "Question" }).getByText("Why", { exact: true }).click();
   await page.getByLabel("User").fill("tom");
   await page.getByRole("button", { name: "Ask", exact: true }).click();
   await page.getByText("refused", { exact: true }).waitFor();
@@ -168,6 +169,7 @@ async function access(ann, world) {
   await page.getByRole("button", { name: "Ask for access" }).click();
   const ask = page.getByRole("dialog", { name: "Ask for access" });
   await ask.getByRole("combobox", { name: "Action" }).fill("TenantDelete");
+  await page.getByRole("option", { name: "TenantDelete" }).click();
   await ask.getByLabel("Id of the object").fill("globex");
   await ask.getByLabel("Why").fill("the contract ended");
   await ask.getByRole("button", { name: "Ask", exact: true }).click();
