@@ -28,8 +28,11 @@ const stockSearch = (s: Record<string, unknown>): TableSearch & { gone?: boolean
 const root = createRootRouteWithContext<Context>()({
   component: Shell,
   notFoundComponent: NotFound,
-  // The tenant goes along from page to page.
-  validateSearch: (s: Record<string, unknown>): { tenant?: string } => ({ tenant: short(s.tenant) }),
+  // The tenant goes along from page to page: it is kept where a link says nothing of it, so it may not be there as undefined.
+  validateSearch: (s: Record<string, unknown>): { tenant?: string } => {
+    const tenant = short(s.tenant);
+    return tenant === undefined ? {} : { tenant };
+  },
   search: { middlewares: [retainSearchParams(["tenant"])] },
 });
 

@@ -66,8 +66,10 @@ export function Editor(p: Props) {
         ...(readOnly ? [] : [lintGutter()]),
         EditorView.updateListener.of((u) => {
           if (!u.docChanged) return;
-          text.current = u.state.doc.toString();
-          change.current?.(text.current);
+          const now = u.state.doc.toString();
+          if (now === text.current) return; // it came from outside: nobody wrote it
+          text.current = now;
+          change.current?.(now);
         }),
       ],
     });

@@ -23,7 +23,7 @@ const mono = "var(--mantine-font-family-monospace)";
 /** Everything that CodeMirror colours itself is given the tokens of the theme, and nothing of it is a picture: none may be loaded. */
 const look = EditorView.theme({
   "&": { color: "var(--bh-text)", backgroundColor: "var(--bh-surface)", fontSize: "0.8125rem" },
-  "&.cm-focused": { outline: "2px solid var(--bh-accent)", outlineOffset: "-2px" },
+  "&.cm-focused": { outline: "2px solid var(--bh-accent)", outlineOffset: "0" },
   "& .cm-scroller": { fontFamily: mono, lineHeight: "1.55" },
   "& .cm-content": { padding: "0.5rem 0", caretColor: "var(--bh-text)" },
   "& .cm-cursor, & .cm-dropCursor": { borderLeftColor: "var(--bh-text)" },
