@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
@@ -79,7 +81,7 @@ func (s *Audit) SearchRecords(ctx context.Context, r *bulkheadv1.SearchRecordsRe
 	}
 	out := &bulkheadv1.SearchRecordsResponse{NextPage: next}
 	for i := range records {
-		out.Records = append(out.Records, recordOut(&records[i]))
+		out.Records = append(out.Records, recordWith(&records[i], r.GetPage().GetReadMask()))
 	}
 	return out, gate.MaskAll(out.GetRecords(), r.GetPage().GetReadMask())
 }
@@ -107,7 +109,7 @@ func (s *Audit) ExportRecords(ctx context.Context, r *bulkheadv1.SearchRecordsRe
 			return err
 		}
 		for i := range records {
-			m := recordOut(&records[i])
+			m := recordWith(&records[i], r.GetPage().GetReadMask())
 			if err := gate.Mask(m, r.GetPage().GetReadMask()); err != nil {
 				return err
 			}
@@ -215,6 +217,15 @@ func (s *Audit) BreakGlass(ctx context.Context, r *bulkheadv1.BreakGlassRequest)
 		return nil, err
 	}
 	return &bulkheadv1.BreakGlassResponse{Until: stamp(until)}, nil
+}
+
+// recordWith is a record with its entry, where that is asked for by name: it says once more what is in all else.
+func recordWith(l *model.LogRecord, mask *fieldmaskpb.FieldMask) *bulkheadv1.Record {
+	out := recordOut(l)
+	if slices.Contains(mask.GetPaths(), "entry") {
+		out.Entry = l.Event
+	}
+	return out
 }
 
 func recordOut(l *model.LogRecord) *bulkheadv1.Record {

@@ -1,11 +1,14 @@
 package api_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/control/store"
 	"github.com/bulkhead-security/bulkhead/model"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
 
@@ -44,6 +47,30 @@ func TestRecordsAreFoundByName(t *testing.T) {
 		res, err := s.SearchRecords(asTenant(t.Context(), model.SystemTenant), &bulkheadv1.SearchRecordsRequest{Page: &bulkheadv1.Page{Filter: filter}})
 		if err != nil || len(res.GetRecords()) != want {
 			t.Errorf("%s: %d records, %v", filter, len(res.GetRecords()), err)
+		}
+	}
+}
+
+func TestEntriesComeWhereTheyAreAskedFor(t *testing.T) {
+	s, _ := auditService(t)
+	ctx := asTenant(t.Context(), model.SystemTenant)
+	for _, mask := range [][]string{nil, {"id"}, {"entry"}, {"id", "entry", "index"}} {
+		res, err := s.SearchRecords(ctx, &bulkheadv1.SearchRecordsRequest{
+			Page: &bulkheadv1.Page{Filter: "resource = \"\"", Size: 1, ReadMask: &fieldmaskpb.FieldMask{Paths: mask}},
+		})
+		if err != nil || len(res.GetRecords()) != 1 {
+			t.Fatal(res, err)
+		}
+		inLog, err := s.Log.ReadAt(t.Context(), 599)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, want := string(res.GetRecords()[0].GetEntry()), ""
+		if slices.Contains(mask, "entry") {
+			want = string(inLog.Event)
+		}
+		if got != want || mask != nil && res.GetRecords()[0].GetActor() != "" {
+			t.Errorf("with the mask %v: %v", mask, res)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (l *vectorLog) grow(t *testing.T, to uint64) {
 			Resource: model.Ref{Type: "Tenant", ID: "t" + strconv.FormatUint(i, 10)},
 		}
 		if i%50 == 7 {
-			r.ActorName, r.UserAgent = "<img src=x onerror=alert(1)>\u2028\u202e", `"\` + "\x00\x1f größer 数据库 \U0001F512"
+			r.ActorName, r.UserAgent = "<img src=x onerror=alert(1)>\u2028\u202e", `"\`+"\x00\x1f größer 数据库 \U0001F512"
 			r.Changes = map[string]string{"__proto__": "x", "constructor": "y"}
 			r.Request = &model.Request{Facts: map[string]any{"n": int64(1) << 60, "m": int64(1 << 52), "t": time.Unix(1, 5)}}
 		}

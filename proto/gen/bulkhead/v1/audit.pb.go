@@ -182,7 +182,9 @@ type Record struct {
 	// Digest of the policies that could decide it; empty for what no policy decided, and in records of older releases.
 	PolicyVersion string `protobuf:"bytes,13,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	// The versions of custom policies among them, by tenant.
-	PolicySets    map[string]int64 `protobuf:"bytes,14,rep,name=policy_sets,json=policySets,proto3" json:"policy_sets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	PolicySets map[string]int64 `protobuf:"bytes,14,rep,name=policy_sets,json=policySets,proto3" json:"policy_sets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// The bytes of the entry as they stand in the log; only where the read mask names them.
+	Entry         []byte `protobuf:"bytes,15,opt,name=entry,proto3" json:"entry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -311,6 +313,13 @@ func (x *Record) GetPolicyVersion() string {
 func (x *Record) GetPolicySets() map[string]int64 {
 	if x != nil {
 		return x.PolicySets
+	}
+	return nil
+}
+
+func (x *Record) GetEntry() []byte {
+	if x != nil {
+		return x.Entry
 	}
 	return nil
 }
@@ -785,7 +794,7 @@ const file_bulkhead_v1_audit_proto_rawDesc = "" +
 	"\x04page\x18\x04 \x01(\v2\x11.bulkhead.v1.PageR\x04page\"c\n" +
 	"\x15SearchRecordsResponse\x12-\n" +
 	"\arecords\x18\x01 \x03(\v2\x13.bulkhead.v1.RecordR\arecords\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\x9c\x04\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\xb2\x04\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x14\n" +
@@ -803,7 +812,8 @@ const file_bulkhead_v1_audit_proto_rawDesc = "" +
 	"\x05event\x18\f \x01(\v2\x17.google.protobuf.StructR\x05event\x12%\n" +
 	"\x0epolicy_version\x18\r \x01(\tR\rpolicyVersion\x12D\n" +
 	"\vpolicy_sets\x18\x0e \x03(\v2#.bulkhead.v1.Record.PolicySetsEntryR\n" +
-	"policySets\x1a=\n" +
+	"policySets\x12\x14\n" +
+	"\x05entry\x18\x0f \x01(\fR\x05entry\x1a=\n" +
 	"\x0fPolicySetsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"K\n" +
