@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   retainSearchParams,
 } from "@tanstack/react-router";
+import { auditSearch } from "./pages/audit/filter";
 import { Failed, NotFound } from "./shell/Failed";
 import { Shell } from "./shell/Shell";
 import { tableSearch } from "./table/state";
@@ -72,6 +73,40 @@ const routes = [
     path: "/findings",
     validateSearch: tableSearch,
     component: lazyRouteComponent(() => import("./pages/findings/Findings"), "Findings"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit",
+    validateSearch: auditSearch,
+    component: lazyRouteComponent(() => import("./pages/audit/Search"), "AuditPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit/export",
+    validateSearch: auditSearch,
+    component: lazyRouteComponent(() => import("./pages/audit/Export"), "ExportPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit/logs",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/audit/Logs"), "LogsPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit/logs/$",
+    component: lazyRouteComponent(() => import("./pages/audit/Log"), "LogPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit/records/$",
+    component: lazyRouteComponent(() => import("./pages/audit/Record"), "RecordPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/jobs",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/jobs/Jobs"), "Jobs"),
   }),
   createRoute({
     getParentRoute: under,

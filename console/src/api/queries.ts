@@ -15,6 +15,7 @@ export type Kind =
   | "User"
   | "AccessRequest"
   | "Job"
+  | "Record"
   | "JoinToken"
   | "Fixed";
 

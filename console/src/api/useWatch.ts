@@ -1,5 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { noteChange } from "./changed";
 import { watching } from "./clients";
 import { follow, type Link } from "./follow";
 import { sessionOver } from "./transport";
@@ -14,7 +15,10 @@ export function useWatch(tenant: string): Link {
       open: (cursor, signal) => watching.watch({ tenant, cursor }, { signal, timeoutMs: 0 }),
       changed: (kinds) => {
         // The first part of a query's key is the kind of object that it is about.
-        void client.invalidateQueries({ predicate: (q) => kinds === "all" || kinds.has(String(q.queryKey[0])) });
+        // Records are not read again by themselves: reading them makes records.
+        const old = (kind: string) => kind !== "Record" && (kinds === "all" || kinds.has(kind));
+        void client.invalidateQueries({ predicate: (q) => old(String(q.queryKey[0])) });
+        noteChange();
       },
       link: setLink,
       over: (code) => {

@@ -1,8 +1,16 @@
-import { IconAlertTriangle, IconChecklist, IconInfoCircle, IconLayoutDashboard, IconServer2 } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconChecklist,
+  IconClockPlay,
+  IconFileCertificate,
+  IconInfoCircle,
+  IconLayoutDashboard,
+  IconServer2,
+} from "@tabler/icons-react";
 import type en from "@/texts/en";
 
 export interface NavEntry {
-  to: "/" | "/requirements" | "/nodes" | "/findings" | "/about";
+  to: "/" | "/requirements" | "/nodes" | "/findings" | "/audit" | "/jobs" | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -23,5 +31,12 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
     ],
   },
-  { text: "shell.group.server", entries: [{ to: "/about", text: "shell.nav.about", icon: IconInfoCircle }] },
+  {
+    text: "shell.group.server",
+    entries: [
+      { to: "/audit", text: "shell.nav.audit", icon: IconFileCertificate },
+      { to: "/jobs", text: "shell.nav.jobs", icon: IconClockPlay },
+      { to: "/about", text: "shell.nav.about", icon: IconInfoCircle },
+    ],
+  },
 ];
