@@ -94,7 +94,7 @@ const routes = [
   }),
   createRoute({
     getParentRoute: under,
-    path: "/audit/logs/$",
+    path: "/audit/log/$",
     component: lazyRouteComponent(() => import("./pages/audit/Log"), "LogPage"),
   }),
   createRoute({

@@ -28,6 +28,7 @@ type consoleWorld struct {
 	owner  *person
 	ann    string // links of two people with a browser
 	tom    string
+	plane2 *sim.Agent // plane-02, of globex
 }
 
 func consoleSettings() []string {
@@ -62,6 +63,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	w.owner.must("exceptions", "create", "8.1.c", "--owner", "olga", "--reason", "replaced with the new hosts in June", "--expires",
 		time.Now().AddDate(0, 3, 0).Format(time.DateOnly))
 	w.admin.must("access", "request", "TenantDelete", "Tenant::globex", "--reason", "the contract ended")
+	w.forkedLog(t)
 	return w
 }
 
@@ -91,7 +93,7 @@ func (w *consoleWorld) fleet(t *testing.T) {
 	join("edge-02", "acme", bad)
 	worse, _ := join("db-primary", "acme", good)
 	_, lose := join("lost-in-space", "acme", good)
-	join("plane-02", "globex", good)
+	w.plane2, _ = join("plane-02", "globex", good)
 	assessed := func(n int) {
 		eventually(t, fmt.Sprintf("%d nodes are assessed", n), func() bool {
 			var status struct{ Nodes []struct{ Node string } }

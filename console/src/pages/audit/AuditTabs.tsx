@@ -3,6 +3,9 @@ import { useTranslation } from "react-i18next";
 import classes from "./audit.module.css";
 import { type AuditSearch, fields } from "./filter";
 
+// What is current is said here: a record belongs to searching, too.
+const exact = { exact: true, includeSearch: false };
+
 /** The pages of the audit log. What is looked for goes along from searching to exporting and back. */
 export function AuditTabs({ here, search = {} }: { here: "search" | "logs" | "export"; search?: AuditSearch }) {
   const { t } = useTranslation();
@@ -15,7 +18,7 @@ export function AuditTabs({ here, search = {} }: { here: "search" | "logs" | "ex
         search={(old) => ({ tenant: old.tenant, ...kept })}
         className={classes.tab}
         aria-current={current("search")}
-        activeProps={{}}
+        activeOptions={exact}
       >
         {t("audit.tab.search")}
       </Link>
@@ -24,7 +27,7 @@ export function AuditTabs({ here, search = {} }: { here: "search" | "logs" | "ex
         search={(old) => ({ tenant: old.tenant })}
         className={classes.tab}
         aria-current={current("logs")}
-        activeProps={{}}
+        activeOptions={exact}
       >
         {t("audit.tab.logs")}
       </Link>
@@ -33,7 +36,7 @@ export function AuditTabs({ here, search = {} }: { here: "search" | "logs" | "ex
         search={(old) => ({ tenant: old.tenant, ...kept })}
         className={classes.tab}
         aria-current={current("export")}
-        activeProps={{}}
+        activeOptions={exact}
       >
         {t("audit.tab.export")}
       </Link>

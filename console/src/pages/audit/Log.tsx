@@ -26,7 +26,7 @@ import { nodeOf } from "./problems";
 /** One log: its key, its newest checkpoint, who keeps it, and what this browser keeps of it. */
 export function LogPage() {
   const { t } = useTranslation();
-  const { _splat: origin = "" } = useParams({ from: "/audit/logs/$" });
+  const { _splat: origin = "" } = useParams({ from: "/audit/log/$" });
   const logs = useQuery(logList());
   return (
     <Result of={logs} what={t("audit.logsFailed")} rows={8} page>

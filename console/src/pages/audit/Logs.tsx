@@ -108,7 +108,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
         header: t("audit.log"),
         value: (r) => plain(r.log.origin),
         cell: (r) => (
-          <PageLink to="/audit/logs/$" params={{ _splat: r.log.origin }} title={plain(r.log.origin)}>
+          <PageLink to="/audit/log/$" params={{ _splat: r.log.origin }} title={plain(r.log.origin)}>
             {plain(r.log.origin)}
           </PageLink>
         ),
@@ -185,7 +185,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
       rows={rows}
       columns={columns}
       rowKey={(r) => r.log.origin}
-      open={(r) => void navigate({ to: "/audit/logs/$", params: { _splat: r.log.origin } })}
+      open={(r) => void navigate({ to: "/audit/log/$", params: { _splat: r.log.origin } })}
       search={search}
       onSearch={(next) => void navigate({ to: "/audit/logs", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
       height="28rem"

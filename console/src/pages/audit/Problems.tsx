@@ -30,7 +30,7 @@ export function Problems({ logs, links = true }: { logs: readonly Log[]; links?:
             <div className={classes.head}>
               <Text fw={600}>{t(`audit.problem.${p.kind}.name`)}</Text>
               {links && (
-                <PageLink to="/audit/logs/$" params={{ _splat: p.log }} style={{ overflowWrap: "anywhere" }}>
+                <PageLink to="/audit/log/$" params={{ _splat: p.log }} style={{ overflowWrap: "anywhere" }}>
                   {plain(p.log)}
                 </PageLink>
               )}

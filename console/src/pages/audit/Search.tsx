@@ -38,7 +38,6 @@ export function AuditPage() {
   const raw = useSearch({ from: "/audit" });
   const search = useMemo(() => auditSearch(raw as Record<string, unknown>), [raw]);
   const apply = (s: AuditSearch) => void navigate({ to: "/audit", search: (old) => ({ tenant: old.tenant, ...s }) });
-  const same = (a: AuditSearch) => JSON.stringify(a) === JSON.stringify(search);
   return (
     <Page
       title={t("audit.title")}
@@ -65,10 +64,8 @@ export function AuditPage() {
               to="/audit"
               search={(old) => ({ tenant: old.tenant, ...v.search })}
               className={classes.view}
-              data-here={same(v.search) || undefined}
               underline="never"
-              activeProps={{}}
-              aria-current={same(v.search) ? "true" : undefined}
+              activeOptions={{ exact: true }}
             >
               {t(`audit.view.${v.name}`)}
             </PageLink>
