@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { audit } from "@/api/clients";
 import { CopyCommand } from "@/components/CopyCommand";
 import { ErrorPanel } from "@/components/ErrorPanel";
-import { Facts, Page, Panel } from "@/components/Page";
+import { Page, Panel } from "@/components/Page";
 import { absolute } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import { AuditTabs } from "./AuditTabs";
@@ -26,7 +26,7 @@ import { type AuditSearch, auditSearch, commandOf, filterOf, rangeOf } from "./f
 
 /** Records as a file of lines, as the log has them. */
 export function ExportPage() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const navigate = useNavigate();
   const raw = useSearch({ from: "/audit/export" });
   const search = useMemo(() => auditSearch(raw as Record<string, unknown>), [raw]);
@@ -35,12 +35,11 @@ export function ExportPage() {
   const [error, setError] = useState<unknown>();
   const apply = (s: AuditSearch) =>
     void navigate({ to: "/audit/export", search: (old) => ({ tenant: old.tenant, ...s }), replace: true });
-  const range = rangeOf(search, new Date());
-  const said = (d: Date | undefined, none: string) => (d === undefined ? none : absolute(d, i18n.language));
-  const begin = async () => {
+  const begin = async (s: AuditSearch) => {
+    apply(s);
     setError(undefined);
     const now = new Date();
-    const of = { tenant, filter: filterOf(search), ...rangeOf(search, now) };
+    const of = { tenant, filter: filterOf(s), ...rangeOf(s, now) };
     const name = `bulkhead-audit${tenant === "" ? "" : `-${tenant}`}-${now.toISOString().replaceAll(/[:.]/g, "-")}.jsonl`;
     try {
       const sink = await chooseSink(name);
@@ -54,31 +53,20 @@ export function ExportPage() {
     <Page title={t("audit.export.title")} about={t("audit.export.about")}>
       <AuditTabs here="export" search={search} />
       <Panel title={t("audit.export.which")}>
-        <Filters search={search} apply={apply} action={t("audit.export.choose")} />
+        <Filters
+          search={search}
+          apply={(next) => void begin(next)}
+          clear={() => apply({})}
+          action={t("audit.export.start")}
+          icon={<IconDownload size={15} aria-hidden />}
+          busy={running?.state === "running"}
+        />
       </Panel>
       <div className={classes.columns}>
         <Panel title={t("audit.export.file")}>
-          <Facts
-            of={[
-              [t("audit.since"), said(range.since, t("audit.export.first"))],
-              [t("audit.until"), said(range.until, t("audit.export.now"))],
-              [t("audit.filter"), <code key="f">{filterOf(search) || "–"}</code>],
-              [t("audit.tenant"), tenant || t("audit.export.allYours")],
-            ]}
-          />
-          <Text mt="sm" mb="sm" c="dimmed">
-            {canStream() ? t("audit.export.streams") : t("audit.export.memory", { size: mostInMemory >> 20 })}
-          </Text>
-          <Button
-            size="xs"
-            leftSection={<IconDownload size={15} aria-hidden />}
-            disabled={running?.state === "running"}
-            onClick={() => void begin()}
-          >
-            {t("audit.export.start")}
-          </Button>
+          <Text c="dimmed">{canStream() ? t("audit.export.streams") : t("audit.export.memory", { size: mostInMemory >> 20 })}</Text>
           {error !== undefined && <ErrorPanel error={error} what={t("audit.export.failed")} />}
-          {running !== undefined && <Running x={running} />}
+          {running === undefined ? <Text mt="sm">{t("audit.export.none")}</Text> : <Running x={running} />}
         </Panel>
         <Panel title={t("audit.export.good")}>
           <Text mb="sm">{t("audit.export.goodHow")}</Text>
@@ -98,16 +86,19 @@ function Running({ x }: { x: Exported }) {
   const going = x.state === "running";
   const whole = x.since === undefined ? 0 : x.until.getTime() - x.since.getTime();
   const part = whole <= 0 || x.upTo === undefined || x.since === undefined ? 0 : (x.upTo.getTime() - x.since.getTime()) / whole;
-  const size = new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 1 }).format(x.bytes / 1e6);
+  const unit = x.bytes < 1e6 ? ("kilobyte" as const) : ("megabyte" as const);
+  const size = new Intl.NumberFormat(i18n.language, { style: "unit", unit, maximumFractionDigits: 1 }).format(
+    x.bytes / (unit === "kilobyte" ? 1e3 : 1e6),
+  );
   return (
     <div style={{ marginTop: "1rem" }}>
       <div className={classes.head} role="status">
         <Text fw={600}>{t(`audit.export.state.${x.state}`)}</Text>
         <Text>
-          {t("audit.export.count", { count: x.records })} · {size} MB
+          {t("audit.export.count", { count: x.records })} · {size}
         </Text>
       </div>
-      <code style={{ overflowWrap: "anywhere" }}>{x.name}</code>
+      <code style={{ display: "block", overflowWrap: "anywhere" }}>{x.name}</code>
       {going && (
         <>
           <Bar

@@ -1,6 +1,5 @@
 import { Autocomplete, Button, Group, NativeSelect, TextInput } from "@mantine/core";
-import { IconSearch } from "@tabler/icons-react";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { zoneName } from "@/lib/time";
 import classes from "./audit.module.css";
@@ -10,12 +9,15 @@ import { actions, objectTypes, useActionWords } from "./words";
 interface Props {
   search: AuditSearch;
   apply: (s: AuditSearch) => void;
-  /** What the button says. */
+  clear: () => void;
+  /** What the button says, and its sign. */
   action: string;
+  icon: ReactNode;
+  busy?: boolean;
 }
 
 /** What is looked for. Nothing is asked before somebody says so: each question is recorded. */
-export function Filters({ search, apply, action }: Props) {
+export function Filters({ search, apply, clear, action, icon, busy = false }: Props) {
   const { t } = useTranslation();
   const words = useActionWords();
   const [draft, setDraft] = useState<AuditSearch>(search);
@@ -41,6 +43,7 @@ export function Filters({ search, apply, action }: Props) {
   };
   const moment = (f: "since" | "until") => (
     <TextInput
+      size="xs"
       type="datetime-local"
       label={t(`audit.${f}`)}
       value={local(timeOf(draft[f]))}
@@ -50,6 +53,7 @@ export function Filters({ search, apply, action }: Props) {
   return (
     <form onSubmit={submit} className={classes.form} aria-label={t("audit.form")}>
       <NativeSelect
+        size="xs"
         label={t("audit.time", { zone: zoneName() })}
         value={own ? "own" : since}
         onChange={(e) => setSince(e.currentTarget.value)}
@@ -62,6 +66,7 @@ export function Filters({ search, apply, action }: Props) {
       {own && moment("since")}
       {own && moment("until")}
       <TextInput
+        size="xs"
         label={t("audit.actor")}
         value={draft.actor ?? ""}
         onChange={(e) => set("actor")(e.currentTarget.value)}
@@ -70,6 +75,7 @@ export function Filters({ search, apply, action }: Props) {
         autoComplete="off"
       />
       <Autocomplete
+        size="xs"
         label={t("audit.did")}
         data={actions}
         value={draft.action ?? ""}
@@ -89,6 +95,7 @@ export function Filters({ search, apply, action }: Props) {
         )}
       />
       <Autocomplete
+        size="xs"
         label={t("audit.type")}
         data={objectTypes}
         value={draft.type ?? ""}
@@ -97,6 +104,7 @@ export function Filters({ search, apply, action }: Props) {
         spellCheck={false}
       />
       <TextInput
+        size="xs"
         label={t("audit.resource")}
         value={draft.resource ?? ""}
         onChange={(e) => set("resource")(e.currentTarget.value)}
@@ -105,12 +113,14 @@ export function Filters({ search, apply, action }: Props) {
         autoComplete="off"
       />
       <NativeSelect
+        size="xs"
         label={t("audit.outcome")}
         value={draft.outcome ?? ""}
         onChange={(e) => set("outcome")(e.currentTarget.value)}
         data={[{ value: "", label: t("audit.any") }, ...outcomes.map((o) => ({ value: o, label: t(`common.outcome.${o}`) }))]}
       />
       <TextInput
+        size="xs"
         className={classes.wide}
         label={t("audit.filter")}
         description={t("audit.filterHow")}
@@ -122,10 +132,10 @@ export function Filters({ search, apply, action }: Props) {
         styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
       />
       <Group gap="xs" className={classes.wide}>
-        <Button type="submit" size="xs" leftSection={<IconSearch size={15} aria-hidden />}>
+        <Button type="submit" size="xs" leftSection={icon} disabled={busy}>
           {action}
         </Button>
-        <Button variant="default" size="xs" onClick={() => apply({})}>
+        <Button variant="default" size="xs" onClick={clear}>
           {t("audit.clear")}
         </Button>
       </Group>

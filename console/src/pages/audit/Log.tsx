@@ -106,7 +106,7 @@ function OfNode({ id }: { id: string }) {
   return (
     <>
       {t("audit.ofNode")}{" "}
-      <PageLink to="/nodes/$id" params={{ id }}>
+      <PageLink to="/nodes/$id" params={{ id }} underline="always">
         {plain(one.data?.name ?? id)}
       </PageLink>
     </>
@@ -126,11 +126,8 @@ function Key({ log }: { log: Log }) {
     staleTime: Number.POSITIVE_INFINITY,
   });
   return (
-    <Panel
-      title={t("audit.key")}
-      aside={log.checkpoint !== "" && checked.data !== undefined && <VerdictBadge result={checked.data.signed ? "good" : "bad"} />}
-    >
-      <Text mb="xs">{t("audit.keyHow")}</Text>
+    <Panel title={t("audit.key")} aside={log.checkpoint !== "" && checked.data?.signed === false && <VerdictBadge result="bad" />}>
+      <Text mb="xs">{t(nodeOf(log.origin) === undefined ? "audit.keyHow" : "audit.keyOfNode")}</Text>
       <CopyCommand text={log.publicKey} shown={plain(log.publicKey)} label={t("audit.key")} />
       <Text size="xs" c="dimmed" mt="sm">
         {t("audit.value.fingerprint")}

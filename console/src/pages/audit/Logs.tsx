@@ -112,7 +112,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
             {plain(r.log.origin)}
           </PageLink>
         ),
-        min: 200,
+        min: 335,
         grow: 2,
       },
       {
@@ -123,7 +123,8 @@ function Table({ logs }: { logs: readonly Log[] }) {
         word: (v) => t(`audit.kind.${v as "node"}`),
         order: ["server", "replica", "node"],
         few: true,
-        min: 130,
+        min: 110,
+        grow: 0.6,
       },
       {
         id: "state",
@@ -151,7 +152,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
       },
       {
         id: "checkpoint",
-        header: t("audit.checkpoint"),
+        header: t("audit.checkpointShort"),
         value: (r) => dateOf(r.log.time),
         cell: (r) => <Time at={r.log.time} />,
         min: 115,
@@ -159,7 +160,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
       },
       {
         id: "verified",
-        header: t("audit.verified"),
+        header: t("audit.verifiedShort"),
         value: (r) => dateOf(r.log.verified),
         cell: (r) => (r.kind === "node" ? <span title={t("audit.byItself")}>–</span> : <Time at={r.log.verified} />),
         min: 115,
@@ -167,7 +168,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
       },
       {
         id: "keepers",
-        header: t("audit.keepers"),
+        header: t("audit.keepersShort"),
         value: (r) => r.log.keepers.map((k) => k.origin).join(", "),
         cell: (r) => {
           const all = r.log.keepers.map((k) => plain(k.origin)).join(", ");

@@ -50,7 +50,7 @@ function Row({ r }: { r: AuditRecord }) {
           </time>
         )}
       </span>
-      <span className="badge">
+      <span className={classes.badge}>
         <OutcomeBadge outcome={r.outcome} />
       </span>
       <span className={classes.what}>

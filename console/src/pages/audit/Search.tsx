@@ -1,5 +1,5 @@
 import { Button, Text } from "@mantine/core";
-import { IconDownload, IconRefresh } from "@tabler/icons-react";
+import { IconRefresh, IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
@@ -39,21 +39,7 @@ export function AuditPage() {
   const search = useMemo(() => auditSearch(raw as Record<string, unknown>), [raw]);
   const apply = (s: AuditSearch) => void navigate({ to: "/audit", search: (old) => ({ tenant: old.tenant, ...s }) });
   return (
-    <Page
-      title={t("audit.title")}
-      about={t("audit.about")}
-      actions={
-        <ButtonLink
-          to="/audit/export"
-          search={(old) => ({ ...old })}
-          variant="default"
-          size="xs"
-          leftSection={<IconDownload size={15} aria-hidden />}
-        >
-          {t("audit.toExport")}
-        </ButtonLink>
-      }
-    >
+    <Page title={t("audit.title")} about={t("audit.about")}>
       <AuditTabs here="search" search={search} />
       <GlassNotice />
       <Panel title={t("audit.form")}>
@@ -71,7 +57,13 @@ export function AuditPage() {
             </PageLink>
           ))}
         </nav>
-        <Filters search={search} apply={apply} action={t("audit.search")} />
+        <Filters
+          search={search}
+          apply={apply}
+          clear={() => apply({})}
+          action={t("audit.search")}
+          icon={<IconSearch size={15} aria-hidden />}
+        />
       </Panel>
       <Found search={search} apply={apply} />
     </Page>

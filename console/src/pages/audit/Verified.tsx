@@ -18,6 +18,7 @@ export function Verified({ of, id, aside }: { of: CheckedRecord; id: string; asi
   const { t, i18n } = useTranslation();
   const { result, steps } = of.verdict;
   const Icon = icons[result];
+  const failed = steps.filter((s) => s.state === "bad").map((s) => t(`audit.step.${s.id}.name`));
   return (
     <Panel title={t("audit.verify.title")} aside={aside}>
       <div className={classes.verdict} data-result={result} role={result === "bad" ? "alert" : "status"}>
@@ -25,6 +26,7 @@ export function Verified({ of, id, aside }: { of: CheckedRecord; id: string; asi
         <div>
           <Text fw={600}>{t(`audit.verify.${result}`)}</Text>
           <Text>{t(`audit.verify.${result}How`)}</Text>
+          {failed.length > 0 && <Text fw={600}>{t("audit.verify.fails", { steps: failed.join(", ") })}</Text>}
         </div>
       </div>
       <ol className={classes.steps}>

@@ -12,6 +12,7 @@ export function useActionWords(): (action: string) => string {
     if (parts === null) return plain(action);
     const object = `audit.object.${parts[1] as "User"}` as const;
     const verb = `audit.verb.${parts[2] as "Create"}` as const;
+    if (parts[2] === "List" && known(object)) return t("audit.listWords", { object: t(object) });
     return known(object) && known(verb) ? t("audit.words", { verb: t(verb), object: t(object) }) : plain(action);
   };
 }
