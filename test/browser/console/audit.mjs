@@ -178,6 +178,10 @@ async function damaged(ann, world) {
   check(!(await page.locator("main").innerText()).includes("\u202e"), "a letter that turns text round is not shown as such");
   await page.goto(`${world.url}/audit?log=${encodeURIComponent(world.ids.nodeLog)}`);
   await page.getByText("8 records.").waitFor();
+  await page.goto(`${world.url}/nodes/${world.ids.db}`);
+  await page.getByRole("link", { name: "Audit records" }).click();
+  await page.waitForURL((u) => u.pathname === "/audit" && u.searchParams.get("type") === "Node" && u.searchParams.get("resource") === world.ids.db);
+  await rows(page).first().waitFor();
 }
 
 // verifyAll runs as a job, which is left and found again.
@@ -222,6 +226,8 @@ async function exporting(ann, world) {
   await rows(page).first().waitFor();
   await page.getByRole("link", { name: "Export", exact: true }).first().click();
   await page.getByText("Exported", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.getByText("Nothing was exported here yet.").waitFor();
   await page.evaluate(() => {
     window.showSaveFilePicker = async () => (await navigator.storage.getDirectory()).getFileHandle("records.jsonl", { create: true });
   });
