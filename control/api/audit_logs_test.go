@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bulkhead-security/bulkhead/control/store"
-	"github.com/bulkhead-security/bulkhead/model"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/bulkhead-security/bulkhead/control/store"
+	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
 

@@ -129,8 +129,13 @@ func writeVectors(t *testing.T) {
 		indexes []uint64
 		kept    uint64
 	}{
-		{1, []uint64{0}, 0}, {2, []uint64{1}, 1}, {3, []uint64{2, 0}, 2}, {8, []uint64{7}, 3}, {256, []uint64{0, 255}, 8},
-		{300, []uint64{57, 256, 299}, 256}, {300, []uint64{3}, 0},
+		{1, []uint64{0}, 0},
+		{2, []uint64{1}, 1},
+		{3, []uint64{2, 0}, 2},
+		{8, []uint64{7}, 3},
+		{256, []uint64{0, 255}, 8},
+		{300, []uint64{57, 256, 299}, 256},
+		{300, []uint64{3}, 0},
 	} {
 		l.grow(t, step.size)
 		for _, i := range step.indexes {

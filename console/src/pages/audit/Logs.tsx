@@ -112,7 +112,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
             {plain(r.log.origin)}
           </PageLink>
         ),
-        min: 335,
+        min: 390,
         grow: 2,
       },
       {
