@@ -61,7 +61,7 @@ func (w *consoleWorld) answer(t *testing.T, out io.Reader, in io.Writer) {
 			w.server = w.again(t)
 		case "revoke":
 			w.admin.must("users", "revoke-sessions", name, "--tenant", "acme")
-		case "tenant":
+		case "make-tenant":
 			w.admin.must("tenants", "create", name)
 		default:
 			t.Log(lines.Text())
