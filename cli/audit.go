@@ -24,19 +24,20 @@ type auditFlags struct {
 	since, until string
 }
 
-const auditFields = "actor, action, resource_type, resource, outcome, origin"
+const auditFields = "actor, actor_name, action, resource_type, resource, outcome, origin"
 
 func (a *App) auditCommand() *cobra.Command {
 	cmd := a.group("audit", "The audit log: search, export, verify",
 		`Reads the audit log. Reading it is recorded. Verify needs no server: it works on a copy of a log's directory with the log's
 public key alone. Exit code 2 says that a log is not what was signed.`,
 		`  bulkhead audit search --filter 'outcome = "refused"' --since 24h
+  bulkhead audit record bulkhead/one/4711
   bulkhead audit export --since 2026-01-01 > records.jsonl
   bulkhead audit verify
   bulkhead audit verify --dir copy/ --key 'bulkhead/one+3c1f…' --checkpoints kept
   bulkhead audit logs
   bulkhead audit break-glass --reason 'the disk is full, ticket 42' --minutes 10`,
-		a.auditSearchCommand(), a.auditExportCommand(), a.auditVerifyCommand(),
+		a.auditSearchCommand(), a.auditRecordCommand(), a.auditExportCommand(), a.auditVerifyCommand(),
 		verb("logs", "List the logs, with their keys and what was found wrong", 0, a.auditLogs),
 		a.breakGlassCommand(),
 	)

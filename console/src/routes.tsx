@@ -7,6 +7,7 @@ import {
   retainSearchParams,
 } from "@tanstack/react-router";
 import { type View, views } from "./lib/findings";
+import { auditSearch } from "./pages/audit/filter";
 import { type EventView, eventSearch } from "./pages/events/range";
 import { questionOf } from "./pages/policies/question";
 import { Failed, NotFound } from "./shell/Failed";
@@ -179,6 +180,40 @@ const routes = [
     path: "/access",
     validateSearch: (s: Record<string, unknown>): { ask?: boolean } => ({ ask: s.ask === true ? true : undefined }),
     component: lazyRouteComponent(() => import("./pages/access/Access"), "Access"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit",
+    validateSearch: auditSearch,
+    component: lazyRouteComponent(() => import("./pages/audit/Search"), "AuditPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit/export",
+    validateSearch: auditSearch,
+    component: lazyRouteComponent(() => import("./pages/audit/Export"), "ExportPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit/logs",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/audit/Logs"), "LogsPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit/log/$",
+    component: lazyRouteComponent(() => import("./pages/audit/Log"), "LogPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/audit/records/$",
+    component: lazyRouteComponent(() => import("./pages/audit/Record"), "RecordPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/jobs",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/jobs/Jobs"), "Jobs"),
   }),
   createRoute({
     getParentRoute: under,

@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
@@ -20,6 +22,8 @@ type RecordStore interface {
 	Records(ctx context.Context, q model.Query) ([]model.LogRecord, string, error)
 	Record(ctx context.Context, origin string, index uint64) (*model.LogRecord, error)
 	Logs(ctx context.Context) ([]model.LogState, error)
+	// LargestCheckpoints are, of each keeper, the one over the most entries.
+	LargestCheckpoints(ctx context.Context, origin string) ([]model.Checkpoint, error)
 }
 
 // AuditLog is this replica's own log.
@@ -27,6 +31,7 @@ type AuditLog interface {
 	Origin() string
 	ReadAt(ctx context.Context, index uint64) (*model.LogRecord, error)
 	Proof(ctx context.Context, index uint64) (path [][]byte, c *model.Checkpoint, err error)
+	Consistency(ctx context.Context, from []uint64, to uint64) ([]model.Consistency, error)
 	BreakGlass(ctx context.Context, by model.Principal, reason string, d time.Duration) (time.Time, error)
 }
 
@@ -43,11 +48,14 @@ type Audit struct {
 	Now      func() time.Time
 }
 
+// keepersOf is of how many logs ListLogs says who keeps checkpoints.
+const keepersOf = 100
+
 // recordsAtOnce is how many records an export reads from the store together.
 const recordsAtOnce = 200
 
 func (s *Audit) query(ctx context.Context, r *bulkheadv1.SearchRecordsRequest) (model.Query, error) {
-	q, err := gate.PageOf(r.GetPage(), gate.Fields{"actor", "action", "resource_type", "resource", "outcome", "origin"})
+	q, err := gate.PageOf(r.GetPage(), gate.Fields{"actor", "actor_name", "action", "resource_type", "resource", "outcome", "origin"})
 	if err != nil {
 		return q, err
 	}
@@ -73,7 +81,7 @@ func (s *Audit) SearchRecords(ctx context.Context, r *bulkheadv1.SearchRecordsRe
 	}
 	out := &bulkheadv1.SearchRecordsResponse{NextPage: next}
 	for i := range records {
-		out.Records = append(out.Records, recordOut(&records[i]))
+		out.Records = append(out.Records, recordWith(&records[i], r.GetPage().GetReadMask()))
 	}
 	return out, gate.MaskAll(out.GetRecords(), r.GetPage().GetReadMask())
 }
@@ -101,7 +109,7 @@ func (s *Audit) ExportRecords(ctx context.Context, r *bulkheadv1.SearchRecordsRe
 			return err
 		}
 		for i := range records {
-			m := recordOut(&records[i])
+			m := recordWith(&records[i], r.GetPage().GetReadMask())
 			if err := gate.Mask(m, r.GetPage().GetReadMask()); err != nil {
 				return err
 			}
@@ -147,7 +155,22 @@ func (s *Audit) GetRecord(ctx context.Context, r *bulkheadv1.GetRecordRequest) (
 		return nil, err
 	}
 	out.Checkpoint, out.Path = c.Note, path
+	if out.Consistency, err = s.continues(ctx, r.GetKeptSize(), c.Size); err != nil {
+		return nil, err
+	}
 	return out, nil
+}
+
+// continues proves that the log over to records continues what it was over kept ones.
+func (s *Audit) continues(ctx context.Context, kept, to uint64) ([][]byte, error) {
+	if kept == 0 || kept >= to {
+		return nil, nil
+	}
+	proofs, err := s.Log.Consistency(ctx, []uint64{kept}, to)
+	if err != nil || len(proofs) == 0 {
+		return nil, err
+	}
+	return proofs[0].Path, nil
 }
 
 func recordID(id string) (origin string, index uint64, err error) {
@@ -175,7 +198,7 @@ func (s *Audit) ListLogs(ctx context.Context, _ *bulkheadv1.Empty) (*bulkheadv1.
 	if err != nil {
 		return nil, err
 	}
-	return logsOut(logs), nil
+	return s.logsOut(ctx, logs)
 }
 
 // VerifyLogs implements AuditService.
@@ -184,7 +207,7 @@ func (s *Audit) VerifyLogs(ctx context.Context, _ *bulkheadv1.Empty) (*bulkheadv
 	if err != nil {
 		return nil, err
 	}
-	return logsOut(logs), nil
+	return s.logsOut(ctx, logs)
 }
 
 // BreakGlass implements AuditService.
@@ -194,6 +217,15 @@ func (s *Audit) BreakGlass(ctx context.Context, r *bulkheadv1.BreakGlassRequest)
 		return nil, err
 	}
 	return &bulkheadv1.BreakGlassResponse{Until: stamp(until)}, nil
+}
+
+// recordWith is a record with its entry, where that is asked for by name: it says once more what is in all else.
+func recordWith(l *model.LogRecord, mask *fieldmaskpb.FieldMask) *bulkheadv1.Record {
+	out := recordOut(l)
+	if slices.Contains(mask.GetPaths(), "entry") {
+		out.Entry = l.Event
+	}
+	return out
 }
 
 func recordOut(l *model.LogRecord) *bulkheadv1.Record {
@@ -213,14 +245,24 @@ func recordOut(l *model.LogRecord) *bulkheadv1.Record {
 	return out
 }
 
-func logsOut(logs []model.LogState) *bulkheadv1.ListLogsResponse {
+func (s *Audit) logsOut(ctx context.Context, logs []model.LogState) (*bulkheadv1.ListLogsResponse, error) {
 	out := &bulkheadv1.ListLogsResponse{}
 	for i := range logs {
 		l := &logs[i]
-		out.Logs = append(out.Logs, &bulkheadv1.Log{
+		m := &bulkheadv1.Log{
 			Origin: l.Origin, PublicKey: l.PublicKey, Size: l.Checkpoint.Size, Checkpoint: l.Checkpoint.Note, Time: stamp(l.Checkpoint.Time),
 			Problems: l.Problems, Verified: stamp(l.Verified),
-		})
+		}
+		if i < keepersOf {
+			kept, err := s.Store.LargestCheckpoints(ctx, l.Origin)
+			if err != nil {
+				return nil, err
+			}
+			for _, c := range kept {
+				m.Keepers = append(m.Keepers, &bulkheadv1.LogKeeper{Origin: c.Keeper, Size: c.Size, Time: stamp(c.Time)})
+			}
+		}
+		out.Logs = append(out.Logs, m)
 	}
-	return out
+	return out, nil
 }

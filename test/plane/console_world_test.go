@@ -30,6 +30,7 @@ type consoleWorld struct {
 	tom    string
 	agents map[string]*sim.Agent
 	links  map[string]string // of others, by name
+	plane2 *sim.Agent // plane-02, of globex
 }
 
 func consoleSettings() []string {
@@ -66,6 +67,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	w.admin.must("access", "request", "TenantDelete", "Tenant::globex", "--reason", "the contract ended")
 	w.findings(t)
 	w.policies(t)
+	w.forkedLog(t)
 	return w
 }
 
@@ -96,7 +98,7 @@ func (w *consoleWorld) fleet(t *testing.T) {
 	join("edge-02", "acme", bad)
 	worse, _ := join("db-primary", "acme", good)
 	_, lose := join("lost-in-space", "acme", good)
-	join("plane-02", "globex", good)
+	w.plane2, _ = join("plane-02", "globex", good)
 	assessed := func(n int) {
 		eventually(t, fmt.Sprintf("%d nodes are assessed", n), func() bool {
 			var status struct{ Nodes []struct{ Node string } }

@@ -129,6 +129,11 @@ func (a *Agent) Join(ctx context.Context, token string) error {
 	return nil
 }
 
+// SendLog sends a part of what is said to be its audit log.
+func (a *Agent) SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (*bulkheadv1.SendLogResponse, error) {
+	return a.client.SendLog(ctx, r)
+}
+
 // Become makes the machine another one, as a change of its settings does; the next report tells of it.
 func (a *Agent) Become(h *Host) {
 	a.mu.Lock()

@@ -1,3 +1,4 @@
+import { AuditService } from "@/gen/audit_pb";
 import { AuthService } from "@/gen/auth_pb";
 import { TenantService, UserService } from "@/gen/directory_pb";
 import { FindingService } from "@/gen/fleet_pb";
@@ -13,6 +14,7 @@ export const tenants = clientOf(TenantService);
 export const assessments = clientOf(AssessmentService);
 export const nodes = clientOf(NodeService);
 export const findings = clientOf(FindingService);
+export const audit = clientOf(AuditService);
 export const access = clientOf(AccessService);
 export const policies = clientOf(PolicyService);
 export const jobs = clientOf(JobService);

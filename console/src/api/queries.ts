@@ -17,6 +17,7 @@ export type Kind =
   | "Policy"
   | "PolicyProposal"
   | "Job"
+  | "Record"
   | "JoinToken"
   | "Inventory"
   | "Fixed";

@@ -1,5 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { noteChange } from "./changed";
 import { tell } from "./changes";
 import { watching } from "./clients";
 import { follow, type Link } from "./follow";
@@ -20,8 +21,11 @@ export function useWatch(tenant: string): Link {
       open: (cursor, signal) => watching.watch({ tenant, cursor }, { signal, timeoutMs: 0 }),
       changed: (kinds) => {
         // The first part of a query's key is the kind of object that it is about.
-        const old = kinds === "all" ? kinds : withImplied(kinds);
-        void client.invalidateQueries({ predicate: (q) => old === "all" || old.has(String(q.queryKey[0])) });
+        // Records are not read again by themselves: reading them makes records.
+        const implied = kinds === "all" ? kinds : withImplied(kinds);
+        const old = (kind: string) => kind !== "Record" && (implied === "all" || implied.has(kind));
+        void client.invalidateQueries({ predicate: (q) => old(String(q.queryKey[0])) });
+        noteChange();
       },
       each: tell,
       link: setLink,

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { type Problem, problemOf } from "@/api/errors";
 import { isCancelled } from "@/api/transport";
 import classes from "./ErrorPanel.module.css";
+import { PageLink } from "./links";
 
 const codes = [
   "invalid",
@@ -78,7 +79,10 @@ export function ErrorPanel({
           )}
           {p.record !== "" && (
             <span>
-              {t("errors.record")} <code>{p.record}</code>
+              {t("errors.record")}{" "}
+              <PageLink to="/audit/records/$" params={{ _splat: p.record }}>
+                <code>{p.record}</code>
+              </PageLink>
             </span>
           )}
         </Group>

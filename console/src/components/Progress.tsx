@@ -1,8 +1,9 @@
 import { Loader } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { jobs } from "@/api/clients";
+import { going } from "@/api/jobs";
 import { quoted } from "@/api/lists";
 import { isCancelled } from "@/api/transport";
 import { ErrorPanel } from "./ErrorPanel";
@@ -11,10 +12,16 @@ import { Result } from "./Result";
 import { JobBadge } from "./StatusBadge";
 import { Time } from "./Time";
 
-const running = new Set(["available", "running", "retryable", "scheduled"]);
+const running = going;
 
 /** A long operation: a job of the server. It goes on when the page is left, and is found again here, also by others. */
-export function Progress(p: { kind: string; name: string; start: (run: () => void, busy: boolean) => ReactNode }) {
+export function Progress(p: {
+  kind: string;
+  name: string;
+  start: (run: () => void, busy: boolean) => ReactNode;
+  /** The job ended: what it changed may be read again. */
+  onEnd?: () => void;
+}) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const [error, setError] = useState<unknown>();
@@ -24,6 +31,8 @@ export function Progress(p: { kind: string; name: string; start: (run: () => voi
     // Jobs are not in the watch stream.
     refetchInterval: (q) => (q.state.data?.some((j) => running.has(j.state)) ? 1000 : 30_000),
   });
+  const [job] = last.data ?? [];
+  useEnded(job !== undefined && running.has(job.state), p.onEnd);
   const run = async () => {
     setError(undefined);
     try {
@@ -54,4 +63,16 @@ export function Progress(p: { kind: string; name: string; start: (run: () => voi
       }}
     </Result>
   );
+}
+
+function useEnded(busy: boolean, onEnd: (() => void) | undefined) {
+  const before = useRef(busy);
+  const told = useRef(onEnd);
+  useEffect(() => {
+    told.current = onEnd;
+  });
+  useEffect(() => {
+    if (before.current && !busy) told.current?.();
+    before.current = busy;
+  }, [busy]);
 }

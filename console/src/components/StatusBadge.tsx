@@ -90,6 +90,23 @@ export function HealthBadge({ health }: { health: string }) {
   return <Pill tone={healthTones[h]} word={t(`common.health.${h}`)} icon={h === "silent" ? IconPlugConnectedX : undefined} />;
 }
 
+const outcomeTones = { allowed: "good", refused: "bad", failed: "part" } as const;
+type Outcome = keyof typeof outcomeTones;
+
+/** How what a record is of ended. */
+export function OutcomeBadge({ outcome }: { outcome: string }) {
+  const { t } = useTranslation();
+  const known = outcome in outcomeTones ? (outcome as Outcome) : undefined;
+  return <Pill tone={known === undefined ? "unknown" : outcomeTones[known]} word={t(`common.outcome.${known ?? "unknown"}`)} />;
+}
+
+/** Whether something was verified. */
+export function VerdictBadge({ result }: { result: "good" | "bad" | "unproved" }) {
+  const { t } = useTranslation();
+  const tones = { good: "good", bad: "bad", unproved: "unknown" } as const;
+  return <Pill tone={tones[result]} word={t(`common.verdict.${result}`)} icon={result === "bad" ? IconAlertTriangle : undefined} />;
+}
+
 const jobTones = {
   completed: "good",
   running: "unknown",

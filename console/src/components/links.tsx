@@ -1,4 +1,4 @@
-import { Anchor, type AnchorProps, Button, type ButtonProps } from "@mantine/core";
+import { Anchor, type AnchorProps, Button, type ButtonProps, Menu, type MenuItemProps } from "@mantine/core";
 import { createLink } from "@tanstack/react-router";
 import type { AnchorHTMLAttributes, Ref } from "react";
 
@@ -6,6 +6,9 @@ type Attributes = Omit<AnchorHTMLAttributes<HTMLAnchorElement>, "style"> & { ref
 
 /** A link to another page of the console, whose address is checked when the console is built. */
 export const PageLink = createLink((p: AnchorProps & Attributes) => <Anchor {...p} />);
+
+/** The same, in a menu. */
+export const MenuLink = createLink((p: MenuItemProps & Attributes) => <Menu.Item component="a" {...p} />);
 
 /** The same, as a button. */
 export const ButtonLink = createLink((p: ButtonProps & Attributes) => <Button component="a" {...p} />);

@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file bulkhead/v1/audit.proto.
  */
 export const file_bulkhead_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("ChdidWxraGVhZC92MS9hdWRpdC5wcm90bxILYnVsa2hlYWQudjEinQEKFFNlYXJjaFJlY29yZHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh8KBHBhZ2UYBCABKAsyES5idWxraGVhZC52MS5QYWdlIlAKFVNlYXJjaFJlY29yZHNSZXNwb25zZRIkCgdyZWNvcmRzGAEgAygLMhMuYnVsa2hlYWQudjEuUmVjb3JkEhEKCW5leHRfcGFnZRgCIAEoCSKYAwoGUmVjb3JkEgoKAmlkGAEgASgJEg4KBm9yaWdpbhgCIAEoCRINCgVpbmRleBgDIAEoBBIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgFIAEoCRISCgphY3Rvcl9uYW1lGAYgASgJEg4KBnRlbmFudBgHIAEoCRIOCgZhY3Rpb24YCCABKAkSKAoIcmVzb3VyY2UYCSABKAsyFi5idWxraGVhZC52MS5PYmplY3RSZWYSDwoHb3V0Y29tZRgKIAEoCRIOCgZyZWFzb24YCyABKAkSJgoFZXZlbnQYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDnBvbGljeV92ZXJzaW9uGA0gASgJEjgKC3BvbGljeV9zZXRzGA4gAygLMiMuYnVsa2hlYWQudjEuUmVjb3JkLlBvbGljeVNldHNFbnRyeRoxCg9Qb2xpY3lTZXRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ASIeChBHZXRSZWNvcmRSZXF1ZXN0EgoKAmlkGAEgASgJImMKC1JlY29yZFByb29mEiMKBnJlY29yZBgBIAEoCzITLmJ1bGtoZWFkLnYxLlJlY29yZBINCgVlbnRyeRgCIAEoDBISCgpjaGVja3BvaW50GAMgASgJEgwKBHBhdGgYBCADKAwitQEKA0xvZxIOCgZvcmlnaW4YASABKAkSEgoKcHVibGljX2tleRgCIAEoCRIMCgRzaXplGAMgASgEEhIKCmNoZWNrcG9pbnQYBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcHJvYmxlbXMYBiADKAkSLAoIdmVyaWZpZWQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjIKEExpc3RMb2dzUmVzcG9uc2USHgoEbG9ncxgBIAMoCzIQLmJ1bGtoZWFkLnYxLkxvZyI0ChFCcmVha0dsYXNzUmVxdWVzdBIOCgZyZWFzb24YASABKAkSDwoHbWludXRlcxgCIAEoBSI/ChJCcmVha0dsYXNzUmVzcG9uc2USKQoFdW50aWwYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMsYDCgxBdWRpdFNlcnZpY2USVgoNU2VhcmNoUmVjb3JkcxIhLmJ1bGtoZWFkLnYxLlNlYXJjaFJlY29yZHNSZXF1ZXN0GiIuYnVsa2hlYWQudjEuU2VhcmNoUmVjb3Jkc1Jlc3BvbnNlEkQKCUdldFJlY29yZBIdLmJ1bGtoZWFkLnYxLkdldFJlY29yZFJlcXVlc3QaGC5idWxraGVhZC52MS5SZWNvcmRQcm9vZhJJCg1FeHBvcnRSZWNvcmRzEiEuYnVsa2hlYWQudjEuU2VhcmNoUmVjb3Jkc1JlcXVlc3QaEy5idWxraGVhZC52MS5SZWNvcmQwARI9CghMaXN0TG9ncxISLmJ1bGtoZWFkLnYxLkVtcHR5Gh0uYnVsa2hlYWQudjEuTGlzdExvZ3NSZXNwb25zZRI/CgpWZXJpZnlMb2dzEhIuYnVsa2hlYWQudjEuRW1wdHkaHS5idWxraGVhZC52MS5MaXN0TG9nc1Jlc3BvbnNlEk0KCkJyZWFrR2xhc3MSHi5idWxraGVhZC52MS5CcmVha0dsYXNzUmVxdWVzdBofLmJ1bGtoZWFkLnYxLkJyZWFrR2xhc3NSZXNwb25zZUJIWkZnaXRodWIuY29tL2J1bGtoZWFkLXNlY3VyaXR5L2J1bGtoZWFkL3Byb3RvL2dlbi9idWxraGVhZC92MTtidWxraGVhZHYxYgZwcm90bzM", [file_bulkhead_v1_common, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChdidWxraGVhZC92MS9hdWRpdC5wcm90bxILYnVsa2hlYWQudjEinQEKFFNlYXJjaFJlY29yZHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh8KBHBhZ2UYBCABKAsyES5idWxraGVhZC52MS5QYWdlIlAKFVNlYXJjaFJlY29yZHNSZXNwb25zZRIkCgdyZWNvcmRzGAEgAygLMhMuYnVsa2hlYWQudjEuUmVjb3JkEhEKCW5leHRfcGFnZRgCIAEoCSKnAwoGUmVjb3JkEgoKAmlkGAEgASgJEg4KBm9yaWdpbhgCIAEoCRINCgVpbmRleBgDIAEoBBIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgFIAEoCRISCgphY3Rvcl9uYW1lGAYgASgJEg4KBnRlbmFudBgHIAEoCRIOCgZhY3Rpb24YCCABKAkSKAoIcmVzb3VyY2UYCSABKAsyFi5idWxraGVhZC52MS5PYmplY3RSZWYSDwoHb3V0Y29tZRgKIAEoCRIOCgZyZWFzb24YCyABKAkSJgoFZXZlbnQYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDnBvbGljeV92ZXJzaW9uGA0gASgJEjgKC3BvbGljeV9zZXRzGA4gAygLMiMuYnVsa2hlYWQudjEuUmVjb3JkLlBvbGljeVNldHNFbnRyeRINCgVlbnRyeRgPIAEoDBoxCg9Qb2xpY3lTZXRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ASIxChBHZXRSZWNvcmRSZXF1ZXN0EgoKAmlkGAEgASgJEhEKCWtlcHRfc2l6ZRgCIAEoBCJ4CgtSZWNvcmRQcm9vZhIjCgZyZWNvcmQYASABKAsyEy5idWxraGVhZC52MS5SZWNvcmQSDQoFZW50cnkYAiABKAwSEgoKY2hlY2twb2ludBgDIAEoCRIMCgRwYXRoGAQgAygMEhMKC2NvbnNpc3RlbmN5GAUgAygMIt4BCgNMb2cSDgoGb3JpZ2luGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAkSDAoEc2l6ZRgDIAEoBBISCgpjaGVja3BvaW50GAQgASgJEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHByb2JsZW1zGAYgAygJEiwKCHZlcmlmaWVkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgdrZWVwZXJzGAggAygLMhYuYnVsa2hlYWQudjEuTG9nS2VlcGVyIlMKCUxvZ0tlZXBlchIOCgZvcmlnaW4YASABKAkSDAoEc2l6ZRgCIAEoBBIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIyChBMaXN0TG9nc1Jlc3BvbnNlEh4KBGxvZ3MYASADKAsyEC5idWxraGVhZC52MS5Mb2ciNAoRQnJlYWtHbGFzc1JlcXVlc3QSDgoGcmVhc29uGAEgASgJEg8KB21pbnV0ZXMYAiABKAUiPwoSQnJlYWtHbGFzc1Jlc3BvbnNlEikKBXVudGlsGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLGAwoMQXVkaXRTZXJ2aWNlElYKDVNlYXJjaFJlY29yZHMSIS5idWxraGVhZC52MS5TZWFyY2hSZWNvcmRzUmVxdWVzdBoiLmJ1bGtoZWFkLnYxLlNlYXJjaFJlY29yZHNSZXNwb25zZRJECglHZXRSZWNvcmQSHS5idWxraGVhZC52MS5HZXRSZWNvcmRSZXF1ZXN0GhguYnVsa2hlYWQudjEuUmVjb3JkUHJvb2YSSQoNRXhwb3J0UmVjb3JkcxIhLmJ1bGtoZWFkLnYxLlNlYXJjaFJlY29yZHNSZXF1ZXN0GhMuYnVsa2hlYWQudjEuUmVjb3JkMAESPQoITGlzdExvZ3MSEi5idWxraGVhZC52MS5FbXB0eRodLmJ1bGtoZWFkLnYxLkxpc3RMb2dzUmVzcG9uc2USPwoKVmVyaWZ5TG9ncxISLmJ1bGtoZWFkLnYxLkVtcHR5Gh0uYnVsa2hlYWQudjEuTGlzdExvZ3NSZXNwb25zZRJNCgpCcmVha0dsYXNzEh4uYnVsa2hlYWQudjEuQnJlYWtHbGFzc1JlcXVlc3QaHy5idWxraGVhZC52MS5CcmVha0dsYXNzUmVzcG9uc2VCSFpGZ2l0aHViLmNvbS9idWxraGVhZC1zZWN1cml0eS9idWxraGVhZC9wcm90by9nZW4vYnVsa2hlYWQvdjE7YnVsa2hlYWR2MWIGcHJvdG8z", [file_bulkhead_v1_common, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * SearchRecordsRequest picks records.
@@ -189,6 +189,13 @@ export type Record = Message<"bulkhead.v1.Record"> & {
    * @generated from field: map<string, int64> policy_sets = 14;
    */
   policySets: { [key: string]: bigint };
+
+  /**
+   * The bytes of the entry as they stand in the log; only where the read mask names them.
+   *
+   * @generated from field: bytes entry = 15;
+   */
+  entry: Uint8Array;
 };
 
 /**
@@ -210,6 +217,14 @@ export type GetRecordRequest = Message<"bulkhead.v1.GetRecordRequest"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * Size of a checkpoint that the caller keeps: the answer then proves that its own checkpoint continues that one. 0 for none; one
+   * that is not smaller than the answer's checkpoint needs no proof, and gets none.
+   *
+   * @generated from field: uint64 kept_size = 2;
+   */
+  keptSize: bigint;
 };
 
 /**
@@ -252,6 +267,13 @@ export type RecordProof = Message<"bulkhead.v1.RecordProof"> & {
    * @generated from field: repeated bytes path = 4;
    */
   path: Uint8Array[];
+
+  /**
+   * Proof of consistency (RFC 6962, 2.1.2) from kept_size to the checkpoint.
+   *
+   * @generated from field: repeated bytes consistency = 5;
+   */
+  consistency: Uint8Array[];
 };
 
 /**
@@ -315,6 +337,13 @@ export type Log = Message<"bulkhead.v1.Log"> & {
    * @generated from field: google.protobuf.Timestamp verified = 7;
    */
   verified?: Timestamp;
+
+  /**
+   * Who keeps checkpoints of it, with the one over the most records; of the first 100 logs.
+   *
+   * @generated from field: repeated bulkhead.v1.LogKeeper keepers = 8;
+   */
+  keepers: LogKeeper[];
 };
 
 /**
@@ -323,6 +352,41 @@ export type Log = Message<"bulkhead.v1.Log"> & {
  */
 export const LogSchema: GenMessage<Log> = /*@__PURE__*/
   messageDesc(file_bulkhead_v1_audit, 5);
+
+/**
+ * LogKeeper keeps checkpoints of a log, so that it shows if that is rewritten.
+ *
+ * @generated from message bulkhead.v1.LogKeeper
+ */
+export type LogKeeper = Message<"bulkhead.v1.LogKeeper"> & {
+  /**
+   * Origin of the keeper's own log.
+   *
+   * @generated from field: string origin = 1;
+   */
+  origin: string;
+
+  /**
+   * How many records its largest checkpoint is over.
+   *
+   * @generated from field: uint64 size = 2;
+   */
+  size: bigint;
+
+  /**
+   * When it took that.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 3;
+   */
+  time?: Timestamp;
+};
+
+/**
+ * Describes the message bulkhead.v1.LogKeeper.
+ * Use `create(LogKeeperSchema)` to create a new message.
+ */
+export const LogKeeperSchema: GenMessage<LogKeeper> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_audit, 6);
 
 /**
  * ListLogsResponse lists logs.
@@ -343,7 +407,7 @@ export type ListLogsResponse = Message<"bulkhead.v1.ListLogsResponse"> & {
  * Use `create(ListLogsResponseSchema)` to create a new message.
  */
 export const ListLogsResponseSchema: GenMessage<ListLogsResponse> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_audit, 6);
+  messageDesc(file_bulkhead_v1_audit, 7);
 
 /**
  * BreakGlassRequest opens the break-glass.
@@ -371,7 +435,7 @@ export type BreakGlassRequest = Message<"bulkhead.v1.BreakGlassRequest"> & {
  * Use `create(BreakGlassRequestSchema)` to create a new message.
  */
 export const BreakGlassRequestSchema: GenMessage<BreakGlassRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_audit, 7);
+  messageDesc(file_bulkhead_v1_audit, 8);
 
 /**
  * BreakGlassResponse is the state of the break-glass.
@@ -392,7 +456,7 @@ export type BreakGlassResponse = Message<"bulkhead.v1.BreakGlassResponse"> & {
  * Use `create(BreakGlassResponseSchema)` to create a new message.
  */
 export const BreakGlassResponseSchema: GenMessage<BreakGlassResponse> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_audit, 8);
+  messageDesc(file_bulkhead_v1_audit, 9);
 
 /**
  * AuditService reads the audit log. Reading it is recorded.
@@ -401,7 +465,7 @@ export const BreakGlassResponseSchema: GenMessage<BreakGlassResponse> = /*@__PUR
  */
 export const AuditService: GenService<{
   /**
-   * SearchRecords searches the index, newest first. Filter: actor, action, resource_type, resource, outcome, origin.
+   * SearchRecords searches the index, newest first. Filter: actor, actor_name, action, resource_type, resource, outcome, origin.
    *
    * @generated from rpc bulkhead.v1.AuditService.SearchRecords
    */

@@ -1,7 +1,8 @@
 import { ActionIcon, Menu, Text, useMantineColorScheme } from "@mantine/core";
-import { IconLogout, IconUser, IconUserCircle } from "@tabler/icons-react";
+import { IconHistory, IconLogout, IconUser, IconUserCircle } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { auth } from "@/api/clients";
+import { MenuLink } from "@/components/links";
 import type { Caller } from "@/gen/auth_pb";
 import { changeLanguage, type Language } from "@/texts";
 
@@ -37,6 +38,11 @@ export function AccountMenu({ caller }: { caller: Caller | undefined }) {
             </Text>
             <Text size="xs">{t("shell.ownAccount")}</Text>
           </Menu.Item>
+        )}
+        {caller !== undefined && (
+          <MenuLink to="/audit" search={{ actor: caller.id, since: "7d" }} leftSection={<IconHistory size={15} aria-hidden />}>
+            {t("shell.ownRecords")}
+          </MenuLink>
         )}
         <Menu.Divider />
         <Menu.Label>{t("shell.language")}</Menu.Label>

@@ -2,6 +2,8 @@ import {
   IconAlertTriangle,
   IconBox,
   IconChecklist,
+  IconClockPlay,
+  IconFileCertificate,
   IconInfoCircle,
   IconKey,
   IconLayoutDashboard,
@@ -25,6 +27,8 @@ export interface NavEntry {
     | "/events"
     | "/policies"
     | "/access"
+    | "/audit"
+    | "/jobs"
     | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
@@ -57,5 +61,12 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
       { to: "/access", text: "shell.nav.access", icon: IconKey },
     ],
   },
-  { text: "shell.group.server", entries: [{ to: "/about", text: "shell.nav.about", icon: IconInfoCircle }] },
+  {
+    text: "shell.group.server",
+    entries: [
+      { to: "/audit", text: "shell.nav.audit", icon: IconFileCertificate },
+      { to: "/jobs", text: "shell.nav.jobs", icon: IconClockPlay },
+      { to: "/about", text: "shell.nav.about", icon: IconInfoCircle },
+    ],
+  },
 ];

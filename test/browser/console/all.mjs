@@ -1,5 +1,6 @@
 // All capabilities of the console: each has pages; first, flows, late (needs a factor that is older than a minute) and last are what is
 // done on them.
+import audit from "./audit.mjs";
 import events from "./events.mjs";
 import findings from "./findings.mjs";
 import nodes from "./nodes.mjs";
@@ -8,4 +9,4 @@ import policies from "./policies.mjs";
 import requirements from "./requirements.mjs";
 import whole from "./whole.mjs";
 
-export const capabilities = { requirements, nodes, objects, findings, events, policies, whole };
+export const capabilities = { requirements, nodes, objects, findings, events, policies, audit, whole };

@@ -4,6 +4,7 @@ import { useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { quoted } from "@/api/lists";
 import { catalogue, eventList, findingList, node } from "@/api/queries";
+import { AuditButton } from "@/components/AuditLink";
 import { EventLines } from "@/components/EventLines";
 import { ButtonLink, PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
@@ -49,6 +50,7 @@ function One({ n }: { n: Node }) {
           <ButtonLink to="/nodes/$id/facts" params={{ id: n.id }} variant="default" size="xs">
             {t("nodes.facts")}
           </ButtonLink>
+          <AuditButton of={{ type: "Node", resource: n.id }} />
           <NodeActions n={n} />
         </>
       }

@@ -2,11 +2,13 @@
 import about from "./about.json";
 import access from "./access.json";
 import account from "./account.json";
+import audit from "./audit.json";
 import common from "./common.json";
 import errors from "./errors.json";
 import events from "./events.json";
 import findings from "./findings.json";
 import inventory from "./inventory.json";
+import jobs from "./jobs.json";
 import nodes from "./nodes.json";
 import overview from "./overview.json";
 import policies from "./policies.json";
@@ -18,11 +20,13 @@ export default {
   about,
   access,
   account,
+  audit,
   common,
   errors,
   events,
   findings,
   inventory,
+  jobs,
   nodes,
   overview,
   policies,

@@ -182,7 +182,9 @@ type Record struct {
 	// Digest of the policies that could decide it; empty for what no policy decided, and in records of older releases.
 	PolicyVersion string `protobuf:"bytes,13,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	// The versions of custom policies among them, by tenant.
-	PolicySets    map[string]int64 `protobuf:"bytes,14,rep,name=policy_sets,json=policySets,proto3" json:"policy_sets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	PolicySets map[string]int64 `protobuf:"bytes,14,rep,name=policy_sets,json=policySets,proto3" json:"policy_sets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// The bytes of the entry as they stand in the log; only where the read mask names them.
+	Entry         []byte `protobuf:"bytes,15,opt,name=entry,proto3" json:"entry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -315,11 +317,21 @@ func (x *Record) GetPolicySets() map[string]int64 {
 	return nil
 }
 
+func (x *Record) GetEntry() []byte {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
 // GetRecordRequest names a record.
 type GetRecordRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "ORIGIN/INDEX".
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Size of a checkpoint that the caller keeps: the answer then proves that its own checkpoint continues that one. 0 for none; one
+	// that is not smaller than the answer's checkpoint needs no proof, and gets none.
+	KeptSize      uint64 `protobuf:"varint,2,opt,name=kept_size,json=keptSize,proto3" json:"kept_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -361,6 +373,13 @@ func (x *GetRecordRequest) GetId() string {
 	return ""
 }
 
+func (x *GetRecordRequest) GetKeptSize() uint64 {
+	if x != nil {
+		return x.KeptSize
+	}
+	return 0
+}
+
 // RecordProof shows that a record is in its log (RFC 6962).
 type RecordProof struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -371,7 +390,9 @@ type RecordProof struct {
 	// Signed note of the checkpoint that the proof is for.
 	Checkpoint string `protobuf:"bytes,3,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	// Hashes from the leaf to the root.
-	Path          [][]byte `protobuf:"bytes,4,rep,name=path,proto3" json:"path,omitempty"`
+	Path [][]byte `protobuf:"bytes,4,rep,name=path,proto3" json:"path,omitempty"`
+	// Proof of consistency (RFC 6962, 2.1.2) from kept_size to the checkpoint.
+	Consistency   [][]byte `protobuf:"bytes,5,rep,name=consistency,proto3" json:"consistency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -434,6 +455,13 @@ func (x *RecordProof) GetPath() [][]byte {
 	return nil
 }
 
+func (x *RecordProof) GetConsistency() [][]byte {
+	if x != nil {
+		return x.Consistency
+	}
+	return nil
+}
+
 // Log is the log of a replica. Nodes get logs of their own with the agent, which is not there yet.
 type Log struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -450,7 +478,9 @@ type Log struct {
 	// What is wrong: rolled back, forked, truncated, entry changed, no proof; with the place.
 	Problems []string `protobuf:"bytes,6,rep,name=problems,proto3" json:"problems,omitempty"`
 	// When the last verification of all its entries, by its own replica, began.
-	Verified      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=verified,proto3" json:"verified,omitempty"`
+	Verified *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=verified,proto3" json:"verified,omitempty"`
+	// Who keeps checkpoints of it, with the one over the most records; of the first 100 logs.
+	Keepers       []*LogKeeper `protobuf:"bytes,8,rep,name=keepers,proto3" json:"keepers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -534,6 +564,77 @@ func (x *Log) GetVerified() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Log) GetKeepers() []*LogKeeper {
+	if x != nil {
+		return x.Keepers
+	}
+	return nil
+}
+
+// LogKeeper keeps checkpoints of a log, so that it shows if that is rewritten.
+type LogKeeper struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Origin of the keeper's own log.
+	Origin string `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
+	// How many records its largest checkpoint is over.
+	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// When it took that.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogKeeper) Reset() {
+	*x = LogKeeper{}
+	mi := &file_bulkhead_v1_audit_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogKeeper) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogKeeper) ProtoMessage() {}
+
+func (x *LogKeeper) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_audit_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogKeeper.ProtoReflect.Descriptor instead.
+func (*LogKeeper) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_audit_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *LogKeeper) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *LogKeeper) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *LogKeeper) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // ListLogsResponse lists logs.
 type ListLogsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -545,7 +646,7 @@ type ListLogsResponse struct {
 
 func (x *ListLogsResponse) Reset() {
 	*x = ListLogsResponse{}
-	mi := &file_bulkhead_v1_audit_proto_msgTypes[6]
+	mi := &file_bulkhead_v1_audit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -557,7 +658,7 @@ func (x *ListLogsResponse) String() string {
 func (*ListLogsResponse) ProtoMessage() {}
 
 func (x *ListLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_audit_proto_msgTypes[6]
+	mi := &file_bulkhead_v1_audit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -570,7 +671,7 @@ func (x *ListLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLogsResponse.ProtoReflect.Descriptor instead.
 func (*ListLogsResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_audit_proto_rawDescGZIP(), []int{6}
+	return file_bulkhead_v1_audit_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListLogsResponse) GetLogs() []*Log {
@@ -593,7 +694,7 @@ type BreakGlassRequest struct {
 
 func (x *BreakGlassRequest) Reset() {
 	*x = BreakGlassRequest{}
-	mi := &file_bulkhead_v1_audit_proto_msgTypes[7]
+	mi := &file_bulkhead_v1_audit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +706,7 @@ func (x *BreakGlassRequest) String() string {
 func (*BreakGlassRequest) ProtoMessage() {}
 
 func (x *BreakGlassRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_audit_proto_msgTypes[7]
+	mi := &file_bulkhead_v1_audit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +719,7 @@ func (x *BreakGlassRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BreakGlassRequest.ProtoReflect.Descriptor instead.
 func (*BreakGlassRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_audit_proto_rawDescGZIP(), []int{7}
+	return file_bulkhead_v1_audit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BreakGlassRequest) GetReason() string {
@@ -646,7 +747,7 @@ type BreakGlassResponse struct {
 
 func (x *BreakGlassResponse) Reset() {
 	*x = BreakGlassResponse{}
-	mi := &file_bulkhead_v1_audit_proto_msgTypes[8]
+	mi := &file_bulkhead_v1_audit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +759,7 @@ func (x *BreakGlassResponse) String() string {
 func (*BreakGlassResponse) ProtoMessage() {}
 
 func (x *BreakGlassResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_audit_proto_msgTypes[8]
+	mi := &file_bulkhead_v1_audit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +772,7 @@ func (x *BreakGlassResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BreakGlassResponse.ProtoReflect.Descriptor instead.
 func (*BreakGlassResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_audit_proto_rawDescGZIP(), []int{8}
+	return file_bulkhead_v1_audit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BreakGlassResponse) GetUntil() *timestamppb.Timestamp {
@@ -693,7 +794,7 @@ const file_bulkhead_v1_audit_proto_rawDesc = "" +
 	"\x04page\x18\x04 \x01(\v2\x11.bulkhead.v1.PageR\x04page\"c\n" +
 	"\x15SearchRecordsResponse\x12-\n" +
 	"\arecords\x18\x01 \x03(\v2\x13.bulkhead.v1.RecordR\arecords\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\x9c\x04\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\xb2\x04\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x14\n" +
@@ -711,20 +812,23 @@ const file_bulkhead_v1_audit_proto_rawDesc = "" +
 	"\x05event\x18\f \x01(\v2\x17.google.protobuf.StructR\x05event\x12%\n" +
 	"\x0epolicy_version\x18\r \x01(\tR\rpolicyVersion\x12D\n" +
 	"\vpolicy_sets\x18\x0e \x03(\v2#.bulkhead.v1.Record.PolicySetsEntryR\n" +
-	"policySets\x1a=\n" +
+	"policySets\x12\x14\n" +
+	"\x05entry\x18\x0f \x01(\fR\x05entry\x1a=\n" +
 	"\x0fPolicySetsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\".\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"K\n" +
 	"\x10GetRecordRequest\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xac\x02R\x02id\"\x84\x01\n" +
+	"\xbaH\ar\x05\x10\x03\x18\xac\x02R\x02id\x12\x1b\n" +
+	"\tkept_size\x18\x02 \x01(\x04R\bkeptSize\"\xa6\x01\n" +
 	"\vRecordProof\x12+\n" +
 	"\x06record\x18\x01 \x01(\v2\x13.bulkhead.v1.RecordR\x06record\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\fR\x05entry\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x03 \x01(\tR\n" +
 	"checkpoint\x12\x12\n" +
-	"\x04path\x18\x04 \x03(\fR\x04path\"\xf4\x01\n" +
+	"\x04path\x18\x04 \x03(\fR\x04path\x12 \n" +
+	"\vconsistency\x18\x05 \x03(\fR\vconsistency\"\xa6\x02\n" +
 	"\x03Log\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x1d\n" +
 	"\n" +
@@ -735,7 +839,12 @@ const file_bulkhead_v1_audit_proto_rawDesc = "" +
 	"checkpoint\x12.\n" +
 	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1a\n" +
 	"\bproblems\x18\x06 \x03(\tR\bproblems\x126\n" +
-	"\bverified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bverified\"8\n" +
+	"\bverified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bverified\x120\n" +
+	"\akeepers\x18\b \x03(\v2\x16.bulkhead.v1.LogKeeperR\akeepers\"g\n" +
+	"\tLogKeeper\x12\x16\n" +
+	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"8\n" +
 	"\x10ListLogsResponse\x12$\n" +
 	"\x04logs\x18\x01 \x03(\v2\x10.bulkhead.v1.LogR\x04logs\"\\\n" +
 	"\x11BreakGlassRequest\x12\"\n" +
@@ -773,7 +882,7 @@ func file_bulkhead_v1_audit_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_audit_proto_rawDescData
 }
 
-var file_bulkhead_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_bulkhead_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_bulkhead_v1_audit_proto_goTypes = []any{
 	(*SearchRecordsRequest)(nil),  // 0: bulkhead.v1.SearchRecordsRequest
 	(*SearchRecordsResponse)(nil), // 1: bulkhead.v1.SearchRecordsResponse
@@ -781,47 +890,50 @@ var file_bulkhead_v1_audit_proto_goTypes = []any{
 	(*GetRecordRequest)(nil),      // 3: bulkhead.v1.GetRecordRequest
 	(*RecordProof)(nil),           // 4: bulkhead.v1.RecordProof
 	(*Log)(nil),                   // 5: bulkhead.v1.Log
-	(*ListLogsResponse)(nil),      // 6: bulkhead.v1.ListLogsResponse
-	(*BreakGlassRequest)(nil),     // 7: bulkhead.v1.BreakGlassRequest
-	(*BreakGlassResponse)(nil),    // 8: bulkhead.v1.BreakGlassResponse
-	nil,                           // 9: bulkhead.v1.Record.PolicySetsEntry
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*Page)(nil),                  // 11: bulkhead.v1.Page
-	(*ObjectRef)(nil),             // 12: bulkhead.v1.ObjectRef
-	(*structpb.Struct)(nil),       // 13: google.protobuf.Struct
-	(*Empty)(nil),                 // 14: bulkhead.v1.Empty
+	(*LogKeeper)(nil),             // 6: bulkhead.v1.LogKeeper
+	(*ListLogsResponse)(nil),      // 7: bulkhead.v1.ListLogsResponse
+	(*BreakGlassRequest)(nil),     // 8: bulkhead.v1.BreakGlassRequest
+	(*BreakGlassResponse)(nil),    // 9: bulkhead.v1.BreakGlassResponse
+	nil,                           // 10: bulkhead.v1.Record.PolicySetsEntry
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*Page)(nil),                  // 12: bulkhead.v1.Page
+	(*ObjectRef)(nil),             // 13: bulkhead.v1.ObjectRef
+	(*structpb.Struct)(nil),       // 14: google.protobuf.Struct
+	(*Empty)(nil),                 // 15: bulkhead.v1.Empty
 }
 var file_bulkhead_v1_audit_proto_depIdxs = []int32{
-	10, // 0: bulkhead.v1.SearchRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	10, // 1: bulkhead.v1.SearchRecordsRequest.until:type_name -> google.protobuf.Timestamp
-	11, // 2: bulkhead.v1.SearchRecordsRequest.page:type_name -> bulkhead.v1.Page
+	11, // 0: bulkhead.v1.SearchRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	11, // 1: bulkhead.v1.SearchRecordsRequest.until:type_name -> google.protobuf.Timestamp
+	12, // 2: bulkhead.v1.SearchRecordsRequest.page:type_name -> bulkhead.v1.Page
 	2,  // 3: bulkhead.v1.SearchRecordsResponse.records:type_name -> bulkhead.v1.Record
-	10, // 4: bulkhead.v1.Record.time:type_name -> google.protobuf.Timestamp
-	12, // 5: bulkhead.v1.Record.resource:type_name -> bulkhead.v1.ObjectRef
-	13, // 6: bulkhead.v1.Record.event:type_name -> google.protobuf.Struct
-	9,  // 7: bulkhead.v1.Record.policy_sets:type_name -> bulkhead.v1.Record.PolicySetsEntry
+	11, // 4: bulkhead.v1.Record.time:type_name -> google.protobuf.Timestamp
+	13, // 5: bulkhead.v1.Record.resource:type_name -> bulkhead.v1.ObjectRef
+	14, // 6: bulkhead.v1.Record.event:type_name -> google.protobuf.Struct
+	10, // 7: bulkhead.v1.Record.policy_sets:type_name -> bulkhead.v1.Record.PolicySetsEntry
 	2,  // 8: bulkhead.v1.RecordProof.record:type_name -> bulkhead.v1.Record
-	10, // 9: bulkhead.v1.Log.time:type_name -> google.protobuf.Timestamp
-	10, // 10: bulkhead.v1.Log.verified:type_name -> google.protobuf.Timestamp
-	5,  // 11: bulkhead.v1.ListLogsResponse.logs:type_name -> bulkhead.v1.Log
-	10, // 12: bulkhead.v1.BreakGlassResponse.until:type_name -> google.protobuf.Timestamp
-	0,  // 13: bulkhead.v1.AuditService.SearchRecords:input_type -> bulkhead.v1.SearchRecordsRequest
-	3,  // 14: bulkhead.v1.AuditService.GetRecord:input_type -> bulkhead.v1.GetRecordRequest
-	0,  // 15: bulkhead.v1.AuditService.ExportRecords:input_type -> bulkhead.v1.SearchRecordsRequest
-	14, // 16: bulkhead.v1.AuditService.ListLogs:input_type -> bulkhead.v1.Empty
-	14, // 17: bulkhead.v1.AuditService.VerifyLogs:input_type -> bulkhead.v1.Empty
-	7,  // 18: bulkhead.v1.AuditService.BreakGlass:input_type -> bulkhead.v1.BreakGlassRequest
-	1,  // 19: bulkhead.v1.AuditService.SearchRecords:output_type -> bulkhead.v1.SearchRecordsResponse
-	4,  // 20: bulkhead.v1.AuditService.GetRecord:output_type -> bulkhead.v1.RecordProof
-	2,  // 21: bulkhead.v1.AuditService.ExportRecords:output_type -> bulkhead.v1.Record
-	6,  // 22: bulkhead.v1.AuditService.ListLogs:output_type -> bulkhead.v1.ListLogsResponse
-	6,  // 23: bulkhead.v1.AuditService.VerifyLogs:output_type -> bulkhead.v1.ListLogsResponse
-	8,  // 24: bulkhead.v1.AuditService.BreakGlass:output_type -> bulkhead.v1.BreakGlassResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	11, // 9: bulkhead.v1.Log.time:type_name -> google.protobuf.Timestamp
+	11, // 10: bulkhead.v1.Log.verified:type_name -> google.protobuf.Timestamp
+	6,  // 11: bulkhead.v1.Log.keepers:type_name -> bulkhead.v1.LogKeeper
+	11, // 12: bulkhead.v1.LogKeeper.time:type_name -> google.protobuf.Timestamp
+	5,  // 13: bulkhead.v1.ListLogsResponse.logs:type_name -> bulkhead.v1.Log
+	11, // 14: bulkhead.v1.BreakGlassResponse.until:type_name -> google.protobuf.Timestamp
+	0,  // 15: bulkhead.v1.AuditService.SearchRecords:input_type -> bulkhead.v1.SearchRecordsRequest
+	3,  // 16: bulkhead.v1.AuditService.GetRecord:input_type -> bulkhead.v1.GetRecordRequest
+	0,  // 17: bulkhead.v1.AuditService.ExportRecords:input_type -> bulkhead.v1.SearchRecordsRequest
+	15, // 18: bulkhead.v1.AuditService.ListLogs:input_type -> bulkhead.v1.Empty
+	15, // 19: bulkhead.v1.AuditService.VerifyLogs:input_type -> bulkhead.v1.Empty
+	8,  // 20: bulkhead.v1.AuditService.BreakGlass:input_type -> bulkhead.v1.BreakGlassRequest
+	1,  // 21: bulkhead.v1.AuditService.SearchRecords:output_type -> bulkhead.v1.SearchRecordsResponse
+	4,  // 22: bulkhead.v1.AuditService.GetRecord:output_type -> bulkhead.v1.RecordProof
+	2,  // 23: bulkhead.v1.AuditService.ExportRecords:output_type -> bulkhead.v1.Record
+	7,  // 24: bulkhead.v1.AuditService.ListLogs:output_type -> bulkhead.v1.ListLogsResponse
+	7,  // 25: bulkhead.v1.AuditService.VerifyLogs:output_type -> bulkhead.v1.ListLogsResponse
+	9,  // 26: bulkhead.v1.AuditService.BreakGlass:output_type -> bulkhead.v1.BreakGlassResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_audit_proto_init() }
@@ -837,7 +949,7 @@ func file_bulkhead_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_audit_proto_rawDesc), len(file_bulkhead_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

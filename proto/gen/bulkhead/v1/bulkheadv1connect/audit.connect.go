@@ -51,7 +51,7 @@ const (
 
 // AuditServiceClient is a client for the bulkhead.v1.AuditService service.
 type AuditServiceClient interface {
-	// SearchRecords searches the index, newest first. Filter: actor, action, resource_type, resource, outcome, origin.
+	// SearchRecords searches the index, newest first. Filter: actor, actor_name, action, resource_type, resource, outcome, origin.
 	SearchRecords(context.Context, *v1.SearchRecordsRequest) (*v1.SearchRecordsResponse, error)
 	// GetRecord gives one record with the proof that it is in its log.
 	GetRecord(context.Context, *v1.GetRecordRequest) (*v1.RecordProof, error)
@@ -181,7 +181,7 @@ func (c *auditServiceClient) BreakGlass(ctx context.Context, req *v1.BreakGlassR
 
 // AuditServiceHandler is an implementation of the bulkhead.v1.AuditService service.
 type AuditServiceHandler interface {
-	// SearchRecords searches the index, newest first. Filter: actor, action, resource_type, resource, outcome, origin.
+	// SearchRecords searches the index, newest first. Filter: actor, actor_name, action, resource_type, resource, outcome, origin.
 	SearchRecords(context.Context, *v1.SearchRecordsRequest) (*v1.SearchRecordsResponse, error)
 	// GetRecord gives one record with the proof that it is in its log.
 	GetRecord(context.Context, *v1.GetRecordRequest) (*v1.RecordProof, error)

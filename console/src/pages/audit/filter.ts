@@ -1,0 +1,92 @@
+import { quoted, where } from "@/api/lists";
+
+/** What is looked for, as it stands in the address. */
+export interface AuditSearch {
+  actor?: string;
+  action?: string;
+  type?: string;
+  resource?: string;
+  outcome?: string;
+  log?: string;
+  /** An age (1h, 24h, 7d, 30d), "all", or a time. */
+  since?: string;
+  until?: string;
+  /** More conditions, in the language of the API (AIP-160). */
+  filter?: string;
+}
+
+export const fields = ["actor", "action", "type", "resource", "outcome", "log", "since", "until", "filter"] as const;
+export const ages = ["1h", "24h", "7d", "30d"] as const;
+export type Age = (typeof ages)[number];
+const hours: { [age in Age]: number } = { "1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24 };
+export const usual: Age = "24h";
+export const outcomes = ["allowed", "refused", "failed"] as const;
+
+/** auditSearch checks the parameters of an address, which anybody may have written. */
+export function auditSearch(s: Record<string, unknown>): AuditSearch {
+  const out: AuditSearch = {};
+  for (const f of fields) {
+    const v = s[f];
+    if ((typeof v === "string" || typeof v === "number") && v !== "") out[f] = String(v).slice(0, f === "filter" ? 1500 : 300);
+  }
+  if (out.outcome !== undefined && !outcomes.some((o) => o === out.outcome)) delete out.outcome;
+  if (out.since !== undefined && out.since !== "all" && !isAge(out.since) && timeOf(out.since) === undefined) delete out.since;
+  if (timeOf(out.until) === undefined) delete out.until;
+  return out;
+}
+
+export const isAge = (s: string | undefined): s is Age => ages.some((a) => a === s);
+
+export function timeOf(s: string | undefined): Date | undefined {
+  if (s === undefined || !/^\d{4}-\d\d-\d\d/.test(s)) return undefined;
+  const d = new Date(s);
+  return Number.isNaN(d.getTime()) ? undefined : d;
+}
+
+const id = /^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
+/** filterOf is what the API is asked for. A person is named by id or by name. */
+export function filterOf(s: AuditSearch): string {
+  const is = (field: string, value: string | undefined) => (value === undefined ? undefined : `${field} = ${quoted(value)}`);
+  return where(
+    is(id.test(s.actor ?? "") ? "actor" : "actor_name", s.actor),
+    is("action", s.action),
+    is("resource_type", s.type),
+    is("resource", s.resource),
+    is("outcome", s.outcome),
+    is("origin", s.log),
+    s.filter,
+  );
+}
+
+/** rangeOf is which times are meant; without any, the last day. */
+export function rangeOf(s: AuditSearch, now: Date): { since?: Date; until?: Date } {
+  const until = timeOf(s.until);
+  const since = s.since ?? usual;
+  if (since === "all") return { until };
+  if (isAge(since)) return { since: new Date(now.getTime() - hours[since] * 3_600_000), until };
+  return { since: timeOf(since), until };
+}
+
+/** How the same is asked for on the command line. */
+export function commandOf(verb: "search" | "export", s: AuditSearch, tenant: string, now: Date): string {
+  const { since, until } = rangeOf(s, now);
+  const shell = (v: string) => `'${v.replaceAll("'", `'\\''`)}'`;
+  const filter = filterOf(s);
+  const age = s.since ?? usual;
+  return [
+    `bulkhead audit ${verb}`,
+    since === undefined ? "" : `--since ${isAge(age) ? `${hours[age]}h` : since.toISOString()}`,
+    until === undefined ? "" : `--until ${until.toISOString()}`,
+    filter === "" ? "" : `--filter ${shell(filter)}`,
+    tenant === "" ? "" : `--tenant ${shell(tenant)}`,
+  ]
+    .filter((p) => p !== "")
+    .join(" ");
+}
+
+/** local is a time as a field for times of the day has it, in the browser's zone. */
+export function local(d: Date | undefined): string {
+  if (d === undefined) return "";
+  return new Date(d.getTime() - d.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
