@@ -16,6 +16,11 @@ export type Kind =
   | "AccessRequest"
   | "Job"
   | "JoinToken"
+  | "Group"
+  | "Token"
+  | "Pool"
+  | "Rollout"
+  | "Session"
   | "Fixed";
 
 const hopeless = new Set([

@@ -1,8 +1,31 @@
-import { IconAlertTriangle, IconChecklist, IconInfoCircle, IconLayoutDashboard, IconServer2 } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconBuilding,
+  IconChecklist,
+  IconInfoCircle,
+  IconKey,
+  IconLayoutDashboard,
+  IconServer2,
+  IconSettings,
+  IconStack2,
+  IconUsers,
+  IconUsersGroup,
+} from "@tabler/icons-react";
 import type en from "@/texts/en";
 
 export interface NavEntry {
-  to: "/" | "/requirements" | "/nodes" | "/findings" | "/about";
+  to:
+    | "/"
+    | "/requirements"
+    | "/nodes"
+    | "/findings"
+    | "/about"
+    | "/users"
+    | "/groups"
+    | "/tenants"
+    | "/tokens"
+    | "/pools"
+    | "/settings";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -21,7 +44,23 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/nodes", text: "shell.nav.nodes", icon: IconServer2 },
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
+      { to: "/pools", text: "shell.nav.pools", icon: IconStack2 },
     ],
   },
-  { text: "shell.group.server", entries: [{ to: "/about", text: "shell.nav.about", icon: IconInfoCircle }] },
+  {
+    text: "shell.group.access",
+    entries: [
+      { to: "/users", text: "shell.nav.users", icon: IconUsers },
+      { to: "/groups", text: "shell.nav.groups", icon: IconUsersGroup },
+      { to: "/tenants", text: "shell.nav.tenants", icon: IconBuilding },
+      { to: "/tokens", text: "shell.nav.tokens", icon: IconKey },
+    ],
+  },
+  {
+    text: "shell.group.server",
+    entries: [
+      { to: "/settings", text: "shell.nav.settings", icon: IconSettings },
+      { to: "/about", text: "shell.nav.about", icon: IconInfoCircle },
+    ],
+  },
 ];
