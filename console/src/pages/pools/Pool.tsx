@@ -133,7 +133,7 @@ function SettingsPanel({ p }: { p: Pool }) {
               {p.nodes}
             </PageLink>,
           ],
-          [t("pools.version"), String(p.settingsVersion)],
+          [t("pools.version"), p.settingsVersion === 0n ? t("table.none") : String(p.settingsVersion)],
           [t("pools.collect"), spanWords(collectOf(p), i18n.language)],
         ]}
       />

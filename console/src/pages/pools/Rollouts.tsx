@@ -73,7 +73,7 @@ export function RolloutRow({ r, author, may }: { r: Rollout; author: string; may
           <Time at={r.created} />
           {author !== "" && " · "}
           {author !== "" && (
-            <PageLink to="/users/$id" params={{ id: r.author }}>
+            <PageLink to="/users/$id" params={{ id: r.author }} underline="always">
               {author}
             </PageLink>
           )}

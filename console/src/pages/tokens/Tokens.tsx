@@ -1,4 +1,4 @@
-import { Button } from "@mantine/core";
+import { Button, SegmentedControl } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
@@ -18,6 +18,9 @@ import { DataTable } from "@/table/DataTable";
 import { CreateToken } from "./Create";
 import { RevokeToken, stateOfToken, TokenBadge, tokenStates } from "./parts";
 
+/** Stands for the own account in the address; no account can be called so. */
+const mine = "@me";
+
 /** API tokens: the own ones and those of others. */
 export function Tokens() {
   const { t } = useTranslation();
@@ -36,7 +39,8 @@ export function Tokens() {
       {
         id: "user",
         header: t("directory.of"),
-        value: (k) => (k.user === own ? t("directory.you") : (names.get(k.user) ?? k.user)),
+        value: (k) => (k.user === own ? mine : (names.get(k.user) ?? k.user)),
+        word: (v) => (v === mine ? t("directory.you") : v),
         cell: (k) => (
           <PageLink to="/users/$id" params={{ id: k.user }}>
             {k.user === own ? t("directory.you") : (names.get(k.user) ?? k.user)}
@@ -97,7 +101,25 @@ export function Tokens() {
             rowKey={(k) => k.id}
             search={search}
             onSearch={(next) => void navigate({ to: "/tokens", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
-            initial={{ only: "state:active" }}
+            initial={{ sort: "state,-ends" }}
+            actions={
+              <SegmentedControl
+                size="xs"
+                aria-label={t("directory.of")}
+                value={search.only === `user:${mine}` ? "mine" : "all"}
+                onChange={(v) =>
+                  void navigate({
+                    to: "/tokens",
+                    search: (old) => ({ ...old, only: v === "mine" ? `user:${mine}` : undefined }),
+                    replace: true,
+                  })
+                }
+                data={[
+                  { value: "all", label: t("directory.allTokens") },
+                  { value: "mine", label: t("directory.myTokens") },
+                ]}
+              />
+            }
             empty={
               <Panel title={t("directory.tokens")}>
                 <Empty title={t("directory.noTokens")} how={t("directory.noTokensHow")}>

@@ -11,6 +11,7 @@ import { Result } from "@/components/Result";
 import { ScrollTable } from "@/components/ScrollTable";
 import { Time } from "@/components/Time";
 import type { User } from "@/gen/directory_pb";
+import type { Permission } from "@/gen/policy_pb";
 import { plain } from "@/lib/plain";
 import { RevokeToken, stateOfToken, TokenBadge } from "../tokens/parts";
 import { UserActions } from "./Actions";
@@ -126,6 +127,18 @@ function Rights({ u }: { u: User }) {
   );
 }
 
+const few = 12;
+
+/** Actions by the policies that permit them. */
+export function byPolicies(rights: readonly Permission[]): [policies: string, actions: string[]][] {
+  const out = new Map<string, string[]>();
+  for (const r of rights) {
+    const key = r.policies.join(", ");
+    out.set(key, [...(out.get(key) ?? []), r.action]);
+  }
+  return [...out];
+}
+
 /** What the policies in force permit in the own tenant, as far as whoever asks may know it. */
 function MayDo({ u }: { u: User }) {
   const { t } = useTranslation();
@@ -135,25 +148,32 @@ function MayDo({ u }: { u: User }) {
     <Panel title={t("directory.mayDo")}>
       <Result of={can} what={t("directory.mayDoFailed")}>
         {(rights) => {
-          const shown = every ? rights : rights.slice(0, 12);
+          const shown = every ? rights : rights.slice(0, few);
           return (
-            <>
-              <Text c="dimmed" mb="xs">
+            <Stack gap="xs">
+              <Text c="dimmed">
                 {rights.length === 0 ? t("directory.mayNothing") : t("directory.mayDoHow", { tenant: u.tenant })}
               </Text>
-              <ul className={classes.actions}>
-                {shown.map((r) => (
-                  <li key={r.action} title={r.policies.join(", ")}>
-                    <code>{r.action}</code>
-                  </li>
-                ))}
-              </ul>
-              {rights.length > 12 && (
-                <Button size="compact-xs" variant="subtle" mt="xs" onClick={() => setEvery(!every)}>
-                  {every ? t("common.fewer") : t("common.allOf", { count: rights.length })}
-                </Button>
+              {byPolicies(shown).map(([policies, actions]) => (
+                <div key={policies}>
+                  <Text size="sm">{t("directory.byPolicy", { policies })}</Text>
+                  <ul className={classes.actions}>
+                    {actions.map((a) => (
+                      <li key={a}>
+                        <code>{a}</code>
+                      </li>
+                    ))}
+                  </ul>
+                </div>
+              ))}
+              {rights.length > few && (
+                <div>
+                  <Button size="compact-xs" variant="subtle" onClick={() => setEvery(!every)}>
+                    {every ? t("common.fewer") : t("common.allOf", { count: rights.length })}
+                  </Button>
+                </div>
               )}
-            </>
+            </Stack>
           );
         }}
       </Result>
