@@ -42,7 +42,7 @@ func (a *App) showSettings(s *bulkheadv1.Settings) {
 		approval = "asked for by no setting"
 	}
 	a.fields(
-		"replica", s.GetReplica(), "public URL", s.GetPublicUrl(),
+		"replica", s.GetReplica(), "certificate", map[string]string{"own": "of the own CA", "file": "given by file"}[s.GetCertificate()], "traces to", s.GetTraces(), "public URL", s.GetPublicUrl(),
 		"passkeys", "demanded of administrators: "+yesNo(in.GetPhishingResistant()),
 		"fresh factor", "for "+length(in.GetStepUp()),
 		"session", fmt.Sprintf("ends after %s without a call, at the latest after %s", length(in.GetIdle()), length(in.GetAbsolute())),

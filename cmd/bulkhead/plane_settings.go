@@ -15,7 +15,7 @@ import (
 // only, since chat systems put their secret into the path.
 func settingsOf(c config.Server) *bulkheadv1.Settings {
 	out := &bulkheadv1.Settings{
-		PublicUrl: c.PublicURL, Replica: c.Name, FourEyes: c.FourEyes,
+		PublicUrl: c.PublicURL, Replica: c.Name, FourEyes: c.FourEyes, Certificate: "own", Traces: hostOf(c.Telemetry.Endpoint),
 		SignIn: &bulkheadv1.SignInSettings{
 			PhishingResistant: c.SignIn.PhishingResistant, StepUp: durationpb.New(c.SignIn.StepUp), Idle: durationpb.New(c.SignIn.Idle),
 			Absolute: durationpb.New(c.SignIn.Absolute), SingleIdle: durationpb.New(c.SignIn.SingleIdle),
@@ -27,6 +27,9 @@ func settingsOf(c config.Server) *bulkheadv1.Settings {
 		},
 		Retention: retentionOf(c.Retention),
 		Nodes:     &bulkheadv1.NodeSettings{Certificate: durationpb.New(c.Nodes.Certificate), Grace: durationpb.New(c.Nodes.Grace)},
+	}
+	if c.TLS.Cert != "" {
+		out.Certificate = "file"
 	}
 	for _, p := range c.OIDC {
 		out.Providers = append(out.Providers, &bulkheadv1.ProviderSettings{

@@ -15,11 +15,13 @@ func TestSettingsHaveNoSecrets(t *testing.T) {
 	c := config.Default().Server
 	c.PublicURL, c.Name = "https://plane.example.com", "one"
 	c.Database, c.DatabasePasswordFile, c.MasterKeyFile = "postgres://user:hidden@db/x", "/hidden/db", "/hidden/key"
+	c.TLS = config.TLS{Cert: "/hidden/cert", Key: "/hidden/key"}
+	c.Telemetry.Endpoint = "https://traces.example.com:4318"
 	c.SignIn.Blocklist = "/hidden/list"
 	c.OIDC = []config.OIDC{{Name: "corp", Issuer: "https://id.example.com", ClientID: "hidden", ClientSecretFile: "/hidden/oidc", Tenant: "acme", MFA: []string{"otp"}}}
 	c.Alarms = []config.Alarm{
 		{Name: "chat", Kind: "webhook", To: "https://hooks.example.com/services/hidden?key=hidden", SecretFile: "/hidden/hook"},
-		{Name: "ops", Kind: "mail", To: "smtps://mail.example.com:465", Username: "hidden", Recipients: []string{"ops@example.com"}, Severity: "low"},
+		{Name: "ops", Kind: "mail", To: "smtps://mail.example.com:465", Username: "hidden", Recipients: []string{"ops@example.com", "traces.example.com:4318", `"file"`}, Severity: "low"},
 		{Name: "siem", Kind: "syslog", To: "siem.example.com:6514"},
 	}
 	c.Export = []config.Export{{Name: "file", Kind: "jsonl", To: "/hidden/records"}, {Name: "otlp", Kind: "otlp", To: "https://otel.example.com/hidden"}}

@@ -1,11 +1,11 @@
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { queryOptions, useQueries, useQuery } from "@tanstack/react-query";
 import { AccountService } from "@/gen/account_pb";
 import { GroupService, TokenService } from "@/gen/directory_pb";
 import { PoolService } from "@/gen/fleet_pb";
 import { PolicyService } from "@/gen/policy_pb";
 import { auth, nodes, system, tenants, users } from "./clients";
 import { all, quoted } from "./lists";
-import { me } from "./queries";
+import { me, user } from "./queries";
 import { clientOf } from "./transport";
 
 export const groups = clientOf(GroupService);
@@ -179,4 +179,13 @@ export function useMay(type: string, id: string): (action: string) => boolean {
 export function useHome(tenant: string): string {
   const caller = useQuery(me());
   return tenant !== "" ? tenant : (caller.data?.tenant ?? "");
+}
+
+const mostNames = 50;
+
+/** Names of some accounts; where one can't be read, its id has to do. */
+export function useNames(ids: readonly string[]): (id: string) => string {
+  const few = [...new Set(ids.filter((id) => id !== ""))].slice(0, mostNames);
+  const found = useQueries({ queries: few.map((id) => ({ ...user(id), retry: false })) });
+  return (id) => found[few.indexOf(id)]?.data?.name ?? id;
 }

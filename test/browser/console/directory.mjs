@@ -203,6 +203,17 @@ async function keyboard(ann, world) {
   world.ids.group = new URL(page.url()).pathname.split("/")[2];
 }
 
+// hostile: names that people gave are text, and none turns others round.
+async function hostile(ann, world) {
+  const { page } = ann;
+  await go(world, page, "/groups?tenant=acme");
+  await grid(page).getByRole("link", { name: /^<img src=x/ }).click();
+  await heading(page, /^<img src=x/).waitFor();
+  check((await page.locator("main img").count()) === 0 && (await page.title()) !== "owned", "the name of a group is taken for markup");
+  await go(world, page, "/users?tenant=acme");
+  await grid(page).getByText("\\u202etxt.exe").waitFor();
+}
+
 // tokens: the secret is shown once, works, and is refused after it was revoked.
 async function tokens(ann, world) {
   const { page } = ann;
@@ -332,4 +343,4 @@ async function looks(ann, world) {
   check(light === "rgb(245, 246, 248)", `the page of devices is not light: ${light}`);
 }
 
-export default { pages, flows: [people, lastAdministrator, keyboard, tokens, tenants, pools, looks] };
+export default { pages, flows: [people, lastAdministrator, keyboard, hostile, tokens, tenants, pools, looks] };

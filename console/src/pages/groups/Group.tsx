@@ -14,6 +14,7 @@ import { Result } from "@/components/Result";
 import { ScrollTable } from "@/components/ScrollTable";
 import { Time } from "@/components/Time";
 import type { Group, User } from "@/gen/directory_pb";
+import { plain } from "@/lib/plain";
 import { isRole } from "../users/people";
 import classes from "../users/User.module.css";
 import { StateBadge } from "../users/Users";
@@ -43,7 +44,7 @@ function One({ g }: { g: Group }) {
   const roles = g.roles.map((r) => (isRole(r) ? t(`directory.role.${r}`) : r)).join(", ");
   return (
     <Page
-      title={g.name}
+      title={plain(g.name)}
       about={t("directory.groupAbout")}
       actions={
         <>
@@ -60,13 +61,14 @@ function One({ g }: { g: Group }) {
         <Members all={people} rows={members} />
         <Stack gap="md" miw={0}>
           <Gives g={g} />
+          <About g={g} />
         </Stack>
       </div>
       {changing && <EditGroup tenant={g.tenant} of={g} onClose={() => setChanging(false)} />}
       <Confirm
         opened={deleting}
         onClose={() => setDeleting(false)}
-        title={t("directory.deleteGroupAsk", { name: g.name })}
+        title={t("directory.deleteGroupAsk", { name: plain(g.name) })}
         action={t("directory.deleteGroup")}
         what={t("directory.nothingChanged")}
         danger
@@ -114,14 +116,22 @@ function Gives({ g }: { g: Group }) {
             ))}
           </Text>
         )}
-        <Facts
-          of={[
-            [t("directory.tenant"), g.tenant],
-            [t("directory.created"), <Time key="c" at={g.created} full />],
-            [t("directory.id"), <code key="i">{g.id}</code>],
-          ]}
-        />
       </Stack>
+    </Panel>
+  );
+}
+
+function About({ g }: { g: Group }) {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t("directory.group")}>
+      <Facts
+        of={[
+          [t("directory.tenant"), g.tenant],
+          [t("directory.created"), <Time key="c" at={g.created} full />],
+          [t("directory.id"), <code key="i">{g.id}</code>],
+        ]}
+      />
     </Panel>
   );
 }
@@ -133,7 +143,7 @@ function Members({ all, rows }: { all: UseQueryResult<All<User>>; rows: User[] }
       <Result of={all} what={t("directory.usersFailed")}>
         {() =>
           rows.length === 0 ? (
-            <Text p="md" c="dimmed">
+            <Text px="1rem" py="md" c="dimmed">
               {t("directory.noMembers")}
             </Text>
           ) : (
@@ -153,7 +163,7 @@ function Members({ all, rows }: { all: UseQueryResult<All<User>>; rows: User[] }
                         <PageLink to="/users/$id" params={{ id: u.id }}>
                           {u.name}
                         </PageLink>
-                        {u.displayName !== "" && <Text c="dimmed">{u.displayName}</Text>}
+                        {u.displayName !== "" && <Text c="dimmed">{plain(u.displayName)}</Text>}
                       </Table.Td>
                       <Table.Td>
                         <StateBadge u={u} />

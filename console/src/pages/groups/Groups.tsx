@@ -10,6 +10,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Time } from "@/components/Time";
 import type { Group } from "@/gen/directory_pb";
+import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
@@ -38,10 +39,10 @@ export function Groups() {
       {
         id: "name",
         header: t("directory.groupName"),
-        value: (g) => g.name,
+        value: (g) => plain(g.name),
         cell: (g) => (
-          <PageLink to="/groups/$id" params={{ id: g.id }} title={g.name}>
-            {g.name}
+          <PageLink to="/groups/$id" params={{ id: g.id }} title={plain(g.name)}>
+            {plain(g.name)}
           </PageLink>
         ),
         min: 160,
@@ -55,12 +56,11 @@ export function Groups() {
         min: 150,
         grow: 1.5,
       },
-      { id: "hosts", header: t("directory.hosts"), value: (g) => g.hosts.length, numeric: true, min: 80, grow: 0.6 },
+      { id: "hosts", header: t("directory.hosts"), value: (g) => g.hosts.length, min: 80, grow: 0.6 },
       {
         id: "members",
         header: t("directory.members"),
         value: (g) => members.get(g.id) ?? 0,
-        numeric: true,
         min: 90,
         grow: 0.6,
       },

@@ -3,13 +3,14 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { pool, pools, rolloutList, useMay, userList } from "@/api/directory";
+import { pool, pools, rolloutList, useMay, useNames } from "@/api/directory";
 import { Confirm } from "@/components/Confirm";
 import { PageLink } from "@/components/links";
 import { MayButton } from "@/components/MayButton";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import type { Pool, Window } from "@/gen/fleet_pb";
+import { plain } from "@/lib/plain";
 import { secondsOf, spanWords } from "@/lib/span";
 import { absolute, relative } from "@/lib/time";
 import { useNow } from "@/lib/useNow";
@@ -17,7 +18,7 @@ import userClasses from "../users/User.module.css";
 import { EditPool } from "./Edit";
 import { collectOf } from "./Pools";
 import classes from "./Pools.module.css";
-import { RolloutRow } from "./Rollouts";
+import { deciderOf, RolloutRow } from "./Rollouts";
 import { nextOf } from "./windows";
 
 /** One pool: what its nodes follow, and what is on its way to them. */
@@ -42,7 +43,7 @@ function One({ p }: { p: Pool }) {
   return (
     <Page
       title={t("pools.one", { name: p.name })}
-      about={p.description || t("pools.oneAbout")}
+      about={plain(p.description) || t("pools.oneAbout")}
       actions={
         <>
           <MayButton size="xs" may={may("PoolUpdate")} action="PoolUpdate" onClick={() => setChanging(true)}>
@@ -90,23 +91,22 @@ function One({ p }: { p: Pool }) {
 function Rollouts({ p, may }: { p: Pool; may: boolean }) {
   const { t } = useTranslation();
   const all = useQuery(rolloutList(p.tenant, p.id));
-  const people = useQuery(userList(""));
-  const nameOf = (id: string) => people.data?.rows.find((u) => u.id === id)?.name ?? (id === "" ? "" : id);
+  const nameOf = useNames((all.data?.rows ?? []).flatMap((r) => [r.author, deciderOf(r.reason)]));
   return (
     <Panel title={t("pools.rollouts")} flush>
       <Result of={all} what={t("pools.rolloutsFailed")}>
         {({ rows, more }) =>
           rows.length === 0 ? (
-            <Text p="md" c="dimmed">
+            <Text px="1rem" py="md" c="dimmed">
               {t("pools.noRollouts")}
             </Text>
           ) : (
             <>
               {rows.map((r) => (
-                <RolloutRow key={r.id} r={r} author={nameOf(r.author)} may={may} />
+                <RolloutRow key={r.id} r={r} nameOf={nameOf} may={may} />
               ))}
               {more && (
-                <Text p="md" c="dimmed">
+                <Text px="1rem" py="md" c="dimmed">
                   {t("pools.moreRollouts")}
                 </Text>
               )}

@@ -13,6 +13,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Time } from "@/components/Time";
 import type { Pool, Rollout } from "@/gen/fleet_pb";
+import { plain } from "@/lib/plain";
 import { secondsOf, spanWords } from "@/lib/span";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
@@ -53,7 +54,7 @@ export function Pools() {
         grow: 1.2,
       },
       { id: "tenant", header: t("directory.tenant"), value: (p) => p.tenant, few: true, hidden: tenant !== "", min: 100 },
-      { id: "nodes", header: t("directory.nodes"), value: (p) => p.nodes, numeric: true, min: 70, grow: 0.5 },
+      { id: "nodes", header: t("directory.nodes"), value: (p) => p.nodes, min: 70, grow: 0.5 },
       {
         id: "rollout",
         header: t("pools.lastRollout"),
@@ -96,7 +97,7 @@ export function Pools() {
         },
         min: 120,
       },
-      { id: "description", header: t("pools.description"), value: (p) => p.description, min: 150, grow: 2 },
+      { id: "description", header: t("pools.description"), value: (p) => plain(p.description), min: 150, grow: 2 },
     ],
     [t, i18n.language, newest, tenant],
   );

@@ -9,6 +9,7 @@ import { MayButton } from "@/components/MayButton";
 import { Pill } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Rollout } from "@/gen/fleet_pb";
+import { plain } from "@/lib/plain";
 import classes from "./Pools.module.css";
 
 const tones = {
@@ -30,6 +31,15 @@ export function RolloutBadge({ state }: { state: string }) {
   return <Pill tone={tones[s]} word={t(`pools.rolloutState.${s}`)} />;
 }
 
+/** What a person decided begins with the id of the account. */
+export const deciderOf = (reason: string): string => reason.match(/^[0-9a-f]{8}-[0-9a-f-]{27}/)?.[0] ?? "";
+
+/** reasonWords has the name instead, which says more to people. */
+export function reasonWords(reason: string, nameOf: (id: string) => string): string {
+  const id = deciderOf(reason);
+  return plain(id === "" ? reason : nameOf(id) + reason.slice(id.length));
+}
+
 type Decision = "halt" | "resume" | "roll_back";
 
 /** What can be decided of a roll-out. */
@@ -39,8 +49,9 @@ export function decisionsOf(state: string): Decision[] {
 }
 
 /** A change of settings on its way: how far it is, and what can be decided of it. It goes on when the page is left. */
-export function RolloutRow({ r, author, may }: { r: Rollout; author: string; may: boolean }) {
+export function RolloutRow({ r, nameOf, may }: { r: Rollout; nameOf: (id: string) => string; may: boolean }) {
   const { t } = useTranslation();
+  const author = nameOf(r.author);
   const part = (n: number) => `${r.nodes === 0 ? 0 : Math.min(100, (n * 100) / r.nodes)}%`;
   return (
     <article className={classes.rollout} aria-label={t("pools.rolloutTo", { to: String(r.to) })}>
@@ -79,7 +90,7 @@ export function RolloutRow({ r, author, may }: { r: Rollout; author: string; may
           )}
         </span>
       </div>
-      {r.reason !== "" && <Text>{r.reason}</Text>}
+      {r.reason !== "" && <Text>{reasonWords(r.reason, nameOf)}</Text>}
     </article>
   );
 }

@@ -90,6 +90,8 @@ function Limits({ s }: { s: Settings }) {
           [t("settings.body"), bytes(l?.body)],
           [t("settings.timeout"), span(l?.timeout)],
           [t("settings.connections"), number(l?.connections ?? 0)],
+          [t("settings.serverCertificate"), t(`settings.certificate.${s.certificate === "file" ? "file" : "own"}`)],
+          [t("settings.traces"), s.traces || t("settings.nobody")],
           [t("settings.certificates"), span(s.nodes?.certificate)],
           [t("settings.grace"), span(s.nodes?.grace)],
         ]}
@@ -152,7 +154,7 @@ function Receivers({ s }: { s: Settings }) {
 function List(p: { label: string; none: string; head: string[]; rows: ReactNode[][] }) {
   if (p.rows.length === 0) {
     return (
-      <Text p="md" c="dimmed">
+      <Text px="1rem" py="md" c="dimmed">
         {p.none}
       </Text>
     );

@@ -37,7 +37,7 @@ function Browser() {
     <Panel title={t("settings.browser")}>
       <Stack gap="md">
         <div>
-          <Text id="settings-scheme" size="xs" c="dimmed" mb={4}>
+          <Text id="settings-scheme" size="sm" fw={600} mb={4}>
             {t("shell.scheme")}
           </Text>
           <SegmentedControl

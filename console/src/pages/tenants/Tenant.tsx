@@ -12,6 +12,7 @@ import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Time } from "@/components/Time";
 import type { Tenant } from "@/gen/directory_pb";
+import { plain } from "@/lib/plain";
 import { EditTenant } from "./Edit";
 
 /** One tenant: what it is, and how much is in it. */
@@ -33,10 +34,10 @@ function One({ r }: { r: Tenant }) {
   const may = useMay("Tenant", r.id);
   const [changing, setChanging] = useState(false);
   const [deleting, setDeleting] = useState(false);
-  const labels = Object.entries(r.labels).map(([k, v]) => `${k}=${v}`);
+  const labels = Object.entries(r.labels).map(([k, v]) => plain(`${k}=${v}`));
   return (
     <Page
-      title={r.name || r.id}
+      title={plain(r.name || r.id)}
       about={r.id === "system" ? t("directory.systemHow") : t("directory.tenantHow")}
       actions={
         <>
@@ -64,9 +65,9 @@ function One({ r }: { r: Tenant }) {
         <Facts
           of={[
             [t("directory.tenantId"), r.id],
-            [t("directory.tenantName"), r.name],
+            [t("directory.tenantName"), plain(r.name)],
             [t("directory.labels"), labels.join(", ") || t("table.none")],
-            [t("directory.created"), <Time key="c" at={r.created} full />],
+            [t("directory.created"), r.created === undefined ? "–" : <Time key="c" at={r.created} full />],
           ]}
         />
       </Panel>
@@ -74,7 +75,7 @@ function One({ r }: { r: Tenant }) {
       <Confirm
         opened={deleting}
         onClose={() => setDeleting(false)}
-        title={t("directory.deleteTenantAsk", { name: r.name || r.id })}
+        title={t("directory.deleteTenantAsk", { name: plain(r.name || r.id) })}
         action={t("directory.deleteTenant")}
         what={t("directory.nothingChanged")}
         danger

@@ -11,6 +11,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Time } from "@/components/Time";
 import type { Tenant } from "@/gen/directory_pb";
+import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -42,12 +43,11 @@ export function Tenants() {
         min: 120,
         grow: 1.2,
       },
-      { id: "name", header: t("directory.tenantName"), value: (r) => r.name, min: 140, grow: 1.6 },
+      { id: "name", header: t("directory.tenantName"), value: (r) => plain(r.name), min: 140, grow: 1.6 },
       {
         id: "users",
         header: t("directory.users"),
         value: (r) => (counts.data === undefined ? undefined : (of(r)?.users ?? 0)),
-        numeric: true,
         min: 80,
         grow: 0.6,
       },
@@ -55,7 +55,6 @@ export function Tenants() {
         id: "nodes",
         header: t("directory.nodes"),
         value: (r) => (counts.data === undefined ? undefined : (of(r)?.nodes ?? 0)),
-        numeric: true,
         min: 80,
         grow: 0.6,
       },
@@ -71,7 +70,7 @@ export function Tenants() {
         header: t("directory.labels"),
         value: (r) =>
           Object.entries(r.labels)
-            .map(([k, v]) => `${k}=${v}`)
+            .map(([k, v]) => plain(`${k}=${v}`))
             .join(", "),
         min: 130,
         grow: 1.4,
@@ -80,7 +79,7 @@ export function Tenants() {
         id: "created",
         header: t("directory.created"),
         value: (r) => dateOf(r.created),
-        cell: (r) => <Time at={r.created} />,
+        cell: (r) => (r.created === undefined ? "–" : <Time at={r.created} />),
         min: 120,
       },
     ];

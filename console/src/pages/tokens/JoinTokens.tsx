@@ -13,6 +13,7 @@ import { Result } from "@/components/Result";
 import { Pill } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { JoinToken } from "@/gen/node_pb";
+import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
@@ -39,7 +40,21 @@ export function JoinTokens() {
   const names = useMemo(() => new Map((people.data?.rows ?? []).map((u) => [u.id, u.name])), [people.data]);
   const columns = useMemo(
     (): Column<JoinToken>[] => [
-      { id: "name", header: t("directory.tokenName"), value: (k) => k.name || t("table.none"), min: 130, grow: 1.3 },
+      {
+        id: "name",
+        header: t("directory.tokenName"),
+        value: (k) => plain(k.name),
+        cell: (k) =>
+          k.name === "" ? (
+            <Text span c="dimmed">
+              {t("table.none")}
+            </Text>
+          ) : (
+            <span title={plain(k.name)}>{plain(k.name)}</span>
+          ),
+        min: 130,
+        grow: 1.3,
+      },
       {
         id: "state",
         header: t("directory.state"),
@@ -59,11 +74,14 @@ export function JoinTokens() {
         id: "creator",
         header: t("directory.madeBy"),
         value: (k) => names.get(k.creator) ?? k.creator,
-        cell: (k) => (
-          <PageLink to="/users/$id" params={{ id: k.creator }}>
-            {names.get(k.creator) ?? k.creator}
-          </PageLink>
-        ),
+        cell: (k) =>
+          names.has(k.creator) ? (
+            <PageLink to="/users/$id" params={{ id: k.creator }}>
+              {names.get(k.creator)}
+            </PageLink>
+          ) : (
+            <span title={k.creator}>{k.creator}</span>
+          ),
         few: true,
         min: 110,
       },
@@ -139,7 +157,7 @@ function Revoke({ token }: { token: JoinToken }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const [asking, setAsking] = useState(false);
-  const name = token.name || token.id;
+  const name = plain(token.name) || token.id;
   return (
     <>
       <Button size="compact-xs" variant="default" onClick={() => setAsking(true)} aria-label={t("directory.revokeNamed", { name })}>

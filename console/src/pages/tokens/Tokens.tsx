@@ -11,6 +11,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Time } from "@/components/Time";
 import type { Token } from "@/gen/directory_pb";
+import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
@@ -35,7 +36,7 @@ export function Tokens() {
   const own = caller.data?.id ?? "";
   const columns = useMemo(
     (): Column<Token>[] => [
-      { id: "name", header: t("directory.tokenName"), value: (k) => k.name, min: 140, grow: 1.4 },
+      { id: "name", header: t("directory.tokenName"), value: (k) => plain(k.name), min: 140, grow: 1.4 },
       {
         id: "user",
         header: t("directory.of"),
@@ -65,7 +66,7 @@ export function Tokens() {
         header: t("directory.prefix"),
         value: (k) => k.prefix,
         cell: (k) => <code>{k.prefix}…</code>,
-        min: 130,
+        min: 160,
       },
       { id: "tenant", header: t("directory.tenant"), value: (k) => k.tenant, few: true, hidden: tenant !== "", min: 90 },
       {

@@ -6,6 +6,7 @@ import { tokens } from "@/api/directory";
 import { Confirm } from "@/components/Confirm";
 import { Pill } from "@/components/StatusBadge";
 import type { Token } from "@/gen/directory_pb";
+import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useNow } from "@/lib/useNow";
 
@@ -36,14 +37,14 @@ export function RevokeToken({ token }: { token: Token }) {
         size="compact-xs"
         variant="default"
         onClick={() => setAsking(true)}
-        aria-label={t("directory.revokeNamed", { name: token.name })}
+        aria-label={t("directory.revokeNamed", { name: plain(token.name) })}
       >
         {t("directory.revoke")}
       </Button>
       <Confirm
         opened={asking}
         onClose={() => setAsking(false)}
-        title={t("directory.revokeTokenAsk", { name: token.name })}
+        title={t("directory.revokeTokenAsk", { name: plain(token.name) })}
         action={t("directory.revoke")}
         what={t("directory.nothingChanged")}
         danger

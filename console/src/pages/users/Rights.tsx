@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { groupList } from "@/api/directory";
 import { me, nodeList } from "@/api/queries";
+import { plain } from "@/lib/plain";
 import { difference, isRole, mayGive, rolesIn } from "./people";
 
 export interface Given {
@@ -41,7 +42,7 @@ export function RightsForm(p: { tenant: string; value: Given; set: (g: Given) =>
         <MultiSelect
           label={t("directory.groups")}
           description={t("directory.groupsHow")}
-          data={(groups.data?.rows ?? []).map((g) => ({ value: g.id, label: g.name }))}
+          data={(groups.data?.rows ?? []).map((g) => ({ value: g.id, label: plain(g.name) }))}
           value={p.value.groups}
           onChange={(v) => p.set({ ...p.value, groups: v })}
           searchable
@@ -77,8 +78,8 @@ export function RightsDifference(p: { before: Given; after: Given; nameOf: (id: 
     { name: t("directory.hosts"), ...difference(p.before.hosts, p.after.hosts), word: p.nameOf },
   ];
   const lines = parts.flatMap(({ name, gains, loses, word: say }) => [
-    ...gains.map((g) => ({ key: `+${name}${g}`, text: t("directory.gains", { what: name, name: say(g) }) })),
-    ...loses.map((l) => ({ key: `-${name}${l}`, text: t("directory.loses", { what: name, name: say(l) }) })),
+    ...gains.map((g) => ({ key: `+${name}${g}`, text: t("directory.gains", { what: name, name: plain(say(g)) }) })),
+    ...loses.map((l) => ({ key: `-${name}${l}`, text: t("directory.loses", { what: name, name: plain(say(l)) }) })),
   ]);
   return (
     <div role="status">

@@ -35,7 +35,7 @@ function One({ u }: { u: User }) {
   const { t } = useTranslation();
   return (
     <Page
-      title={u.displayName || u.name}
+      title={plain(u.displayName || u.name)}
       badge={<StateBadge u={u} />}
       about={t(`directory.userStateHow.${u.disabled ? "disabled" : u.lastSignIn === undefined ? "invited" : "active"}`)}
       actions={<UserActions u={u} />}
@@ -63,7 +63,7 @@ function About({ u }: { u: User }) {
         of={[
           [t("directory.name"), u.name],
           [t("directory.tenant"), u.tenant],
-          [t("directory.email"), u.email || t("table.none")],
+          [t("directory.email"), plain(u.email) || t("table.none")],
           [t("directory.factor"), t(`directory.hasFactor.${u.hasFactor ? "yes" : "no"}`)],
           [t("directory.lastSignIn"), <Time key="l" at={u.lastSignIn} full />],
           [t("directory.created"), <Time key="c" at={u.created} full />],
@@ -96,7 +96,7 @@ function Rights({ u }: { u: User }) {
             <Text fw={600} component="div">
               {t("directory.group")}:{" "}
               <PageLink to="/groups/$id" params={{ id: g.id }}>
-                {g.name}
+                {plain(g.name)}
               </PageLink>
             </Text>
             <Text c="dimmed">
@@ -189,7 +189,7 @@ function Sessions({ u }: { u: User }) {
       <Result of={all} what={t("directory.sessionsFailed")}>
         {(rows) =>
           rows.length === 0 ? (
-            <Text p="md" c="dimmed">
+            <Text px="1rem" py="md" c="dimmed">
               {t("directory.noSessions")}
             </Text>
           ) : (
@@ -244,7 +244,7 @@ function Tokens({ u }: { u: User }) {
       <Result of={all} what={t("directory.tokensFailed")}>
         {({ rows }) =>
           rows.length === 0 ? (
-            <Text p="md" c="dimmed">
+            <Text px="1rem" py="md" c="dimmed">
               {t("directory.noTokensOf")}
             </Text>
           ) : (

@@ -12,6 +12,7 @@ import { Result } from "@/components/Result";
 import { Pill } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { User } from "@/gen/directory_pb";
+import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
@@ -30,7 +31,7 @@ export function Users() {
   const all = useQuery(userList(tenant));
   const groups = useQuery(groupList(tenant));
   const [inviting, setInviting] = useState(false);
-  const names = useMemo(() => new Map((groups.data?.rows ?? []).map((g) => [g.id, g.name])), [groups.data]);
+  const names = useMemo(() => new Map((groups.data?.rows ?? []).map((g) => [g.id, plain(g.name)])), [groups.data]);
   const columns = useMemo(
     (): Column<User>[] => [
       {
@@ -45,7 +46,7 @@ export function Users() {
         min: 140,
         grow: 1.2,
       },
-      { id: "display", header: t("directory.displayName"), value: (u) => u.displayName, min: 120, grow: 1.2 },
+      { id: "display", header: t("directory.displayName"), value: (u) => plain(u.displayName), min: 120, grow: 1.2 },
       {
         id: "state",
         header: t("directory.state"),
@@ -91,7 +92,7 @@ export function Users() {
       },
       { id: "tenant", header: t("directory.tenant"), value: (u) => u.tenant, few: true, hidden: tenant !== "", min: 100 },
       { id: "email", header: t("directory.email"), value: (u) => u.email, hidden: true, min: 160 },
-      { id: "hosts", header: t("directory.hosts"), value: (u) => u.hosts.length, hidden: true, numeric: true, min: 80 },
+      { id: "hosts", header: t("directory.hosts"), value: (u) => u.hosts.length, hidden: true, min: 80 },
       {
         id: "seen",
         header: t("directory.lastSignIn"),

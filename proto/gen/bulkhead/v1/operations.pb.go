@@ -1407,7 +1407,11 @@ type Settings struct {
 	// Who gets copies of audit records.
 	Exports []*ExportSettings `protobuf:"bytes,9,rep,name=exports,proto3" json:"exports,omitempty"`
 	// Certificates of nodes.
-	Nodes         *NodeSettings `protobuf:"bytes,10,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	Nodes *NodeSettings `protobuf:"bytes,10,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	// "own" where the server shows a certificate of its own CA, "file" where it was given one.
+	Certificate string `protobuf:"bytes,11,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// Host that gets traces; empty for none.
+	Traces        string `protobuf:"bytes,12,opt,name=traces,proto3" json:"traces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1510,6 +1514,20 @@ func (x *Settings) GetNodes() *NodeSettings {
 		return x.Nodes
 	}
 	return nil
+}
+
+func (x *Settings) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+func (x *Settings) GetTraces() string {
+	if x != nil {
+		return x.Traces
+	}
+	return ""
 }
 
 // SignInSettings are about people's sign-ins.
@@ -2304,7 +2322,7 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"policy_key\x18\t \x01(\tR\tpolicyKey\x1a;\n" +
 	"\rControlsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc0\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfa\x04\n" +
 	"\bSettings\x12\x1d\n" +
 	"\n" +
 	"public_url\x18\x01 \x01(\tR\tpublicUrl\x12\x18\n" +
@@ -2317,7 +2335,9 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x06alarms\x18\b \x03(\v2\x1a.bulkhead.v1.AlarmSettingsR\x06alarms\x125\n" +
 	"\aexports\x18\t \x03(\v2\x1b.bulkhead.v1.ExportSettingsR\aexports\x12/\n" +
 	"\x05nodes\x18\n" +
-	" \x01(\v2\x19.bulkhead.v1.NodeSettingsR\x05nodes\x1aW\n" +
+	" \x01(\v2\x19.bulkhead.v1.NodeSettingsR\x05nodes\x12 \n" +
+	"\vcertificate\x18\v \x01(\tR\vcertificate\x12\x16\n" +
+	"\x06traces\x18\f \x01(\tR\x06traces\x1aW\n" +
 	"\x0eRetentionEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
 	"\x05value\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05value:\x028\x01\"\x96\x03\n" +
