@@ -201,6 +201,15 @@ async function keyboard(ann, world) {
   await grid(page).getByRole("link", { name: "auditors of the day" }).click();
   await heading(page, "auditors of the day").waitFor();
   world.ids.group = new URL(page.url()).pathname.split("/")[2];
+  await page.getByRole("button", { name: "Add people" }).click();
+  const add = dialog(page, "Add people to auditors of the day");
+  await add.getByRole("textbox", { name: "Users" }).or(add.getByRole("combobox", { name: "Users" })).first().fill("ot");
+  await page.getByRole("option", { name: /otto/ }).click();
+  await page.keyboard.press("Escape");
+  await settled(page);
+  await ann.axe("adding people to a group", true);
+  await add.getByRole("button", { name: "Add people" }).click();
+  await fresh(page, page.getByRole("button", { name: "Take out otto" }));
 }
 
 // hostile: names that people gave are text, and none turns others round.

@@ -1,24 +1,22 @@
-import { Stack, Table, Text } from "@mantine/core";
-import { type UseQueryResult, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Stack, Text } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { group, groups, useMay, userList } from "@/api/directory";
-import type { All } from "@/api/lists";
 import { nodeList } from "@/api/queries";
 import { Confirm } from "@/components/Confirm";
 import { PageLink } from "@/components/links";
 import { MayButton } from "@/components/MayButton";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { ScrollTable } from "@/components/ScrollTable";
 import { Time } from "@/components/Time";
-import type { Group, User } from "@/gen/directory_pb";
+import type { Group } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
 import { isRole } from "../users/people";
 import classes from "../users/User.module.css";
-import { StateBadge } from "../users/Users";
 import { EditGroup } from "./Edit";
+import { Members } from "./Members";
 
 /** One group: what it gives, and to whom. */
 export function GroupPage() {
@@ -58,7 +56,7 @@ function One({ g }: { g: Group }) {
       }
     >
       <div className={classes.columns}>
-        <Members all={people} rows={members} />
+        <Members g={g} all={people} />
         <Stack gap="md" miw={0}>
           <Gives g={g} />
           <About g={g} />
@@ -132,53 +130,6 @@ function About({ g }: { g: Group }) {
           [t("directory.id"), <code key="i">{g.id}</code>],
         ]}
       />
-    </Panel>
-  );
-}
-
-function Members({ all, rows }: { all: UseQueryResult<All<User>>; rows: User[] }) {
-  const { t } = useTranslation();
-  return (
-    <Panel title={t("directory.members")} flush>
-      <Result of={all} what={t("directory.usersFailed")}>
-        {() =>
-          rows.length === 0 ? (
-            <Text px="1rem" py="md" c="dimmed">
-              {t("directory.noMembers")}
-            </Text>
-          ) : (
-            <ScrollTable label={t("directory.members")}>
-              <Table stickyHeader miw={420}>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t("directory.name")}</Table.Th>
-                    <Table.Th w={120}>{t("directory.state")}</Table.Th>
-                    <Table.Th w={150}>{t("directory.lastSignIn")}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {rows.map((u) => (
-                    <Table.Tr key={u.id}>
-                      <Table.Td style={{ overflowWrap: "anywhere" }}>
-                        <PageLink to="/users/$id" params={{ id: u.id }}>
-                          {u.name}
-                        </PageLink>
-                        {u.displayName !== "" && <Text c="dimmed">{plain(u.displayName)}</Text>}
-                      </Table.Td>
-                      <Table.Td>
-                        <StateBadge u={u} />
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={u.lastSignIn} />
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </ScrollTable>
-          )
-        }
-      </Result>
     </Panel>
   );
 }

@@ -34,10 +34,11 @@ export function RolloutBadge({ state }: { state: string }) {
 /** What a person decided begins with the id of the account. */
 export const deciderOf = (reason: string): string => reason.match(/^[0-9a-f]{8}-[0-9a-f-]{27}/)?.[0] ?? "";
 
-/** reasonWords has the name instead, which says more to people. */
-export function reasonWords(reason: string, nameOf: (id: string) => string): string {
+/** reasonWords has the name instead, which says more to people; `alone` is how it is said where nobody gave a reason. */
+export function reasonWords(reason: string, nameOf: (id: string) => string, alone: (name: string) => string): string {
   const id = deciderOf(reason);
-  return plain(id === "" ? reason : nameOf(id) + reason.slice(id.length));
+  if (id === "") return plain(reason);
+  return plain(id === reason ? alone(nameOf(id)) : nameOf(id) + reason.slice(id.length));
 }
 
 type Decision = "halt" | "resume" | "roll_back";
@@ -90,7 +91,7 @@ export function RolloutRow({ r, nameOf, may }: { r: Rollout; nameOf: (id: string
           )}
         </span>
       </div>
-      {r.reason !== "" && <Text>{reasonWords(r.reason, nameOf)}</Text>}
+      {r.reason !== "" && <Text>{reasonWords(r.reason, nameOf, (name) => t("pools.decidedBy", { name }))}</Text>}
     </article>
   );
 }

@@ -2,12 +2,13 @@ import { expect, test } from "vitest";
 import { decisionsOf, reasonWords, rolloutState } from "./Rollouts";
 
 const id = "01a216da-31c4-776b-9346-7aca862d6d73";
+const by = (name: string) => `decided by ${name}`;
 const nameOf = (s: string) => (s === id ? "ann" : s);
 
 test("who decided is named", () => {
-  expect(reasonWords(`${id}: looking at web-1`, nameOf)).toBe("ann: looking at web-1");
-  expect(reasonWords(id, nameOf)).toBe("ann");
-  expect(reasonWords("3 new findings, more than 10 %", nameOf)).toBe("3 new findings, more than 10 %");
+  expect(reasonWords(`${id}: looking at web-1`, nameOf, by)).toBe("ann: looking at web-1");
+  expect(reasonWords(id, nameOf, by)).toBe("decided by ann");
+  expect(reasonWords("3 new findings, more than 10 %", nameOf, by)).toBe("3 new findings, more than 10 %");
 });
 
 test("only what is open can be decided on", () => {
