@@ -79,6 +79,7 @@ function One({ g }: { g: Group }) {
         }
         work={async () => {
           await groups.deleteGroup({ id: g.id });
+          await client.invalidateQueries({ queryKey: ["Group", "list"], refetchType: "all" }); // so that it is not seen in the list again
           await navigate({ to: "/groups" });
           await Promise.all(["Group", "User"].map((kind) => client.invalidateQueries({ queryKey: [kind] })));
         }}

@@ -80,6 +80,7 @@ function One({ p }: { p: Pool }) {
         disabled={p.nodes > 0}
         work={async () => {
           await pools.deletePool({ id: p.id });
+          await client.invalidateQueries({ queryKey: ["Pool", "list"], refetchType: "all" }); // so that it is not seen in the list again
           await navigate({ to: "/pools" });
           await client.invalidateQueries({ queryKey: ["Pool"] });
         }}

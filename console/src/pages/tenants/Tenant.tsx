@@ -89,6 +89,7 @@ function One({ r }: { r: Tenant }) {
         }
         work={async () => {
           await tenants.deleteTenant({ id: r.id });
+          await client.invalidateQueries({ queryKey: ["Tenant", "list"], refetchType: "all" }); // so that it is not seen in the list again
           await navigate({ to: "/tenants", search: { tenant: undefined } });
           await client.invalidateQueries();
         }}

@@ -50,6 +50,7 @@ export function UserActions({ u }: { u: User }) {
         break;
       case "delete":
         await users.deleteUser({ id: u.id });
+        await client.invalidateQueries({ queryKey: ["User", "list"], refetchType: "all" }); // so that it is not seen in the list again
         await navigate({ to: "/users" });
         break;
     }
