@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bulkhead-security/bulkhead/framework/assess"
@@ -65,6 +67,15 @@ func (p *plane) RevokeSession(_ context.Context, req *bulkheadv1.Id) (*bulkheadv
 
 func (p *plane) GetInfo(context.Context, *bulkheadv1.Empty) (*bulkheadv1.Info, error) {
 	return &bulkheadv1.Info{Version: "1.2.3", Database: "sqlite", BreakGlass: true, Controls: map[string]string{"authorization": "enforce"}}, nil
+}
+
+func (p *plane) GetSettings(context.Context, *bulkheadv1.Empty) (*bulkheadv1.Settings, error) {
+	return &bulkheadv1.Settings{
+		PublicUrl: "https://plane.example.com", SignIn: &bulkheadv1.SignInSettings{StepUp: durationpb.New(5 * time.Minute), Idle: durationpb.New(time.Hour)},
+		Retention: map[string]*durationpb.Duration{"events": durationpb.New(400 * 24 * time.Hour), "changes": durationpb.New(90 * time.Minute)},
+		Alarms:    []*bulkheadv1.AlarmSettings{{Name: "ops", Kind: "mail", Host: "mail.example.com:465", Severity: "high", Recipients: []string{"ops@example.com"}}},
+		Providers: []*bulkheadv1.ProviderSettings{{Name: "corp", Issuer: "https://id.example.com", Tenant: "acme", Mfa: []string{"otp"}, MfaResistant: []string{"hwk"}}},
+	}, nil
 }
 
 func (p *plane) ListAssessments(_ context.Context, req *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListAssessmentsResponse, error) {

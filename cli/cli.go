@@ -167,7 +167,7 @@ func arrange(root *cobra.Command) {
 		verbs []string
 	}{
 		{"Measure", []string{"assess", "assessments", "catalogue", "status"}},
-		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "jobs", "watch"}},
+		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "settings", "jobs", "watch"}},
 		{"Fleet", []string{"nodes", "containers", "images", "networks", "findings", "exceptions", "pools", "rollouts", "apply"}},
 		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
 		{"Prove", []string{"drill", "audit"}},

@@ -169,8 +169,12 @@ func (a *App) showPool(p *bulkheadv1.Pool, err error) error {
 		}
 		a.fields("id", p.GetId(), "description", p.GetDescription(), "nodes", fmt.Sprint(p.GetNodes()), "settings", "version "+fmt.Sprint(p.GetSettingsVersion()),
 			"collect every", every, "assess", assess, "roll-out", planText(p.GetPlan()))
-		for _, w := range p.GetWindows() {
-			a.fields("window", windowText(w))
+		for i, w := range p.GetWindows() {
+			text := windowText(w)
+			if next := p.GetNextWindows(); i < len(next) && next[i].GetSeconds() > 0 {
+				text += ", next " + when(next[i])
+			}
+			a.fields("window", text)
 		}
 		a.fields("created", when(p.GetCreated()), "version", fmt.Sprint(p.GetVersion()))
 	})

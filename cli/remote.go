@@ -41,7 +41,7 @@ type remoteState struct {
 // remoteCommands are the verbs of the control plane.
 func (a *App) remoteCommands() []*cobra.Command {
 	return []*cobra.Command{
-		a.enrolCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.accountCommand(), a.infoCommand(),
+		a.enrolCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.accountCommand(), a.infoCommand(), a.settingsCommand(),
 		a.tenantsCommand(), a.usersCommand(), a.groupsCommand(), a.tokensCommand(),
 		a.policyCommand(), a.accessCommand(),
 		a.nodesCommand(), a.containersCommand(), a.imagesCommand(), a.networksCommand(), a.findingsCommand(),

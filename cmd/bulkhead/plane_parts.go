@@ -227,6 +227,7 @@ func (p *plane) services() (api.Services, error) {
 			PolicyKey:  key,
 			BreakGlass: func() bool { return p.now().Before(p.log.State().GlassOpen) },
 			Controls:   func() map[string]string { return map[string]string{model.ControlPlane: string(model.ModeEnforce)} },
+			Settings:   settingsOf(p.c),
 		},
 		Watch:  p.watch,
 		Health: grpchealth.NewStaticChecker(api.ServiceNames()...),

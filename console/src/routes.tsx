@@ -217,6 +217,67 @@ const routes = [
   }),
   createRoute({
     getParentRoute: under,
+    path: "/users",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/users/Users"), "Users"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/users/$id",
+    component: lazyRouteComponent(() => import("./pages/users/User"), "UserPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/groups",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/groups/Groups"), "Groups"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/groups/$id",
+    component: lazyRouteComponent(() => import("./pages/groups/Group"), "GroupPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/tenants",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/tenants/Tenants"), "Tenants"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/tenants/$id",
+    component: lazyRouteComponent(() => import("./pages/tenants/Tenant"), "TenantPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/tokens",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/tokens/Tokens"), "Tokens"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/nodes/tokens",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/tokens/JoinTokens"), "JoinTokens"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/pools",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/pools/Pools"), "Pools"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/pools/$tenant/$name",
+    component: lazyRouteComponent(() => import("./pages/pools/Pool"), "PoolPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/settings",
+    component: lazyRouteComponent(() => import("./pages/settings/Settings"), "SettingsPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
     path: "/about",
     component: lazyRouteComponent(() => import("./pages/about/About"), "About"),
   }),

@@ -291,7 +291,7 @@ func (s *Pools) counted(ctx context.Context, p *model.Pool, counts map[string]in
 	if err != nil {
 		return nil, err
 	}
-	out, err := poolOut(p)
+	out, err := poolOut(p, s.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,9 @@ import (
 	"github.com/robfig/cron/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/bulkhead-security/bulkhead/fleet/rollout"
 	"github.com/bulkhead-security/bulkhead/framework/assess"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -141,7 +143,7 @@ func parseCron(text string) (cron.Schedule, error) {
 	return cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(text)
 }
 
-func poolOut(p *model.Pool) (*bulkheadv1.Pool, error) {
+func poolOut(p *model.Pool, now time.Time) (*bulkheadv1.Pool, error) {
 	out := &bulkheadv1.Pool{
 		Id: p.ID, Tenant: p.Tenant, Name: p.Name, Description: p.Description, Created: stamp(p.Created), Version: p.Version,
 		Settings: &bulkheadv1.PoolSettings{CollectEvery: span(p.Settings.CollectEvery)}, Plan: planOut(p.Plan),
@@ -155,6 +157,11 @@ func poolOut(p *model.Pool) (*bulkheadv1.Pool, error) {
 	}
 	for _, w := range p.Windows {
 		out.Windows = append(out.Windows, &bulkheadv1.Window{Begins: w.Begins, Lasts: span(w.Lasts), Zone: w.Zone})
+		next := rollout.NextWindow(w, now)
+		if next.IsZero() { // lists have a place for each
+			next = time.Unix(0, 0)
+		}
+		out.NextWindows = append(out.NextWindows, timestamppb.New(next))
 	}
 	return out, nil
 }

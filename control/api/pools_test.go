@@ -101,7 +101,7 @@ func TestPoolsAreUpdated(t *testing.T) {
 		t.Error(err, w.told.changed)
 	}
 	if p, err = up(&bulkheadv1.Pool{Id: "acme/acme-pool", Windows: window("0 2 * * 6", "")}, "windows", "description"); err != nil || len(w.told.changed) != 1 ||
-		len(p.GetWindows()) != 1 || p.GetDescription() != "" {
+		len(p.GetWindows()) != 1 || p.GetDescription() != "" || len(p.GetNextWindows()) != 1 || !p.GetNextWindows()[0].AsTime().After(time.Now()) {
 		t.Error(p, err)
 	}
 	if _, err = up(&bulkheadv1.Pool{Id: "acme/acme-pool", Version: 1}, "description"); codeOf(t, err) != "conflict" {

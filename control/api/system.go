@@ -21,6 +21,16 @@ type System struct {
 	BreakGlass func() bool
 	// Controls gives the controls with their mode; nil gives none.
 	Controls func() map[string]string
+	// Settings is what the replica runs with, without secrets.
+	Settings *bulkheadv1.Settings
+}
+
+// GetSettings implements SystemService.
+func (s *System) GetSettings(context.Context, *bulkheadv1.Empty) (*bulkheadv1.Settings, error) {
+	if s.Settings == nil {
+		return &bulkheadv1.Settings{}, nil
+	}
+	return s.Settings, nil
 }
 
 // GetInfo implements SystemService.

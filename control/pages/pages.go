@@ -29,11 +29,15 @@ import (
 const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
 	"img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Names of the cookie and the parameter that choose the language.
+// Names of the cookie and the parameter that choose the language, and of the cookie with the colour scheme, which the console writes.
 const (
-	langCookie = "bulkhead-lang"
-	langParam  = "lang"
+	langCookie   = "bulkhead-lang"
+	langParam    = "lang"
+	schemeCookie = "bulkhead-scheme"
 )
+
+// look is how a page is served: its language and its colour scheme.
+type look struct{ lang, scheme string }
 
 //go:embed html text static
 var files embed.FS
@@ -50,7 +54,7 @@ func Paths() []string {
 
 // Handler serves the pages and what they need, below /enrol, /sign-in, /account, /device and /pages/.
 func Handler() (http.Handler, error) {
-	s := &site{assets: map[string]asset{}, pages: map[string]map[string]asset{}}
+	s := &site{assets: map[string]asset{}, pages: map[look]map[string]asset{}}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
@@ -74,10 +78,10 @@ type asset struct {
 type site struct {
 	base   string           // "/pages/DIGEST/"
 	assets map[string]asset // by name
-	pages  map[string]map[string]asset
+	pages  map[look]map[string]asset
 }
 
-// load reads the files and renders each page in each language.
+// load reads the files and renders each page in each language and colour scheme.
 func (s *site) load() error {
 	sum := sha256.New()
 	for _, dir := range []string{"static", "text"} {
@@ -98,8 +102,10 @@ func (s *site) load() error {
 	}
 	s.base = "/pages/" + hex.EncodeToString(sum.Sum(nil))[:16] + "/"
 	for _, lang := range []string{"en", "zh"} {
-		if err := s.render(lang); err != nil {
-			return err
+		for _, scheme := range []string{"auto", "light", "dark"} {
+			if err := s.render(look{lang, scheme}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -110,11 +116,11 @@ func newAsset(b []byte, kind string) asset {
 	return asset{body: b, kind: kind, tag: `"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
-// render makes the pages of a language.
-func (s *site) render(lang string) error {
+// render makes the pages as they look in one way.
+func (s *site) render(as look) error {
 	texts := map[string]string{}
-	if err := json.Unmarshal(s.assets[lang+".json"].body, &texts); err != nil {
-		return fmt.Errorf("text/%s.json: %w", lang, err)
+	if err := json.Unmarshal(s.assets[as.lang+".json"].body, &texts); err != nil {
+		return fmt.Errorf("text/%s.json: %w", as.lang, err)
 	}
 	translate := func(key string) (string, error) {
 		if t, ok := texts[key]; ok {
@@ -122,17 +128,17 @@ func (s *site) render(lang string) error {
 		}
 		return "", errors.New("no text for " + key)
 	}
-	s.pages[lang] = map[string]asset{}
+	s.pages[as] = map[string]asset{}
 	for at, name := range pagesOf() {
 		t, err := template.New("layout.html").Funcs(template.FuncMap{"t": translate}).ParseFS(files, "html/layout.html", "html/parts.html", "html/"+name+".html")
 		if err != nil {
 			return err
 		}
 		var b bytes.Buffer
-		if err := t.Execute(&b, map[string]string{"Lang": lang, "Base": s.base, "Page": name}); err != nil {
+		if err := t.Execute(&b, map[string]string{"Lang": as.lang, "Scheme": as.scheme, "Base": s.base, "Page": name}); err != nil {
 			return err
 		}
-		s.pages[lang][at] = newAsset(b.Bytes(), "text/html; charset=utf-8")
+		s.pages[as][at] = newAsset(b.Bytes(), "text/html; charset=utf-8")
 	}
 	return nil
 }
@@ -140,7 +146,7 @@ func (s *site) render(lang string) error {
 // page serves a page in the language that was chosen, or that the browser prefers.
 func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	lang := r.URL.Query().Get(langParam)
-	if s.pages[lang] != nil {
+	if lang == "en" || lang == "zh" {
 		// The console's scripts change it, too.
 		http.SetCookie(w, &http.Cookie{ //nolint:gosec // a language is no secret
 			Name: langCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, Secure: true, SameSite: http.SameSiteStrictMode,
@@ -150,7 +156,15 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Vary", "Accept-Language, Cookie")
 	w.Header().Set("Content-Language", lang)
-	serve(w, r, s.pages[lang][r.URL.Path], "no-cache")
+	serve(w, r, s.pages[look{lang, scheme(r)}][r.URL.Path], "no-cache")
+}
+
+// scheme is the colour scheme that was chosen in the console, or "auto", which follows the system.
+func scheme(r *http.Request) string {
+	if c, err := r.Cookie(schemeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return "auto"
 }
 
 // Language is the one that was chosen, or that the browser prefers: "en" or "zh".

@@ -144,8 +144,23 @@ func TestLanguage(t *testing.T) {
 		{"/sign-in?lang=xx", "", "", "en"},
 	} {
 		res := get(t, h, c.target, c.header, c.value)
-		if b := res.Body.String(); !strings.Contains(b, `<html lang="`+c.want+`">`) {
+		if b := res.Body.String(); !strings.Contains(b, `<html lang="`+c.want+`" `) {
 			t.Errorf("%+v: %.60s", c, b)
+		}
+	}
+}
+
+func TestScheme(t *testing.T) {
+	h := handler(t)
+	for cookie, want := range map[string]string{
+		"": "auto", "bulkhead-scheme=dark": "dark", "bulkhead-scheme=light": "light", "bulkhead-scheme=auto": "auto",
+		`bulkhead-scheme=x"><script>`: "auto", "bulkhead-scheme=../x": "auto", "bulkhead-lang=zh; bulkhead-scheme=dark": "dark",
+	} {
+		for _, at := range []string{"/sign-in", "/account", "/device", "/enrol"} {
+			res := get(t, h, at, "Cookie", cookie)
+			if b := res.Body.String(); !strings.Contains(b, ` data-scheme="`+want+`">`) {
+				t.Errorf("%s with %q: %.80s", at, cookie, b)
+			}
 		}
 	}
 }

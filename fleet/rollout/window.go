@@ -62,6 +62,20 @@ func Open(windows []model.Window, now time.Time) bool {
 	return false
 }
 
+// NextWindow is when a window begins next; no time where it never does or can't be understood.
+func NextWindow(w model.Window, now time.Time) time.Time {
+	s, zone, err := parse(w)
+	if err != nil {
+		return time.Time{}
+	}
+	for at := s.Next(onWall(now.In(zone)).Add(-shift)); !at.IsZero(); at = s.Next(at) {
+		if begin := fromWall(at, zone); begin.After(now) {
+			return begin
+		}
+	}
+	return time.Time{}
+}
+
 func isOpen(s cron.Schedule, zone *time.Location, lasts time.Duration, now time.Time) bool {
 	wall := onWall(now.In(zone))
 	for w := s.Next(wall.Add(-lasts - shift)); !w.IsZero() && !w.After(wall.Add(shift)); w = s.Next(w) {

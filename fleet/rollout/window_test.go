@@ -18,6 +18,32 @@ func at(t testing.TB, s string) time.Time {
 	return v
 }
 
+func TestNextWindow(t *testing.T) {
+	berlin := model.Window{Begins: "30 2 * * *", Lasts: time.Hour, Zone: "Europe/Berlin"}
+	for name, k := range map[string]struct {
+		w         model.Window
+		now, want string
+	}{
+		"later in the week":   {model.Window{Begins: "0 2 * * 6", Lasts: time.Hour}, "2026-03-03T12:00:00Z", "2026-03-07T02:00:00Z"},
+		"it begins just now":  {model.Window{Begins: "0 2 * * 6", Lasts: time.Hour}, "2026-03-07T02:00:00Z", "2026-03-14T02:00:00Z"},
+		"winter":              {berlin, "2026-02-01T00:00:00Z", "2026-02-01T01:30:00Z"},
+		"summer":              {berlin, "2026-07-01T00:00:00Z", "2026-07-01T00:30:00Z"},
+		"set forward over it": {berlin, "2026-03-29T00:00:00Z", "2026-03-29T01:30:00Z"},
+		"every minute":        {model.Window{Begins: "* * * * *", Lasts: time.Hour}, "2026-03-02T00:30:10Z", "2026-03-02T00:31:00Z"},
+	} {
+		if got := rollout.NextWindow(k.w, at(t, k.now)); !got.Equal(at(t, k.want)) {
+			t.Errorf("%s: it begins at %s, not %s", name, got.UTC(), k.want)
+		}
+	}
+	for name, w := range map[string]model.Window{
+		"a day that never is": {Begins: "0 0 30 2 *", Lasts: time.Hour}, "not understood": {Begins: "* * *", Lasts: time.Hour},
+	} {
+		if got := rollout.NextWindow(w, at(t, "2026-03-02T00:30:00Z")); !got.IsZero() {
+			t.Errorf("%s begins at %s", name, got)
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	saturday := model.Window{Begins: "0 2 * * 6", Lasts: 2 * time.Hour}
 	berlin := model.Window{Begins: "30 2 * * *", Lasts: 45 * time.Minute, Zone: "Europe/Berlin"}

@@ -68,6 +68,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	w.findings(t)
 	w.policies(t)
 	w.forkedLog(t)
+	w.directory(t)
 	return w
 }
 

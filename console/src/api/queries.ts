@@ -20,6 +20,11 @@ export type Kind =
   | "Record"
   | "JoinToken"
   | "Inventory"
+  | "Group"
+  | "Token"
+  | "Pool"
+  | "Rollout"
+  | "Session"
   | "Fixed";
 
 /** Codes of errors that asking again does not mend. */

@@ -6,15 +6,15 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { EmptySchema, IdSchema, ListInTenantRequestSchema, ObjectRef, Page } from "./common_pb";
 import { file_bulkhead_v1_common } from "./common_pb";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bulkhead/v1/operations.proto.
  */
 export const file_bulkhead_v1_operations: GenFile = /*@__PURE__*/
-  fileDesc("ChxidWxraGVhZC92MS9vcGVyYXRpb25zLnByb3RvEgtidWxraGVhZC52MSJVChhQdWJsaXNoQXNzZXNzbWVudFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEikKCGRvY3VtZW50GAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLKAgoKQXNzZXNzbWVudBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDAoEbm9kZRgDIAEoCRIRCglub2RlX25hbWUYBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJcHVibGlzaGVkGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwdWJsaXNoZXIYByABKAkSNwoIc3RhdHVzZXMYCCADKAsyJS5idWxraGVhZC52MS5Bc3Nlc3NtZW50LlN0YXR1c2VzRW50cnkSKQoIZG9jdW1lbnQYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Gi8KDVN0YXR1c2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJaChdMaXN0QXNzZXNzbWVudHNSZXNwb25zZRIsCgthc3Nlc3NtZW50cxgBIAMoCzIXLmJ1bGtoZWFkLnYxLkFzc2Vzc21lbnQSEQoJbmV4dF9wYWdlGAIgASgJIjAKEEdldFN0YXR1c1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5vZGUYAiABKAkiyQEKBlN0YXR1cxI0CgxyZXF1aXJlbWVudHMYASADKAsyHi5idWxraGVhZC52MS5SZXF1aXJlbWVudFN0YXR1cxIxCgdzdW1tYXJ5GAIgAygLMiAuYnVsa2hlYWQudjEuU3RhdHVzLlN1bW1hcnlFbnRyeRImCgVub2RlcxgDIAMoCzIXLmJ1bGtoZWFkLnYxLkFzc2Vzc21lbnQaLgoMU3VtbWFyeUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBToCOAEi7AEKEVJlcXVpcmVtZW50U3RhdHVzEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCHRpdGxlX3poGAMgASgJEg8KB2tleXdvcmQYBCABKAkSDgoGc3RhdHVzGAUgASgJEjgKBW5vZGVzGAYgAygLMikuYnVsa2hlYWQudjEuUmVxdWlyZW1lbnRTdGF0dXMuTm9kZXNFbnRyeRIOCgZyZWFzb24YByABKAkSEQoJcmVhc29uX3poGAggASgJGiwKCk5vZGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgFOgI4ASIvCg9HZXRUcmVuZFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBGRheXMYAiABKAUiMAoFVHJlbmQSJwoGcG9pbnRzGAEgAygLMhcuYnVsa2hlYWQudjEuVHJlbmRQb2ludCKsAQoKVHJlbmRQb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1CgdzdW1tYXJ5GAIgAygLMiQuYnVsa2hlYWQudjEuVHJlbmRQb2ludC5TdW1tYXJ5RW50cnkSDQoFbm9kZXMYAyABKAUaLgoMU3VtbWFyeUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBToCOAEipAEKCUNhdGFsb2d1ZRIvCghzZWN0aW9ucxgBIAMoCzIdLmJ1bGtoZWFkLnYxLkNhdGFsb2d1ZVNlY3Rpb24SNwoMcmVxdWlyZW1lbnRzGAIgAygLMiEuYnVsa2hlYWQudjEuQ2F0YWxvZ3VlUmVxdWlyZW1lbnQSLQoHdGhyZWF0cxgDIAMoCzIcLmJ1bGtoZWFkLnYxLkNhdGFsb2d1ZVRocmVhdCIfCgVXb3JkcxIKCgJlbhgBIAEoCRIKCgJ6aBgCIAEoCSJBChBDYXRhbG9ndWVTZWN0aW9uEgoKAmlkGAEgASgJEiEKBXRpdGxlGAIgASgLMhIuYnVsa2hlYWQudjEuV29yZHMimAIKFENhdGFsb2d1ZVJlcXVpcmVtZW50EgoKAmlkGAEgASgJEg8KB2tleXdvcmQYAiABKAkSIQoFdGl0bGUYAyABKAsyEi5idWxraGVhZC52MS5Xb3JkcxIgCgRhc2tzGAQgASgLMhIuYnVsa2hlYWQudjEuV29yZHMSHwoDd2h5GAUgASgLMhIuYnVsa2hlYWQudjEuV29yZHMSJAoIZXZpZGVuY2UYBiABKAsyEi5idWxraGVhZC52MS5Xb3JkcxIjCgdjb250cm9sGAcgASgLMhIuYnVsa2hlYWQudjEuV29yZHMSIQoFZHJpbGwYCCABKAsyEi5idWxraGVhZC52MS5Xb3JkcxIPCgd0aHJlYXRzGAkgAygJIlQKD0NhdGFsb2d1ZVRocmVhdBIKCgJpZBgBIAEoCRIhCgV0aXRsZRgCIAEoCzISLmJ1bGtoZWFkLnYxLldvcmRzEhIKCnRlY2huaXF1ZXMYAyADKAkiMgoPTGlzdEpvYnNSZXF1ZXN0Eh8KBHBhZ2UYASABKAsyES5idWxraGVhZC52MS5QYWdlIkUKEExpc3RKb2JzUmVzcG9uc2USHgoEam9icxgBIAMoCzIQLmJ1bGtoZWFkLnYxLkpvYhIRCgluZXh0X3BhZ2UYAiABKAkiHQoNUnVuSm9iUmVxdWVzdBIMCgRraW5kGAEgASgJIugBCgNKb2ISCgoCaWQYASABKAkSDAoEa2luZBgCIAEoCRINCgVzdGF0ZRgDIAEoCRIPCgdhdHRlbXB0GAQgASgFEg0KBWVycm9yGAUgASgJEisKB2NyZWF0ZWQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWF0dGVtcHRlZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZmluaXNoZWQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlc3VsdBgJIAEoCSKdAgoESW5mbxIPCgd2ZXJzaW9uGAEgASgJEhAKCGRhdGFiYXNlGAIgASgJEg8KB3JlcGxpY2EYAyABKAkSKwoHc3RhcnRlZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMYXVkaXRfb3JpZ2luGAUgASgJEhEKCWF1ZGl0X2tleRgGIAEoCRITCgticmVha19nbGFzcxgHIAEoCBIxCghjb250cm9scxgIIAMoCzIfLmJ1bGtoZWFkLnYxLkluZm8uQ29udHJvbHNFbnRyeRISCgpwb2xpY3lfa2V5GAkgASgJGi8KDUNvbnRyb2xzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9CgxXYXRjaFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBWtpbmRzGAIgAygJEg4KBmN1cnNvchgDIAEoCSKNAQoGQ2hhbmdlEg4KBmN1cnNvchgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglvcGVyYXRpb24YAyABKAkSJgoGb2JqZWN0GAQgASgLMhYuYnVsa2hlYWQudjEuT2JqZWN0UmVmEg4KBnRlbmFudBgFIAEoCTK5AwoRQXNzZXNzbWVudFNlcnZpY2USUwoRUHVibGlzaEFzc2Vzc21lbnQSJS5idWxraGVhZC52MS5QdWJsaXNoQXNzZXNzbWVudFJlcXVlc3QaFy5idWxraGVhZC52MS5Bc3Nlc3NtZW50EjkKDUdldEFzc2Vzc21lbnQSDy5idWxraGVhZC52MS5JZBoXLmJ1bGtoZWFkLnYxLkFzc2Vzc21lbnQSWQoPTGlzdEFzc2Vzc21lbnRzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBokLmJ1bGtoZWFkLnYxLkxpc3RBc3Nlc3NtZW50c1Jlc3BvbnNlEj8KCUdldFN0YXR1cxIdLmJ1bGtoZWFkLnYxLkdldFN0YXR1c1JlcXVlc3QaEy5idWxraGVhZC52MS5TdGF0dXMSPAoIR2V0VHJlbmQSHC5idWxraGVhZC52MS5HZXRUcmVuZFJlcXVlc3QaEi5idWxraGVhZC52MS5UcmVuZBI6CgxHZXRDYXRhbG9ndWUSEi5idWxraGVhZC52MS5FbXB0eRoWLmJ1bGtoZWFkLnYxLkNhdGFsb2d1ZTK9AQoKSm9iU2VydmljZRJHCghMaXN0Sm9icxIcLmJ1bGtoZWFkLnYxLkxpc3RKb2JzUmVxdWVzdBodLmJ1bGtoZWFkLnYxLkxpc3RKb2JzUmVzcG9uc2USNgoGUnVuSm9iEhouYnVsa2hlYWQudjEuUnVuSm9iUmVxdWVzdBoQLmJ1bGtoZWFkLnYxLkpvYhIuCglDYW5jZWxKb2ISDy5idWxraGVhZC52MS5JZBoQLmJ1bGtoZWFkLnYxLkpvYjJBCg1TeXN0ZW1TZXJ2aWNlEjAKB0dldEluZm8SEi5idWxraGVhZC52MS5FbXB0eRoRLmJ1bGtoZWFkLnYxLkluZm8ySQoMV2F0Y2hTZXJ2aWNlEjkKBVdhdGNoEhkuYnVsa2hlYWQudjEuV2F0Y2hSZXF1ZXN0GhMuYnVsa2hlYWQudjEuQ2hhbmdlMAFCSFpGZ2l0aHViLmNvbS9idWxraGVhZC1zZWN1cml0eS9idWxraGVhZC9wcm90by9nZW4vYnVsa2hlYWQvdjE7YnVsa2hlYWR2MWIGcHJvdG8z", [file_bulkhead_v1_common, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChxidWxraGVhZC92MS9vcGVyYXRpb25zLnByb3RvEgtidWxraGVhZC52MSJVChhQdWJsaXNoQXNzZXNzbWVudFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEikKCGRvY3VtZW50GAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLKAgoKQXNzZXNzbWVudBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDAoEbm9kZRgDIAEoCRIRCglub2RlX25hbWUYBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJcHVibGlzaGVkGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwdWJsaXNoZXIYByABKAkSNwoIc3RhdHVzZXMYCCADKAsyJS5idWxraGVhZC52MS5Bc3Nlc3NtZW50LlN0YXR1c2VzRW50cnkSKQoIZG9jdW1lbnQYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Gi8KDVN0YXR1c2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJaChdMaXN0QXNzZXNzbWVudHNSZXNwb25zZRIsCgthc3Nlc3NtZW50cxgBIAMoCzIXLmJ1bGtoZWFkLnYxLkFzc2Vzc21lbnQSEQoJbmV4dF9wYWdlGAIgASgJIjAKEEdldFN0YXR1c1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5vZGUYAiABKAkiyQEKBlN0YXR1cxI0CgxyZXF1aXJlbWVudHMYASADKAsyHi5idWxraGVhZC52MS5SZXF1aXJlbWVudFN0YXR1cxIxCgdzdW1tYXJ5GAIgAygLMiAuYnVsa2hlYWQudjEuU3RhdHVzLlN1bW1hcnlFbnRyeRImCgVub2RlcxgDIAMoCzIXLmJ1bGtoZWFkLnYxLkFzc2Vzc21lbnQaLgoMU3VtbWFyeUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBToCOAEi7AEKEVJlcXVpcmVtZW50U3RhdHVzEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCHRpdGxlX3poGAMgASgJEg8KB2tleXdvcmQYBCABKAkSDgoGc3RhdHVzGAUgASgJEjgKBW5vZGVzGAYgAygLMikuYnVsa2hlYWQudjEuUmVxdWlyZW1lbnRTdGF0dXMuTm9kZXNFbnRyeRIOCgZyZWFzb24YByABKAkSEQoJcmVhc29uX3poGAggASgJGiwKCk5vZGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgFOgI4ASIvCg9HZXRUcmVuZFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBGRheXMYAiABKAUiMAoFVHJlbmQSJwoGcG9pbnRzGAEgAygLMhcuYnVsa2hlYWQudjEuVHJlbmRQb2ludCKsAQoKVHJlbmRQb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1CgdzdW1tYXJ5GAIgAygLMiQuYnVsa2hlYWQudjEuVHJlbmRQb2ludC5TdW1tYXJ5RW50cnkSDQoFbm9kZXMYAyABKAUaLgoMU3VtbWFyeUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBToCOAEipAEKCUNhdGFsb2d1ZRIvCghzZWN0aW9ucxgBIAMoCzIdLmJ1bGtoZWFkLnYxLkNhdGFsb2d1ZVNlY3Rpb24SNwoMcmVxdWlyZW1lbnRzGAIgAygLMiEuYnVsa2hlYWQudjEuQ2F0YWxvZ3VlUmVxdWlyZW1lbnQSLQoHdGhyZWF0cxgDIAMoCzIcLmJ1bGtoZWFkLnYxLkNhdGFsb2d1ZVRocmVhdCIfCgVXb3JkcxIKCgJlbhgBIAEoCRIKCgJ6aBgCIAEoCSJBChBDYXRhbG9ndWVTZWN0aW9uEgoKAmlkGAEgASgJEiEKBXRpdGxlGAIgASgLMhIuYnVsa2hlYWQudjEuV29yZHMimAIKFENhdGFsb2d1ZVJlcXVpcmVtZW50EgoKAmlkGAEgASgJEg8KB2tleXdvcmQYAiABKAkSIQoFdGl0bGUYAyABKAsyEi5idWxraGVhZC52MS5Xb3JkcxIgCgRhc2tzGAQgASgLMhIuYnVsa2hlYWQudjEuV29yZHMSHwoDd2h5GAUgASgLMhIuYnVsa2hlYWQudjEuV29yZHMSJAoIZXZpZGVuY2UYBiABKAsyEi5idWxraGVhZC52MS5Xb3JkcxIjCgdjb250cm9sGAcgASgLMhIuYnVsa2hlYWQudjEuV29yZHMSIQoFZHJpbGwYCCABKAsyEi5idWxraGVhZC52MS5Xb3JkcxIPCgd0aHJlYXRzGAkgAygJIlQKD0NhdGFsb2d1ZVRocmVhdBIKCgJpZBgBIAEoCRIhCgV0aXRsZRgCIAEoCzISLmJ1bGtoZWFkLnYxLldvcmRzEhIKCnRlY2huaXF1ZXMYAyADKAkiMgoPTGlzdEpvYnNSZXF1ZXN0Eh8KBHBhZ2UYASABKAsyES5idWxraGVhZC52MS5QYWdlIkUKEExpc3RKb2JzUmVzcG9uc2USHgoEam9icxgBIAMoCzIQLmJ1bGtoZWFkLnYxLkpvYhIRCgluZXh0X3BhZ2UYAiABKAkiHQoNUnVuSm9iUmVxdWVzdBIMCgRraW5kGAEgASgJIugBCgNKb2ISCgoCaWQYASABKAkSDAoEa2luZBgCIAEoCRINCgVzdGF0ZRgDIAEoCRIPCgdhdHRlbXB0GAQgASgFEg0KBWVycm9yGAUgASgJEisKB2NyZWF0ZWQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWF0dGVtcHRlZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZmluaXNoZWQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlc3VsdBgJIAEoCSKdAgoESW5mbxIPCgd2ZXJzaW9uGAEgASgJEhAKCGRhdGFiYXNlGAIgASgJEg8KB3JlcGxpY2EYAyABKAkSKwoHc3RhcnRlZBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMYXVkaXRfb3JpZ2luGAUgASgJEhEKCWF1ZGl0X2tleRgGIAEoCRITCgticmVha19nbGFzcxgHIAEoCBIxCghjb250cm9scxgIIAMoCzIfLmJ1bGtoZWFkLnYxLkluZm8uQ29udHJvbHNFbnRyeRISCgpwb2xpY3lfa2V5GAkgASgJGi8KDUNvbnRyb2xzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASL9AwoIU2V0dGluZ3MSEgoKcHVibGljX3VybBgBIAEoCRIPCgdyZXBsaWNhGAIgASgJEiwKB3NpZ25faW4YAyABKAsyGy5idWxraGVhZC52MS5TaWduSW5TZXR0aW5ncxIwCglwcm92aWRlcnMYBCADKAsyHS5idWxraGVhZC52MS5Qcm92aWRlclNldHRpbmdzEhEKCWZvdXJfZXllcxgFIAMoCRIqCgZsaW1pdHMYBiABKAsyGi5idWxraGVhZC52MS5MaW1pdFNldHRpbmdzEjcKCXJldGVudGlvbhgHIAMoCzIkLmJ1bGtoZWFkLnYxLlNldHRpbmdzLlJldGVudGlvbkVudHJ5EioKBmFsYXJtcxgIIAMoCzIaLmJ1bGtoZWFkLnYxLkFsYXJtU2V0dGluZ3MSLAoHZXhwb3J0cxgJIAMoCzIbLmJ1bGtoZWFkLnYxLkV4cG9ydFNldHRpbmdzEigKBW5vZGVzGAogASgLMhkuYnVsa2hlYWQudjEuTm9kZVNldHRpbmdzEhMKC2NlcnRpZmljYXRlGAsgASgJEg4KBnRyYWNlcxgMIAEoCRpLCg5SZXRlbnRpb25FbnRyeRILCgNrZXkYASABKAkSKAoFdmFsdWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb246AjgBIrkCCg5TaWduSW5TZXR0aW5ncxIaChJwaGlzaGluZ19yZXNpc3RhbnQYASABKAgSKgoHc3RlcF91cBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCgRpZGxlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKCGFic29sdXRlGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3NpbmdsZV9pZGxlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD3NpbmdsZV9hYnNvbHV0ZRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgp0b2tlbl9kYXlzGAcgASgFEhEKCWJsb2NrbGlzdBgIIAEoCCLkAQoQUHJvdmlkZXJTZXR0aW5ncxIMCgRuYW1lGAEgASgJEg4KBmlzc3VlchgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkSOQoGZ3JvdXBzGAQgAygLMikuYnVsa2hlYWQudjEuUHJvdmlkZXJTZXR0aW5ncy5Hcm91cHNFbnRyeRIUCgxjcmVhdGVfdXNlcnMYBSABKAgSCwoDbWZhGAYgAygJEhUKDW1mYV9yZXNpc3RhbnQYByADKAkaLQoLR3JvdXBzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKmAQoNTGltaXRTZXR0aW5ncxIMCgRib2R5GAEgASgDEhMKC2Nvbm5lY3Rpb25zGAIgASgFEioKB3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEcmF0ZRgEIAEoARINCgVidXJzdBgFIAEoBRITCgtwdWJsaWNfcmF0ZRgGIAEoARIUCgxwdWJsaWNfYnVyc3QYByABKAUifwoNQWxhcm1TZXR0aW5ncxIMCgRuYW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDAoEaG9zdBgDIAEoCRISCgpyZWNpcGllbnRzGAQgAygJEhAKCHNldmVyaXR5GAUgASgJEg0KBWtpbmRzGAYgAygJEg8KB3RlbmFudHMYByADKAkiOgoORXhwb3J0U2V0dGluZ3MSDAoEbmFtZRgBIAEoCRIMCgRraW5kGAIgASgJEgwKBGhvc3QYAyABKAkiaAoMTm9kZVNldHRpbmdzEi4KC2NlcnRpZmljYXRlGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEigKBWdyYWNlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIj0KDFdhdGNoUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFa2luZHMYAiADKAkSDgoGY3Vyc29yGAMgASgJIo0BCgZDaGFuZ2USDgoGY3Vyc29yGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW9wZXJhdGlvbhgDIAEoCRImCgZvYmplY3QYBCABKAsyFi5idWxraGVhZC52MS5PYmplY3RSZWYSDgoGdGVuYW50GAUgASgJMrkDChFBc3Nlc3NtZW50U2VydmljZRJTChFQdWJsaXNoQXNzZXNzbWVudBIlLmJ1bGtoZWFkLnYxLlB1Ymxpc2hBc3Nlc3NtZW50UmVxdWVzdBoXLmJ1bGtoZWFkLnYxLkFzc2Vzc21lbnQSOQoNR2V0QXNzZXNzbWVudBIPLmJ1bGtoZWFkLnYxLklkGhcuYnVsa2hlYWQudjEuQXNzZXNzbWVudBJZCg9MaXN0QXNzZXNzbWVudHMSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiQuYnVsa2hlYWQudjEuTGlzdEFzc2Vzc21lbnRzUmVzcG9uc2USPwoJR2V0U3RhdHVzEh0uYnVsa2hlYWQudjEuR2V0U3RhdHVzUmVxdWVzdBoTLmJ1bGtoZWFkLnYxLlN0YXR1cxI8CghHZXRUcmVuZBIcLmJ1bGtoZWFkLnYxLkdldFRyZW5kUmVxdWVzdBoSLmJ1bGtoZWFkLnYxLlRyZW5kEjoKDEdldENhdGFsb2d1ZRISLmJ1bGtoZWFkLnYxLkVtcHR5GhYuYnVsa2hlYWQudjEuQ2F0YWxvZ3VlMr0BCgpKb2JTZXJ2aWNlEkcKCExpc3RKb2JzEhwuYnVsa2hlYWQudjEuTGlzdEpvYnNSZXF1ZXN0Gh0uYnVsa2hlYWQudjEuTGlzdEpvYnNSZXNwb25zZRI2CgZSdW5Kb2ISGi5idWxraGVhZC52MS5SdW5Kb2JSZXF1ZXN0GhAuYnVsa2hlYWQudjEuSm9iEi4KCUNhbmNlbEpvYhIPLmJ1bGtoZWFkLnYxLklkGhAuYnVsa2hlYWQudjEuSm9iMnsKDVN5c3RlbVNlcnZpY2USMAoHR2V0SW5mbxISLmJ1bGtoZWFkLnYxLkVtcHR5GhEuYnVsa2hlYWQudjEuSW5mbxI4CgtHZXRTZXR0aW5ncxISLmJ1bGtoZWFkLnYxLkVtcHR5GhUuYnVsa2hlYWQudjEuU2V0dGluZ3MySQoMV2F0Y2hTZXJ2aWNlEjkKBVdhdGNoEhkuYnVsa2hlYWQudjEuV2F0Y2hSZXF1ZXN0GhMuYnVsa2hlYWQudjEuQ2hhbmdlMAFCSFpGZ2l0aHViLmNvbS9idWxraGVhZC1zZWN1cml0eS9idWxraGVhZC9wcm90by9nZW4vYnVsa2hlYWQvdjE7YnVsa2hlYWR2MWIGcHJvdG8z", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * PublishAssessmentRequest is an assessment.
@@ -794,6 +794,426 @@ export const InfoSchema: GenMessage<Info> = /*@__PURE__*/
   messageDesc(file_bulkhead_v1_operations, 18);
 
 /**
+ * Settings are what a replica runs with, from its configuration. Times are as they hold, defaults filled in.
+ *
+ * @generated from message bulkhead.v1.Settings
+ */
+export type Settings = Message<"bulkhead.v1.Settings"> & {
+  /**
+   * Where people and tools reach it; its host is what passkeys are bound to.
+   *
+   * @generated from field: string public_url = 1;
+   */
+  publicUrl: string;
+
+  /**
+   * This replica's name.
+   *
+   * @generated from field: string replica = 2;
+   */
+  replica: string;
+
+  /**
+   * How strong sign-ins must be, and how long they last.
+   *
+   * @generated from field: bulkhead.v1.SignInSettings sign_in = 3;
+   */
+  signIn?: SignInSettings;
+
+  /**
+   * OpenID Connect providers.
+   *
+   * @generated from field: repeated bulkhead.v1.ProviderSettings providers = 4;
+   */
+  providers: ProviderSettings[];
+
+  /**
+   * Actions that need a second person's approval.
+   *
+   * @generated from field: repeated string four_eyes = 5;
+   */
+  fourEyes: string[];
+
+  /**
+   * What callers can ask for.
+   *
+   * @generated from field: bulkhead.v1.LimitSettings limits = 6;
+   */
+  limits?: LimitSettings;
+
+  /**
+   * How long each kind is kept, e.g. "events"; some from their end on. The audit log itself is kept for ever.
+   *
+   * @generated from field: map<string, google.protobuf.Duration> retention = 7;
+   */
+  retention: { [key: string]: Duration };
+
+  /**
+   * Who gets events of the fleet.
+   *
+   * @generated from field: repeated bulkhead.v1.AlarmSettings alarms = 8;
+   */
+  alarms: AlarmSettings[];
+
+  /**
+   * Who gets copies of audit records.
+   *
+   * @generated from field: repeated bulkhead.v1.ExportSettings exports = 9;
+   */
+  exports: ExportSettings[];
+
+  /**
+   * Certificates of nodes.
+   *
+   * @generated from field: bulkhead.v1.NodeSettings nodes = 10;
+   */
+  nodes?: NodeSettings;
+
+  /**
+   * "own" where the server shows a certificate of its own CA, "file" where it was given one.
+   *
+   * @generated from field: string certificate = 11;
+   */
+  certificate: string;
+
+  /**
+   * Host that gets traces; empty for none.
+   *
+   * @generated from field: string traces = 12;
+   */
+  traces: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.Settings.
+ * Use `create(SettingsSchema)` to create a new message.
+ */
+export const SettingsSchema: GenMessage<Settings> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_operations, 19);
+
+/**
+ * SignInSettings are about people's sign-ins.
+ *
+ * @generated from message bulkhead.v1.SignInSettings
+ */
+export type SignInSettings = Message<"bulkhead.v1.SignInSettings"> & {
+  /**
+   * Administrators need a passkey or security key.
+   *
+   * @generated from field: bool phishing_resistant = 1;
+   */
+  phishingResistant: boolean;
+
+  /**
+   * How long a second factor counts as shown just now.
+   *
+   * @generated from field: google.protobuf.Duration step_up = 2;
+   */
+  stepUp?: Duration;
+
+  /**
+   * A session with two factors ends after this time without a call.
+   *
+   * @generated from field: google.protobuf.Duration idle = 3;
+   */
+  idle?: Duration;
+
+  /**
+   * And at the latest after this.
+   *
+   * @generated from field: google.protobuf.Duration absolute = 4;
+   */
+  absolute?: Duration;
+
+  /**
+   * The same with one factor.
+   *
+   * @generated from field: google.protobuf.Duration single_idle = 5;
+   */
+  singleIdle?: Duration;
+
+  /**
+   * See single_idle.
+   *
+   * @generated from field: google.protobuf.Duration single_absolute = 6;
+   */
+  singleAbsolute?: Duration;
+
+  /**
+   * Most days of an API token.
+   *
+   * @generated from field: int32 token_days = 7;
+   */
+  tokenDays: number;
+
+  /**
+   * Whether there is an own list of passwords that nobody may have, beside the built-in one.
+   *
+   * @generated from field: bool blocklist = 8;
+   */
+  blocklist: boolean;
+};
+
+/**
+ * Describes the message bulkhead.v1.SignInSettings.
+ * Use `create(SignInSettingsSchema)` to create a new message.
+ */
+export const SignInSettingsSchema: GenMessage<SignInSettings> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_operations, 20);
+
+/**
+ * ProviderSettings are an OpenID Connect provider.
+ *
+ * @generated from message bulkhead.v1.ProviderSettings
+ */
+export type ProviderSettings = Message<"bulkhead.v1.ProviderSettings"> & {
+  /**
+   * As it is called at sign-in.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Its address.
+   *
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+
+  /**
+   * Tenant of the accounts that sign in with it.
+   *
+   * @generated from field: string tenant = 3;
+   */
+  tenant: string;
+
+  /**
+   * The provider's group: name of a group in the tenant.
+   *
+   * @generated from field: map<string, string> groups = 4;
+   */
+  groups: { [key: string]: string };
+
+  /**
+   * Whether it makes accounts for whoever is in a mapped group.
+   *
+   * @generated from field: bool create_users = 5;
+   */
+  createUsers: boolean;
+
+  /**
+   * Values of amr or acr that count as a second factor.
+   *
+   * @generated from field: repeated string mfa = 6;
+   */
+  mfa: string[];
+
+  /**
+   * And as a phishing-resistant one.
+   *
+   * @generated from field: repeated string mfa_resistant = 7;
+   */
+  mfaResistant: string[];
+};
+
+/**
+ * Describes the message bulkhead.v1.ProviderSettings.
+ * Use `create(ProviderSettingsSchema)` to create a new message.
+ */
+export const ProviderSettingsSchema: GenMessage<ProviderSettings> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_operations, 21);
+
+/**
+ * LimitSettings bound what callers can ask for.
+ *
+ * @generated from message bulkhead.v1.LimitSettings
+ */
+export type LimitSettings = Message<"bulkhead.v1.LimitSettings"> & {
+  /**
+   * Bytes of a request.
+   *
+   * @generated from field: int64 body = 1;
+   */
+  body: bigint;
+
+  /**
+   * Connections at once.
+   *
+   * @generated from field: int32 connections = 2;
+   */
+  connections: number;
+
+  /**
+   * How long a request that is no stream may take.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 3;
+   */
+  timeout?: Duration;
+
+  /**
+   * Requests per second and identity.
+   *
+   * @generated from field: double rate = 4;
+   */
+  rate: number;
+
+  /**
+   * Requests at once and identity.
+   *
+   * @generated from field: int32 burst = 5;
+   */
+  burst: number;
+
+  /**
+   * Requests per second and address before sign-in.
+   *
+   * @generated from field: double public_rate = 6;
+   */
+  publicRate: number;
+
+  /**
+   * Requests at once and address before sign-in.
+   *
+   * @generated from field: int32 public_burst = 7;
+   */
+  publicBurst: number;
+};
+
+/**
+ * Describes the message bulkhead.v1.LimitSettings.
+ * Use `create(LimitSettingsSchema)` to create a new message.
+ */
+export const LimitSettingsSchema: GenMessage<LimitSettings> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_operations, 22);
+
+/**
+ * AlarmSettings are a receiver of events.
+ *
+ * @generated from message bulkhead.v1.AlarmSettings
+ */
+export type AlarmSettings = Message<"bulkhead.v1.AlarmSettings"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * "webhook", "mail" or "syslog".
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * Its host; paths and parameters of an address can be secrets.
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+
+  /**
+   * Of mails.
+   *
+   * @generated from field: repeated string recipients = 4;
+   */
+  recipients: string[];
+
+  /**
+   * The least severity that it gets.
+   *
+   * @generated from field: string severity = 5;
+   */
+  severity: string;
+
+  /**
+   * Kinds of events; empty for all.
+   *
+   * @generated from field: repeated string kinds = 6;
+   */
+  kinds: string[];
+
+  /**
+   * Tenants; empty for all.
+   *
+   * @generated from field: repeated string tenants = 7;
+   */
+  tenants: string[];
+};
+
+/**
+ * Describes the message bulkhead.v1.AlarmSettings.
+ * Use `create(AlarmSettingsSchema)` to create a new message.
+ */
+export const AlarmSettingsSchema: GenMessage<AlarmSettings> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_operations, 23);
+
+/**
+ * ExportSettings are a receiver of audit records.
+ *
+ * @generated from message bulkhead.v1.ExportSettings
+ */
+export type ExportSettings = Message<"bulkhead.v1.ExportSettings"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * "jsonl", "syslog", "webhook" or "otlp".
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * Its host; empty for a file on the server.
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.ExportSettings.
+ * Use `create(ExportSettingsSchema)` to create a new message.
+ */
+export const ExportSettingsSchema: GenMessage<ExportSettings> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_operations, 24);
+
+/**
+ * NodeSettings are about the certificates of nodes.
+ *
+ * @generated from message bulkhead.v1.NodeSettings
+ */
+export type NodeSettings = Message<"bulkhead.v1.NodeSettings"> & {
+  /**
+   * How long one lasts; it is renewed from half of that on.
+   *
+   * @generated from field: google.protobuf.Duration certificate = 1;
+   */
+  certificate?: Duration;
+
+  /**
+   * How long after its end it is good for its renewal.
+   *
+   * @generated from field: google.protobuf.Duration grace = 2;
+   */
+  grace?: Duration;
+};
+
+/**
+ * Describes the message bulkhead.v1.NodeSettings.
+ * Use `create(NodeSettingsSchema)` to create a new message.
+ */
+export const NodeSettingsSchema: GenMessage<NodeSettings> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_operations, 25);
+
+/**
  * WatchRequest picks changes.
  *
  * @generated from message bulkhead.v1.WatchRequest
@@ -826,7 +1246,7 @@ export type WatchRequest = Message<"bulkhead.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_operations, 19);
+  messageDesc(file_bulkhead_v1_operations, 26);
 
 /**
  * Change says that something was made, changed or deleted.
@@ -875,7 +1295,7 @@ export type Change = Message<"bulkhead.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_bulkhead_v1_operations, 20);
+  messageDesc(file_bulkhead_v1_operations, 27);
 
 /**
  * AssessmentService keeps assessments and tells where the fleet stands.
@@ -1000,6 +1420,17 @@ export const SystemService: GenService<{
     methodKind: "unary";
     input: typeof EmptySchema;
     output: typeof InfoSchema;
+  },
+  /**
+   * GetSettings tells what this replica runs with: sign-in, limits, retention, receivers. No secret is in it, and no path of a file
+   * that has one.
+   *
+   * @generated from rpc bulkhead.v1.SystemService.GetSettings
+   */
+  getSettings: {
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof SettingsSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bulkhead_v1_operations, 2);

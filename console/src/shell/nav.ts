@@ -1,6 +1,7 @@
 import {
   IconAlertTriangle,
   IconBox,
+  IconBuilding,
   IconChecklist,
   IconClockPlay,
   IconFileCertificate,
@@ -10,8 +11,11 @@ import {
   IconNetwork,
   IconScale,
   IconServer2,
+  IconSettings,
   IconStack2,
   IconTimelineEvent,
+  IconUsers,
+  IconUsersGroup,
 } from "@tabler/icons-react";
 import type en from "@/texts/en";
 
@@ -29,7 +33,13 @@ export interface NavEntry {
     | "/access"
     | "/audit"
     | "/jobs"
-    | "/about";
+    | "/about"
+    | "/users"
+    | "/groups"
+    | "/tenants"
+    | "/tokens"
+    | "/pools"
+    | "/settings";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -66,6 +76,23 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/audit", text: "shell.nav.audit", icon: IconFileCertificate },
       { to: "/jobs", text: "shell.nav.jobs", icon: IconClockPlay },
+      { to: "/about", text: "shell.nav.about", icon: IconInfoCircle },
+      { to: "/pools", text: "shell.nav.pools", icon: IconStack2 },
+    ],
+  },
+  {
+    text: "shell.group.access",
+    entries: [
+      { to: "/users", text: "shell.nav.users", icon: IconUsers },
+      { to: "/groups", text: "shell.nav.groups", icon: IconUsersGroup },
+      { to: "/tenants", text: "shell.nav.tenants", icon: IconBuilding },
+      { to: "/tokens", text: "shell.nav.tokens", icon: IconKey },
+    ],
+  },
+  {
+    text: "shell.group.server",
+    entries: [
+      { to: "/settings", text: "shell.nav.settings", icon: IconSettings },
       { to: "/about", text: "shell.nav.about", icon: IconInfoCircle },
     ],
   },

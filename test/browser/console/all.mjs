@@ -1,6 +1,7 @@
 // All capabilities of the console: each has pages; first, flows, late (needs a factor that is older than a minute) and last are what is
 // done on them.
 import audit from "./audit.mjs";
+import directory from "./directory.mjs";
 import events from "./events.mjs";
 import findings from "./findings.mjs";
 import nodes from "./nodes.mjs";
@@ -9,4 +10,4 @@ import policies from "./policies.mjs";
 import requirements from "./requirements.mjs";
 import whole from "./whole.mjs";
 
-export const capabilities = { requirements, nodes, objects, findings, events, policies, audit, whole };
+export const capabilities = { requirements, nodes, objects, findings, events, policies, audit, directory, whole };

@@ -1,5 +1,6 @@
 import { SegmentedControl, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import type { TFunction } from "i18next";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { findingsAbout } from "@/api/inventory";
@@ -35,7 +36,7 @@ export function StateMark({ c }: { c: { state: string; health?: string; gone?: o
   );
 }
 
-function healthWord(t: ReturnType<typeof useTranslation>["t"], health: string): string {
+function healthWord(t: TFunction, health: string): string {
   const known = (["healthy", "unhealthy", "starting"] as const).find((h) => h === health);
   return known === undefined ? plain(health) : t(`inventory.health.${known}`);
 }

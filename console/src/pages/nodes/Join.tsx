@@ -93,6 +93,9 @@ export function Join() {
               <ButtonLink to="/nodes" variant="default">
                 {t("nodes.title")}
               </ButtonLink>
+              <ButtonLink to="/nodes/tokens" variant="default">
+                {t("directory.joinTokens")}
+              </ButtonLink>
             </Group>
           </Stack>
         </Panel>

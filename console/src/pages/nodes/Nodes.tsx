@@ -99,7 +99,18 @@ export function Nodes() {
     [t],
   );
   return (
-    <Page title={t("nodes.title")} about={t("nodes.about")} actions={<ButtonLink to="/nodes/join">{t("nodes.join")}</ButtonLink>}>
+    <Page
+      title={t("nodes.title")}
+      about={t("nodes.about")}
+      actions={
+        <>
+          <ButtonLink to="/nodes/tokens" variant="default">
+            {t("directory.joinTokens")}
+          </ButtonLink>
+          <ButtonLink to="/nodes/join">{t("nodes.join")}</ButtonLink>
+        </>
+      }
+    >
       <Result of={all} what={t("nodes.failed")} rows={10}>
         {({ rows, more }) => (
           <DataTable

@@ -4,6 +4,7 @@ import access from "./access.json";
 import account from "./account.json";
 import audit from "./audit.json";
 import common from "./common.json";
+import directory from "./directory.json";
 import errors from "./errors.json";
 import events from "./events.json";
 import findings from "./findings.json";
@@ -12,25 +13,37 @@ import jobs from "./jobs.json";
 import nodes from "./nodes.json";
 import overview from "./overview.json";
 import policies from "./policies.json";
+import pools from "./pools.json";
 import requirements from "./requirements.json";
+import settings from "./settings.json";
 import shell from "./shell.json";
 import table from "./table.json";
 
 export default {
   about,
   access,
+
   account,
   audit,
+
   common,
+
+  directory,
   errors,
   events,
+
   findings,
   inventory,
   jobs,
+
   nodes,
   overview,
   policies,
+
+  pools,
   requirements,
+
+  settings,
   shell,
   table,
 };

@@ -50,7 +50,9 @@ type Pool struct {
 	// When it was made.
 	Created *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created,proto3" json:"created,omitempty"`
 	// Counts changes.
-	Version       int64 `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
+	// When each of the windows begins next, in their order; 1970 for one that never does. Filled in by the server.
+	NextWindows   []*timestamppb.Timestamp `protobuf:"bytes,12,rep,name=next_windows,json=nextWindows,proto3" json:"next_windows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,6 +162,13 @@ func (x *Pool) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Pool) GetNextWindows() []*timestamppb.Timestamp {
+	if x != nil {
+		return x.NextWindows
+	}
+	return nil
 }
 
 // PoolSettings are what the nodes of a pool follow.
@@ -1890,7 +1899,7 @@ var File_bulkhead_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\n" +
-	"\x17bulkhead/v1/fleet.proto\x12\vbulkhead.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18bulkhead/v1/access.proto\x1a\x18bulkhead/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x03\n" +
+	"\x17bulkhead/v1/fleet.proto\x12\vbulkhead.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18bulkhead/v1/access.proto\x1a\x18bulkhead/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x04\n" +
 	"\x04Pool\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x82\x01R\x02id\x12\x1f\n" +
 	"\x06tenant\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12B\n" +
@@ -1903,7 +1912,8 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\x05nodes\x18\t \x01(\x05R\x05nodes\x124\n" +
 	"\acreated\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x18\n" +
-	"\aversion\x18\v \x01(\x03R\aversion\"\x8e\x01\n" +
+	"\aversion\x18\v \x01(\x03R\aversion\x12G\n" +
+	"\fnext_windows\x18\f \x03(\v2\x1a.google.protobuf.TimestampB\b\xbaH\x05\x92\x01\x02\x10 R\vnextWindows\"\x8e\x01\n" +
 	"\fPoolSettings\x12M\n" +
 	"\rcollect_every\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\fcollectEvery\x12/\n" +
@@ -2139,68 +2149,69 @@ var file_bulkhead_v1_fleet_proto_depIdxs = []int32{
 	2,  // 1: bulkhead.v1.Pool.plan:type_name -> bulkhead.v1.RolloutPlan
 	3,  // 2: bulkhead.v1.Pool.windows:type_name -> bulkhead.v1.Window
 	23, // 3: bulkhead.v1.Pool.created:type_name -> google.protobuf.Timestamp
-	24, // 4: bulkhead.v1.PoolSettings.collect_every:type_name -> google.protobuf.Duration
-	25, // 5: bulkhead.v1.PoolSettings.assess:type_name -> google.protobuf.Struct
-	24, // 6: bulkhead.v1.RolloutPlan.soak:type_name -> google.protobuf.Duration
-	24, // 7: bulkhead.v1.Window.lasts:type_name -> google.protobuf.Duration
-	0,  // 8: bulkhead.v1.ListPoolsResponse.pools:type_name -> bulkhead.v1.Pool
-	0,  // 9: bulkhead.v1.CreatePoolRequest.pool:type_name -> bulkhead.v1.Pool
-	0,  // 10: bulkhead.v1.UpdatePoolRequest.pool:type_name -> bulkhead.v1.Pool
-	26, // 11: bulkhead.v1.UpdatePoolRequest.update_mask:type_name -> google.protobuf.FieldMask
-	23, // 12: bulkhead.v1.Rollout.step_since:type_name -> google.protobuf.Timestamp
-	23, // 13: bulkhead.v1.Rollout.created:type_name -> google.protobuf.Timestamp
-	23, // 14: bulkhead.v1.Rollout.ended:type_name -> google.protobuf.Timestamp
-	7,  // 15: bulkhead.v1.ListRolloutsResponse.rollouts:type_name -> bulkhead.v1.Rollout
-	23, // 16: bulkhead.v1.Finding.first:type_name -> google.protobuf.Timestamp
-	23, // 17: bulkhead.v1.Finding.last:type_name -> google.protobuf.Timestamp
-	23, // 18: bulkhead.v1.Finding.over:type_name -> google.protobuf.Timestamp
-	11, // 19: bulkhead.v1.Finding.owner:type_name -> bulkhead.v1.FindingOwner
-	23, // 20: bulkhead.v1.Finding.triaged:type_name -> google.protobuf.Timestamp
-	27, // 21: bulkhead.v1.ListFindingNotesRequest.page:type_name -> bulkhead.v1.Page
-	23, // 22: bulkhead.v1.FindingNote.time:type_name -> google.protobuf.Timestamp
-	14, // 23: bulkhead.v1.ListFindingNotesResponse.notes:type_name -> bulkhead.v1.FindingNote
-	16, // 24: bulkhead.v1.TriageFindingsRequest.findings:type_name -> bulkhead.v1.FindingRef
-	11, // 25: bulkhead.v1.TriageFindingsRequest.owner:type_name -> bulkhead.v1.FindingOwner
-	10, // 26: bulkhead.v1.TriageFindingsResponse.findings:type_name -> bulkhead.v1.Finding
-	10, // 27: bulkhead.v1.ListFindingsResponse.findings:type_name -> bulkhead.v1.Finding
-	23, // 28: bulkhead.v1.Exception.created:type_name -> google.protobuf.Timestamp
-	20, // 29: bulkhead.v1.CreateExceptionRequest.exception:type_name -> bulkhead.v1.Exception
-	20, // 30: bulkhead.v1.ListExceptionsResponse.exceptions:type_name -> bulkhead.v1.Exception
-	28, // 31: bulkhead.v1.PoolService.ListPools:input_type -> bulkhead.v1.ListInTenantRequest
-	29, // 32: bulkhead.v1.PoolService.GetPool:input_type -> bulkhead.v1.Id
-	5,  // 33: bulkhead.v1.PoolService.CreatePool:input_type -> bulkhead.v1.CreatePoolRequest
-	6,  // 34: bulkhead.v1.PoolService.UpdatePool:input_type -> bulkhead.v1.UpdatePoolRequest
-	29, // 35: bulkhead.v1.PoolService.DeletePool:input_type -> bulkhead.v1.Id
-	28, // 36: bulkhead.v1.PoolService.ListRollouts:input_type -> bulkhead.v1.ListInTenantRequest
-	9,  // 37: bulkhead.v1.PoolService.DecideRollout:input_type -> bulkhead.v1.DecideRolloutRequest
-	28, // 38: bulkhead.v1.FindingService.ListFindings:input_type -> bulkhead.v1.ListInTenantRequest
-	12, // 39: bulkhead.v1.FindingService.GetFinding:input_type -> bulkhead.v1.GetFindingRequest
-	13, // 40: bulkhead.v1.FindingService.ListFindingNotes:input_type -> bulkhead.v1.ListFindingNotesRequest
-	17, // 41: bulkhead.v1.FindingService.TriageFindings:input_type -> bulkhead.v1.TriageFindingsRequest
-	28, // 42: bulkhead.v1.FindingService.ListExceptions:input_type -> bulkhead.v1.ListInTenantRequest
-	21, // 43: bulkhead.v1.FindingService.CreateException:input_type -> bulkhead.v1.CreateExceptionRequest
-	21, // 44: bulkhead.v1.FindingService.PreviewException:input_type -> bulkhead.v1.CreateExceptionRequest
-	29, // 45: bulkhead.v1.FindingService.DeleteException:input_type -> bulkhead.v1.Id
-	4,  // 46: bulkhead.v1.PoolService.ListPools:output_type -> bulkhead.v1.ListPoolsResponse
-	0,  // 47: bulkhead.v1.PoolService.GetPool:output_type -> bulkhead.v1.Pool
-	0,  // 48: bulkhead.v1.PoolService.CreatePool:output_type -> bulkhead.v1.Pool
-	0,  // 49: bulkhead.v1.PoolService.UpdatePool:output_type -> bulkhead.v1.Pool
-	30, // 50: bulkhead.v1.PoolService.DeletePool:output_type -> bulkhead.v1.Empty
-	8,  // 51: bulkhead.v1.PoolService.ListRollouts:output_type -> bulkhead.v1.ListRolloutsResponse
-	7,  // 52: bulkhead.v1.PoolService.DecideRollout:output_type -> bulkhead.v1.Rollout
-	19, // 53: bulkhead.v1.FindingService.ListFindings:output_type -> bulkhead.v1.ListFindingsResponse
-	10, // 54: bulkhead.v1.FindingService.GetFinding:output_type -> bulkhead.v1.Finding
-	15, // 55: bulkhead.v1.FindingService.ListFindingNotes:output_type -> bulkhead.v1.ListFindingNotesResponse
-	18, // 56: bulkhead.v1.FindingService.TriageFindings:output_type -> bulkhead.v1.TriageFindingsResponse
-	22, // 57: bulkhead.v1.FindingService.ListExceptions:output_type -> bulkhead.v1.ListExceptionsResponse
-	20, // 58: bulkhead.v1.FindingService.CreateException:output_type -> bulkhead.v1.Exception
-	20, // 59: bulkhead.v1.FindingService.PreviewException:output_type -> bulkhead.v1.Exception
-	30, // 60: bulkhead.v1.FindingService.DeleteException:output_type -> bulkhead.v1.Empty
-	46, // [46:61] is the sub-list for method output_type
-	31, // [31:46] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	23, // 4: bulkhead.v1.Pool.next_windows:type_name -> google.protobuf.Timestamp
+	24, // 5: bulkhead.v1.PoolSettings.collect_every:type_name -> google.protobuf.Duration
+	25, // 6: bulkhead.v1.PoolSettings.assess:type_name -> google.protobuf.Struct
+	24, // 7: bulkhead.v1.RolloutPlan.soak:type_name -> google.protobuf.Duration
+	24, // 8: bulkhead.v1.Window.lasts:type_name -> google.protobuf.Duration
+	0,  // 9: bulkhead.v1.ListPoolsResponse.pools:type_name -> bulkhead.v1.Pool
+	0,  // 10: bulkhead.v1.CreatePoolRequest.pool:type_name -> bulkhead.v1.Pool
+	0,  // 11: bulkhead.v1.UpdatePoolRequest.pool:type_name -> bulkhead.v1.Pool
+	26, // 12: bulkhead.v1.UpdatePoolRequest.update_mask:type_name -> google.protobuf.FieldMask
+	23, // 13: bulkhead.v1.Rollout.step_since:type_name -> google.protobuf.Timestamp
+	23, // 14: bulkhead.v1.Rollout.created:type_name -> google.protobuf.Timestamp
+	23, // 15: bulkhead.v1.Rollout.ended:type_name -> google.protobuf.Timestamp
+	7,  // 16: bulkhead.v1.ListRolloutsResponse.rollouts:type_name -> bulkhead.v1.Rollout
+	23, // 17: bulkhead.v1.Finding.first:type_name -> google.protobuf.Timestamp
+	23, // 18: bulkhead.v1.Finding.last:type_name -> google.protobuf.Timestamp
+	23, // 19: bulkhead.v1.Finding.over:type_name -> google.protobuf.Timestamp
+	11, // 20: bulkhead.v1.Finding.owner:type_name -> bulkhead.v1.FindingOwner
+	23, // 21: bulkhead.v1.Finding.triaged:type_name -> google.protobuf.Timestamp
+	27, // 22: bulkhead.v1.ListFindingNotesRequest.page:type_name -> bulkhead.v1.Page
+	23, // 23: bulkhead.v1.FindingNote.time:type_name -> google.protobuf.Timestamp
+	14, // 24: bulkhead.v1.ListFindingNotesResponse.notes:type_name -> bulkhead.v1.FindingNote
+	16, // 25: bulkhead.v1.TriageFindingsRequest.findings:type_name -> bulkhead.v1.FindingRef
+	11, // 26: bulkhead.v1.TriageFindingsRequest.owner:type_name -> bulkhead.v1.FindingOwner
+	10, // 27: bulkhead.v1.TriageFindingsResponse.findings:type_name -> bulkhead.v1.Finding
+	10, // 28: bulkhead.v1.ListFindingsResponse.findings:type_name -> bulkhead.v1.Finding
+	23, // 29: bulkhead.v1.Exception.created:type_name -> google.protobuf.Timestamp
+	20, // 30: bulkhead.v1.CreateExceptionRequest.exception:type_name -> bulkhead.v1.Exception
+	20, // 31: bulkhead.v1.ListExceptionsResponse.exceptions:type_name -> bulkhead.v1.Exception
+	28, // 32: bulkhead.v1.PoolService.ListPools:input_type -> bulkhead.v1.ListInTenantRequest
+	29, // 33: bulkhead.v1.PoolService.GetPool:input_type -> bulkhead.v1.Id
+	5,  // 34: bulkhead.v1.PoolService.CreatePool:input_type -> bulkhead.v1.CreatePoolRequest
+	6,  // 35: bulkhead.v1.PoolService.UpdatePool:input_type -> bulkhead.v1.UpdatePoolRequest
+	29, // 36: bulkhead.v1.PoolService.DeletePool:input_type -> bulkhead.v1.Id
+	28, // 37: bulkhead.v1.PoolService.ListRollouts:input_type -> bulkhead.v1.ListInTenantRequest
+	9,  // 38: bulkhead.v1.PoolService.DecideRollout:input_type -> bulkhead.v1.DecideRolloutRequest
+	28, // 39: bulkhead.v1.FindingService.ListFindings:input_type -> bulkhead.v1.ListInTenantRequest
+	12, // 40: bulkhead.v1.FindingService.GetFinding:input_type -> bulkhead.v1.GetFindingRequest
+	13, // 41: bulkhead.v1.FindingService.ListFindingNotes:input_type -> bulkhead.v1.ListFindingNotesRequest
+	17, // 42: bulkhead.v1.FindingService.TriageFindings:input_type -> bulkhead.v1.TriageFindingsRequest
+	28, // 43: bulkhead.v1.FindingService.ListExceptions:input_type -> bulkhead.v1.ListInTenantRequest
+	21, // 44: bulkhead.v1.FindingService.CreateException:input_type -> bulkhead.v1.CreateExceptionRequest
+	21, // 45: bulkhead.v1.FindingService.PreviewException:input_type -> bulkhead.v1.CreateExceptionRequest
+	29, // 46: bulkhead.v1.FindingService.DeleteException:input_type -> bulkhead.v1.Id
+	4,  // 47: bulkhead.v1.PoolService.ListPools:output_type -> bulkhead.v1.ListPoolsResponse
+	0,  // 48: bulkhead.v1.PoolService.GetPool:output_type -> bulkhead.v1.Pool
+	0,  // 49: bulkhead.v1.PoolService.CreatePool:output_type -> bulkhead.v1.Pool
+	0,  // 50: bulkhead.v1.PoolService.UpdatePool:output_type -> bulkhead.v1.Pool
+	30, // 51: bulkhead.v1.PoolService.DeletePool:output_type -> bulkhead.v1.Empty
+	8,  // 52: bulkhead.v1.PoolService.ListRollouts:output_type -> bulkhead.v1.ListRolloutsResponse
+	7,  // 53: bulkhead.v1.PoolService.DecideRollout:output_type -> bulkhead.v1.Rollout
+	19, // 54: bulkhead.v1.FindingService.ListFindings:output_type -> bulkhead.v1.ListFindingsResponse
+	10, // 55: bulkhead.v1.FindingService.GetFinding:output_type -> bulkhead.v1.Finding
+	15, // 56: bulkhead.v1.FindingService.ListFindingNotes:output_type -> bulkhead.v1.ListFindingNotesResponse
+	18, // 57: bulkhead.v1.FindingService.TriageFindings:output_type -> bulkhead.v1.TriageFindingsResponse
+	22, // 58: bulkhead.v1.FindingService.ListExceptions:output_type -> bulkhead.v1.ListExceptionsResponse
+	20, // 59: bulkhead.v1.FindingService.CreateException:output_type -> bulkhead.v1.Exception
+	20, // 60: bulkhead.v1.FindingService.PreviewException:output_type -> bulkhead.v1.Exception
+	30, // 61: bulkhead.v1.FindingService.DeleteException:output_type -> bulkhead.v1.Empty
+	47, // [47:62] is the sub-list for method output_type
+	32, // [32:47] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_fleet_proto_init() }

@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
@@ -1384,6 +1385,679 @@ func (x *Info) GetPolicyKey() string {
 	return ""
 }
 
+// Settings are what a replica runs with, from its configuration. Times are as they hold, defaults filled in.
+type Settings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where people and tools reach it; its host is what passkeys are bound to.
+	PublicUrl string `protobuf:"bytes,1,opt,name=public_url,json=publicUrl,proto3" json:"public_url,omitempty"`
+	// This replica's name.
+	Replica string `protobuf:"bytes,2,opt,name=replica,proto3" json:"replica,omitempty"`
+	// How strong sign-ins must be, and how long they last.
+	SignIn *SignInSettings `protobuf:"bytes,3,opt,name=sign_in,json=signIn,proto3" json:"sign_in,omitempty"`
+	// OpenID Connect providers.
+	Providers []*ProviderSettings `protobuf:"bytes,4,rep,name=providers,proto3" json:"providers,omitempty"`
+	// Actions that need a second person's approval.
+	FourEyes []string `protobuf:"bytes,5,rep,name=four_eyes,json=fourEyes,proto3" json:"four_eyes,omitempty"`
+	// What callers can ask for.
+	Limits *LimitSettings `protobuf:"bytes,6,opt,name=limits,proto3" json:"limits,omitempty"`
+	// How long each kind is kept, e.g. "events"; some from their end on. The audit log itself is kept for ever.
+	Retention map[string]*durationpb.Duration `protobuf:"bytes,7,rep,name=retention,proto3" json:"retention,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Who gets events of the fleet.
+	Alarms []*AlarmSettings `protobuf:"bytes,8,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	// Who gets copies of audit records.
+	Exports []*ExportSettings `protobuf:"bytes,9,rep,name=exports,proto3" json:"exports,omitempty"`
+	// Certificates of nodes.
+	Nodes *NodeSettings `protobuf:"bytes,10,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	// "own" where the server shows a certificate of its own CA, "file" where it was given one.
+	Certificate string `protobuf:"bytes,11,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// Host that gets traces; empty for none.
+	Traces        string `protobuf:"bytes,12,opt,name=traces,proto3" json:"traces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settings) Reset() {
+	*x = Settings{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settings) ProtoMessage() {}
+
+func (x *Settings) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settings.ProtoReflect.Descriptor instead.
+func (*Settings) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Settings) GetPublicUrl() string {
+	if x != nil {
+		return x.PublicUrl
+	}
+	return ""
+}
+
+func (x *Settings) GetReplica() string {
+	if x != nil {
+		return x.Replica
+	}
+	return ""
+}
+
+func (x *Settings) GetSignIn() *SignInSettings {
+	if x != nil {
+		return x.SignIn
+	}
+	return nil
+}
+
+func (x *Settings) GetProviders() []*ProviderSettings {
+	if x != nil {
+		return x.Providers
+	}
+	return nil
+}
+
+func (x *Settings) GetFourEyes() []string {
+	if x != nil {
+		return x.FourEyes
+	}
+	return nil
+}
+
+func (x *Settings) GetLimits() *LimitSettings {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Settings) GetRetention() map[string]*durationpb.Duration {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *Settings) GetAlarms() []*AlarmSettings {
+	if x != nil {
+		return x.Alarms
+	}
+	return nil
+}
+
+func (x *Settings) GetExports() []*ExportSettings {
+	if x != nil {
+		return x.Exports
+	}
+	return nil
+}
+
+func (x *Settings) GetNodes() *NodeSettings {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *Settings) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+func (x *Settings) GetTraces() string {
+	if x != nil {
+		return x.Traces
+	}
+	return ""
+}
+
+// SignInSettings are about people's sign-ins.
+type SignInSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Administrators need a passkey or security key.
+	PhishingResistant bool `protobuf:"varint,1,opt,name=phishing_resistant,json=phishingResistant,proto3" json:"phishing_resistant,omitempty"`
+	// How long a second factor counts as shown just now.
+	StepUp *durationpb.Duration `protobuf:"bytes,2,opt,name=step_up,json=stepUp,proto3" json:"step_up,omitempty"`
+	// A session with two factors ends after this time without a call.
+	Idle *durationpb.Duration `protobuf:"bytes,3,opt,name=idle,proto3" json:"idle,omitempty"`
+	// And at the latest after this.
+	Absolute *durationpb.Duration `protobuf:"bytes,4,opt,name=absolute,proto3" json:"absolute,omitempty"`
+	// The same with one factor.
+	SingleIdle *durationpb.Duration `protobuf:"bytes,5,opt,name=single_idle,json=singleIdle,proto3" json:"single_idle,omitempty"`
+	// See single_idle.
+	SingleAbsolute *durationpb.Duration `protobuf:"bytes,6,opt,name=single_absolute,json=singleAbsolute,proto3" json:"single_absolute,omitempty"`
+	// Most days of an API token.
+	TokenDays int32 `protobuf:"varint,7,opt,name=token_days,json=tokenDays,proto3" json:"token_days,omitempty"`
+	// Whether there is an own list of passwords that nobody may have, beside the built-in one.
+	Blocklist     bool `protobuf:"varint,8,opt,name=blocklist,proto3" json:"blocklist,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignInSettings) Reset() {
+	*x = SignInSettings{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignInSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignInSettings) ProtoMessage() {}
+
+func (x *SignInSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignInSettings.ProtoReflect.Descriptor instead.
+func (*SignInSettings) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SignInSettings) GetPhishingResistant() bool {
+	if x != nil {
+		return x.PhishingResistant
+	}
+	return false
+}
+
+func (x *SignInSettings) GetStepUp() *durationpb.Duration {
+	if x != nil {
+		return x.StepUp
+	}
+	return nil
+}
+
+func (x *SignInSettings) GetIdle() *durationpb.Duration {
+	if x != nil {
+		return x.Idle
+	}
+	return nil
+}
+
+func (x *SignInSettings) GetAbsolute() *durationpb.Duration {
+	if x != nil {
+		return x.Absolute
+	}
+	return nil
+}
+
+func (x *SignInSettings) GetSingleIdle() *durationpb.Duration {
+	if x != nil {
+		return x.SingleIdle
+	}
+	return nil
+}
+
+func (x *SignInSettings) GetSingleAbsolute() *durationpb.Duration {
+	if x != nil {
+		return x.SingleAbsolute
+	}
+	return nil
+}
+
+func (x *SignInSettings) GetTokenDays() int32 {
+	if x != nil {
+		return x.TokenDays
+	}
+	return 0
+}
+
+func (x *SignInSettings) GetBlocklist() bool {
+	if x != nil {
+		return x.Blocklist
+	}
+	return false
+}
+
+// ProviderSettings are an OpenID Connect provider.
+type ProviderSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is called at sign-in.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its address.
+	Issuer string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Tenant of the accounts that sign in with it.
+	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The provider's group: name of a group in the tenant.
+	Groups map[string]string `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Whether it makes accounts for whoever is in a mapped group.
+	CreateUsers bool `protobuf:"varint,5,opt,name=create_users,json=createUsers,proto3" json:"create_users,omitempty"`
+	// Values of amr or acr that count as a second factor.
+	Mfa []string `protobuf:"bytes,6,rep,name=mfa,proto3" json:"mfa,omitempty"`
+	// And as a phishing-resistant one.
+	MfaResistant  []string `protobuf:"bytes,7,rep,name=mfa_resistant,json=mfaResistant,proto3" json:"mfa_resistant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProviderSettings) Reset() {
+	*x = ProviderSettings{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProviderSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProviderSettings) ProtoMessage() {}
+
+func (x *ProviderSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProviderSettings.ProtoReflect.Descriptor instead.
+func (*ProviderSettings) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ProviderSettings) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ProviderSettings) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *ProviderSettings) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ProviderSettings) GetGroups() map[string]string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *ProviderSettings) GetCreateUsers() bool {
+	if x != nil {
+		return x.CreateUsers
+	}
+	return false
+}
+
+func (x *ProviderSettings) GetMfa() []string {
+	if x != nil {
+		return x.Mfa
+	}
+	return nil
+}
+
+func (x *ProviderSettings) GetMfaResistant() []string {
+	if x != nil {
+		return x.MfaResistant
+	}
+	return nil
+}
+
+// LimitSettings bound what callers can ask for.
+type LimitSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes of a request.
+	Body int64 `protobuf:"varint,1,opt,name=body,proto3" json:"body,omitempty"`
+	// Connections at once.
+	Connections int32 `protobuf:"varint,2,opt,name=connections,proto3" json:"connections,omitempty"`
+	// How long a request that is no stream may take.
+	Timeout *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// Requests per second and identity.
+	Rate float64 `protobuf:"fixed64,4,opt,name=rate,proto3" json:"rate,omitempty"`
+	// Requests at once and identity.
+	Burst int32 `protobuf:"varint,5,opt,name=burst,proto3" json:"burst,omitempty"`
+	// Requests per second and address before sign-in.
+	PublicRate float64 `protobuf:"fixed64,6,opt,name=public_rate,json=publicRate,proto3" json:"public_rate,omitempty"`
+	// Requests at once and address before sign-in.
+	PublicBurst   int32 `protobuf:"varint,7,opt,name=public_burst,json=publicBurst,proto3" json:"public_burst,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitSettings) Reset() {
+	*x = LimitSettings{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitSettings) ProtoMessage() {}
+
+func (x *LimitSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitSettings.ProtoReflect.Descriptor instead.
+func (*LimitSettings) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *LimitSettings) GetBody() int64 {
+	if x != nil {
+		return x.Body
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetConnections() int32 {
+	if x != nil {
+		return x.Connections
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *LimitSettings) GetRate() float64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetBurst() int32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetPublicRate() float64 {
+	if x != nil {
+		return x.PublicRate
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetPublicBurst() int32 {
+	if x != nil {
+		return x.PublicBurst
+	}
+	return 0
+}
+
+// AlarmSettings are a receiver of events.
+type AlarmSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// "webhook", "mail" or "syslog".
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its host; paths and parameters of an address can be secrets.
+	Host string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	// Of mails.
+	Recipients []string `protobuf:"bytes,4,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	// The least severity that it gets.
+	Severity string `protobuf:"bytes,5,opt,name=severity,proto3" json:"severity,omitempty"`
+	// Kinds of events; empty for all.
+	Kinds []string `protobuf:"bytes,6,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Tenants; empty for all.
+	Tenants       []string `protobuf:"bytes,7,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlarmSettings) Reset() {
+	*x = AlarmSettings{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlarmSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlarmSettings) ProtoMessage() {}
+
+func (x *AlarmSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlarmSettings.ProtoReflect.Descriptor instead.
+func (*AlarmSettings) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *AlarmSettings) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AlarmSettings) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *AlarmSettings) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *AlarmSettings) GetRecipients() []string {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
+func (x *AlarmSettings) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *AlarmSettings) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *AlarmSettings) GetTenants() []string {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
+// ExportSettings are a receiver of audit records.
+type ExportSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// "jsonl", "syslog", "webhook" or "otlp".
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its host; empty for a file on the server.
+	Host          string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportSettings) Reset() {
+	*x = ExportSettings{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportSettings) ProtoMessage() {}
+
+func (x *ExportSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportSettings.ProtoReflect.Descriptor instead.
+func (*ExportSettings) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ExportSettings) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportSettings) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ExportSettings) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+// NodeSettings are about the certificates of nodes.
+type NodeSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long one lasts; it is renewed from half of that on.
+	Certificate *durationpb.Duration `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// How long after its end it is good for its renewal.
+	Grace         *durationpb.Duration `protobuf:"bytes,2,opt,name=grace,proto3" json:"grace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeSettings) Reset() {
+	*x = NodeSettings{}
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeSettings) ProtoMessage() {}
+
+func (x *NodeSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeSettings.ProtoReflect.Descriptor instead.
+func (*NodeSettings) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *NodeSettings) GetCertificate() *durationpb.Duration {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *NodeSettings) GetGrace() *durationpb.Duration {
+	if x != nil {
+		return x.Grace
+	}
+	return nil
+}
+
 // WatchRequest picks changes.
 type WatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1399,7 +2073,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[19]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +2085,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[19]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +2098,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{19}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WatchRequest) GetTenant() string {
@@ -1467,7 +2141,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[20]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +2153,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_operations_proto_msgTypes[20]
+	mi := &file_bulkhead_v1_operations_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +2166,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{20}
+	return file_bulkhead_v1_operations_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Change) GetCursor() string {
@@ -1534,7 +2208,7 @@ var File_bulkhead_v1_operations_proto protoreflect.FileDescriptor
 
 const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\n" +
-	"\x1cbulkhead/v1/operations.proto\x12\vbulkhead.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18bulkhead/v1/access.proto\x1a\x18bulkhead/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"x\n" +
+	"\x1cbulkhead/v1/operations.proto\x12\vbulkhead.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18bulkhead/v1/access.proto\x1a\x18bulkhead/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"x\n" +
 	"\x18PublishAssessmentRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12;\n" +
 	"\bdocument\x18\x02 \x01(\v2\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01R\bdocument\"\xa2\x03\n" +
@@ -1648,7 +2322,73 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"policy_key\x18\t \x01(\tR\tpolicyKey\x1a;\n" +
 	"\rControlsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"q\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfa\x04\n" +
+	"\bSettings\x12\x1d\n" +
+	"\n" +
+	"public_url\x18\x01 \x01(\tR\tpublicUrl\x12\x18\n" +
+	"\areplica\x18\x02 \x01(\tR\areplica\x124\n" +
+	"\asign_in\x18\x03 \x01(\v2\x1b.bulkhead.v1.SignInSettingsR\x06signIn\x12;\n" +
+	"\tproviders\x18\x04 \x03(\v2\x1d.bulkhead.v1.ProviderSettingsR\tproviders\x12\x1b\n" +
+	"\tfour_eyes\x18\x05 \x03(\tR\bfourEyes\x122\n" +
+	"\x06limits\x18\x06 \x01(\v2\x1a.bulkhead.v1.LimitSettingsR\x06limits\x12B\n" +
+	"\tretention\x18\a \x03(\v2$.bulkhead.v1.Settings.RetentionEntryR\tretention\x122\n" +
+	"\x06alarms\x18\b \x03(\v2\x1a.bulkhead.v1.AlarmSettingsR\x06alarms\x125\n" +
+	"\aexports\x18\t \x03(\v2\x1b.bulkhead.v1.ExportSettingsR\aexports\x12/\n" +
+	"\x05nodes\x18\n" +
+	" \x01(\v2\x19.bulkhead.v1.NodeSettingsR\x05nodes\x12 \n" +
+	"\vcertificate\x18\v \x01(\tR\vcertificate\x12\x16\n" +
+	"\x06traces\x18\f \x01(\tR\x06traces\x1aW\n" +
+	"\x0eRetentionEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05value:\x028\x01\"\x96\x03\n" +
+	"\x0eSignInSettings\x12-\n" +
+	"\x12phishing_resistant\x18\x01 \x01(\bR\x11phishingResistant\x122\n" +
+	"\astep_up\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06stepUp\x12-\n" +
+	"\x04idle\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04idle\x125\n" +
+	"\babsolute\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\babsolute\x12:\n" +
+	"\vsingle_idle\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"singleIdle\x12B\n" +
+	"\x0fsingle_absolute\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x0esingleAbsolute\x12\x1d\n" +
+	"\n" +
+	"token_days\x18\a \x01(\x05R\ttokenDays\x12\x1c\n" +
+	"\tblocklist\x18\b \x01(\bR\tblocklist\"\xae\x02\n" +
+	"\x10ProviderSettings\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x16\n" +
+	"\x06tenant\x18\x03 \x01(\tR\x06tenant\x12A\n" +
+	"\x06groups\x18\x04 \x03(\v2).bulkhead.v1.ProviderSettings.GroupsEntryR\x06groups\x12!\n" +
+	"\fcreate_users\x18\x05 \x01(\bR\vcreateUsers\x12\x10\n" +
+	"\x03mfa\x18\x06 \x03(\tR\x03mfa\x12#\n" +
+	"\rmfa_resistant\x18\a \x03(\tR\fmfaResistant\x1a9\n" +
+	"\vGroupsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe8\x01\n" +
+	"\rLimitSettings\x12\x12\n" +
+	"\x04body\x18\x01 \x01(\x03R\x04body\x12 \n" +
+	"\vconnections\x18\x02 \x01(\x05R\vconnections\x123\n" +
+	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x12\n" +
+	"\x04rate\x18\x04 \x01(\x01R\x04rate\x12\x14\n" +
+	"\x05burst\x18\x05 \x01(\x05R\x05burst\x12\x1f\n" +
+	"\vpublic_rate\x18\x06 \x01(\x01R\n" +
+	"publicRate\x12!\n" +
+	"\fpublic_burst\x18\a \x01(\x05R\vpublicBurst\"\xb7\x01\n" +
+	"\rAlarmSettings\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\x12\x1e\n" +
+	"\n" +
+	"recipients\x18\x04 \x03(\tR\n" +
+	"recipients\x12\x1a\n" +
+	"\bseverity\x18\x05 \x01(\tR\bseverity\x12\x14\n" +
+	"\x05kinds\x18\x06 \x03(\tR\x05kinds\x12\x18\n" +
+	"\atenants\x18\a \x03(\tR\atenants\"L\n" +
+	"\x0eExportSettings\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\"|\n" +
+	"\fNodeSettings\x12;\n" +
+	"\vcertificate\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\vcertificate\x12/\n" +
+	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\"q\n" +
 	"\fWatchRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12\x1e\n" +
 	"\x05kinds\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10 R\x05kinds\x12 \n" +
@@ -1680,10 +2420,12 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x06RunJob\x12\x1a.bulkhead.v1.RunJobRequest\x1a\x10.bulkhead.v1.Job\"\x16\x9a\xdd\x18\x12\n" +
 	"\x06JobRun\x12\x06System(\x02\x12I\n" +
 	"\tCancelJob\x12\x0f.bulkhead.v1.Id\x1a\x10.bulkhead.v1.Job\"\x19\x9a\xdd\x18\x15\n" +
-	"\tJobCancel\x12\x06System(\x022X\n" +
+	"\tJobCancel\x12\x06System(\x022\xb0\x01\n" +
 	"\rSystemService\x12G\n" +
 	"\aGetInfo\x12\x12.bulkhead.v1.Empty\x1a\x11.bulkhead.v1.Info\"\x15\x9a\xdd\x18\x11\n" +
-	"\vAccountRead(\x010\x022`\n" +
+	"\vAccountRead(\x010\x02\x12V\n" +
+	"\vGetSettings\x12\x12.bulkhead.v1.Empty\x1a\x15.bulkhead.v1.Settings\"\x1c\x9a\xdd\x18\x18\n" +
+	"\fSettingsRead\x12\x06System(\x012`\n" +
 	"\fWatchService\x12P\n" +
 	"\x05Watch\x12\x19.bulkhead.v1.WatchRequest\x1a\x13.bulkhead.v1.Change\"\x15\x9a\xdd\x18\x11\n" +
 	"\x05Watch\"\x06tenant(\x010\x01BHZFgithub.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1;bulkheadv1b\x06proto3"
@@ -1700,7 +2442,7 @@ func file_bulkhead_v1_operations_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_operations_proto_rawDescData
 }
 
-var file_bulkhead_v1_operations_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_bulkhead_v1_operations_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_bulkhead_v1_operations_proto_goTypes = []any{
 	(*PublishAssessmentRequest)(nil), // 0: bulkhead.v1.PublishAssessmentRequest
 	(*Assessment)(nil),               // 1: bulkhead.v1.Assessment
@@ -1721,35 +2463,45 @@ var file_bulkhead_v1_operations_proto_goTypes = []any{
 	(*RunJobRequest)(nil),            // 16: bulkhead.v1.RunJobRequest
 	(*Job)(nil),                      // 17: bulkhead.v1.Job
 	(*Info)(nil),                     // 18: bulkhead.v1.Info
-	(*WatchRequest)(nil),             // 19: bulkhead.v1.WatchRequest
-	(*Change)(nil),                   // 20: bulkhead.v1.Change
-	nil,                              // 21: bulkhead.v1.Assessment.StatusesEntry
-	nil,                              // 22: bulkhead.v1.Status.SummaryEntry
-	nil,                              // 23: bulkhead.v1.RequirementStatus.NodesEntry
-	nil,                              // 24: bulkhead.v1.TrendPoint.SummaryEntry
-	nil,                              // 25: bulkhead.v1.Info.ControlsEntry
-	(*structpb.Struct)(nil),          // 26: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),    // 27: google.protobuf.Timestamp
-	(*Page)(nil),                     // 28: bulkhead.v1.Page
-	(*ObjectRef)(nil),                // 29: bulkhead.v1.ObjectRef
-	(*Id)(nil),                       // 30: bulkhead.v1.Id
-	(*ListInTenantRequest)(nil),      // 31: bulkhead.v1.ListInTenantRequest
-	(*Empty)(nil),                    // 32: bulkhead.v1.Empty
+	(*Settings)(nil),                 // 19: bulkhead.v1.Settings
+	(*SignInSettings)(nil),           // 20: bulkhead.v1.SignInSettings
+	(*ProviderSettings)(nil),         // 21: bulkhead.v1.ProviderSettings
+	(*LimitSettings)(nil),            // 22: bulkhead.v1.LimitSettings
+	(*AlarmSettings)(nil),            // 23: bulkhead.v1.AlarmSettings
+	(*ExportSettings)(nil),           // 24: bulkhead.v1.ExportSettings
+	(*NodeSettings)(nil),             // 25: bulkhead.v1.NodeSettings
+	(*WatchRequest)(nil),             // 26: bulkhead.v1.WatchRequest
+	(*Change)(nil),                   // 27: bulkhead.v1.Change
+	nil,                              // 28: bulkhead.v1.Assessment.StatusesEntry
+	nil,                              // 29: bulkhead.v1.Status.SummaryEntry
+	nil,                              // 30: bulkhead.v1.RequirementStatus.NodesEntry
+	nil,                              // 31: bulkhead.v1.TrendPoint.SummaryEntry
+	nil,                              // 32: bulkhead.v1.Info.ControlsEntry
+	nil,                              // 33: bulkhead.v1.Settings.RetentionEntry
+	nil,                              // 34: bulkhead.v1.ProviderSettings.GroupsEntry
+	(*structpb.Struct)(nil),          // 35: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),    // 36: google.protobuf.Timestamp
+	(*Page)(nil),                     // 37: bulkhead.v1.Page
+	(*durationpb.Duration)(nil),      // 38: google.protobuf.Duration
+	(*ObjectRef)(nil),                // 39: bulkhead.v1.ObjectRef
+	(*Id)(nil),                       // 40: bulkhead.v1.Id
+	(*ListInTenantRequest)(nil),      // 41: bulkhead.v1.ListInTenantRequest
+	(*Empty)(nil),                    // 42: bulkhead.v1.Empty
 }
 var file_bulkhead_v1_operations_proto_depIdxs = []int32{
-	26, // 0: bulkhead.v1.PublishAssessmentRequest.document:type_name -> google.protobuf.Struct
-	27, // 1: bulkhead.v1.Assessment.time:type_name -> google.protobuf.Timestamp
-	27, // 2: bulkhead.v1.Assessment.published:type_name -> google.protobuf.Timestamp
-	21, // 3: bulkhead.v1.Assessment.statuses:type_name -> bulkhead.v1.Assessment.StatusesEntry
-	26, // 4: bulkhead.v1.Assessment.document:type_name -> google.protobuf.Struct
+	35, // 0: bulkhead.v1.PublishAssessmentRequest.document:type_name -> google.protobuf.Struct
+	36, // 1: bulkhead.v1.Assessment.time:type_name -> google.protobuf.Timestamp
+	36, // 2: bulkhead.v1.Assessment.published:type_name -> google.protobuf.Timestamp
+	28, // 3: bulkhead.v1.Assessment.statuses:type_name -> bulkhead.v1.Assessment.StatusesEntry
+	35, // 4: bulkhead.v1.Assessment.document:type_name -> google.protobuf.Struct
 	1,  // 5: bulkhead.v1.ListAssessmentsResponse.assessments:type_name -> bulkhead.v1.Assessment
 	5,  // 6: bulkhead.v1.Status.requirements:type_name -> bulkhead.v1.RequirementStatus
-	22, // 7: bulkhead.v1.Status.summary:type_name -> bulkhead.v1.Status.SummaryEntry
+	29, // 7: bulkhead.v1.Status.summary:type_name -> bulkhead.v1.Status.SummaryEntry
 	1,  // 8: bulkhead.v1.Status.nodes:type_name -> bulkhead.v1.Assessment
-	23, // 9: bulkhead.v1.RequirementStatus.nodes:type_name -> bulkhead.v1.RequirementStatus.NodesEntry
+	30, // 9: bulkhead.v1.RequirementStatus.nodes:type_name -> bulkhead.v1.RequirementStatus.NodesEntry
 	8,  // 10: bulkhead.v1.Trend.points:type_name -> bulkhead.v1.TrendPoint
-	27, // 11: bulkhead.v1.TrendPoint.time:type_name -> google.protobuf.Timestamp
-	24, // 12: bulkhead.v1.TrendPoint.summary:type_name -> bulkhead.v1.TrendPoint.SummaryEntry
+	36, // 11: bulkhead.v1.TrendPoint.time:type_name -> google.protobuf.Timestamp
+	31, // 12: bulkhead.v1.TrendPoint.summary:type_name -> bulkhead.v1.TrendPoint.SummaryEntry
 	11, // 13: bulkhead.v1.Catalogue.sections:type_name -> bulkhead.v1.CatalogueSection
 	12, // 14: bulkhead.v1.Catalogue.requirements:type_name -> bulkhead.v1.CatalogueRequirement
 	13, // 15: bulkhead.v1.Catalogue.threats:type_name -> bulkhead.v1.CatalogueThreat
@@ -1761,42 +2513,61 @@ var file_bulkhead_v1_operations_proto_depIdxs = []int32{
 	10, // 21: bulkhead.v1.CatalogueRequirement.control:type_name -> bulkhead.v1.Words
 	10, // 22: bulkhead.v1.CatalogueRequirement.drill:type_name -> bulkhead.v1.Words
 	10, // 23: bulkhead.v1.CatalogueThreat.title:type_name -> bulkhead.v1.Words
-	28, // 24: bulkhead.v1.ListJobsRequest.page:type_name -> bulkhead.v1.Page
+	37, // 24: bulkhead.v1.ListJobsRequest.page:type_name -> bulkhead.v1.Page
 	17, // 25: bulkhead.v1.ListJobsResponse.jobs:type_name -> bulkhead.v1.Job
-	27, // 26: bulkhead.v1.Job.created:type_name -> google.protobuf.Timestamp
-	27, // 27: bulkhead.v1.Job.attempted:type_name -> google.protobuf.Timestamp
-	27, // 28: bulkhead.v1.Job.finished:type_name -> google.protobuf.Timestamp
-	27, // 29: bulkhead.v1.Info.started:type_name -> google.protobuf.Timestamp
-	25, // 30: bulkhead.v1.Info.controls:type_name -> bulkhead.v1.Info.ControlsEntry
-	27, // 31: bulkhead.v1.Change.time:type_name -> google.protobuf.Timestamp
-	29, // 32: bulkhead.v1.Change.object:type_name -> bulkhead.v1.ObjectRef
-	0,  // 33: bulkhead.v1.AssessmentService.PublishAssessment:input_type -> bulkhead.v1.PublishAssessmentRequest
-	30, // 34: bulkhead.v1.AssessmentService.GetAssessment:input_type -> bulkhead.v1.Id
-	31, // 35: bulkhead.v1.AssessmentService.ListAssessments:input_type -> bulkhead.v1.ListInTenantRequest
-	3,  // 36: bulkhead.v1.AssessmentService.GetStatus:input_type -> bulkhead.v1.GetStatusRequest
-	6,  // 37: bulkhead.v1.AssessmentService.GetTrend:input_type -> bulkhead.v1.GetTrendRequest
-	32, // 38: bulkhead.v1.AssessmentService.GetCatalogue:input_type -> bulkhead.v1.Empty
-	14, // 39: bulkhead.v1.JobService.ListJobs:input_type -> bulkhead.v1.ListJobsRequest
-	16, // 40: bulkhead.v1.JobService.RunJob:input_type -> bulkhead.v1.RunJobRequest
-	30, // 41: bulkhead.v1.JobService.CancelJob:input_type -> bulkhead.v1.Id
-	32, // 42: bulkhead.v1.SystemService.GetInfo:input_type -> bulkhead.v1.Empty
-	19, // 43: bulkhead.v1.WatchService.Watch:input_type -> bulkhead.v1.WatchRequest
-	1,  // 44: bulkhead.v1.AssessmentService.PublishAssessment:output_type -> bulkhead.v1.Assessment
-	1,  // 45: bulkhead.v1.AssessmentService.GetAssessment:output_type -> bulkhead.v1.Assessment
-	2,  // 46: bulkhead.v1.AssessmentService.ListAssessments:output_type -> bulkhead.v1.ListAssessmentsResponse
-	4,  // 47: bulkhead.v1.AssessmentService.GetStatus:output_type -> bulkhead.v1.Status
-	7,  // 48: bulkhead.v1.AssessmentService.GetTrend:output_type -> bulkhead.v1.Trend
-	9,  // 49: bulkhead.v1.AssessmentService.GetCatalogue:output_type -> bulkhead.v1.Catalogue
-	15, // 50: bulkhead.v1.JobService.ListJobs:output_type -> bulkhead.v1.ListJobsResponse
-	17, // 51: bulkhead.v1.JobService.RunJob:output_type -> bulkhead.v1.Job
-	17, // 52: bulkhead.v1.JobService.CancelJob:output_type -> bulkhead.v1.Job
-	18, // 53: bulkhead.v1.SystemService.GetInfo:output_type -> bulkhead.v1.Info
-	20, // 54: bulkhead.v1.WatchService.Watch:output_type -> bulkhead.v1.Change
-	44, // [44:55] is the sub-list for method output_type
-	33, // [33:44] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	36, // 26: bulkhead.v1.Job.created:type_name -> google.protobuf.Timestamp
+	36, // 27: bulkhead.v1.Job.attempted:type_name -> google.protobuf.Timestamp
+	36, // 28: bulkhead.v1.Job.finished:type_name -> google.protobuf.Timestamp
+	36, // 29: bulkhead.v1.Info.started:type_name -> google.protobuf.Timestamp
+	32, // 30: bulkhead.v1.Info.controls:type_name -> bulkhead.v1.Info.ControlsEntry
+	20, // 31: bulkhead.v1.Settings.sign_in:type_name -> bulkhead.v1.SignInSettings
+	21, // 32: bulkhead.v1.Settings.providers:type_name -> bulkhead.v1.ProviderSettings
+	22, // 33: bulkhead.v1.Settings.limits:type_name -> bulkhead.v1.LimitSettings
+	33, // 34: bulkhead.v1.Settings.retention:type_name -> bulkhead.v1.Settings.RetentionEntry
+	23, // 35: bulkhead.v1.Settings.alarms:type_name -> bulkhead.v1.AlarmSettings
+	24, // 36: bulkhead.v1.Settings.exports:type_name -> bulkhead.v1.ExportSettings
+	25, // 37: bulkhead.v1.Settings.nodes:type_name -> bulkhead.v1.NodeSettings
+	38, // 38: bulkhead.v1.SignInSettings.step_up:type_name -> google.protobuf.Duration
+	38, // 39: bulkhead.v1.SignInSettings.idle:type_name -> google.protobuf.Duration
+	38, // 40: bulkhead.v1.SignInSettings.absolute:type_name -> google.protobuf.Duration
+	38, // 41: bulkhead.v1.SignInSettings.single_idle:type_name -> google.protobuf.Duration
+	38, // 42: bulkhead.v1.SignInSettings.single_absolute:type_name -> google.protobuf.Duration
+	34, // 43: bulkhead.v1.ProviderSettings.groups:type_name -> bulkhead.v1.ProviderSettings.GroupsEntry
+	38, // 44: bulkhead.v1.LimitSettings.timeout:type_name -> google.protobuf.Duration
+	38, // 45: bulkhead.v1.NodeSettings.certificate:type_name -> google.protobuf.Duration
+	38, // 46: bulkhead.v1.NodeSettings.grace:type_name -> google.protobuf.Duration
+	36, // 47: bulkhead.v1.Change.time:type_name -> google.protobuf.Timestamp
+	39, // 48: bulkhead.v1.Change.object:type_name -> bulkhead.v1.ObjectRef
+	38, // 49: bulkhead.v1.Settings.RetentionEntry.value:type_name -> google.protobuf.Duration
+	0,  // 50: bulkhead.v1.AssessmentService.PublishAssessment:input_type -> bulkhead.v1.PublishAssessmentRequest
+	40, // 51: bulkhead.v1.AssessmentService.GetAssessment:input_type -> bulkhead.v1.Id
+	41, // 52: bulkhead.v1.AssessmentService.ListAssessments:input_type -> bulkhead.v1.ListInTenantRequest
+	3,  // 53: bulkhead.v1.AssessmentService.GetStatus:input_type -> bulkhead.v1.GetStatusRequest
+	6,  // 54: bulkhead.v1.AssessmentService.GetTrend:input_type -> bulkhead.v1.GetTrendRequest
+	42, // 55: bulkhead.v1.AssessmentService.GetCatalogue:input_type -> bulkhead.v1.Empty
+	14, // 56: bulkhead.v1.JobService.ListJobs:input_type -> bulkhead.v1.ListJobsRequest
+	16, // 57: bulkhead.v1.JobService.RunJob:input_type -> bulkhead.v1.RunJobRequest
+	40, // 58: bulkhead.v1.JobService.CancelJob:input_type -> bulkhead.v1.Id
+	42, // 59: bulkhead.v1.SystemService.GetInfo:input_type -> bulkhead.v1.Empty
+	42, // 60: bulkhead.v1.SystemService.GetSettings:input_type -> bulkhead.v1.Empty
+	26, // 61: bulkhead.v1.WatchService.Watch:input_type -> bulkhead.v1.WatchRequest
+	1,  // 62: bulkhead.v1.AssessmentService.PublishAssessment:output_type -> bulkhead.v1.Assessment
+	1,  // 63: bulkhead.v1.AssessmentService.GetAssessment:output_type -> bulkhead.v1.Assessment
+	2,  // 64: bulkhead.v1.AssessmentService.ListAssessments:output_type -> bulkhead.v1.ListAssessmentsResponse
+	4,  // 65: bulkhead.v1.AssessmentService.GetStatus:output_type -> bulkhead.v1.Status
+	7,  // 66: bulkhead.v1.AssessmentService.GetTrend:output_type -> bulkhead.v1.Trend
+	9,  // 67: bulkhead.v1.AssessmentService.GetCatalogue:output_type -> bulkhead.v1.Catalogue
+	15, // 68: bulkhead.v1.JobService.ListJobs:output_type -> bulkhead.v1.ListJobsResponse
+	17, // 69: bulkhead.v1.JobService.RunJob:output_type -> bulkhead.v1.Job
+	17, // 70: bulkhead.v1.JobService.CancelJob:output_type -> bulkhead.v1.Job
+	18, // 71: bulkhead.v1.SystemService.GetInfo:output_type -> bulkhead.v1.Info
+	19, // 72: bulkhead.v1.SystemService.GetSettings:output_type -> bulkhead.v1.Settings
+	27, // 73: bulkhead.v1.WatchService.Watch:output_type -> bulkhead.v1.Change
+	62, // [62:74] is the sub-list for method output_type
+	50, // [50:62] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_operations_proto_init() }
@@ -1812,7 +2583,7 @@ func file_bulkhead_v1_operations_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_operations_proto_rawDesc), len(file_bulkhead_v1_operations_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

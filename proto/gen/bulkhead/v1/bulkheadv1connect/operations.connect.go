@@ -65,6 +65,9 @@ const (
 	JobServiceCancelJobProcedure = "/bulkhead.v1.JobService/CancelJob"
 	// SystemServiceGetInfoProcedure is the fully-qualified name of the SystemService's GetInfo RPC.
 	SystemServiceGetInfoProcedure = "/bulkhead.v1.SystemService/GetInfo"
+	// SystemServiceGetSettingsProcedure is the fully-qualified name of the SystemService's GetSettings
+	// RPC.
+	SystemServiceGetSettingsProcedure = "/bulkhead.v1.SystemService/GetSettings"
 	// WatchServiceWatchProcedure is the fully-qualified name of the WatchService's Watch RPC.
 	WatchServiceWatchProcedure = "/bulkhead.v1.WatchService/Watch"
 )
@@ -449,6 +452,9 @@ func (UnimplementedJobServiceHandler) CancelJob(context.Context, *v1.Id) (*v1.Jo
 type SystemServiceClient interface {
 	// GetInfo tells version, database and state of the controls.
 	GetInfo(context.Context, *v1.Empty) (*v1.Info, error)
+	// GetSettings tells what this replica runs with: sign-in, limits, retention, receivers. No secret is in it, and no path of a file
+	// that has one.
+	GetSettings(context.Context, *v1.Empty) (*v1.Settings, error)
 }
 
 // NewSystemServiceClient constructs a client for the bulkhead.v1.SystemService service. By default,
@@ -468,12 +474,19 @@ func NewSystemServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(systemServiceMethods.ByName("GetInfo")),
 			connect.WithClientOptions(opts...),
 		),
+		getSettings: connect.NewClient[v1.Empty, v1.Settings](
+			httpClient,
+			baseURL+SystemServiceGetSettingsProcedure,
+			connect.WithSchema(systemServiceMethods.ByName("GetSettings")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // systemServiceClient implements SystemServiceClient.
 type systemServiceClient struct {
-	getInfo *connect.Client[v1.Empty, v1.Info]
+	getInfo     *connect.Client[v1.Empty, v1.Info]
+	getSettings *connect.Client[v1.Empty, v1.Settings]
 }
 
 // GetInfo calls bulkhead.v1.SystemService.GetInfo.
@@ -485,10 +498,22 @@ func (c *systemServiceClient) GetInfo(ctx context.Context, req *v1.Empty) (*v1.I
 	return nil, err
 }
 
+// GetSettings calls bulkhead.v1.SystemService.GetSettings.
+func (c *systemServiceClient) GetSettings(ctx context.Context, req *v1.Empty) (*v1.Settings, error) {
+	response, err := c.getSettings.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // SystemServiceHandler is an implementation of the bulkhead.v1.SystemService service.
 type SystemServiceHandler interface {
 	// GetInfo tells version, database and state of the controls.
 	GetInfo(context.Context, *v1.Empty) (*v1.Info, error)
+	// GetSettings tells what this replica runs with: sign-in, limits, retention, receivers. No secret is in it, and no path of a file
+	// that has one.
+	GetSettings(context.Context, *v1.Empty) (*v1.Settings, error)
 }
 
 // NewSystemServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -504,10 +529,18 @@ func NewSystemServiceHandler(svc SystemServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(systemServiceMethods.ByName("GetInfo")),
 		connect.WithHandlerOptions(opts...),
 	)
+	systemServiceGetSettingsHandler := connect.NewUnaryHandlerSimple(
+		SystemServiceGetSettingsProcedure,
+		svc.GetSettings,
+		connect.WithSchema(systemServiceMethods.ByName("GetSettings")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulkhead.v1.SystemService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case SystemServiceGetInfoProcedure:
 			systemServiceGetInfoHandler.ServeHTTP(w, r)
+		case SystemServiceGetSettingsProcedure:
+			systemServiceGetSettingsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -519,6 +552,10 @@ type UnimplementedSystemServiceHandler struct{}
 
 func (UnimplementedSystemServiceHandler) GetInfo(context.Context, *v1.Empty) (*v1.Info, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.SystemService.GetInfo is not implemented"))
+}
+
+func (UnimplementedSystemServiceHandler) GetSettings(context.Context, *v1.Empty) (*v1.Settings, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.SystemService.GetSettings is not implemented"))
 }
 
 // WatchServiceClient is a client for the bulkhead.v1.WatchService service.
