@@ -123,5 +123,3 @@ export function JobBadge({ state }: { state: string }) {
   const s: JobState = state in jobTones ? (state as JobState) : "available";
   return <Pill tone={jobTones[s]} word={t(`common.job.${s}`)} icon={s === "running" ? IconProgress : undefined} />;
 }
-
-export { Pill };

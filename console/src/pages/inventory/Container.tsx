@@ -148,7 +148,7 @@ function Mounts({ w }: { w: Workload }) {
   );
 }
 
-function mountType(t: ReturnType<typeof useTranslation>["t"], type: string): string {
+function mountType(t: TFunction, type: string): string {
   const known = (["bind", "volume", "tmpfs", "hostPath"] as const).find((k) => k === type);
   return known === undefined ? plain(type) : t(`inventory.mount.${known}`);
 }

@@ -2,6 +2,7 @@ import { Button, Stack, Text, Textarea } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
+import type { TFunction } from "i18next";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { policies } from "@/api/clients";
@@ -114,7 +115,7 @@ function Decide({ mine, can, open }: { mine: boolean; can: boolean; open: (d: "a
   );
 }
 
-function factsOf(p: PolicyProposal, t: ReturnType<typeof useTranslation>["t"]): [string, React.ReactNode][] {
+function factsOf(p: PolicyProposal, t: TFunction): [string, React.ReactNode][] {
   const facts: [string, React.ReactNode][] = [
     [t("policies.author"), <Who key="a" id={p.author} />],
     [t("policies.proposedAt"), <Time key="t" at={p.created} full />],
