@@ -95,6 +95,7 @@ type Retention struct {
 	Events      time.Duration `yaml:"events" env:"EVENTS"`
 	Findings    time.Duration `yaml:"findings" env:"FINDINGS"` // after their end
 	Rollouts    time.Duration `yaml:"rollouts" env:"ROLLOUTS"` // after their end
+	Reports     time.Duration `yaml:"reports" env:"REPORTS"`
 }
 
 // OIDC is a provider of sign-ins (OpenID Connect Core 1.0).
@@ -164,7 +165,7 @@ func defaultServer() Server {
 		Audit: Audit{Batch: 256, BatchAge: 50 * time.Millisecond},
 		Retention: Retention{
 			AuditIndex: 400 * day, Assessments: 400 * day, Sessions: 30 * day, Tokens: 90 * day, Changes: 7 * day, Jobs: 30 * day,
-			Events: 400 * day, Findings: 400 * day, Rollouts: 400 * day,
+			Events: 400 * day, Findings: 400 * day, Rollouts: 400 * day, Reports: 400 * day,
 		},
 		Nodes:     Nodes{Certificate: day, Grace: 30 * day},
 		Telemetry: Telemetry{Sample: 0.01},
@@ -275,7 +276,7 @@ func (s *SignIn) validate() error {
 func (r *Retention) validate() error {
 	for name, d := range map[string]time.Duration{
 		"audit_index": r.AuditIndex, "assessments": r.Assessments, "sessions": r.Sessions, "tokens": r.Tokens,
-		"changes": r.Changes, "jobs": r.Jobs, "events": r.Events, "findings": r.Findings, "rollouts": r.Rollouts,
+		"changes": r.Changes, "jobs": r.Jobs, "events": r.Events, "findings": r.Findings, "rollouts": r.Rollouts, "reports": r.Reports,
 	} {
 		if d < time.Hour {
 			return fmt.Errorf("server.retention.%s is %s; it must be at least 1h", name, d)

@@ -157,6 +157,7 @@ type Answer struct {
 type Retention struct {
 	AuditIndex, Assessments, Sessions, Tokens, Changes, Jobs, Answers time.Duration
 	Events, Findings, Rollouts                                        time.Duration // findings and roll-outs that are over
+	Reports                                                           time.Duration
 }
 
 // Worker is a kind of background work. Run says in a sentence what it did.

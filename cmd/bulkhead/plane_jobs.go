@@ -33,7 +33,7 @@ func (p *plane) retention(ctx context.Context) (string, error) {
 	r := p.c.Retention
 	return counted(p.store.Prune(ctx, model.Retention{
 		AuditIndex: r.AuditIndex, Assessments: r.Assessments, Sessions: r.Sessions, Tokens: r.Tokens, Changes: r.Changes, Jobs: r.Jobs,
-		Events: r.Events, Findings: r.Findings, Rollouts: r.Rollouts, Answers: 24 * time.Hour,
+		Events: r.Events, Findings: r.Findings, Rollouts: r.Rollouts, Reports: r.Reports, Answers: 24 * time.Hour,
 	}, p.now()))
 }
 

@@ -24,10 +24,7 @@ type AccessStore interface {
 // Access implements AccessService.
 type Access struct {
 	Store  AccessStore
-	People interface {
-		Account(ctx context.Context, id string) (*model.Account, error)
-		GroupsOf(ctx context.Context, a *model.Account) ([]model.AccountGroup, error)
-	}
+	People  PeopleReader
 	Objects ObjectReader
 	Engine  *authz.Engine
 	Now     func() time.Time
@@ -190,43 +187,7 @@ func (s *Access) mayApprove(ctx context.Context, caller model.Principal, a *mode
 			Remedy: "`bulkhead policy who-can` lists who may.",
 		}
 	}
-	return s.independent(ctx, caller, a)
-}
-
-// independent holds that the approver is a second person: not one whom the requester let in or gave the right to, and none who
-// came by it after the request was made. Whoever makes an invitation can be who uses it.
-func (s *Access) independent(ctx context.Context, caller model.Principal, a *model.Access) error {
-	who, err := s.People.Account(ctx, caller.ID)
-	if err != nil {
-		return err
-	}
-	groups, err := s.People.GroupsOf(ctx, who)
-	if err != nil {
-		return err
-	}
-	why := ""
-	switch {
-	case who.InvitedBy == a.User:
-		why = "your account's last invitation was made by the person who asks"
-	case who.GrantedBy == a.User:
-		why = "your rights were given by the person who asks"
-	case who.Created.After(a.Created), who.Invited.After(a.Created):
-		why = "your account was made or invited after the request"
-	case who.Granted.After(a.Created):
-		why = "your rights were given after the request"
-	}
-	for i := range groups {
-		if why == "" && groups[i].Granted.After(a.Created) {
-			why = "a group gave you rights after the request"
-		}
-	}
-	if why == "" {
-		return nil
-	}
-	return &model.Error{
-		Code: model.CodeDenied, Message: "you are no independent second person here: " + why,
-		Remedy: "Have somebody else approve, or have access asked for again where only the time is wrong.",
-	}
+	return independent(ctx, s.People, caller.ID, a.User, a.Created)
 }
 
 // RevokeAccess implements AccessService.

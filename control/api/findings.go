@@ -18,6 +18,8 @@ type FindingStore interface {
 type Findings struct {
 	Store      FindingStore
 	Exceptions ExceptionStore
+	Requests   ExceptionRequestStore
+	People     PeopleReader
 	Nodes      NodeReader
 	Tenants    TenantReader
 	Now        func() time.Time

@@ -20,11 +20,12 @@ type exceptionRow struct {
 	Expires       string `bun:"expires"`
 	Creator       string `bun:"creator"`
 	Created       int64  `bun:"created"`
+	Approver      string `bun:"approver"`
 }
 
 func (r *exceptionRow) model() (*model.StoredException, error) {
 	return &model.StoredException{
-		ID: r.ID, Tenant: r.Tenant, Node: r.Node, Creator: r.Creator, Created: at(r.Created),
+		ID: r.ID, Tenant: r.Tenant, Node: r.Node, Creator: r.Creator, Created: at(r.Created), Approver: r.Approver,
 		Exception: model.Exception{Check: r.Check, Subject: r.Subject, Owner: r.Owner, Reason: r.Reason, Expires: r.Expires},
 	}, nil
 }
@@ -44,7 +45,7 @@ func exceptions() listing {
 func (s *Store) CreateException(ctx context.Context, x *model.StoredException) error {
 	return s.insert(ctx, "exception", &exceptionRow{
 		ID: x.ID, Tenant: x.Tenant, Node: x.Node, Check: x.Check, Subject: x.Subject, Owner: x.Owner, Reason: x.Reason,
-		Expires: x.Expires, Creator: x.Creator, Created: us(x.Created),
+		Expires: x.Expires, Creator: x.Creator, Created: us(x.Created), Approver: x.Approver,
 	}, changed(created, "Exception", x.ID, x.Tenant))
 }
 

@@ -52,6 +52,7 @@ func findings() listing {
 		fields: map[string]field{
 			"id": {"id", isText}, "node": {"node", isText}, "kind": {"kind", isText}, "requirement": {"requirement", isText},
 			"severity": {"severity", isText}, "over": {"ended", isSet}, "excepted": {"exception", isGiven},
+			"first": {"first_seen", isTime}, "ended": {"ended", isTime},
 		},
 		keys: []field{{"last_seen", isInt}, {"node", isText}, {"id", isText}},
 	}

@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file bulkhead/v1/fleet.proto.
  */
 export const file_bulkhead_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("ChdidWxraGVhZC92MS9mbGVldC5wcm90bxILYnVsa2hlYWQudjEipwIKBFBvb2wSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSKwoIc2V0dGluZ3MYBSABKAsyGS5idWxraGVhZC52MS5Qb29sU2V0dGluZ3MSJgoEcGxhbhgGIAEoCzIYLmJ1bGtoZWFkLnYxLlJvbGxvdXRQbGFuEiQKB3dpbmRvd3MYByADKAsyEy5idWxraGVhZC52MS5XaW5kb3cSGAoQc2V0dGluZ3NfdmVyc2lvbhgIIAEoAxINCgVub2RlcxgJIAEoBRIrCgdjcmVhdGVkGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAsgASgDImkKDFBvb2xTZXR0aW5ncxIwCg1jb2xsZWN0X2V2ZXJ5GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBmFzc2VzcxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QihgEKC1JvbGxvdXRQbGFuEg0KBXN0ZXBzGAEgAygFEicKBHNvYWsYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNbW9zdF9maW5kaW5ncxgDIAEoBRIVCg1tb3N0X2ZhaWx1cmVzGAQgASgFEhEKCXJvbGxfYmFjaxgFIAEoCCJQCgZXaW5kb3cSDgoGYmVnaW5zGAEgASgJEigKBWxhc3RzGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBHpvbmUYAyABKAkiSAoRTGlzdFBvb2xzUmVzcG9uc2USIAoFcG9vbHMYASADKAsyES5idWxraGVhZC52MS5Qb29sEhEKCW5leHRfcGFnZRgCIAEoCSI0ChFDcmVhdGVQb29sUmVxdWVzdBIfCgRwb29sGAEgASgLMhEuYnVsa2hlYWQudjEuUG9vbCJlChFVcGRhdGVQb29sUmVxdWVzdBIfCgRwb29sGAEgASgLMhEuYnVsa2hlYWQudjEuUG9vbBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2si4wIKB1JvbGxvdXQSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBHBvb2wYAyABKAkSDAoEZnJvbRgEIAEoAxIKCgJ0bxgFIAEoAxINCgVzdGF0ZRgGIAEoCRINCgVzaGFyZRgHIAEoBRIMCgRzdGVwGAggASgFEi4KCnN0ZXBfc2luY2UYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgKIAEoCRINCgVub2RlcxgLIAEoBRIPCgdhcHBsaWVkGAwgASgFEg4KBmZhaWxlZBgNIAEoBRIQCghmaW5kaW5ncxgOIAEoBRIOCgZhdXRob3IYDyABKAkSKwoHY3JlYXRlZBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFZW5kZWQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlEKFExpc3RSb2xsb3V0c1Jlc3BvbnNlEiYKCHJvbGxvdXRzGAEgAygLMhQuYnVsa2hlYWQudjEuUm9sbG91dBIRCgluZXh0X3BhZ2UYAiABKAkiRAoURGVjaWRlUm9sbG91dFJlcXVlc3QSCgoCaWQYASABKAkSEAoIZGVjaXNpb24YAiABKAkSDgoGcmVhc29uGAMgASgJItwCCgdGaW5kaW5nEgoKAmlkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIMCgRub2RlGAMgASgJEhEKCW5vZGVfbmFtZRgEIAEoCRIMCgRraW5kGAUgASgJEhMKC3JlcXVpcmVtZW50GAYgASgJEhAKCHNldmVyaXR5GAcgASgJEg8KB3N1YmplY3QYCCABKAkSDAoEdGV4dBgJIAEoCRIPCgd0ZXh0X3poGAogASgJEikKBWZpcnN0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRsYXN0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRvdmVyGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgOIAEoAxIOCgZzb3VyY2UYDyABKAkSEQoJZXhjZXB0aW9uGBAgASgJIlEKFExpc3RGaW5kaW5nc1Jlc3BvbnNlEiYKCGZpbmRpbmdzGAEgAygLMhQuYnVsa2hlYWQudjEuRmluZGluZxIRCgluZXh0X3BhZ2UYAiABKAkiwwEKCUV4Y2VwdGlvbhIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDQoFY2hlY2sYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIMCgRub2RlGAUgASgJEg0KBW93bmVyGAYgASgJEg4KBnJlYXNvbhgHIAEoCRIPCgdleHBpcmVzGAggASgJEg8KB2NyZWF0b3IYCSABKAkSKwoHY3JlYXRlZBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQwoWQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBIpCglleGNlcHRpb24YASABKAsyFi5idWxraGVhZC52MS5FeGNlcHRpb24iVwoWTGlzdEV4Y2VwdGlvbnNSZXNwb25zZRIqCgpleGNlcHRpb25zGAEgAygLMhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEhEKCW5leHRfcGFnZRgCIAEoCTLfAwoLUG9vbFNlcnZpY2USTQoJTGlzdFBvb2xzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBoeLmJ1bGtoZWFkLnYxLkxpc3RQb29sc1Jlc3BvbnNlEi0KB0dldFBvb2wSDy5idWxraGVhZC52MS5JZBoRLmJ1bGtoZWFkLnYxLlBvb2wSPwoKQ3JlYXRlUG9vbBIeLmJ1bGtoZWFkLnYxLkNyZWF0ZVBvb2xSZXF1ZXN0GhEuYnVsa2hlYWQudjEuUG9vbBI/CgpVcGRhdGVQb29sEh4uYnVsa2hlYWQudjEuVXBkYXRlUG9vbFJlcXVlc3QaES5idWxraGVhZC52MS5Qb29sEjEKCkRlbGV0ZVBvb2wSDy5idWxraGVhZC52MS5JZBoSLmJ1bGtoZWFkLnYxLkVtcHR5ElMKDExpc3RSb2xsb3V0cxIgLmJ1bGtoZWFkLnYxLkxpc3RJblRlbmFudFJlcXVlc3QaIS5idWxraGVhZC52MS5MaXN0Um9sbG91dHNSZXNwb25zZRJICg1EZWNpZGVSb2xsb3V0EiEuYnVsa2hlYWQudjEuRGVjaWRlUm9sbG91dFJlcXVlc3QaFC5idWxraGVhZC52MS5Sb2xsb3V0MpcDCg5GaW5kaW5nU2VydmljZRJTCgxMaXN0RmluZGluZ3MSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiEuYnVsa2hlYWQudjEuTGlzdEZpbmRpbmdzUmVzcG9uc2USVwoOTGlzdEV4Y2VwdGlvbnMSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiMuYnVsa2hlYWQudjEuTGlzdEV4Y2VwdGlvbnNSZXNwb25zZRJOCg9DcmVhdGVFeGNlcHRpb24SIy5idWxraGVhZC52MS5DcmVhdGVFeGNlcHRpb25SZXF1ZXN0GhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEk8KEFByZXZpZXdFeGNlcHRpb24SIy5idWxraGVhZC52MS5DcmVhdGVFeGNlcHRpb25SZXF1ZXN0GhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEjYKD0RlbGV0ZUV4Y2VwdGlvbhIPLmJ1bGtoZWFkLnYxLklkGhIuYnVsa2hlYWQudjEuRW1wdHlCSFpGZ2l0aHViLmNvbS9idWxraGVhZC1zZWN1cml0eS9idWxraGVhZC9wcm90by9nZW4vYnVsa2hlYWQvdjE7YnVsa2hlYWR2MWIGcHJvdG8z", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChdidWxraGVhZC92MS9mbGVldC5wcm90bxILYnVsa2hlYWQudjEipwIKBFBvb2wSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSKwoIc2V0dGluZ3MYBSABKAsyGS5idWxraGVhZC52MS5Qb29sU2V0dGluZ3MSJgoEcGxhbhgGIAEoCzIYLmJ1bGtoZWFkLnYxLlJvbGxvdXRQbGFuEiQKB3dpbmRvd3MYByADKAsyEy5idWxraGVhZC52MS5XaW5kb3cSGAoQc2V0dGluZ3NfdmVyc2lvbhgIIAEoAxINCgVub2RlcxgJIAEoBRIrCgdjcmVhdGVkGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAsgASgDImkKDFBvb2xTZXR0aW5ncxIwCg1jb2xsZWN0X2V2ZXJ5GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBmFzc2VzcxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QihgEKC1JvbGxvdXRQbGFuEg0KBXN0ZXBzGAEgAygFEicKBHNvYWsYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNbW9zdF9maW5kaW5ncxgDIAEoBRIVCg1tb3N0X2ZhaWx1cmVzGAQgASgFEhEKCXJvbGxfYmFjaxgFIAEoCCJQCgZXaW5kb3cSDgoGYmVnaW5zGAEgASgJEigKBWxhc3RzGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBHpvbmUYAyABKAkiSAoRTGlzdFBvb2xzUmVzcG9uc2USIAoFcG9vbHMYASADKAsyES5idWxraGVhZC52MS5Qb29sEhEKCW5leHRfcGFnZRgCIAEoCSI0ChFDcmVhdGVQb29sUmVxdWVzdBIfCgRwb29sGAEgASgLMhEuYnVsa2hlYWQudjEuUG9vbCJlChFVcGRhdGVQb29sUmVxdWVzdBIfCgRwb29sGAEgASgLMhEuYnVsa2hlYWQudjEuUG9vbBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2si4wIKB1JvbGxvdXQSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBHBvb2wYAyABKAkSDAoEZnJvbRgEIAEoAxIKCgJ0bxgFIAEoAxINCgVzdGF0ZRgGIAEoCRINCgVzaGFyZRgHIAEoBRIMCgRzdGVwGAggASgFEi4KCnN0ZXBfc2luY2UYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgKIAEoCRINCgVub2RlcxgLIAEoBRIPCgdhcHBsaWVkGAwgASgFEg4KBmZhaWxlZBgNIAEoBRIQCghmaW5kaW5ncxgOIAEoBRIOCgZhdXRob3IYDyABKAkSKwoHY3JlYXRlZBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFZW5kZWQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlEKFExpc3RSb2xsb3V0c1Jlc3BvbnNlEiYKCHJvbGxvdXRzGAEgAygLMhQuYnVsa2hlYWQudjEuUm9sbG91dBIRCgluZXh0X3BhZ2UYAiABKAkiRAoURGVjaWRlUm9sbG91dFJlcXVlc3QSCgoCaWQYASABKAkSEAoIZGVjaXNpb24YAiABKAkSDgoGcmVhc29uGAMgASgJItwCCgdGaW5kaW5nEgoKAmlkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIMCgRub2RlGAMgASgJEhEKCW5vZGVfbmFtZRgEIAEoCRIMCgRraW5kGAUgASgJEhMKC3JlcXVpcmVtZW50GAYgASgJEhAKCHNldmVyaXR5GAcgASgJEg8KB3N1YmplY3QYCCABKAkSDAoEdGV4dBgJIAEoCRIPCgd0ZXh0X3poGAogASgJEikKBWZpcnN0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRsYXN0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRvdmVyGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgOIAEoAxIOCgZzb3VyY2UYDyABKAkSEQoJZXhjZXB0aW9uGBAgASgJIlEKFExpc3RGaW5kaW5nc1Jlc3BvbnNlEiYKCGZpbmRpbmdzGAEgAygLMhQuYnVsa2hlYWQudjEuRmluZGluZxIRCgluZXh0X3BhZ2UYAiABKAki1QEKCUV4Y2VwdGlvbhIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDQoFY2hlY2sYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIMCgRub2RlGAUgASgJEg0KBW93bmVyGAYgASgJEg4KBnJlYXNvbhgHIAEoCRIPCgdleHBpcmVzGAggASgJEg8KB2NyZWF0b3IYCSABKAkSKwoHY3JlYXRlZBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYXBwcm92ZXIYCyABKAkiQwoWQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBIpCglleGNlcHRpb24YASABKAsyFi5idWxraGVhZC52MS5FeGNlcHRpb24iVwoWTGlzdEV4Y2VwdGlvbnNSZXNwb25zZRIqCgpleGNlcHRpb25zGAEgAygLMhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEhEKCW5leHRfcGFnZRgCIAEoCSJEChdSZXF1ZXN0RXhjZXB0aW9uUmVxdWVzdBIpCglleGNlcHRpb24YASABKAsyFi5idWxraGVhZC52MS5FeGNlcHRpb24i5AEKEEV4Y2VwdGlvblJlcXVlc3QSCgoCaWQYASABKAkSKQoJZXhjZXB0aW9uGAIgASgLMhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEhEKCXJlcXVlc3RlchgDIAEoCRIrCgdjcmVhdGVkGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVzdGF0ZRgFIAEoCRIPCgdkZWNpZGVyGAYgASgJEgwKBG5vdGUYByABKAkSKwoHZGVjaWRlZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYwodTGlzdEV4Y2VwdGlvblJlcXVlc3RzUmVzcG9uc2USLwoIcmVxdWVzdHMYASADKAsyHS5idWxraGVhZC52MS5FeGNlcHRpb25SZXF1ZXN0EhEKCW5leHRfcGFnZRgCIAEoCSJDChZEZWNpZGVFeGNlcHRpb25SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2FwcHJvdmUYAiABKAgSDAoEbm90ZRgDIAEoCTLfAwoLUG9vbFNlcnZpY2USTQoJTGlzdFBvb2xzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBoeLmJ1bGtoZWFkLnYxLkxpc3RQb29sc1Jlc3BvbnNlEi0KB0dldFBvb2wSDy5idWxraGVhZC52MS5JZBoRLmJ1bGtoZWFkLnYxLlBvb2wSPwoKQ3JlYXRlUG9vbBIeLmJ1bGtoZWFkLnYxLkNyZWF0ZVBvb2xSZXF1ZXN0GhEuYnVsa2hlYWQudjEuUG9vbBI/CgpVcGRhdGVQb29sEh4uYnVsa2hlYWQudjEuVXBkYXRlUG9vbFJlcXVlc3QaES5idWxraGVhZC52MS5Qb29sEjEKCkRlbGV0ZVBvb2wSDy5idWxraGVhZC52MS5JZBoSLmJ1bGtoZWFkLnYxLkVtcHR5ElMKDExpc3RSb2xsb3V0cxIgLmJ1bGtoZWFkLnYxLkxpc3RJblRlbmFudFJlcXVlc3QaIS5idWxraGVhZC52MS5MaXN0Um9sbG91dHNSZXNwb25zZRJICg1EZWNpZGVSb2xsb3V0EiEuYnVsa2hlYWQudjEuRGVjaWRlUm9sbG91dFJlcXVlc3QaFC5idWxraGVhZC52MS5Sb2xsb3V0MsEGCg5GaW5kaW5nU2VydmljZRJTCgxMaXN0RmluZGluZ3MSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiEuYnVsa2hlYWQudjEuTGlzdEZpbmRpbmdzUmVzcG9uc2USVwoOTGlzdEV4Y2VwdGlvbnMSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiMuYnVsa2hlYWQudjEuTGlzdEV4Y2VwdGlvbnNSZXNwb25zZRJOCg9DcmVhdGVFeGNlcHRpb24SIy5idWxraGVhZC52MS5DcmVhdGVFeGNlcHRpb25SZXF1ZXN0GhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEk8KEFByZXZpZXdFeGNlcHRpb24SIy5idWxraGVhZC52MS5DcmVhdGVFeGNlcHRpb25SZXF1ZXN0GhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEjYKD0RlbGV0ZUV4Y2VwdGlvbhIPLmJ1bGtoZWFkLnYxLklkGhIuYnVsa2hlYWQudjEuRW1wdHkSVwoQUmVxdWVzdEV4Y2VwdGlvbhIkLmJ1bGtoZWFkLnYxLlJlcXVlc3RFeGNlcHRpb25SZXF1ZXN0Gh0uYnVsa2hlYWQudjEuRXhjZXB0aW9uUmVxdWVzdBJlChVMaXN0RXhjZXB0aW9uUmVxdWVzdHMSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiouYnVsa2hlYWQudjEuTGlzdEV4Y2VwdGlvblJlcXVlc3RzUmVzcG9uc2USRQoTR2V0RXhjZXB0aW9uUmVxdWVzdBIPLmJ1bGtoZWFkLnYxLklkGh0uYnVsa2hlYWQudjEuRXhjZXB0aW9uUmVxdWVzdBJVCg9EZWNpZGVFeGNlcHRpb24SIy5idWxraGVhZC52MS5EZWNpZGVFeGNlcHRpb25SZXF1ZXN0Gh0uYnVsa2hlYWQudjEuRXhjZXB0aW9uUmVxdWVzdBJKChhXaXRoZHJhd0V4Y2VwdGlvblJlcXVlc3QSDy5idWxraGVhZC52MS5JZBodLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvblJlcXVlc3RCSFpGZ2l0aHViLmNvbS9idWxraGVhZC1zZWN1cml0eS9idWxraGVhZC9wcm90by9nZW4vYnVsa2hlYWQvdjE7YnVsa2hlYWR2MWIGcHJvdG8z", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Pool is a set of nodes with the same settings. "default" is in every tenant.
@@ -709,7 +709,7 @@ export type Exception = Message<"bulkhead.v1.Exception"> & {
   expires: string;
 
   /**
-   * Who recorded it.
+   * Who recorded it, or asked for it.
    *
    * @generated from field: string creator = 9;
    */
@@ -721,6 +721,13 @@ export type Exception = Message<"bulkhead.v1.Exception"> & {
    * @generated from field: google.protobuf.Timestamp created = 10;
    */
   created?: Timestamp;
+
+  /**
+   * The second person who approved what the creator asked for; empty where the creator recorded it.
+   *
+   * @generated from field: string approver = 11;
+   */
+  approver: string;
 };
 
 /**
@@ -778,6 +785,160 @@ export type ListExceptionsResponse = Message<"bulkhead.v1.ListExceptionsResponse
  */
 export const ListExceptionsResponseSchema: GenMessage<ListExceptionsResponse> = /*@__PURE__*/
   messageDesc(file_bulkhead_v1_fleet, 14);
+
+/**
+ * RequestExceptionRequest asks for an exception.
+ *
+ * @generated from message bulkhead.v1.RequestExceptionRequest
+ */
+export type RequestExceptionRequest = Message<"bulkhead.v1.RequestExceptionRequest"> & {
+  /**
+   * The exception.
+   *
+   * @generated from field: bulkhead.v1.Exception exception = 1;
+   */
+  exception?: Exception;
+};
+
+/**
+ * Describes the message bulkhead.v1.RequestExceptionRequest.
+ * Use `create(RequestExceptionRequestSchema)` to create a new message.
+ */
+export const RequestExceptionRequestSchema: GenMessage<RequestExceptionRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 15);
+
+/**
+ * ExceptionRequest is what became of a request for an exception.
+ *
+ * @generated from message bulkhead.v1.ExceptionRequest
+ */
+export type ExceptionRequest = Message<"bulkhead.v1.ExceptionRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The exception that was asked for. Its id is that of the exception once it was approved.
+   *
+   * @generated from field: bulkhead.v1.Exception exception = 2;
+   */
+  exception?: Exception;
+
+  /**
+   * Who asked: the user's id.
+   *
+   * @generated from field: string requester = 3;
+   */
+  requester: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp created = 4;
+   */
+  created?: Timestamp;
+
+  /**
+   * "pending", "approved", "rejected", "withdrawn", or "expired" where nobody decided before its last day was over.
+   *
+   * @generated from field: string state = 5;
+   */
+  state: string;
+
+  /**
+   * Who decided: the user's id.
+   *
+   * @generated from field: string decider = 6;
+   */
+  decider: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string note = 7;
+   */
+  note: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp decided = 8;
+   */
+  decided?: Timestamp;
+};
+
+/**
+ * Describes the message bulkhead.v1.ExceptionRequest.
+ * Use `create(ExceptionRequestSchema)` to create a new message.
+ */
+export const ExceptionRequestSchema: GenMessage<ExceptionRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 16);
+
+/**
+ * ListExceptionRequestsResponse is a page of requests.
+ *
+ * @generated from message bulkhead.v1.ListExceptionRequestsResponse
+ */
+export type ListExceptionRequestsResponse = Message<"bulkhead.v1.ListExceptionRequestsResponse"> & {
+  /**
+   * The requests.
+   *
+   * @generated from field: repeated bulkhead.v1.ExceptionRequest requests = 1;
+   */
+  requests: ExceptionRequest[];
+
+  /**
+   * For the next page; empty on the last.
+   *
+   * @generated from field: string next_page = 2;
+   */
+  nextPage: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.ListExceptionRequestsResponse.
+ * Use `create(ListExceptionRequestsResponseSchema)` to create a new message.
+ */
+export const ListExceptionRequestsResponseSchema: GenMessage<ListExceptionRequestsResponse> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 17);
+
+/**
+ * DecideExceptionRequest decides a request for an exception.
+ *
+ * @generated from message bulkhead.v1.DecideExceptionRequest
+ */
+export type DecideExceptionRequest = Message<"bulkhead.v1.DecideExceptionRequest"> & {
+  /**
+   * The request's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Whether it is approved.
+   *
+   * @generated from field: bool approve = 2;
+   */
+  approve: boolean;
+
+  /**
+   * Why; needed where it is not.
+   *
+   * @generated from field: string note = 3;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.DecideExceptionRequest.
+ * Use `create(DecideExceptionRequestSchema)` to create a new message.
+ */
+export const DecideExceptionRequestSchema: GenMessage<DecideExceptionRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 18);
 
 /**
  * PoolService is about pools of nodes: their settings, how these are rolled out, and when work may be done on them.
@@ -913,6 +1074,56 @@ export const FindingService: GenService<{
     methodKind: "unary";
     input: typeof IdSchema;
     output: typeof EmptySchema;
+  },
+  /**
+   * RequestException asks a second person for an exception. It is none before that.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.RequestException
+   */
+  requestException: {
+    methodKind: "unary";
+    input: typeof RequestExceptionRequestSchema;
+    output: typeof ExceptionRequestSchema;
+  },
+  /**
+   * ListExceptionRequests lists requests for exceptions, newest first. Filter: state, check, node, requester, owner.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.ListExceptionRequests
+   */
+  listExceptionRequests: {
+    methodKind: "unary";
+    input: typeof ListInTenantRequestSchema;
+    output: typeof ListExceptionRequestsResponseSchema;
+  },
+  /**
+   * GetExceptionRequest gives one: whoever asked sees what became of it.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.GetExceptionRequest
+   */
+  getExceptionRequest: {
+    methodKind: "unary";
+    input: typeof IdSchema;
+    output: typeof ExceptionRequestSchema;
+  },
+  /**
+   * DecideException approves a request, from which an exception comes, or rejects it. It is never decided by whoever asked.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.DecideException
+   */
+  decideException: {
+    methodKind: "unary";
+    input: typeof DecideExceptionRequestSchema;
+    output: typeof ExceptionRequestSchema;
+  },
+  /**
+   * WithdrawExceptionRequest takes an own request back while nobody decided it.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.WithdrawExceptionRequest
+   */
+  withdrawExceptionRequest: {
+    methodKind: "unary";
+    input: typeof IdSchema;
+    output: typeof ExceptionRequestSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bulkhead_v1_fleet, 1);
