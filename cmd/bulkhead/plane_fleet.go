@@ -87,8 +87,10 @@ func (p *plane) fleetServices(s *api.Services, policyKey string) error {
 		Catalogue: p.catalogue, Targets: p.fleet, Upkeep: p.fleet, Tell: p.fleet, JoinURL: p.joinURL, SPIFFE: p.nodeCA.SPIFFEID, Now: p.now,
 	}
 	s.Pools = &api.Pools{Store: p.store, Rollouts: p.store, Bundles: p.store, Publisher: p.fleet, Decider: p.fleet, Now: p.now}
-	s.Findings = &api.Findings{Store: p.store, Exceptions: p.store, Nodes: p.store, Tenants: p.store, Now: p.now}
-	return nil
+	s.Findings = &api.Findings{
+		Store: p.store, Exceptions: p.store, Requests: p.store, People: p.store, Nodes: p.store, Tenants: p.store, Now: p.now,
+	}
+	return p.proofServices(s)
 }
 
 // joinURL is where nodes join, with the fingerprint of the own CA, where there is one.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/control/reports"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -25,6 +26,7 @@ func (p *plane) workers() []model.Worker {
 		{Kind: "expiry", Title: "End tickets, codes and requests for access whose time is over", Every: 5 * time.Minute, Run: p.expiry},
 		{Kind: "report", Title: "Say where every tenant stands", Every: day, Run: p.report},
 		{Kind: auditVerify, Title: "Have every replica verify its audit log", Every: day, Run: p.verifyLogs},
+		{Kind: reports.JobKind, Title: "Make a report for an auditor", RunWith: func(ctx context.Context, args []byte) (string, error) { return p.reports.Run(ctx, args) }},
 		p.alarms.worker(),
 	}
 }

@@ -23,7 +23,7 @@ type AccessStore interface {
 
 // Access implements AccessService.
 type Access struct {
-	Store  AccessStore
+	Store   AccessStore
 	People  PeopleReader
 	Objects ObjectReader
 	Engine  *authz.Engine

@@ -13,14 +13,23 @@ import (
 // controlsFact is the key of what a node says of its controls.
 const controlsFact = "controls"
 
-// GetControls implements DrillService. A node that has facts has told of its controls, if only that there are none.
+// GetControls implements DrillService.
 func (s *Drills) GetControls(ctx context.Context, r *bulkheadv1.GetControlsRequest) (*bulkheadv1.Controls, error) {
-	tenant := gate.Scope(ctx, r.GetTenant())
-	all, err := s.Facts.CountNodes(ctx, tenant)
+	return s.Modes(ctx, gate.Scope(ctx, r.GetTenant()))
+}
+
+// Modes are the controls with their modes on the nodes of a tenant, "" for all. A node that has facts has told of its controls, if only
+// that there are none.
+func (s *Drills) Modes(ctx context.Context, tenant string) (*bulkheadv1.Controls, error) {
+	counts, err := s.Facts.CountNodes(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	nodes, facts, err := s.Facts.NodesWithFacts(ctx, tenant, []string{"host", "schema", controlsFact}, []string{controlsFact})
+	all := 0
+	for _, n := range counts {
+		all += n
+	}
+	nodes, facts, err := s.Facts.NodesWithFacts(ctx, tenant, []string{"schema", controlsFact}, []string{controlsFact})
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,8 @@ type clients struct {
 	nodes       bulkheadv1connect.NodeServiceClient
 	findings    bulkheadv1connect.FindingServiceClient
 	pools       bulkheadv1connect.PoolServiceClient
+	drills      bulkheadv1connect.DrillServiceClient
+	reports     bulkheadv1connect.ReportServiceClient
 }
 
 func (w *world) clients() *clients {
@@ -43,6 +45,7 @@ func (w *world) clients() *clients {
 		bulkheadv1connect.NewJobServiceClient(c, url),
 		bulkheadv1connect.NewWatchServiceClient(c, url), bulkheadv1connect.NewNodeServiceClient(c, url),
 		bulkheadv1connect.NewFindingServiceClient(c, url), bulkheadv1connect.NewPoolServiceClient(c, url),
+		bulkheadv1connect.NewDrillServiceClient(c, url), bulkheadv1connect.NewReportServiceClient(c, url),
 	}
 }
 

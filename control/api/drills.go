@@ -22,7 +22,7 @@ type DrillStore interface {
 // ControlFacts are what nodes say of the controls that run on them.
 type ControlFacts interface {
 	NodesWithFacts(ctx context.Context, tenant string, any, keys []string) ([]model.Member, map[string]map[string][]byte, error)
-	CountNodes(ctx context.Context, tenant string) (int, error)
+	CountNodes(ctx context.Context, tenant string) (map[string]int, error)
 }
 
 // Drills implements DrillService.

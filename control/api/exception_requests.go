@@ -163,7 +163,13 @@ func (s *Findings) WithdrawExceptionRequest(ctx context.Context, r *bulkheadv1.I
 	if err := s.waits(x); err != nil {
 		return nil, err
 	}
-	x.State, x.Decider, x.Decided = model.ExceptionWithdrawn, gate.Caller(ctx).ID, s.Now()
+	caller := gate.Caller(ctx)
+	if caller.ID != x.Requester {
+		return nil, &model.Error{
+			Code: model.CodeDenied, Message: "only whoever asked takes a request back", Remedy: "Reject it: `bulkhead exceptions reject`.",
+		}
+	}
+	x.State, x.Decider, x.Decided = model.ExceptionWithdrawn, caller.ID, s.Now()
 	if err := s.Requests.DecideExceptionRequest(ctx, x, nil); err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func (b *fleetBuilder) result() assessResult {
 
 func (b *fleetBuilder) inventory(n *report.FleetNode) inventoryItem {
 	item := inventoryItem{UUID: b.id("node", n.Tenant, n.ID), Description: b.in("A node of the fleet: ", "集群节点：") + n.Name}
-	b.byName[n.Name] = item.UUID
+	b.byName[b.f.Label(n.Tenant, n.Name)] = item.UUID
 	if name := line(n.Name); name != "" {
 		item.Props = append(item.Props, property{Name: "asset-id", Value: name})
 	}

@@ -194,5 +194,13 @@ type AuditPlace struct {
 	Note   string `json:"note"` // the signed checkpoint
 }
 
+// Label is a node's name as it stands beside evidence: names are unique in a tenant only.
+func (f *Fleet) Label(tenant, name string) string {
+	if f.Scope.Tenant == "" && tenant != "" {
+		return tenant + "/" + name
+	}
+	return name
+}
+
 // FleetJSON writes the report in its contract's form: indented, the same bytes for the same report.
 func FleetJSON(w io.Writer, f *Fleet) error { return WriteJSON(w, f) }

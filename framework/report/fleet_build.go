@@ -106,7 +106,7 @@ func (b *FleetBuilder) requirement(r *FleetRequirement, n *FleetNode, result *mo
 		if c.Status == model.CheckFail {
 			n.Failing = append(n.Failing, c.ID)
 		}
-		b.failing(c, n.Name)
+		b.failing(c, b.f.Label(n.Tenant, n.Name))
 	}
 	return result.Status
 }
