@@ -34,7 +34,8 @@ func FleetHTML(w io.Writer, f *Fleet, cat *catalogue.Catalogue, lang, digest str
 			return strings.Join(cleanLines(pick(lang, t.EN, t.ZH)), "\n")
 		},
 		"clean": func(s any) string { return clean(fmt.Sprint(s)) }, "stamp": fleetStamp, "day": func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
-		"mark": func(s any) string { return mark(fmt.Sprint(s)) }, "anchor": anchor, "bad": bad,
+		"mark":  func(s any) string { return mark(fmt.Sprint(s)) },
+		"count": func(of map[model.CheckStatus]int, s string) int { return of[model.CheckStatus(s)] },
 	}).Parse(fleetHTML)
 	if err != nil {
 		return fmt.Errorf("make the report: %w", err)
