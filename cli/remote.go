@@ -45,7 +45,7 @@ func (a *App) remoteCommands() []*cobra.Command {
 		a.tenantsCommand(), a.usersCommand(), a.groupsCommand(), a.tokensCommand(),
 		a.policyCommand(), a.accessCommand(),
 		a.nodesCommand(), a.findingsCommand(), a.exceptionsCommand(), a.poolsCommand(), a.rolloutsCommand(), a.applyCommand(),
-		a.statusCommand(), a.assessmentsCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),
+		a.statusCommand(), a.assessmentsCommand(), a.reportCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),
 	}
 }
 

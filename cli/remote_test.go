@@ -49,6 +49,8 @@ type plane struct {
 	bulkheadv1connect.UnimplementedNodeServiceHandler
 	bulkheadv1connect.UnimplementedPoolServiceHandler
 	bulkheadv1connect.UnimplementedFindingServiceHandler
+	bulkheadv1connect.UnimplementedDrillServiceHandler
+	bulkheadv1connect.UnimplementedReportServiceHandler
 
 	server *httptest.Server
 	ca     string // PEM
@@ -101,6 +103,8 @@ func (p *plane) handlers() map[string]http.Handler {
 	add(bulkheadv1connect.NewNodeServiceHandler(p))
 	add(bulkheadv1connect.NewPoolServiceHandler(p))
 	add(bulkheadv1connect.NewFindingServiceHandler(p))
+	add(bulkheadv1connect.NewDrillServiceHandler(p))
+	add(bulkheadv1connect.NewReportServiceHandler(p))
 	return m
 }
 
