@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import findings from "./console/findings.mjs";
 import nodes from "./console/nodes.mjs";
+import report from "./console/report.mjs";
 import requirements from "./console/requirements.mjs";
 import { grid, heading, open } from "./console/shared.mjs";
 import { tenant } from "./console/tenant.mjs";
@@ -13,7 +14,7 @@ import whole from "./console/whole.mjs";
 import { check, Person } from "./lib.mjs";
 
 // capabilities have pages; first, flows, late (needs a factor that is older than a minute) and last are what is done on them.
-const capabilities = { requirements, nodes, findings, whole };
+const capabilities = { requirements, nodes, findings, report, whole };
 
 const [url, adminLink, auditorLink, spki, shots] = process.argv.slice(2);
 const only = process.env.BULKHEAD_CONSOLE_ONLY?.split(",");

@@ -62,6 +62,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	w.owner.must("exceptions", "create", "8.1.c", "--owner", "olga", "--reason", "replaced with the new hosts in June", "--expires",
 		time.Now().AddDate(0, 3, 0).Format(time.DateOnly))
 	w.admin.must("access", "request", "TenantDelete", "Tenant::globex", "--reason", "the contract ended")
+	w.proofs(t)
 	return w
 }
 

@@ -14,6 +14,9 @@ export type Kind =
   | "Tenant"
   | "User"
   | "AccessRequest"
+  | "ExceptionRequest"
+  | "Drill"
+  | "Report"
   | "Job"
   | "JoinToken"
   | "Fixed";

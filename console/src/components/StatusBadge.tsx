@@ -36,7 +36,8 @@ export function ToneIcon({ tone, size = 16 }: { tone: Tone; size?: number }) {
   return <Shape size={size} aria-hidden className={classes.icon} data-tone={tone} stroke={2} />;
 }
 
-function Pill({ tone, word, icon: Shape = shapes[tone] }: { tone: Tone; word: string; icon?: typeof IconCircleX }) {
+/** A word with its tone: what the badges are made of. */
+export function Pill({ tone, word, icon: Shape = shapes[tone] }: { tone: Tone; word: string; icon?: typeof IconCircleX }) {
   return (
     <span className={classes.pill} data-tone={tone}>
       <Shape size={14} aria-hidden stroke={2.25} />

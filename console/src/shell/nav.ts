@@ -1,8 +1,16 @@
-import { IconAlertTriangle, IconChecklist, IconInfoCircle, IconLayoutDashboard, IconServer2 } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconChecklist,
+  IconClockPause,
+  IconInfoCircle,
+  IconLayoutDashboard,
+  IconReport,
+  IconServer2,
+} from "@tabler/icons-react";
 import type en from "@/texts/en";
 
 export interface NavEntry {
-  to: "/" | "/requirements" | "/nodes" | "/findings" | "/about";
+  to: "/" | "/requirements" | "/exceptions" | "/reports" | "/nodes" | "/findings" | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -14,6 +22,8 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/", text: "shell.nav.overview", icon: IconLayoutDashboard },
       { to: "/requirements", text: "shell.nav.requirements", icon: IconChecklist },
+      { to: "/exceptions", text: "shell.nav.exceptions", icon: IconClockPause },
+      { to: "/reports", text: "shell.nav.reports", icon: IconReport },
     ],
   },
   {

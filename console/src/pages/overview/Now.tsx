@@ -7,7 +7,7 @@ import { PageLink } from "@/components/links";
 import { Result } from "@/components/Result";
 import { HealthBadge, SeverityBadge, ToneIcon } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
-import type { Finding } from "@/gen/fleet_pb";
+import type { ExceptionRequest, Finding } from "@/gen/fleet_pb";
 import type { Node } from "@/gen/node_pb";
 import type { AccessRequest } from "@/gen/policy_pb";
 import { plain } from "@/lib/plain";
@@ -69,14 +69,33 @@ function Asks({ r }: { r: AccessRequest }) {
   return <>{t("overview.wants", { user: who.data?.name ?? r.user, action: r.action })}</>;
 }
 
-/** What waits for a second person. */
-export function Waiting({ of }: { of: UseQueryResult<All<AccessRequest>> }) {
+/** Exceptions that somebody asked for: nobody may see them who may not decide, and then nothing is shown. */
+export function AskedExceptions({ of }: { of: UseQueryResult<All<ExceptionRequest>> }) {
+  const { t } = useTranslation();
+  return of.data?.rows.slice(0, most).map((r) => (
+    <div key={r.id} className={classes.line}>
+      <ToneIcon tone="part" size={18} />
+      <span className={classes.grow}>
+        <PageLink to="/exceptions" fw={600}>
+          {t("overview.askedException", { check: r.exception?.check ?? "" })}
+        </PageLink>
+        <Text c="dimmed">{r.exception?.reason}</Text>
+      </span>
+      <span className={classes.when}>
+        <Time at={r.created} />
+      </span>
+    </div>
+  ));
+}
+
+/** What waits for a second person; quiet where something else does and this is empty. */
+export function Waiting({ of, quiet }: { of: UseQueryResult<All<AccessRequest>>; quiet: boolean }) {
   const { t } = useTranslation();
   return (
     <Result of={of} what={t("overview.waitingFailed")} rows={1}>
       {({ rows }) => (
         <>
-          {rows.length === 0 && <Fine text={t("overview.noneWaiting")} />}
+          {rows.length === 0 && !quiet && <Fine text={t("overview.noneWaiting")} />}
           {rows.slice(0, most).map((r) => (
             <div key={r.id} className={classes.line}>
               <ToneIcon tone="part" size={18} />

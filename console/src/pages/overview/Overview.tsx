@@ -2,6 +2,7 @@ import { SimpleGrid, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
+import { waitingExceptions } from "@/api/proofs";
 import { catalogue, eventList, findingList, nodeList, pendingRequests, status, trend } from "@/api/queries";
 import { Empty } from "@/components/Empty";
 import { EventLines } from "@/components/EventLines";
@@ -11,7 +12,7 @@ import { Picture, Summary } from "@/components/Picture";
 import { Result } from "@/components/Result";
 import type { Catalogue, Status } from "@/gen/operations_pb";
 import { useTenant } from "@/shell/scope";
-import { NewestFindings, SilentNodes, Waiting } from "./Now";
+import { AskedExceptions, NewestFindings, SilentNodes, Waiting } from "./Now";
 import classes from "./Overview.module.css";
 
 const TrendChart = lazy(() => import("./TrendChart"));
@@ -53,6 +54,7 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
   const silent = useQuery(nodeList(tenant, 'health = "silent"'));
   const newest = useQuery(findingList(tenant, "over = false", 8));
   const waiting = useQuery(pendingRequests(tenant));
+  const asked = useQuery(waitingExceptions(tenant));
   const met = (s.summary.met ?? 0) + (s.summary.not_applicable ?? 0);
   return (
     <>
@@ -75,7 +77,8 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
         <div className={classes.side}>
           <Panel title={t("overview.now")} flush>
             <SilentNodes of={silent} />
-            <Waiting of={waiting} />
+            <AskedExceptions of={asked} />
+            <Waiting of={waiting} quiet={(asked.data?.rows.length ?? 0) > 0} />
           </Panel>
           <Panel title={t("overview.worse")} flush>
             <Result of={worse} what={t("overview.worseFailed")}>

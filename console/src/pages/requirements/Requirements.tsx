@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
+import { drillList } from "@/api/proofs";
 import { catalogue, status } from "@/api/queries";
 import { PageLink } from "@/components/links";
 import { Page } from "@/components/Page";
@@ -14,6 +15,7 @@ import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { VerdictBadge, verdicts, worstDrill } from "./Proofs";
 
 /** All 29 requirements with where they stand. */
 export function Requirements() {
@@ -24,6 +26,7 @@ export function Requirements() {
   const tenant = useTenant();
   const all = useQuery(status(tenant));
   const known = useQuery(catalogue());
+  const drilled = useQuery(drillList(tenant));
   const columns = useMemo((): Column<RequirementStatus>[] => {
     const sections = known.data?.sections ?? [];
     const section = (id: string) => {
@@ -86,9 +89,20 @@ export function Requirements() {
         min: 130,
         grow: 0.6,
       },
+      {
+        id: "drill",
+        header: t("proofs.column"),
+        value: (r) => worstDrill(drilled.data?.rows ?? [], r.id),
+        cell: (r) => <VerdictBadge verdict={worstDrill(drilled.data?.rows ?? [], r.id)} />,
+        word: (v) => t(`proofs.verdict.${v as "none"}`),
+        order: verdicts,
+        few: true,
+        min: 130,
+        grow: 0.5,
+      },
       { id: "reason", header: t("requirements.reason"), value: (r) => words(r.reason, r.reasonZh), min: 180, grow: 2 },
     ];
-  }, [t, words, known.data]);
+  }, [t, words, known.data, drilled.data]);
   return (
     <Page title={t("requirements.title")} about={t("requirements.about")}>
       <Result of={all} what={t("requirements.failed")} rows={10}>
