@@ -246,19 +246,19 @@ func (m *Maker) notKnown(r *model.Report, s *scope, w *witness) []model.Text {
 		}
 	}
 	if n := len(none); n > 0 {
-		add("No assessment is known at that time of %d nodes: %s. They count for nothing above.", "%d 个节点当时没有评估：%s。上文均未计入。", n, few(none))
+		add("Not assessed at that time, and counted nowhere above (%d): %s.", "当时没有评估，上文均未计入（%d）：%s。", n, few(none))
 	}
 	if n := len(silent); n > 0 {
-		add("%d nodes are not heard of: %s. What is said of them is as old as their facts.", "%d 个节点失联：%s。其内容以最后的事实为准。", n, few(silent))
+		add("Not heard of (%d): %s. What is said of them is as old as their facts.", "失联（%d）：%s。其内容以最后的事实为准。", n, few(silent))
 	}
 	if stale > 0 {
-		add("The facts of %d nodes were more than a day old.", "%d 个节点的事实已超过一天。", stale)
+		add("Nodes whose facts were more than a day old: %d.", "事实已超过一天的节点：%d 个。", stale)
 	}
 	if w.gaps > 0 {
-		add("On %d nodes something could not be read; what depends on it is unknown. Their assessments say what.", "%d 个节点上有内容无法读取，相关判断为“未知”，详见其评估。", w.gaps)
+		add("Nodes on which something could not be read: %d. What depends on it is unknown; their assessments say what.", "有内容无法读取的节点：%d 个。相关判断为“未知”，详见其评估。", w.gaps)
 	}
 	if w.unread > 0 {
-		add("The assessments of %d nodes were made by another version: their statuses count, their evidence is not shown.", "%d 个节点的评估由其他版本生成：状态计入，证据未显示。", w.unread)
+		add("Nodes whose assessments were made by another version: %d. Their statuses count, their evidence is not shown.", "评估由其他版本生成的节点：%d 个。状态计入，证据未显示。", w.unread)
 	}
 	now := m.o.Now()
 	past := now.Sub(r.AsOf) > time.Minute

@@ -211,7 +211,7 @@ func TestReport(t *testing.T) {
 			t.Errorf("no Chinese of %q", n.EN)
 		}
 	}
-	for _, want := range []string{"1 nodes: db-1", "not heard of: db-1", "more than a day old", "Events are kept for 10 days"} {
+	for _, want := range []string{"(1): db-1", "Not heard of (1): db-1", "more than a day old: 2", "Events are kept for 10 days"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("%q is not told:\n%s", want, told)
 		}

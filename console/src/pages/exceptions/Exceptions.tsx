@@ -97,7 +97,7 @@ export function ExceptionsPage() {
       { id: "tenant", header: t("exceptions.tenant"), value: (e) => e.tenant, few: true, hidden: true, min: 100 },
       {
         id: "end",
-        header: t("exceptions.end"),
+        header: t("exceptions.action"),
         value: () => "",
         cell: (e) => (
           <Button size="compact-xs" variant="default" onClick={() => setEnding(e)}>

@@ -14,9 +14,9 @@ import {
   ToneIcon,
   toneOfStatus,
 } from "@/components/StatusBadge";
-import { Time } from "@/components/Time";
 import type { Report } from "@/gen/report_pb";
 import { plain } from "@/lib/plain";
+import { absolute, dateOf, type Moment } from "@/lib/time";
 import { useWords } from "@/lib/words";
 import { VerdictBadge } from "@/pages/requirements/Proofs";
 import type { ReportContent, ReportRequirement, Words } from "./content";
@@ -36,10 +36,10 @@ export function Body({ r, c }: { r: Report; c: ReportContent }) {
         <div className={classes.facts}>
           <Facts
             of={[
-              [t("reports.asOfLong"), <Time key="a" at={r.asOf} full />],
-              [t("reports.sinceLong"), <Time key="s" at={r.since} full />],
+              [t("reports.asOfLong"), <Exact key="a" at={r.asOf} />],
+              [t("reports.sinceLong"), <Exact key="s" at={r.since} />],
               [t("reports.madeBy"), plain(r.authorName)],
-              [t("reports.madeAt"), <Time key="m" at={r.created} full />],
+              [t("reports.madeAt"), <Exact key="m" at={r.created} />],
               [t("reports.scope"), say(c.scope.words)],
               [t("reports.nodes"), String(c.nodes_assessed)],
               [t("reports.version"), c.product],
@@ -84,6 +84,13 @@ export function Body({ r, c }: { r: Report; c: ReportContent }) {
   );
 }
 
+/** A document says when, not how long ago. */
+function Exact({ at }: { at: Moment }) {
+  const { i18n } = useTranslation();
+  const date = dateOf(at);
+  return date === undefined ? <>–</> : <time dateTime={date.toISOString()}>{absolute(date, i18n.language)}</time>;
+}
+
 export function useSay(): (w: Words) => string {
   const words = useWords();
   return (w) => words(w.en, w.zh);
@@ -91,7 +98,7 @@ export function useSay(): (w: Words) => string {
 
 function Rows({ label, head, children }: { label: string; head: string[]; children: ReactNode }) {
   return (
-    <ScrollTable label={label}>
+    <ScrollTable label={label} whole>
       <Table className={classes.table}>
         <Table.Thead>
           <Table.Tr>
@@ -119,6 +126,9 @@ function RequirementTable({ c }: { c: ReportContent }) {
           <Table.Tr key={q.id}>
             <Table.Td>
               <b>{q.id}</b> {say(q.title)}
+              <Text size="xs" c="dimmed">
+                {say(q.reason)}
+              </Text>
             </Table.Td>
             <Table.Td>
               <StatusBadge status={q.status} />
@@ -272,7 +282,7 @@ function Happened({ c }: { c: ReportContent }) {
                 // biome-ignore lint/suspicious/noArrayIndexKey: rows of a document that never move
                 <Table.Tr key={i}>
                   <Table.Td className={classes.nowrap}>
-                    <Time at={new Date(e.time)} />
+                    <Exact at={new Date(e.time)} />
                   </Table.Td>
                   <Table.Td>{plain(e.node)}</Table.Td>
                   <Table.Td>
@@ -324,7 +334,7 @@ function Proved({ c }: { c: ReportContent }) {
                 <Table.Td>
                   {plain(d.node)}
                   <Text size="xs" c="dimmed">
-                    <Time at={new Date(d.ran)} />
+                    <Exact at={new Date(d.ran)} />
                   </Text>
                 </Table.Td>
                 <Table.Td>{plain(d.why)}</Table.Td>
@@ -378,7 +388,7 @@ function Nodes({ c }: { c: ReportContent }) {
               )}
             </Table.Td>
             <Table.Td className={classes.nowrap}>
-              {n.assessment === "" || n.facts === undefined ? t("reports.notAssessed") : <Time at={new Date(n.facts)} />}
+              {n.assessment === "" || n.facts === undefined ? t("reports.notAssessed") : <Exact at={new Date(n.facts)} />}
             </Table.Td>
             <Table.Td>
               <span className={classes.cells}>

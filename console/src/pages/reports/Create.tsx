@@ -102,7 +102,7 @@ export function Create() {
           />
           <NativeSelect
             label={t("reports.pool")}
-            description=" "
+            description={t("reports.poolHow")}
             value={pool}
             onChange={(e) => setPool(e.currentTarget.value)}
             data={[{ value: "", label: t("reports.everyPool") }, ...pools.map((p) => ({ value: p, label: p }))]}

@@ -88,7 +88,11 @@ function One({ r, onDelete }: { r: Report; onDelete: () => void }) {
         {r.state === "failed" && <Text size="sm">{r.error}</Text>}
         {making(r.state) && <HowFar r={r} />}
       </div>
-      {r.state === "ready" && <Summary counts={r.summary} />}
+      {r.state === "ready" && (
+        <div className={classes.summary}>
+          <Summary counts={r.summary} />
+        </div>
+      )}
       <Button size="compact-xs" variant="default" onClick={onDelete} aria-label={`${t("reports.delete")}: ${plain(r.title)}`}>
         {t("reports.delete")}
       </Button>

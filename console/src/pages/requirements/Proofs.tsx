@@ -47,14 +47,25 @@ export function LastDrill({ requirement }: { requirement: string }) {
                 {t("proofs.noKind")}
               </Text>
             );
-          const missing = own.some((d) => !rows.some((r) => r.drill === d.id));
+          const ran = own.filter((d) => rows.some((r) => r.drill === d.id));
+          const missing = own.filter((d) => !ran.includes(d));
           return (
             <>
-              {own.map((d) => (
+              {ran.map((d) => (
                 <OneDrill key={d.id} title={d.title} id={d.id} results={rows.filter((r) => r.drill === d.id)} />
               ))}
-              {missing && (
+              {missing.length > 0 && (
                 <div className={classes.proof}>
+                  <Text size="sm" c="dimmed">
+                    {t("proofs.never")}
+                  </Text>
+                  <ul className={classes.missing}>
+                    {missing.map((d) => (
+                      <li key={d.id}>
+                        {d.title} <code>{d.id}</code>
+                      </li>
+                    ))}
+                  </ul>
                   <Text size="sm" mb={4}>
                     {t("proofs.run")}
                   </Text>
@@ -79,12 +90,6 @@ function OneDrill({ id, title, results }: { id: string; title: string; results: 
       <Text size="xs" c="dimmed" mb={4}>
         <code>{id}</code>
       </Text>
-      {results.length === 0 && (
-        <Group gap="xs">
-          <VerdictBadge verdict="none" />
-          <Text size="sm">{t("proofs.never")}</Text>
-        </Group>
-      )}
       {results.slice(0, most).map((r) => (
         <div key={r.id}>
           <Group gap="xs">
