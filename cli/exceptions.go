@@ -23,6 +23,7 @@ approves or rejects it.`,
   bulkhead exceptions delete 0198…
   bulkhead exceptions request 8.1.c --owner alice --reason "until the new registry is there" --expires 30d
   bulkhead exceptions requests --pending
+  bulkhead exceptions show-request 0198…
   bulkhead exceptions approve 0198… --note "not longer than that"
   bulkhead exceptions reject 0198… --note "update it instead"
   bulkhead exceptions withdraw 0198…`,

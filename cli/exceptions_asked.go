@@ -27,9 +27,17 @@ func (a *App) askedExceptionCommands() []*cobra.Command {
 		x, err := c.WithdrawExceptionRequest(ctx, &bulkheadv1.Id{Id: args[0]})
 		return a.showAskedException(x, err)
 	})
+	show := verb("show-request ID", "Show what became of a request; whoever asked may always see it", 1, func(ctx context.Context, args []string) error {
+		c, err := a.findingClient(ctx)
+		if err != nil {
+			return err
+		}
+		x, err := c.GetExceptionRequest(ctx, &bulkheadv1.Id{Id: args[0]})
+		return a.showAskedException(x, err)
+	})
 	request := a.exceptionCommand("request CHECK", "Ask a second person for an exception; it is none before that", a.requestException)
 	return []*cobra.Command{
-		request, list, a.decideExceptionCommand("approve", "Approve what another person asked for: it becomes an exception", true),
+		request, list, show, a.decideExceptionCommand("approve", "Approve what another person asked for: it becomes an exception", true),
 		a.decideExceptionCommand("reject", "Reject what another person asked for", false), withdraw,
 	}
 }

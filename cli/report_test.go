@@ -88,6 +88,10 @@ func (p *plane) ListExceptionRequests(_ context.Context, req *bulkheadv1.ListInT
 	}}}, nil
 }
 
+func (p *plane) GetExceptionRequest(_ context.Context, req *bulkheadv1.Id) (*bulkheadv1.ExceptionRequest, error) {
+	return &bulkheadv1.ExceptionRequest{Id: req.GetId(), State: "approved"}, nil
+}
+
 func (p *plane) DecideException(_ context.Context, req *bulkheadv1.DecideExceptionRequest) (*bulkheadv1.ExceptionRequest, error) {
 	state := "rejected"
 	if req.GetApprove() {
@@ -126,6 +130,7 @@ func TestReportVerbs(t *testing.T) {
 		{"report delete r1 -y", ExitOK, "deleted the report r1"},
 		{"exceptions request 8.1.c --owner alice --reason late --expires 2027-01-31", ExitOK, "pending"},
 		{"exceptions requests --pending", ExitOK, "pending  8.1.c  all   alice  2027-01-31  u1        late    q1"},
+		{"exceptions show-request q1", ExitOK, "approved"},
 		{"exceptions approve q1", ExitOK, "approved"},
 		{"exceptions reject q1", ExitError, "required flag"},
 		{"exceptions reject q1 --note later", ExitOK, "later"},

@@ -51,6 +51,9 @@ func (s *Drills) Modes(ctx context.Context, tenant string) (*bulkheadv1.Controls
 		}
 	}
 	for _, k := range known {
+		if k.GetName() == model.ControlPlane { // it works for every node of the fleet, wherever it runs
+			k.Enforce, k.Observe = out.GetNodes(), 0
+		}
 		k.Missing = max(0, out.GetTold()-k.GetEnforce()-k.GetObserve())
 	}
 	out.Controls = known

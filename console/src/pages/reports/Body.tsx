@@ -43,9 +43,11 @@ export function Body({ r, c }: { r: Report; c: ReportContent }) {
               [t("reports.scope"), say(c.scope.words)],
               [t("reports.nodes"), String(c.nodes_assessed)],
               [t("reports.version"), c.product],
-              [t("reports.digest"), <code key="d">{r.files.find((f) => f.format === "json")?.sha256}</code>],
             ]}
           />
+          <Text size="xs" c="dimmed" mt="sm">
+            {t("reports.digest")}: <code>{r.files.find((f) => f.format === "json")?.sha256}</code>
+          </Text>
         </div>
       </Panel>
       <Panel title={t("reports.notKnown")}>
