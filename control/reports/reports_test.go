@@ -168,10 +168,11 @@ func populated(t *testing.T) *world {
 	w.assessed("n2", hostile, w.now.Add(-time.Hour), model.NotMet, 5)
 	w.assessed("gone", "old-1", long, model.Met, 0)
 	ctx := t.Context()
-	must(t, w.store.CreateException(ctx, &model.StoredException{
-		ID: "e1", Tenant: "acme", Creator: "u1", Approver: "u2", Created: w.now.Add(-2 * time.Hour),
-		Exception: model.Exception{Check: "8.1.c", Owner: "olga", Reason: "June " + hostile, Expires: w.now.AddDate(0, 0, 5).Format(time.DateOnly)},
-	}))
+	x := model.Exception{Check: "8.1.c", Owner: "olga", Reason: "June " + hostile, Expires: w.now.AddDate(0, 0, 5).Format(time.DateOnly)}
+	asked := &model.ExceptionRequest{ID: "x1", Tenant: "acme", Requester: "u1", Created: w.now.Add(-3 * time.Hour), State: model.ExceptionPending, Exception: x}
+	must(t, w.store.CreateExceptionRequest(ctx, asked))
+	asked.State, asked.Decider, asked.Decided, asked.Stored = model.ExceptionApproved, "u2", w.now.Add(-2*time.Hour), "e1"
+	must(t, w.store.DecideExceptionRequest(ctx, asked, &model.StoredException{ID: "e1", Tenant: "acme", Creator: "u1", Created: asked.Decided, Exception: x}))
 	must(t, w.store.PutFindings(ctx, []model.Finding{
 		{ID: "f1", Tenant: "acme", Node: "n2", NodeName: hostile, Kind: "8.1.c/socket-mode", Requirement: "8.1.c", Severity: model.High, Subject: "s", Text: model.Text{EN: "open", ZH: "开放"}, First: w.now.Add(-time.Hour), Last: w.now, Source: "server"},
 		{ID: "f2", Tenant: "acme", Node: "n1", NodeName: "web-1", Kind: "8.1.a/x", Requirement: "8.1.a", Severity: model.Low, Text: model.Text{EN: "was"}, First: long, Last: long, Over: w.now.Add(-24 * time.Hour), Source: "server"},

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -20,12 +21,11 @@ type exceptionRow struct {
 	Expires       string `bun:"expires"`
 	Creator       string `bun:"creator"`
 	Created       int64  `bun:"created"`
-	Approver      string `bun:"approver"`
 }
 
 func (r *exceptionRow) model() (*model.StoredException, error) {
 	return &model.StoredException{
-		ID: r.ID, Tenant: r.Tenant, Node: r.Node, Creator: r.Creator, Created: at(r.Created), Approver: r.Approver,
+		ID: r.ID, Tenant: r.Tenant, Node: r.Node, Creator: r.Creator, Created: at(r.Created),
 		Exception: model.Exception{Check: r.Check, Subject: r.Subject, Owner: r.Owner, Reason: r.Reason, Expires: r.Expires},
 	}, nil
 }
@@ -45,7 +45,7 @@ func exceptions() listing {
 func (s *Store) CreateException(ctx context.Context, x *model.StoredException) error {
 	return s.insert(ctx, "exception", &exceptionRow{
 		ID: x.ID, Tenant: x.Tenant, Node: x.Node, Check: x.Check, Subject: x.Subject, Owner: x.Owner, Reason: x.Reason,
-		Expires: x.Expires, Creator: x.Creator, Created: us(x.Created), Approver: x.Approver,
+		Expires: x.Expires, Creator: x.Creator, Created: us(x.Created),
 	}, changed(created, "Exception", x.ID, x.Tenant))
 }
 
@@ -55,7 +55,37 @@ func (s *Store) Exception(ctx context.Context, id string) (*model.StoredExceptio
 	if err := s.one(ctx, "exception", id, &r, "id = ?", id); err != nil {
 		return nil, err
 	}
-	return r.model()
+	x, err := r.model()
+	if err != nil {
+		return nil, err
+	}
+	one := []model.StoredException{*x}
+	err = s.approvers(ctx, one)
+	return &one[0], err
+}
+
+// approvers fills in who approved what was asked for.
+func (s *Store) approvers(ctx context.Context, all []model.StoredException) error {
+	for part := range slices.Chunk(all, rowsAtOnce) {
+		ids := make([]string, len(part))
+		for i := range part {
+			ids[i] = part[i].ID
+		}
+		var found []struct{ Exception, Decider string }
+		err := s.conn(ctx).NewSelect().Table("exception_requests").Column("exception", "decider").
+			Where("exception IN (?)", bun.List(ids)).Scan(ctx, &found)
+		if err != nil {
+			return s.fail("read who approved exceptions", err)
+		}
+		by := map[string]string{}
+		for _, f := range found {
+			by[f.Exception] = f.Decider
+		}
+		for i := range part {
+			part[i].Approver = by[part[i].ID]
+		}
+	}
+	return nil
 }
 
 // Exceptions lists exceptions, those first that end first.
@@ -65,6 +95,9 @@ func (s *Store) Exceptions(ctx context.Context, q model.Query) ([]model.StoredEx
 		return nil, "", err
 	}
 	out, err := convert(rows, (*exceptionRow).model)
+	if err == nil {
+		err = s.approvers(ctx, out)
+	}
 	return out, next, err
 }
 

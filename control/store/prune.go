@@ -42,9 +42,9 @@ func prunings(r model.Retention) []pruning {
 		{name: "events", table: "events", keys: "id", keep: r.Events, over: "time < ?"},
 		{name: "findings", table: "findings", keys: "node, id", keep: r.Findings, over: "ended > 0 AND ended < ?"},
 		{name: "rollouts", table: "rollouts", keys: "id", as: "Rollout", keep: r.Rollouts, over: "ended > 0 AND ended < ?"},
-		// An exception is at most a year long, so what nobody decided in that time can't be approved any more.
+		// An exception is at most a year long, so what nobody decided for long can't be approved any more. Who approved one that is there stays.
 		{name: "exception_requests", table: "exception_requests", keys: "id", as: "ExceptionRequest", keep: r.Findings, over: `created < ?0
-			AND (decided > 0 AND decided < ?0 OR decided = 0)`},
+			AND (decided > 0 AND decided < ?0 OR decided = 0) AND NOT EXISTS (SELECT 1 FROM exceptions AS x WHERE x.id = t.exception)`},
 		// The newest of each drill and machine stays.
 		{name: "drill_results", table: "drill_results", keys: "id", as: "Drill", keep: r.Assessments, over: `ran < ? AND EXISTS (
 			SELECT 1 FROM drill_results AS o WHERE o.tenant = t.tenant AND o.drill = t.drill AND o.node = t.node AND (o.ran, o.id) > (t.ran, t.id))`},

@@ -4,14 +4,13 @@ package store
 // version before must never take one for an exception.
 func proofTables4() []string {
 	return []string{
-		`ALTER TABLE exceptions ADD COLUMN approver {text} DEFAULT ''`,
-
+		// exception is that of the exception that came of it: who approved it stands here.
 		`CREATE TABLE exception_requests (
 			id {text} PRIMARY KEY, tenant {text} REFERENCES tenants (id) ON DELETE CASCADE, node {text}, check_id {text},
 			subject {text}, owner {text}, reason {text}, expires {text}, requester {text}, created {int}, state {text}, decider {text},
 			note {text}, decided {int}, exception {text}) {end}`,
 		`CREATE INDEX exception_requests_by_tenant ON exception_requests (tenant, state, id)`,
-		`CREATE INDEX exception_requests_by_requester ON exception_requests (requester, state)`,
+		`CREATE INDEX exception_requests_by_exception ON exception_requests (exception)`,
 
 		// One of a drill's attacks on a node: node is the name of the machine that it ran on.
 		`CREATE TABLE drill_results (
