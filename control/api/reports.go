@@ -58,6 +58,9 @@ const (
 	reportSince   = 30 * 24 * time.Hour
 	longestReport = 400 * 24 * time.Hour
 	reportPiece   = 64 << 10
+
+	reportsInAll = 40             // that are being made, of all tenants
+	reportGiven  = 26 * time.Hour // after which a report that is not ready was given up
 )
 
 // CreateReport implements ReportService.
@@ -81,7 +84,7 @@ func (s *Reports) CreateReport(ctx context.Context, r *bulkheadv1.CreateReportRe
 	if err != nil {
 		return nil, err
 	}
-	return reportOut(out), nil
+	return s.out(out), nil
 }
 
 // room refuses more reports than a tenant may have made at once, or keep.
@@ -92,11 +95,25 @@ func (s *Reports) room(ctx context.Context, tenant string) error {
 	}
 	making := 0
 	for i := range have {
-		if have[i].State == model.ReportWaiting || have[i].State == model.ReportRunning {
+		if s.making(&have[i]) {
 			making++
 		}
 	}
+	all := 0
+	for _, state := range []model.ReportState{model.ReportWaiting, model.ReportRunning} {
+		list, _, err := s.Store.Reports(ctx, model.Query{Size: reportsInAll, Where: []model.Condition{{Field: "state", Op: "=", Value: string(state)}}})
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if s.making(&list[i]) {
+				all++
+			}
+		}
+	}
 	switch {
+	case all >= reportsInAll:
+		return &model.Error{Code: model.CodeTooMany, Message: "the server makes as many reports as it can already", Remedy: "Try again in a few minutes."}
 	case making >= reportsAtOnce:
 		return &model.Error{
 			Code: model.CodeTooMany, Message: fmt.Sprintf("%d reports are being made already", making), Remedy: "Wait until one of them is ready, or delete one.",
@@ -107,6 +124,11 @@ func (s *Reports) room(ctx context.Context, tenant string) error {
 		}
 	}
 	return nil
+}
+
+// making says whether a report will still be ready.
+func (s *Reports) making(r *model.Report) bool {
+	return (r.State == model.ReportWaiting || r.State == model.ReportRunning) && s.Now().Sub(r.Created) < reportGiven
 }
 
 // PreviewReport implements ReportService.
@@ -227,7 +249,7 @@ func (s *Reports) ListReports(ctx context.Context, r *bulkheadv1.ListInTenantReq
 	}
 	out := &bulkheadv1.ListReportsResponse{NextPage: next}
 	for i := range list {
-		out.Reports = append(out.Reports, reportOut(&list[i]))
+		out.Reports = append(out.Reports, s.out(&list[i]))
 	}
 	return out, gate.MaskAll(out.GetReports(), r.GetPage().GetReadMask())
 }
@@ -238,7 +260,7 @@ func (s *Reports) GetReport(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.
 	if err != nil {
 		return nil, err
 	}
-	return reportOut(x), nil
+	return s.out(x), nil
 }
 
 // DownloadReport implements ReportService.
@@ -280,6 +302,14 @@ func (s *Reports) DownloadReport(ctx context.Context, r *bulkheadv1.DownloadRepo
 // DeleteReport implements ReportService.
 func (s *Reports) DeleteReport(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.Empty, error) {
 	return &bulkheadv1.Empty{}, s.Store.DeleteReport(ctx, r.GetId())
+}
+
+// out is a report as it is told of: what never became ready was given up.
+func (s *Reports) out(r *model.Report) *bulkheadv1.Report {
+	if r.State != model.ReportReady && r.State != model.ReportFailed && !s.making(r) {
+		r.State, r.Error = model.ReportFailed, "it was given up: the server failed to make it for a day; its log has why"
+	}
+	return reportOut(r)
 }
 
 func reportOut(r *model.Report) *bulkheadv1.Report {

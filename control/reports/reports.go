@@ -123,21 +123,22 @@ func (m *Maker) failed(ctx context.Context, r *model.Report, err error) (string,
 	if errors.Is(err, errGone) || model.CodeOf(err) == model.CodeNotFound {
 		return errGone.Error(), nil
 	}
-	if errors.Is(err, context.Canceled) || model.CodeOf(err) == model.CodeUnavailable {
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
+	if !late && (errors.Is(err, context.Canceled) || model.CodeOf(err) == model.CodeUnavailable) {
 		return "", err
 	}
 	m.o.Log.ErrorContext(ctx, "a report can't be made", "report", r.ID, "error", err)
-	r.State, r.Finished, r.Error = model.ReportFailed, m.o.Now(), failure(err)
+	r.State, r.Finished, r.Error = model.ReportFailed, m.o.Now(), failure(err, late)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return "", m.o.Store.UpdateReport(last, r)
 }
 
 // failure is what people are told.
-func failure(err error) string {
+func failure(err error, late bool) string {
 	var known *model.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case late:
 		return "it took longer than two minutes; take fewer nodes or a shorter time"
 	case errors.As(err, &known) && known.Code != model.CodeInternal:
 		return known.Message

@@ -347,6 +347,33 @@ func TestReportThatIsGoneOrDone(t *testing.T) {
 	}
 }
 
+// slow never gives the nodes.
+type slow struct{ *store.Store }
+
+// Nodes waits until nobody wants them any more.
+func (slow) Nodes(ctx context.Context, _ model.Query) ([]model.Member, string, error) {
+	<-ctx.Done()
+	return nil, "", fmt.Errorf("list nodes: %w", ctx.Err())
+}
+
+func TestReportThatTakesTooLong(t *testing.T) {
+	w := populated(t)
+	r := w.report(func(*model.Report) {})
+	r.ID, r.State, r.Finished = "late", model.ReportWaiting, time.Time{}
+	must(t, w.store.CreateReport(t.Context(), r))
+	m := reports.New(reports.Options{Store: slow{w.store}, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := m.Run(ctx, reports.Args(r.ID)); err != nil {
+		t.Error(err)
+	}
+	got, err := w.store.Report(t.Context(), r.ID)
+	must(t, err)
+	if got.State != model.ReportFailed || !strings.Contains(got.Error, "longer than two minutes") || got.Finished.IsZero() {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestReportOfManyNodes: the memory that a report needs is not that of its assessments.
 func TestReportOfManyNodes(t *testing.T) {
 	if testing.Short() {
