@@ -35,6 +35,13 @@ func FleetHTML(w io.Writer, f *Fleet, cat *catalogue.Catalogue, lang, digest str
 		},
 		"clean": func(s any) string { return clean(fmt.Sprint(s)) }, "stamp": fleetStamp, "day": func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 		"mark":  func(s any) string { return mark(fmt.Sprint(s)) },
+		// A sentence that names what it is about needs no other name.
+		"subject": func(e FleetEvidence) string {
+			if mentions(pick(lang, e.Text.EN, e.Text.ZH), e.Subject) {
+				return ""
+			}
+			return e.Subject
+		},
 		"count": func(of map[model.CheckStatus]int, s string) int { return of[model.CheckStatus(s)] },
 	}).Parse(fleetHTML)
 	if err != nil {

@@ -14,9 +14,10 @@ import { useNow } from "@/lib/useNow";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { daysLeft } from "./days";
 import { EndException } from "./End";
 import { Requests } from "./Requests";
-import { daysLeft, Ends } from "./Until";
+import { Ends } from "./Until";
 import { Who } from "./Who";
 
 const initial = { sort: "until" };

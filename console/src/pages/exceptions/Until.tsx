@@ -1,13 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { Pill } from "@/components/StatusBadge";
 import { useNow } from "@/lib/useNow";
-
-const day = 24 * 3600 * 1000;
-
-/** daysLeft counts the days until an exception ends, by UTC, as the server does: 0 is today, below that it is over. */
-export function daysLeft(expires: string, now: Date): number {
-  return Math.round((Date.parse(`${expires}T00:00:00Z`) - Date.parse(`${now.toISOString().slice(0, 10)}T00:00:00Z`)) / day);
-}
+import { daysLeft } from "./days";
 
 /** When an exception ends, where that is near or over; nothing while it is far. */
 export function Ends({ expires, always = false }: { expires: string; always?: boolean }) {

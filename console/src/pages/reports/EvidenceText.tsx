@@ -8,10 +8,12 @@ import type { ReportEvidence } from "./content";
 export function EvidenceText({ e }: { e: ReportEvidence }) {
   const { t } = useTranslation();
   const words = useWords();
+  const text = words(e.text.en, e.text.zh);
+  const subject = plain(e.subject);
   return (
     <li>
       <ToneIcon tone={e.status === "fail" ? "bad" : e.status === "warn" ? "part" : "unknown"} size={14} /> <b>{plain(e.node)}</b>{" "}
-      {e.subject !== "" && <code>{plain(e.subject)}</code>} {words(e.text.en, e.text.zh)}
+      {subject !== "" && !text.includes(subject) && <code>{subject}</code>} {text}
       {e.exception !== undefined && !e.exception.expired && (
         <em> {t("common.excepted", { expires: e.exception.expires, owner: plain(e.exception.owner) })}</em>
       )}

@@ -64,7 +64,11 @@ function One({ r }: { r: Report }) {
     <div className={classes.paper}>
       <Page
         title={plain(r.title)}
-        badge={<ReportBadge state={r.state} />}
+        badge={
+          <span className={classes.screen}>
+            <ReportBadge state={r.state} />
+          </span>
+        }
         actions={
           <Group gap="xs" className={classes.screen}>
             <ButtonLink to="/reports" variant="default" size="xs">
