@@ -37,7 +37,7 @@ func FleetHTML(w io.Writer, f *Fleet, cat *catalogue.Catalogue, lang, digest str
 		"mark":  func(s any) string { return mark(fmt.Sprint(s)) },
 		// A sentence that names what it is about needs no other name.
 		"subject": func(e FleetEvidence) string {
-			if mentions(pick(lang, e.Text.EN, e.Text.ZH), e.Subject) {
+			if e.Subject == "" || mentions(pick(lang, e.Text.EN, e.Text.ZH), e.Subject) {
 				return ""
 			}
 			return e.Subject

@@ -18,6 +18,9 @@ func sampleFleet(t testing.TB) *Fleet {
 	f.Scope.Tenant = "acme"
 	b.Before(map[string]model.Status{"8.1.c": model.Met})
 	a := sampleAssessment(t)
+	a.Requirements[0].Checks = append(a.Requirements[0].Checks, model.CheckResult{ // about nothing in particular
+		ID: a.Requirements[0].ID + "/bare", Status: model.CheckFail, Evidence: []model.Evidence{{Status: model.CheckFail, Text: "it fails"}},
+	})
 	b.Add(FleetNode{ID: "n1", Tenant: "acme", Name: hostileName, Assessment: "a1", Health: model.HealthUp, Facts: at}, a)
 	b.Add(FleetNode{ID: "n2", Tenant: "acme", Name: cjkName, Assessment: "a2", Facts: at}, a)
 	b.Add(FleetNode{ID: "n3", Tenant: "acme", Name: longName, Health: model.HealthSilent}, nil)
