@@ -34,7 +34,7 @@ func FleetHTML(w io.Writer, f *Fleet, cat *catalogue.Catalogue, lang, digest str
 			return strings.Join(cleanLines(pick(lang, t.EN, t.ZH)), "\n")
 		},
 		"clean": func(s any) string { return clean(fmt.Sprint(s)) }, "stamp": fleetStamp, "day": func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
-		"mark":  func(s any) string { return mark(fmt.Sprint(s)) },
+		"mark": func(s any) string { return mark(fmt.Sprint(s)) },
 		// A sentence that names what it is about needs no other name.
 		"subject": func(e FleetEvidence) string {
 			if e.Subject == "" || mentions(pick(lang, e.Text.EN, e.Text.ZH), e.Subject) {
