@@ -170,7 +170,7 @@ func arrange(root *cobra.Command) {
 		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "settings", "jobs", "watch"}},
 		{"Fleet", []string{"nodes", "containers", "images", "networks", "findings", "exceptions", "pools", "rollouts", "apply"}},
 		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
-		{"Prove", []string{"drill", "audit"}},
+		{"Prove", []string{"drill", "report", "audit"}},
 		{"Keep", []string{"backup", "restore", "doctor", "recover"}},
 	} {
 		for _, cmd := range root.Commands() {

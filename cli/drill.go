@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -78,14 +79,15 @@ func (a *App) drillList(requirement string) error {
 }
 
 func (a *App) drillRunCommand() *cobra.Command {
-	var requirement string
-	var all bool
+	var requirement, node string
+	var all, publish bool
 	cmd := &cobra.Command{
 		Use:   "run [ID...]",
 		Short: "Run drills; exit 2 unless all are proved",
 		Example: `  bulkhead drill run 8.5.d/password-only
   bulkhead drill run --requirement 8.5.c --output json
-  bulkhead drill run --all`,
+  bulkhead drill run --all
+  bulkhead drill run --all --publish --node web-1          # also send the results to the control plane`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var ids []string
 			for _, d := range a.Drills.List("") {
@@ -103,15 +105,28 @@ func (a *App) drillRunCommand() *cobra.Command {
 			if n != 1 {
 				return errors.New("name drills, or give --requirement ID, or --all; `bulkhead drill list` shows them")
 			}
-			return a.drillRun(cmd.Context(), args, requirement)
+			if node != "" && !publish {
+				return errors.New("--node says of which machine results are published: add --publish")
+			}
+			return a.drillRun(cmd.Context(), args, drillRun{requirement, node, publish})
 		},
 	}
 	cmd.Flags().StringVar(&requirement, "requirement", "", "those of this requirement, e.g. 8.5.c")
 	cmd.Flags().BoolVar(&all, "all", false, "all drills")
+	cmd.Flags().BoolVar(&publish, "publish", false, "also send the results to the control plane (see `bulkhead login`)")
+	cmd.Flags().StringVar(&node, "node", "", "publish as of this `machine` (default: this machine's name)")
+	a.localRemoteFlags(cmd)
 	return cmd
 }
 
-func (a *App) drillRun(ctx context.Context, ids []string, requirement string) error {
+// drillRun says which drills run, and whether their results are published.
+type drillRun struct {
+	requirement, node string
+	publish           bool
+}
+
+func (a *App) drillRun(ctx context.Context, ids []string, how drillRun) error {
+	requirement, at := how.requirement, drillTimes{}
 	format, err := a.format("text", "json")
 	if err != nil {
 		return err
@@ -120,6 +135,7 @@ func (a *App) drillRun(ctx context.Context, ids []string, requirement string) er
 		return fmt.Errorf("there is no drill of %q; `bulkhead drill list` shows all", requirement)
 	}
 	tell := func(r model.DrillResult, done, all int) {
+		at[r.ID] = timestamppb.Now()
 		if format == "text" {
 			fmt.Fprintf(a.Out, "[%d/%d] %-12s %s (%d ms)\n        without the control: %s, with it: %s\n        %s\n",
 				done, all, r.Verdict, r.ID, r.DurationMS, r.WithoutControl, r.WithControl, r.Why)
@@ -131,6 +147,11 @@ func (a *App) drillRun(ctx context.Context, ids []string, requirement string) er
 	}
 	if format == "json" {
 		if err := a.printJSON(report); err != nil {
+			return err
+		}
+	}
+	if how.publish {
+		if err := a.publishDrills(ctx, how.node, report, at); err != nil {
 			return err
 		}
 	}

@@ -15,23 +15,39 @@ func (a *App) exceptionsCommand() *cobra.Command {
 	var f listFlags
 	cmd := a.group("exceptions", "Failures that are lived with until a day, each with an owner and a reason",
 		`Lists, makes and ends exceptions. An exception changes no status; it is shown with the failure. It ends by itself after its last
-day, which is at most 366 days ahead.`,
+day, which is at most 366 days ahead. Whoever may record none, or wants a second pair of eyes, asks for one: another person
+approves or rejects it.`,
 		`  bulkhead exceptions create 8.1.c/socket-mode --node web-1 --owner alice --reason "replaced in June" --expires 2027-06-30
   bulkhead exceptions create 8.3.b --subject 'legacy-*' --owner alice --reason "vendor does not sign" --expires 90d
   bulkhead exceptions list --filter 'owner = "alice"'
-  bulkhead exceptions delete 0198…`,
+  bulkhead exceptions delete 0198…
+  bulkhead exceptions request 8.1.c --owner alice --reason "until the new registry is there" --expires 30d
+  bulkhead exceptions requests --pending
+  bulkhead exceptions show-request 0198…
+  bulkhead exceptions approve 0198… --note "not longer than that"
+  bulkhead exceptions reject 0198… --note "update it instead"
+  bulkhead exceptions withdraw 0198…`,
 		lister(verb("list", "List exceptions by when they end", 0, func(ctx context.Context, _ []string) error { return a.listExceptions(ctx, f) }), &f, "check, node, owner"),
 		a.createExceptionCommand(),
 		verb("delete ID", "End an exception", 1, a.deleteException),
 	)
+	for _, sub := range a.askedExceptionCommands() {
+		sub.Example = linesWith(cmd.Example, "bulkhead exceptions "+sub.Name())
+		cmd.AddCommand(sub)
+	}
 	a.tenantFlag(cmd)
 	return cmd
 }
 
 func (a *App) createExceptionCommand() *cobra.Command {
+	return a.exceptionCommand("create CHECK", "Live with a failing check, or with all of a requirement, until a day", a.createException)
+}
+
+// exceptionCommand is a verb that says what an exception is about.
+func (a *App) exceptionCommand(use, short string, run func(context.Context, *bulkheadv1.Exception) error) *cobra.Command {
 	e := &bulkheadv1.Exception{}
 	var node string
-	cmd := verb("create CHECK", "Live with a failing check, or with all of a requirement, until a day", 1, func(ctx context.Context, args []string) error {
+	cmd := verb(use, short, 1, func(ctx context.Context, args []string) error {
 		e.Check, e.Tenant = args[0], a.remote.tenant
 		if day, ok := inDays(e.GetExpires(), time.Now()); ok {
 			e.Expires = day
@@ -43,7 +59,7 @@ func (a *App) createExceptionCommand() *cobra.Command {
 			}
 			e.Node = id
 		}
-		return a.createException(ctx, e)
+		return run(ctx, e)
 	})
 	f := cmd.Flags()
 	f.StringVar(&e.Subject, "subject", "", "`glob` over what the failure is about, e.g. a container's name (default: all)")
@@ -68,7 +84,7 @@ func (a *App) createException(ctx context.Context, e *bulkheadv1.Exception) erro
 	}
 	return a.answer(made, func() {
 		a.fields("id", made.GetId(), "tenant", made.GetTenant(), "check", made.GetCheck(), "subject", made.GetSubject(), "node", made.GetNode(),
-			"owner", made.GetOwner(), "reason", made.GetReason(), "last day", made.GetExpires(), "recorded by", made.GetCreator())
+			"owner", made.GetOwner(), "reason", made.GetReason(), "last day", made.GetExpires(), "recorded by", made.GetCreator(), "approved by", made.GetApprover())
 	})
 }
 

@@ -46,7 +46,7 @@ func (a *App) remoteCommands() []*cobra.Command {
 		a.policyCommand(), a.accessCommand(),
 		a.nodesCommand(), a.containersCommand(), a.imagesCommand(), a.networksCommand(), a.findingsCommand(),
 		a.exceptionsCommand(), a.poolsCommand(), a.rolloutsCommand(), a.applyCommand(),
-		a.statusCommand(), a.assessmentsCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),
+		a.statusCommand(), a.assessmentsCommand(), a.reportCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),
 	}
 }
 

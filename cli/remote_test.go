@@ -50,6 +50,8 @@ type plane struct {
 	bulkheadv1connect.UnimplementedPoolServiceHandler
 	bulkheadv1connect.UnimplementedFindingServiceHandler
 	bulkheadv1connect.UnimplementedInventoryServiceHandler
+	bulkheadv1connect.UnimplementedDrillServiceHandler
+	bulkheadv1connect.UnimplementedReportServiceHandler
 
 	server *httptest.Server
 	ca     string // PEM
@@ -103,6 +105,8 @@ func (p *plane) handlers() map[string]http.Handler {
 	add(bulkheadv1connect.NewPoolServiceHandler(p))
 	add(bulkheadv1connect.NewFindingServiceHandler(p))
 	add(bulkheadv1connect.NewInventoryServiceHandler(p))
+	add(bulkheadv1connect.NewDrillServiceHandler(p))
+	add(bulkheadv1connect.NewReportServiceHandler(p))
 	return m
 }
 

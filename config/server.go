@@ -97,7 +97,8 @@ type Retention struct {
 	Findings    time.Duration `yaml:"findings" env:"FINDINGS"`   // after their end
 	Rollouts    time.Duration `yaml:"rollouts" env:"ROLLOUTS"`   // after their end
 	Proposals   time.Duration `yaml:"proposals" env:"PROPOSALS"` // after their end
-	Objects     time.Duration `yaml:"objects" env:"OBJECTS"`   // containers, images and networks, after they went
+	Objects     time.Duration `yaml:"objects" env:"OBJECTS"`     // containers, images and networks, after they went
+	Reports     time.Duration `yaml:"reports" env:"REPORTS"`
 }
 
 // OIDC is a provider of sign-ins (OpenID Connect Core 1.0).
@@ -167,7 +168,7 @@ func defaultServer() Server {
 		Audit: Audit{Batch: 256, BatchAge: 50 * time.Millisecond},
 		Retention: Retention{
 			AuditIndex: 400 * day, Assessments: 400 * day, Sessions: 30 * day, Tokens: 90 * day, Changes: 7 * day, Jobs: 30 * day,
-			Events: 400 * day, Findings: 400 * day, Rollouts: 400 * day, Objects: 30 * day, Proposals: 400 * day,
+			Events: 400 * day, Findings: 400 * day, Rollouts: 400 * day, Objects: 30 * day, Proposals: 400 * day, Reports: 400 * day,
 		},
 		Nodes:     Nodes{Certificate: day, Grace: 30 * day},
 		Telemetry: Telemetry{Sample: 0.01},
@@ -283,7 +284,7 @@ func (r *Retention) validate() error {
 	for name, d := range map[string]time.Duration{
 		"audit_index": r.AuditIndex, "assessments": r.Assessments, "sessions": r.Sessions, "tokens": r.Tokens,
 		"changes": r.Changes, "jobs": r.Jobs, "events": r.Events, "findings": r.Findings, "rollouts": r.Rollouts, "objects": r.Objects,
-		"proposals": r.Proposals,
+		"proposals": r.Proposals, "reports": r.Reports,
 	} {
 		if d < time.Hour {
 			return fmt.Errorf("server.retention.%s is %s; it must be at least 1h", name, d)

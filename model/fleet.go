@@ -249,6 +249,8 @@ type StoredException struct {
 	Node    string // "" for all of the tenant
 	Creator string
 	Created time.Time
+	// Approver is the second person who approved what Creator asked for; "" where Creator recorded it.
+	Approver string
 	Exception
 }
 

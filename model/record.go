@@ -158,6 +158,7 @@ type Retention struct {
 	AuditIndex, Assessments, Sessions, Tokens, Changes, Jobs, Answers time.Duration
 	Events, Findings, Rollouts, Proposals                             time.Duration // findings, roll-outs and proposals that are over
 	Objects                                                           time.Duration // that are gone
+	Reports                                                           time.Duration
 }
 
 // Worker is a kind of background work. Run says in a sentence what it did.

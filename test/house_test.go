@@ -27,7 +27,7 @@ var layers = []struct {
 		"config", "host", "image", "network", "orchestrator",
 		"identity/authn", "identity/audit", "identity/pki", "control/store", "control/alarm",
 	}},
-	{"services", []string{"agent", "cli", "drill", "control/gate", "control/api", "control/pages", "control/console", "control/server", "control/fleet"}},
+	{"services", []string{"agent", "cli", "drill", "control/gate", "control/api", "control/pages", "control/console", "control/server", "control/fleet", "control/reports"}},
 	{"cmd", []string{"cmd"}},
 	{"tools", []string{"test", "docs"}}, // not part of the product
 }

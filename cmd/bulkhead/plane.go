@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/control/fleet"
 	"github.com/bulkhead-security/bulkhead/control/gate"
+	"github.com/bulkhead-security/bulkhead/control/reports"
 	serverpkg "github.com/bulkhead-security/bulkhead/control/server"
 	"github.com/bulkhead-security/bulkhead/control/store"
 	"github.com/bulkhead-security/bulkhead/framework/assess"
@@ -79,6 +80,7 @@ type plane struct {
 	nodeCA    *pki.NodeAuthority
 	fleet     *fleet.Fleet
 	alarms    *alarms
+	reports   *reports.Maker
 	catalogue *catalogue.Catalogue
 	watch     *api.Watch
 	metrics   *serverpkg.Metrics

@@ -88,8 +88,10 @@ func (p *plane) fleetServices(s *api.Services, policyKey string) error {
 	}
 	s.Pools = &api.Pools{Store: p.store, Rollouts: p.store, Bundles: p.store, Publisher: p.fleet, Decider: p.fleet, Now: p.now}
 	s.Inventory = &api.Inventory{Store: p.store, Now: p.now}
-	s.Findings = &api.Findings{Store: p.store, Exceptions: p.store, Nodes: p.store, Tenants: p.store, People: p.store, Now: p.now}
-	return nil
+	s.Findings = &api.Findings{
+		Store: p.store, Exceptions: p.store, Requests: p.store, People: p.store, Nodes: p.store, Tenants: p.store, Now: p.now,
+	}
+	return p.proofServices(s)
 }
 
 // joinURL is where nodes join, with the fingerprint of the own CA, where there is one.

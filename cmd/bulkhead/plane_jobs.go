@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/control/reports"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -25,6 +26,7 @@ func (p *plane) workers() []model.Worker {
 		{Kind: "expiry", Title: "End tickets, codes and requests for access whose time is over", Every: 5 * time.Minute, Run: p.expiry},
 		{Kind: "report", Title: "Say where every tenant stands", Every: day, Run: p.report},
 		{Kind: auditVerify, Title: "Have every replica verify its audit log", Every: day, Run: p.verifyLogs},
+		{Kind: reports.JobKind, Title: "Make a report for an auditor", RunWith: func(ctx context.Context, args []byte) (string, error) { return p.reports.Run(ctx, args) }},
 		p.alarms.worker(),
 	}
 }
@@ -33,7 +35,7 @@ func (p *plane) retention(ctx context.Context) (string, error) {
 	r := p.c.Retention
 	return counted(p.store.Prune(ctx, model.Retention{
 		AuditIndex: r.AuditIndex, Assessments: r.Assessments, Sessions: r.Sessions, Tokens: r.Tokens, Changes: r.Changes, Jobs: r.Jobs,
-		Events: r.Events, Findings: r.Findings, Rollouts: r.Rollouts, Objects: r.Objects, Proposals: r.Proposals, Answers: 24 * time.Hour,
+		Events: r.Events, Findings: r.Findings, Rollouts: r.Rollouts, Objects: r.Objects, Proposals: r.Proposals, Reports: r.Reports, Answers: 24 * time.Hour,
 	}, p.now()))
 }
 

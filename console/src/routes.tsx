@@ -60,6 +60,22 @@ const routes = [
   }),
   createRoute({
     getParentRoute: under,
+    path: "/exceptions",
+    validateSearch: tableSearch,
+    component: lazyRouteComponent(() => import("./pages/exceptions/Exceptions"), "ExceptionsPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/reports",
+    component: lazyRouteComponent(() => import("./pages/reports/Reports"), "Reports"),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: "/reports/$id",
+    component: lazyRouteComponent(() => import("./pages/reports/Report"), "ReportPage"),
+  }),
+  createRoute({
+    getParentRoute: under,
     path: "/nodes",
     validateSearch: tableSearch,
     component: lazyRouteComponent(() => import("./pages/nodes/Nodes"), "Nodes"),

@@ -24,7 +24,7 @@ type AccessStore interface {
 // Access implements AccessService.
 type Access struct {
 	Store   AccessStore
-	People  SecondPerson
+	People  PeopleReader
 	Objects ObjectReader
 	Engine  *authz.Engine
 	Now     func() time.Time
@@ -187,7 +187,7 @@ func (s *Access) mayApprove(ctx context.Context, caller model.Principal, a *mode
 			Remedy: "`bulkhead policy who-can` lists who may.",
 		}
 	}
-	return independent(ctx, s.People, caller, a.User, a.Created)
+	return independent(ctx, s.People, caller.ID, a.User, a.Created)
 }
 
 // RevokeAccess implements AccessService.

@@ -18,7 +18,7 @@ func (s *Assessments) GetCatalogue(context.Context, *bulkheadv1.Empty) (*bulkhea
 		r := &s.Catalogue.Requirements[i]
 		out.Requirements = append(out.Requirements, &bulkheadv1.CatalogueRequirement{
 			Id: r.ID, Keyword: string(r.Keyword), Title: words(r.Title), Asks: words(r.Asks), Why: words(r.Why), Evidence: words(r.Evidence),
-			Control: words(r.Control), Drill: words(r.Drill), Threats: r.Threats,
+			Control: words(r.Control), Drill: words(r.Drill), Threats: r.Threats, Controls: r.Controls,
 		})
 	}
 	for i := range s.Catalogue.Threats {

@@ -27,6 +27,19 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 		}
 	}
 	own := id("acme", "node")
+	ask := func(tenant, node string) *bulkheadv1.RequestExceptionRequest {
+		return &bulkheadv1.RequestExceptionRequest{Exception: exception(tenant, node).GetException()}
+	}
+	report := func(tenant, node string) *bulkheadv1.CreateReportRequest {
+		r := &bulkheadv1.CreateReportRequest{Scope: &bulkheadv1.ReportScope{Tenant: tenant}}
+		if node != "" {
+			r.Scope.Nodes = []string{node}
+		}
+		return r
+	}
+	drills := func(tenant, filter string) *bulkheadv1.ListDrillsRequest {
+		return &bulkheadv1.ListDrillsRequest{Tenant: tenant, Page: &bulkheadv1.Page{Filter: filter}}
+	}
 	return map[string]map[string]attempt{
 		"not_found": {
 			"node by id":              trying(c.nodes.GetNode, theirs("node")),
@@ -56,6 +69,20 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 			"exception there":         trying(c.findings.CreateException, exception("globex", "")),
 			"exception looked at":     trying(c.findings.PreviewException, exception("globex", "")),
 			"delete exception":        trying(c.findings.DeleteException, theirs("exception")),
+			"ask for exception there": trying(c.findings.RequestException, ask("globex", "")),
+			"list asked exceptions":   trying(c.findings.ListExceptionRequests, listing("globex", "", "")),
+			"asked exception":         trying(c.findings.GetExceptionRequest, theirs("exceptionrequest")),
+			"decide exception":        trying(c.findings.DecideException, &bulkheadv1.DecideExceptionRequest{Id: id("globex", "exceptionrequest"), Approve: true}),
+			"withdraw exception":      trying(c.findings.WithdrawExceptionRequest, theirs("exceptionrequest")),
+			"publish drills there":    trying(c.drills.PublishDrills, &bulkheadv1.PublishDrillsRequest{Tenant: "globex", Node: "n", Results: []*bulkheadv1.DrillResult{drillResult()}}),
+			"list drills":             trying(c.drills.ListDrills, drills("globex", "")),
+			"their controls":          trying(c.drills.GetControls, &bulkheadv1.GetControlsRequest{Tenant: "globex"}),
+			"report of theirs":        trying(c.reports.CreateReport, report("globex", "")),
+			"preview of theirs":       trying(c.reports.PreviewReport, report("globex", "")),
+			"list reports":            trying(c.reports.ListReports, listing("globex", "", "")),
+			"report by id":            trying(c.reports.GetReport, theirs("report")),
+			"download report":         streaming(c.reports.DownloadReport, &bulkheadv1.DownloadReportRequest{Id: id("globex", "report"), Format: "json"}),
+			"delete report":           trying(c.reports.DeleteReport, theirs("report")),
 			"pool by id":              trying(c.pools.GetPool, pool),
 			"their default pool":      trying(c.pools.GetPool, &bulkheadv1.Id{Id: "globex/default"}),
 			"a pool of nobody":        trying(c.pools.GetPool, &bulkheadv1.Id{Id: "nobody/default"}),
@@ -85,6 +112,13 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 			"all findings":         trying(c.findings.ListFindings, listing("", "", "")),
 			"findings by owner":    trying(c.findings.ListFindings, listing("", is("owner", "user"), "")),
 			"exceptions by owner":  trying(c.findings.ListExceptions, listing("", is("owner", "owner"), "")),
+			"asked by owner":       trying(c.findings.ListExceptionRequests, listing("", is("owner", "owner"), "")),
+			"all that is asked":    trying(c.findings.ListExceptionRequests, listing("", "", "")),
+			"drills of node":       trying(c.drills.ListDrills, drills("", is("node", "nodename"))),
+			"all drills":           trying(c.drills.ListDrills, drills("", "")),
+			"all controls":         trying(c.drills.GetControls, &bulkheadv1.GetControlsRequest{}),
+			"reports of author":    trying(c.reports.ListReports, listing("", is("author", "user"), "")),
+			"all reports":          trying(c.reports.ListReports, listing("", "", "")),
 			"pools by name":        trying(c.pools.ListPools, listing("", is("name", "pool"), "")),
 			"roll-outs of pool":    trying(c.pools.ListRollouts, listing("", "pool = \""+poolOf("globex")+"\"", "")),
 			"what is lost with it": trying(c.nodes.GetNode, &bulkheadv1.Id{Id: own}),
@@ -99,10 +133,13 @@ func crossingFleet(t *testing.T, c *clients) map[string]map[string]attempt {
 			"their user as owner": trying(c.findings.TriageFindings, &bulkheadv1.TriageFindingsRequest{
 				Findings: triage("", "acme").GetFindings(), Owner: &bulkheadv1.FindingOwner{User: id("globex", "user")},
 			}),
-			"a pool with their id": trying(c.pools.CreatePool, &bulkheadv1.CreatePoolRequest{Pool: &bulkheadv1.Pool{Id: "other/x", Name: "x"}}),
-			"move a pool":          trying(c.pools.UpdatePool, &bulkheadv1.UpdatePoolRequest{Pool: &bulkheadv1.Pool{Id: poolOf("acme"), Tenant: "other"}}),
-			"nodes by tenant":      trying(c.nodes.ListNodes, listing("", "tenant = \"globex\"", "")),
-			"findings by tenant":   trying(c.findings.ListFindings, listing("", "tenant = \"globex\"", "")),
+			"ask for their node":      trying(c.findings.RequestException, ask("", id("globex", "node"))),
+			"report of their node":    trying(c.reports.CreateReport, report("", id("globex", "node"))),
+			"report of nobody's node": trying(c.reports.CreateReport, report("", "nobody")),
+			"a pool with their id":    trying(c.pools.CreatePool, &bulkheadv1.CreatePoolRequest{Pool: &bulkheadv1.Pool{Id: "other/x", Name: "x"}}),
+			"move a pool":             trying(c.pools.UpdatePool, &bulkheadv1.UpdatePoolRequest{Pool: &bulkheadv1.Pool{Id: poolOf("acme"), Tenant: "other"}}),
+			"nodes by tenant":         trying(c.nodes.ListNodes, listing("", "tenant = \"globex\"", "")),
+			"findings by tenant":      trying(c.findings.ListFindings, listing("", "tenant = \"globex\"", "")),
 		},
 		"expired": {
 			"their page":           trying(c.nodes.ListEvents, listing("", "", page.GetNextPage())),

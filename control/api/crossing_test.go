@@ -31,6 +31,8 @@ type clients struct {
 	findings    bulkheadv1connect.FindingServiceClient
 	pools       bulkheadv1connect.PoolServiceClient
 	inventory   bulkheadv1connect.InventoryServiceClient
+	drills      bulkheadv1connect.DrillServiceClient
+	reports     bulkheadv1connect.ReportServiceClient
 }
 
 func (w *world) clients() *clients {
@@ -45,6 +47,7 @@ func (w *world) clients() *clients {
 		bulkheadv1connect.NewWatchServiceClient(c, url), bulkheadv1connect.NewNodeServiceClient(c, url),
 		bulkheadv1connect.NewFindingServiceClient(c, url), bulkheadv1connect.NewPoolServiceClient(c, url),
 		bulkheadv1connect.NewInventoryServiceClient(c, url),
+		bulkheadv1connect.NewDrillServiceClient(c, url), bulkheadv1connect.NewReportServiceClient(c, url),
 	}
 }
 

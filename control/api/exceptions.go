@@ -133,6 +133,6 @@ func (s *Findings) DeleteException(ctx context.Context, r *bulkheadv1.Id) (*bulk
 func exceptionOut(e *model.StoredException) *bulkheadv1.Exception {
 	return &bulkheadv1.Exception{
 		Id: e.ID, Tenant: e.Tenant, Check: e.Check, Subject: e.Subject, Node: e.Node, Owner: e.Owner, Reason: e.Reason, Expires: e.Expires,
-		Creator: e.Creator, Created: stamp(e.Created),
+		Creator: e.Creator, Created: stamp(e.Created), Approver: e.Approver,
 	}
 }

@@ -17,18 +17,14 @@ type FindingStore interface {
 	TriageFindings(ctx context.Context, refs []model.FindingRef, tri *model.Triage) ([]model.Finding, error)
 }
 
-// AccountReader finds an account.
-type AccountReader interface {
-	Account(ctx context.Context, id string) (*model.Account, error)
-}
-
 // Findings implements FindingService.
 type Findings struct {
 	Store      FindingStore
 	Exceptions ExceptionStore
+	Requests   ExceptionRequestStore
+	People     PeopleReader
 	Nodes      NodeReader
 	Tenants    TenantReader
-	People     AccountReader
 	Now        func() time.Time
 }
 

@@ -29,6 +29,8 @@ type FleetStore interface {
 	JoinToken(ctx context.Context, id string) (*model.JoinToken, error)
 	Rollout(ctx context.Context, id string) (*model.Rollout, error)
 	Exception(ctx context.Context, id string) (*model.StoredException, error)
+	ExceptionRequest(ctx context.Context, id string) (*model.ExceptionRequest, error)
+	Report(ctx context.Context, id string) (*model.Report, error)
 }
 
 // Objects tells the gate, and whoever explains decisions, what policies may know of an object.

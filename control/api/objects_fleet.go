@@ -50,6 +50,29 @@ func (o *Objects) fleet(ctx context.Context, ref model.Ref) (model.Object, error
 		}
 		return inTenant(ref, e.Tenant, attrs), nil
 	}
+	return o.proof(ctx, ref)
+}
+
+// proof gives requests for exceptions, and reports.
+func (o *Objects) proof(ctx context.Context, ref model.Ref) (model.Object, error) {
+	switch ref.Type {
+	case "ExceptionRequest":
+		x, err := o.Store.ExceptionRequest(ctx, ref.ID)
+		if err != nil {
+			return model.Object{}, err
+		}
+		attrs := map[string]any{"requester": userRef(x.Requester)}
+		if x.Node != "" {
+			attrs["node"] = x.Node
+		}
+		return inTenant(ref, x.Tenant, attrs), nil
+	case "Report":
+		r, err := o.Store.Report(ctx, ref.ID)
+		if err != nil {
+			return model.Object{}, err
+		}
+		return inTenant(ref, r.Tenant, map[string]any{"author": userRef(r.Author)}), nil
+	}
 	return model.Object{}, noObject(ref.Type)
 }
 

@@ -103,5 +103,5 @@ func (s *Policies) mayApprove(ctx context.Context, p *model.Proposal) error {
 			Remedy: fmt.Sprintf("`bulkhead policy who-can PolicyApply Tenant::%s` lists who may.", p.Tenant),
 		}
 	}
-	return independent(ctx, s.People, caller, p.Author, p.Created)
+	return independent(ctx, s.People, caller.ID, p.Author, p.Created)
 }

@@ -37,6 +37,8 @@ type Services struct {
 	Pools       bulkheadv1connect.PoolServiceHandler
 	Findings    bulkheadv1connect.FindingServiceHandler
 	Inventory   bulkheadv1connect.InventoryServiceHandler
+	Drills      bulkheadv1connect.DrillServiceHandler
+	Reports     bulkheadv1connect.ReportServiceHandler
 	// Health answers the health protocol of gRPC, which is open to all; nil leaves it out.
 	Health grpchealth.Checker
 }
@@ -75,6 +77,8 @@ func Register(mux *http.ServeMux, g *gate.Gate, s Services, body int, more ...co
 	add(bulkheadv1connect.NewPoolServiceHandler(or[bulkheadv1connect.PoolServiceHandler](s.Pools, bulkheadv1connect.UnimplementedPoolServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewFindingServiceHandler(or[bulkheadv1connect.FindingServiceHandler](s.Findings, bulkheadv1connect.UnimplementedFindingServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewInventoryServiceHandler(or[bulkheadv1connect.InventoryServiceHandler](s.Inventory, bulkheadv1connect.UnimplementedInventoryServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewDrillServiceHandler(or[bulkheadv1connect.DrillServiceHandler](s.Drills, bulkheadv1connect.UnimplementedDrillServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewReportServiceHandler(or[bulkheadv1connect.ReportServiceHandler](s.Reports, bulkheadv1connect.UnimplementedReportServiceHandler{}), opts...))
 	if s.Health != nil {
 		add(grpchealth.NewHandler(s.Health, connect.WithReadMaxBytes(4096)))
 	}
@@ -96,6 +100,7 @@ func ServiceNames() []string {
 		bulkheadv1connect.AssessmentServiceName, bulkheadv1connect.JobServiceName, bulkheadv1connect.SystemServiceName,
 		bulkheadv1connect.WatchServiceName, bulkheadv1connect.NodeServiceName, bulkheadv1connect.AgentServiceName,
 		bulkheadv1connect.PoolServiceName, bulkheadv1connect.FindingServiceName, bulkheadv1connect.InventoryServiceName,
+		bulkheadv1connect.DrillServiceName, bulkheadv1connect.ReportServiceName,
 	}
 }
 

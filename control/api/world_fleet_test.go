@@ -19,8 +19,11 @@ func (w *world) fleet(s *api.Services, c *catalogue.Catalogue) {
 		Catalogue: c, Tell: w.told, Upkeep: w.told, JoinURL: func() string { return "https://plane.example#ca=sha256:00" },
 		SPIFFE: func(id string) string { return "spiffe://example/node/" + id }, Now: time.Now,
 	}
-	s.Findings = &api.Findings{Store: w.store, Exceptions: w.store, Nodes: w.store, Tenants: w.store, People: w.store, Now: time.Now}
+	s.Findings = &api.Findings{
+		Store: w.store, Exceptions: w.store, Requests: w.store, People: w.store, Nodes: w.store, Tenants: w.store, Now: time.Now,
+	}
 	s.Inventory = &api.Inventory{Store: w.store, Now: time.Now}
+	w.proofs(s, c)
 	s.Pools = &api.Pools{Store: w.store, Rollouts: w.store, Bundles: w.store, Publisher: w.told, Decider: w.told, Now: time.Now}
 }
 
@@ -108,6 +111,7 @@ func (w *world) fillFleet(t string, now time.Time) {
 		ID: id(t, "exception"), Tenant: t, Node: id(t, "node"), Creator: id(t, "user"), Created: now,
 		Exception: model.Exception{Check: "8.1.c", Subject: named(t, "subject"), Owner: named(t, "owner"), Reason: named(t, "reason"), Expires: "2099-01-01"},
 	}))
+	must(w.proofsOf(t, now))
 	must(w.store.CreateRollout(ctx, &model.Rollout{
 		ID: id(t, "rollout"), Tenant: t, Pool: poolOf(t), From: 0, To: 1, State: model.RolloutRunning, Share: 5, Reason: named(t, "reason"),
 		Author: id(t, "user"), Created: now, StepSince: now,
@@ -168,6 +172,12 @@ func (w *world) fleetOf(tenant string, add func(v any, err error)) {
 	add(pools, err)
 	rollouts, _, err := w.store.Rollouts(ctx, q)
 	add(rollouts, err)
+	requests, _, err := w.store.ExceptionRequests(ctx, q)
+	add(requests, err)
+	drills, _, err := w.store.Drills(ctx, q, false)
+	add(drills, err)
+	reports, _, err := w.store.Reports(ctx, q)
+	add(reports, err)
 }
 
 // tomorrow is a day on which an exception can end.

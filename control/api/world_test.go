@@ -33,6 +33,7 @@ type world struct {
 	signIns map[string]func() (model.Principal, error) // by secret
 	records []model.Record
 	told    *told
+	begun   *begun
 }
 
 // Names that belong to the other tenant. They must never come out to somebody of acme.

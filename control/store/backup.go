@@ -47,6 +47,7 @@ func tables() []string {
 		"tenants", "former_tenants", "accounts", "account_groups", "memberships", "passwords", "factors", "sessions", "tokens", "tickets",
 		"throttles", "answers", "secrets", "policies", "policy_proposals", "access_requests", "records", "positions", "logs", "checkpoints",
 		"assessments", "nodes", "node_keys", "join_tokens", "facts", "findings", "finding_notes", "events", "exceptions", "pools", "bundles", "rollouts", "objects",
+		"exception_requests", "drill_results", "reports", "report_parts",
 		"changes", "counters",
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -54,7 +55,37 @@ func (s *Store) Exception(ctx context.Context, id string) (*model.StoredExceptio
 	if err := s.one(ctx, "exception", id, &r, "id = ?", id); err != nil {
 		return nil, err
 	}
-	return r.model()
+	x, err := r.model()
+	if err != nil {
+		return nil, err
+	}
+	one := []model.StoredException{*x}
+	err = s.approvers(ctx, one)
+	return &one[0], err
+}
+
+// approvers fills in who approved what was asked for.
+func (s *Store) approvers(ctx context.Context, all []model.StoredException) error {
+	for part := range slices.Chunk(all, rowsAtOnce) {
+		ids := make([]string, len(part))
+		for i := range part {
+			ids[i] = part[i].ID
+		}
+		var found []struct{ Exception, Decider string }
+		err := s.conn(ctx).NewSelect().Table("exception_requests").Column("exception", "decider").
+			Where("exception IN (?)", bun.List(ids)).Scan(ctx, &found)
+		if err != nil {
+			return s.fail("read who approved exceptions", err)
+		}
+		by := map[string]string{}
+		for _, f := range found {
+			by[f.Exception] = f.Decider
+		}
+		for i := range part {
+			part[i].Approver = by[part[i].ID]
+		}
+	}
+	return nil
 }
 
 // Exceptions lists exceptions, those first that end first.
@@ -64,6 +95,9 @@ func (s *Store) Exceptions(ctx context.Context, q model.Query) ([]model.StoredEx
 		return nil, "", err
 	}
 	out, err := convert(rows, (*exceptionRow).model)
+	if err == nil {
+		err = s.approvers(ctx, out)
+	}
 	return out, next, err
 }
 

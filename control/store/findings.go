@@ -62,6 +62,7 @@ func findings() listing {
 			"id": {"id", isText}, "node": {"node", isText}, "kind": {"kind", isText}, "requirement": {"requirement", isText},
 			"severity": {"severity", isText}, "subject": {"subject", isText}, "over": {"ended", isSet}, "excepted": {"exception", isGiven},
 			"state": {"state", isText}, "owner": {"owner", isText}, "owner_name": {"owner_name", isText},
+			"first": {"first_seen", isTime}, "ended": {"ended", isTime},
 		},
 		keys: []field{{"last_seen", isInt}, {"node", isText}, {"id", isText}},
 	}

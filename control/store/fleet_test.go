@@ -116,4 +116,5 @@ func populateFleet(t testing.TB, s *Store) {
 	ok(t, s.CreateException(ctx, exception("acme", "q1")))
 	ok(t, s.PutBundle(ctx, bundle(model.BundleSettings, "acme/edge", "d"), signed))
 	ok(t, s.CreateRollout(ctx, rollout("acme", "o1")))
+	populateProofs(t, s)
 }

@@ -48,6 +48,13 @@ func prunings(r model.Retention) []pruning {
 			FROM objects WHERE gone > 0) AS o WHERE o.n > 500)`},
 		{name: "rollouts", table: "rollouts", keys: "id", as: "Rollout", keep: r.Rollouts, over: "ended > 0 AND ended < ?"},
 		{name: "policy_proposals", table: "policy_proposals", keys: "id", as: "PolicyProposal", keep: r.Proposals, over: "ended > 0 AND ended < ?"},
+		// An exception is at most a year long, so what nobody decided for long can't be approved any more. Who approved one that is there stays.
+		{name: "exception_requests", table: "exception_requests", keys: "id", as: "ExceptionRequest", keep: r.Findings, over: `created < ?0
+			AND (decided > 0 AND decided < ?0 OR decided = 0) AND NOT EXISTS (SELECT 1 FROM exceptions AS x WHERE x.id = t.exception)`},
+		// The newest of each drill and machine stays.
+		{name: "drill_results", table: "drill_results", keys: "id", as: "Drill", keep: r.Assessments, over: `ran < ? AND EXISTS (
+			SELECT 1 FROM drill_results AS o WHERE o.tenant = t.tenant AND o.drill = t.drill AND o.node = t.node AND (o.ran, o.id) > (t.ran, t.id))`},
+		{name: "reports", table: "reports", keys: "id", as: "Report", keep: r.Reports, over: "created < ?"},
 		// The newest of each scope stays, and those that a roll-out is between.
 		{name: "bundles", table: "bundles", keys: "kind, scope, version", keep: r.Assessments, over: `created < ?0 AND EXISTS (
 			SELECT 1 FROM bundles AS o WHERE o.kind = t.kind AND o.scope = t.scope AND o.version > t.version) AND NOT EXISTS (

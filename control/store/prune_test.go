@@ -42,16 +42,18 @@ func TestPrune(t *testing.T) {
 		ok(t, s.CreateProposal(ctx, &model.Proposal{ID: "over", Tenant: "a", State: model.ProposalRejected, Created: now, Ended: now}))
 		ok(t, s.CreateProposal(ctx, &model.Proposal{ID: "pending", Tenant: "a", State: model.ProposalPending, Created: now}))
 		fleetToPrune(t, s, later)
+		proofsToPrune(t, s)
 		h := 24 * time.Hour
 		r := model.Retention{
 			AuditIndex: h, Assessments: h, Sessions: h, Tokens: h, Changes: 365 * 10 * h, Jobs: h, Answers: h, Events: h, Findings: h, Rollouts: h,
-			Proposals: h,
+			Proposals: h, Reports: h,
 		}
 		got, err := s.Prune(ctx, r, now.Add(999*time.Hour))
 		ok(t, err)
 		want := map[string]int64{
 			"expired_access": 2, "audit_index": 2, "checkpoints": 2, "assessments": 2, "sessions": 1, "tokens": 2, "tickets": 1,
 			"throttles": 1, "answers": 1, "changes": 0, "jobs": 0, "join_tokens": 3, "events": 1, "findings": 1, "rollouts": 1, "bundles": 2, "policy_proposals": 1,
+			"exception_requests": 1, "drill_results": 1, "reports": 1,
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Fatal(d)
@@ -60,6 +62,7 @@ func TestPrune(t *testing.T) {
 			t.Fatal(err)
 		}
 		fleetThatStays(t, s)
+		proofsThatStay(t, s)
 		// The place of the index stays, so that nothing is indexed again.
 		up, err := s.IndexedUpTo(ctx, "one")
 		ok(t, err)

@@ -21,6 +21,8 @@ type Requirement struct {
 	Drill    model.Text `json:"drill" yaml:"drill"`
 	Threats  []string   `json:"threats" yaml:"threats"` // ids of Threat
 	Parts    []string   `json:"parts" yaml:"parts"`     // ids of Part
+	// Controls are names of model.Control that serve it, also those that come with later versions; none where nothing but people can.
+	Controls []string `json:"controls" yaml:"controls"`
 }
 
 // Threat is one threat of clause 7.

@@ -114,7 +114,7 @@ func (b *resultsBuilder) finding(r model.RequirementResult) finding {
 			own("keyword", strings.ReplaceAll(string(r.Keyword), "_", " ")),
 		},
 		Target: findingTarget{
-			Type: "objective-id", TargetID: objectiveID(r.ID), Status: b.target(r),
+			Type: "objective-id", TargetID: objectiveID(r.ID), Status: target(r.Status, b.in(r.Reason, r.ReasonZH)),
 			Implementation: implementation(r.Status),
 		},
 	}
@@ -126,9 +126,9 @@ func (b *resultsBuilder) finding(r model.RequirementResult) finding {
 
 // target maps five states to OSCAL's two. What is not known is not satisfied; what does not apply cannot be broken. Both
 // have the reason "other", and the property "status" keeps the exact state.
-func (b *resultsBuilder) target(r model.RequirementResult) targetStatus {
-	t := targetStatus{Remarks: b.in(r.Reason, r.ReasonZH)}
-	switch r.Status {
+func target(status model.Status, remarks string) targetStatus {
+	t := targetStatus{Remarks: remarks}
+	switch status {
 	case model.Met:
 		t.State, t.Reason = "satisfied", "pass"
 	case model.NotApplicable:

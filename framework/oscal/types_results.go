@@ -29,7 +29,7 @@ type assessResult struct {
 }
 
 type localDefinitions struct {
-	InventoryItems   []inventoryItem  `json:"inventory-items"`
+	InventoryItems   []inventoryItem  `json:"inventory-items,omitempty"`
 	AssessmentAssets assessmentAssets `json:"assessment-assets"`
 }
 

@@ -140,6 +140,9 @@ func pick(lang, en, zh string) string {
 
 // mentions says whether a sentence names the subject, as a word of its own.
 func mentions(s, subject string) bool {
+	if subject == "" {
+		return true // nothing is everywhere
+	}
 	part := func(r rune) bool {
 		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("-_/@", r)
 	}

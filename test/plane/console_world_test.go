@@ -30,7 +30,7 @@ type consoleWorld struct {
 	tom    string
 	agents map[string]*sim.Agent
 	links  map[string]string // of others, by name
-	plane2 *sim.Agent // plane-02, of globex
+	plane2 *sim.Agent        // plane-02, of globex
 }
 
 func consoleSettings() []string {
@@ -69,6 +69,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	w.policies(t)
 	w.forkedLog(t)
 	w.directory(t)
+	w.proofs(t)
 	return w
 }
 

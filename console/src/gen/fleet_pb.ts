@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file bulkhead/v1/fleet.proto.
  */
 export const file_bulkhead_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("ChdidWxraGVhZC92MS9mbGVldC5wcm90bxILYnVsa2hlYWQudjEi2QIKBFBvb2wSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSKwoIc2V0dGluZ3MYBSABKAsyGS5idWxraGVhZC52MS5Qb29sU2V0dGluZ3MSJgoEcGxhbhgGIAEoCzIYLmJ1bGtoZWFkLnYxLlJvbGxvdXRQbGFuEiQKB3dpbmRvd3MYByADKAsyEy5idWxraGVhZC52MS5XaW5kb3cSGAoQc2V0dGluZ3NfdmVyc2lvbhgIIAEoAxINCgVub2RlcxgJIAEoBRIrCgdjcmVhdGVkGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAsgASgDEjAKDG5leHRfd2luZG93cxgMIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiaQoMUG9vbFNldHRpbmdzEjAKDWNvbGxlY3RfZXZlcnkYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoGYXNzZXNzGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKGAQoLUm9sbG91dFBsYW4SDQoFc3RlcHMYASADKAUSJwoEc29haxgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1tb3N0X2ZpbmRpbmdzGAMgASgFEhUKDW1vc3RfZmFpbHVyZXMYBCABKAUSEQoJcm9sbF9iYWNrGAUgASgIIlAKBldpbmRvdxIOCgZiZWdpbnMYASABKAkSKAoFbGFzdHMYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEem9uZRgDIAEoCSJIChFMaXN0UG9vbHNSZXNwb25zZRIgCgVwb29scxgBIAMoCzIRLmJ1bGtoZWFkLnYxLlBvb2wSEQoJbmV4dF9wYWdlGAIgASgJIjQKEUNyZWF0ZVBvb2xSZXF1ZXN0Eh8KBHBvb2wYASABKAsyES5idWxraGVhZC52MS5Qb29sImUKEVVwZGF0ZVBvb2xSZXF1ZXN0Eh8KBHBvb2wYASABKAsyES5idWxraGVhZC52MS5Qb29sEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayLjAgoHUm9sbG91dBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDAoEcG9vbBgDIAEoCRIMCgRmcm9tGAQgASgDEgoKAnRvGAUgASgDEg0KBXN0YXRlGAYgASgJEg0KBXNoYXJlGAcgASgFEgwKBHN0ZXAYCCABKAUSLgoKc3RlcF9zaW5jZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGcmVhc29uGAogASgJEg0KBW5vZGVzGAsgASgFEg8KB2FwcGxpZWQYDCABKAUSDgoGZmFpbGVkGA0gASgFEhAKCGZpbmRpbmdzGA4gASgFEg4KBmF1dGhvchgPIAEoCRIrCgdjcmVhdGVkGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVlbmRlZBgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUQoUTGlzdFJvbGxvdXRzUmVzcG9uc2USJgoIcm9sbG91dHMYASADKAsyFC5idWxraGVhZC52MS5Sb2xsb3V0EhEKCW5leHRfcGFnZRgCIAEoCSJEChREZWNpZGVSb2xsb3V0UmVxdWVzdBIKCgJpZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRIOCgZyZWFzb24YAyABKAki9gMKB0ZpbmRpbmcSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5vZGUYAyABKAkSEQoJbm9kZV9uYW1lGAQgASgJEgwKBGtpbmQYBSABKAkSEwoLcmVxdWlyZW1lbnQYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDwoHc3ViamVjdBgIIAEoCRIMCgR0ZXh0GAkgASgJEg8KB3RleHRfemgYCiABKAkSKQoFZmlyc3QYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBGxhc3QYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBG92ZXIYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GA4gASgDEg4KBnNvdXJjZRgPIAEoCRIRCglleGNlcHRpb24YECABKAkSDQoFc3RhdGUYESABKAkSKAoFb3duZXIYEiABKAsyGS5idWxraGVhZC52MS5GaW5kaW5nT3duZXISKwoHdHJpYWdlZBgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY29tbWVudBgUIAEoCRIQCghjb21tZW50cxgVIAEoAxIPCgd2ZXJzaW9uGBYgASgDIioKDEZpbmRpbmdPd25lchIMCgR1c2VyGAEgASgJEgwKBG5hbWUYAiABKAkiLQoRR2V0RmluZGluZ1JlcXVlc3QSDAoEbm9kZRgBIAEoCRIKCgJpZBgCIAEoCSJUChdMaXN0RmluZGluZ05vdGVzUmVxdWVzdBIMCgRub2RlGAEgASgJEgoKAmlkGAIgASgJEh8KBHBhZ2UYAyABKAsyES5idWxraGVhZC52MS5QYWdlIr0BCgtGaW5kaW5nTm90ZRIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZhdXRob3IYAyABKAkSEwoLYXV0aG9yX25hbWUYBCABKAkSEQoJd2FzX3N0YXRlGAUgASgJEg0KBXN0YXRlGAYgASgJEhEKCXdhc19vd25lchgHIAEoCRINCgVvd25lchgIIAEoCRIPCgdjb21tZW50GAkgASgJIlYKGExpc3RGaW5kaW5nTm90ZXNSZXNwb25zZRInCgVub3RlcxgBIAMoCzIYLmJ1bGtoZWFkLnYxLkZpbmRpbmdOb3RlEhEKCW5leHRfcGFnZRgCIAEoCSJICgpGaW5kaW5nUmVmEgwKBG5vZGUYASABKAkSCgoCaWQYAiABKAkSFAoHdmVyc2lvbhgDIAEoA0gAiAEBQgoKCF92ZXJzaW9uIpwBChVUcmlhZ2VGaW5kaW5nc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEikKCGZpbmRpbmdzGAIgAygLMhcuYnVsa2hlYWQudjEuRmluZGluZ1JlZhINCgVzdGF0ZRgDIAEoCRIoCgVvd25lchgEIAEoCzIZLmJ1bGtoZWFkLnYxLkZpbmRpbmdPd25lchIPCgdjb21tZW50GAUgASgJIkAKFlRyaWFnZUZpbmRpbmdzUmVzcG9uc2USJgoIZmluZGluZ3MYASADKAsyFC5idWxraGVhZC52MS5GaW5kaW5nIlEKFExpc3RGaW5kaW5nc1Jlc3BvbnNlEiYKCGZpbmRpbmdzGAEgAygLMhQuYnVsa2hlYWQudjEuRmluZGluZxIRCgluZXh0X3BhZ2UYAiABKAkiwwEKCUV4Y2VwdGlvbhIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDQoFY2hlY2sYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIMCgRub2RlGAUgASgJEg0KBW93bmVyGAYgASgJEg4KBnJlYXNvbhgHIAEoCRIPCgdleHBpcmVzGAggASgJEg8KB2NyZWF0b3IYCSABKAkSKwoHY3JlYXRlZBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQwoWQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBIpCglleGNlcHRpb24YASABKAsyFi5idWxraGVhZC52MS5FeGNlcHRpb24iVwoWTGlzdEV4Y2VwdGlvbnNSZXNwb25zZRIqCgpleGNlcHRpb25zGAEgAygLMhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEhEKCW5leHRfcGFnZRgCIAEoCTLfAwoLUG9vbFNlcnZpY2USTQoJTGlzdFBvb2xzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBoeLmJ1bGtoZWFkLnYxLkxpc3RQb29sc1Jlc3BvbnNlEi0KB0dldFBvb2wSDy5idWxraGVhZC52MS5JZBoRLmJ1bGtoZWFkLnYxLlBvb2wSPwoKQ3JlYXRlUG9vbBIeLmJ1bGtoZWFkLnYxLkNyZWF0ZVBvb2xSZXF1ZXN0GhEuYnVsa2hlYWQudjEuUG9vbBI/CgpVcGRhdGVQb29sEh4uYnVsa2hlYWQudjEuVXBkYXRlUG9vbFJlcXVlc3QaES5idWxraGVhZC52MS5Qb29sEjEKCkRlbGV0ZVBvb2wSDy5idWxraGVhZC52MS5JZBoSLmJ1bGtoZWFkLnYxLkVtcHR5ElMKDExpc3RSb2xsb3V0cxIgLmJ1bGtoZWFkLnYxLkxpc3RJblRlbmFudFJlcXVlc3QaIS5idWxraGVhZC52MS5MaXN0Um9sbG91dHNSZXNwb25zZRJICg1EZWNpZGVSb2xsb3V0EiEuYnVsa2hlYWQudjEuRGVjaWRlUm9sbG91dFJlcXVlc3QaFC5idWxraGVhZC52MS5Sb2xsb3V0MpcFCg5GaW5kaW5nU2VydmljZRJTCgxMaXN0RmluZGluZ3MSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiEuYnVsa2hlYWQudjEuTGlzdEZpbmRpbmdzUmVzcG9uc2USQgoKR2V0RmluZGluZxIeLmJ1bGtoZWFkLnYxLkdldEZpbmRpbmdSZXF1ZXN0GhQuYnVsa2hlYWQudjEuRmluZGluZxJfChBMaXN0RmluZGluZ05vdGVzEiQuYnVsa2hlYWQudjEuTGlzdEZpbmRpbmdOb3Rlc1JlcXVlc3QaJS5idWxraGVhZC52MS5MaXN0RmluZGluZ05vdGVzUmVzcG9uc2USWQoOVHJpYWdlRmluZGluZ3MSIi5idWxraGVhZC52MS5UcmlhZ2VGaW5kaW5nc1JlcXVlc3QaIy5idWxraGVhZC52MS5UcmlhZ2VGaW5kaW5nc1Jlc3BvbnNlElcKDkxpc3RFeGNlcHRpb25zEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBojLmJ1bGtoZWFkLnYxLkxpc3RFeGNlcHRpb25zUmVzcG9uc2USTgoPQ3JlYXRlRXhjZXB0aW9uEiMuYnVsa2hlYWQudjEuQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBoWLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvbhJPChBQcmV2aWV3RXhjZXB0aW9uEiMuYnVsa2hlYWQudjEuQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBoWLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvbhI2Cg9EZWxldGVFeGNlcHRpb24SDy5idWxraGVhZC52MS5JZBoSLmJ1bGtoZWFkLnYxLkVtcHR5QkhaRmdpdGh1Yi5jb20vYnVsa2hlYWQtc2VjdXJpdHkvYnVsa2hlYWQvcHJvdG8vZ2VuL2J1bGtoZWFkL3YxO2J1bGtoZWFkdjFiBnByb3RvMw", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChdidWxraGVhZC92MS9mbGVldC5wcm90bxILYnVsa2hlYWQudjEi2QIKBFBvb2wSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSKwoIc2V0dGluZ3MYBSABKAsyGS5idWxraGVhZC52MS5Qb29sU2V0dGluZ3MSJgoEcGxhbhgGIAEoCzIYLmJ1bGtoZWFkLnYxLlJvbGxvdXRQbGFuEiQKB3dpbmRvd3MYByADKAsyEy5idWxraGVhZC52MS5XaW5kb3cSGAoQc2V0dGluZ3NfdmVyc2lvbhgIIAEoAxINCgVub2RlcxgJIAEoBRIrCgdjcmVhdGVkGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAsgASgDEjAKDG5leHRfd2luZG93cxgMIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiaQoMUG9vbFNldHRpbmdzEjAKDWNvbGxlY3RfZXZlcnkYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoGYXNzZXNzGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKGAQoLUm9sbG91dFBsYW4SDQoFc3RlcHMYASADKAUSJwoEc29haxgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1tb3N0X2ZpbmRpbmdzGAMgASgFEhUKDW1vc3RfZmFpbHVyZXMYBCABKAUSEQoJcm9sbF9iYWNrGAUgASgIIlAKBldpbmRvdxIOCgZiZWdpbnMYASABKAkSKAoFbGFzdHMYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEem9uZRgDIAEoCSJIChFMaXN0UG9vbHNSZXNwb25zZRIgCgVwb29scxgBIAMoCzIRLmJ1bGtoZWFkLnYxLlBvb2wSEQoJbmV4dF9wYWdlGAIgASgJIjQKEUNyZWF0ZVBvb2xSZXF1ZXN0Eh8KBHBvb2wYASABKAsyES5idWxraGVhZC52MS5Qb29sImUKEVVwZGF0ZVBvb2xSZXF1ZXN0Eh8KBHBvb2wYASABKAsyES5idWxraGVhZC52MS5Qb29sEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayLjAgoHUm9sbG91dBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDAoEcG9vbBgDIAEoCRIMCgRmcm9tGAQgASgDEgoKAnRvGAUgASgDEg0KBXN0YXRlGAYgASgJEg0KBXNoYXJlGAcgASgFEgwKBHN0ZXAYCCABKAUSLgoKc3RlcF9zaW5jZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGcmVhc29uGAogASgJEg0KBW5vZGVzGAsgASgFEg8KB2FwcGxpZWQYDCABKAUSDgoGZmFpbGVkGA0gASgFEhAKCGZpbmRpbmdzGA4gASgFEg4KBmF1dGhvchgPIAEoCRIrCgdjcmVhdGVkGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVlbmRlZBgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUQoUTGlzdFJvbGxvdXRzUmVzcG9uc2USJgoIcm9sbG91dHMYASADKAsyFC5idWxraGVhZC52MS5Sb2xsb3V0EhEKCW5leHRfcGFnZRgCIAEoCSJEChREZWNpZGVSb2xsb3V0UmVxdWVzdBIKCgJpZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRIOCgZyZWFzb24YAyABKAki9gMKB0ZpbmRpbmcSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5vZGUYAyABKAkSEQoJbm9kZV9uYW1lGAQgASgJEgwKBGtpbmQYBSABKAkSEwoLcmVxdWlyZW1lbnQYBiABKAkSEAoIc2V2ZXJpdHkYByABKAkSDwoHc3ViamVjdBgIIAEoCRIMCgR0ZXh0GAkgASgJEg8KB3RleHRfemgYCiABKAkSKQoFZmlyc3QYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBGxhc3QYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEigKBG92ZXIYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GA4gASgDEg4KBnNvdXJjZRgPIAEoCRIRCglleGNlcHRpb24YECABKAkSDQoFc3RhdGUYESABKAkSKAoFb3duZXIYEiABKAsyGS5idWxraGVhZC52MS5GaW5kaW5nT3duZXISKwoHdHJpYWdlZBgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY29tbWVudBgUIAEoCRIQCghjb21tZW50cxgVIAEoAxIPCgd2ZXJzaW9uGBYgASgDIioKDEZpbmRpbmdPd25lchIMCgR1c2VyGAEgASgJEgwKBG5hbWUYAiABKAkiLQoRR2V0RmluZGluZ1JlcXVlc3QSDAoEbm9kZRgBIAEoCRIKCgJpZBgCIAEoCSJUChdMaXN0RmluZGluZ05vdGVzUmVxdWVzdBIMCgRub2RlGAEgASgJEgoKAmlkGAIgASgJEh8KBHBhZ2UYAyABKAsyES5idWxraGVhZC52MS5QYWdlIr0BCgtGaW5kaW5nTm90ZRIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZhdXRob3IYAyABKAkSEwoLYXV0aG9yX25hbWUYBCABKAkSEQoJd2FzX3N0YXRlGAUgASgJEg0KBXN0YXRlGAYgASgJEhEKCXdhc19vd25lchgHIAEoCRINCgVvd25lchgIIAEoCRIPCgdjb21tZW50GAkgASgJIlYKGExpc3RGaW5kaW5nTm90ZXNSZXNwb25zZRInCgVub3RlcxgBIAMoCzIYLmJ1bGtoZWFkLnYxLkZpbmRpbmdOb3RlEhEKCW5leHRfcGFnZRgCIAEoCSJICgpGaW5kaW5nUmVmEgwKBG5vZGUYASABKAkSCgoCaWQYAiABKAkSFAoHdmVyc2lvbhgDIAEoA0gAiAEBQgoKCF92ZXJzaW9uIpwBChVUcmlhZ2VGaW5kaW5nc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEikKCGZpbmRpbmdzGAIgAygLMhcuYnVsa2hlYWQudjEuRmluZGluZ1JlZhINCgVzdGF0ZRgDIAEoCRIoCgVvd25lchgEIAEoCzIZLmJ1bGtoZWFkLnYxLkZpbmRpbmdPd25lchIPCgdjb21tZW50GAUgASgJIkAKFlRyaWFnZUZpbmRpbmdzUmVzcG9uc2USJgoIZmluZGluZ3MYASADKAsyFC5idWxraGVhZC52MS5GaW5kaW5nIlEKFExpc3RGaW5kaW5nc1Jlc3BvbnNlEiYKCGZpbmRpbmdzGAEgAygLMhQuYnVsa2hlYWQudjEuRmluZGluZxIRCgluZXh0X3BhZ2UYAiABKAki1QEKCUV4Y2VwdGlvbhIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDQoFY2hlY2sYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIMCgRub2RlGAUgASgJEg0KBW93bmVyGAYgASgJEg4KBnJlYXNvbhgHIAEoCRIPCgdleHBpcmVzGAggASgJEg8KB2NyZWF0b3IYCSABKAkSKwoHY3JlYXRlZBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYXBwcm92ZXIYCyABKAkiQwoWQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBIpCglleGNlcHRpb24YASABKAsyFi5idWxraGVhZC52MS5FeGNlcHRpb24iVwoWTGlzdEV4Y2VwdGlvbnNSZXNwb25zZRIqCgpleGNlcHRpb25zGAEgAygLMhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEhEKCW5leHRfcGFnZRgCIAEoCSJEChdSZXF1ZXN0RXhjZXB0aW9uUmVxdWVzdBIpCglleGNlcHRpb24YASABKAsyFi5idWxraGVhZC52MS5FeGNlcHRpb24i5AEKEEV4Y2VwdGlvblJlcXVlc3QSCgoCaWQYASABKAkSKQoJZXhjZXB0aW9uGAIgASgLMhYuYnVsa2hlYWQudjEuRXhjZXB0aW9uEhEKCXJlcXVlc3RlchgDIAEoCRIrCgdjcmVhdGVkGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVzdGF0ZRgFIAEoCRIPCgdkZWNpZGVyGAYgASgJEgwKBG5vdGUYByABKAkSKwoHZGVjaWRlZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYwodTGlzdEV4Y2VwdGlvblJlcXVlc3RzUmVzcG9uc2USLwoIcmVxdWVzdHMYASADKAsyHS5idWxraGVhZC52MS5FeGNlcHRpb25SZXF1ZXN0EhEKCW5leHRfcGFnZRgCIAEoCSJDChZEZWNpZGVFeGNlcHRpb25SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2FwcHJvdmUYAiABKAgSDAoEbm90ZRgDIAEoCTLfAwoLUG9vbFNlcnZpY2USTQoJTGlzdFBvb2xzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBoeLmJ1bGtoZWFkLnYxLkxpc3RQb29sc1Jlc3BvbnNlEi0KB0dldFBvb2wSDy5idWxraGVhZC52MS5JZBoRLmJ1bGtoZWFkLnYxLlBvb2wSPwoKQ3JlYXRlUG9vbBIeLmJ1bGtoZWFkLnYxLkNyZWF0ZVBvb2xSZXF1ZXN0GhEuYnVsa2hlYWQudjEuUG9vbBI/CgpVcGRhdGVQb29sEh4uYnVsa2hlYWQudjEuVXBkYXRlUG9vbFJlcXVlc3QaES5idWxraGVhZC52MS5Qb29sEjEKCkRlbGV0ZVBvb2wSDy5idWxraGVhZC52MS5JZBoSLmJ1bGtoZWFkLnYxLkVtcHR5ElMKDExpc3RSb2xsb3V0cxIgLmJ1bGtoZWFkLnYxLkxpc3RJblRlbmFudFJlcXVlc3QaIS5idWxraGVhZC52MS5MaXN0Um9sbG91dHNSZXNwb25zZRJICg1EZWNpZGVSb2xsb3V0EiEuYnVsa2hlYWQudjEuRGVjaWRlUm9sbG91dFJlcXVlc3QaFC5idWxraGVhZC52MS5Sb2xsb3V0MsEICg5GaW5kaW5nU2VydmljZRJTCgxMaXN0RmluZGluZ3MSIC5idWxraGVhZC52MS5MaXN0SW5UZW5hbnRSZXF1ZXN0GiEuYnVsa2hlYWQudjEuTGlzdEZpbmRpbmdzUmVzcG9uc2USQgoKR2V0RmluZGluZxIeLmJ1bGtoZWFkLnYxLkdldEZpbmRpbmdSZXF1ZXN0GhQuYnVsa2hlYWQudjEuRmluZGluZxJfChBMaXN0RmluZGluZ05vdGVzEiQuYnVsa2hlYWQudjEuTGlzdEZpbmRpbmdOb3Rlc1JlcXVlc3QaJS5idWxraGVhZC52MS5MaXN0RmluZGluZ05vdGVzUmVzcG9uc2USWQoOVHJpYWdlRmluZGluZ3MSIi5idWxraGVhZC52MS5UcmlhZ2VGaW5kaW5nc1JlcXVlc3QaIy5idWxraGVhZC52MS5UcmlhZ2VGaW5kaW5nc1Jlc3BvbnNlElcKDkxpc3RFeGNlcHRpb25zEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBojLmJ1bGtoZWFkLnYxLkxpc3RFeGNlcHRpb25zUmVzcG9uc2USTgoPQ3JlYXRlRXhjZXB0aW9uEiMuYnVsa2hlYWQudjEuQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBoWLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvbhJPChBQcmV2aWV3RXhjZXB0aW9uEiMuYnVsa2hlYWQudjEuQ3JlYXRlRXhjZXB0aW9uUmVxdWVzdBoWLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvbhI2Cg9EZWxldGVFeGNlcHRpb24SDy5idWxraGVhZC52MS5JZBoSLmJ1bGtoZWFkLnYxLkVtcHR5ElcKEFJlcXVlc3RFeGNlcHRpb24SJC5idWxraGVhZC52MS5SZXF1ZXN0RXhjZXB0aW9uUmVxdWVzdBodLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvblJlcXVlc3QSZQoVTGlzdEV4Y2VwdGlvblJlcXVlc3RzEiAuYnVsa2hlYWQudjEuTGlzdEluVGVuYW50UmVxdWVzdBoqLmJ1bGtoZWFkLnYxLkxpc3RFeGNlcHRpb25SZXF1ZXN0c1Jlc3BvbnNlEkUKE0dldEV4Y2VwdGlvblJlcXVlc3QSDy5idWxraGVhZC52MS5JZBodLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvblJlcXVlc3QSVQoPRGVjaWRlRXhjZXB0aW9uEiMuYnVsa2hlYWQudjEuRGVjaWRlRXhjZXB0aW9uUmVxdWVzdBodLmJ1bGtoZWFkLnYxLkV4Y2VwdGlvblJlcXVlc3QSSgoYV2l0aGRyYXdFeGNlcHRpb25SZXF1ZXN0Eg8uYnVsa2hlYWQudjEuSWQaHS5idWxraGVhZC52MS5FeGNlcHRpb25SZXF1ZXN0QkhaRmdpdGh1Yi5jb20vYnVsa2hlYWQtc2VjdXJpdHkvYnVsa2hlYWQvcHJvdG8vZ2VuL2J1bGtoZWFkL3YxO2J1bGtoZWFkdjFiBnByb3RvMw", [file_bulkhead_v1_common, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Pool is a set of nodes with the same settings. "default" is in every tenant.
@@ -1060,7 +1060,7 @@ export type Exception = Message<"bulkhead.v1.Exception"> & {
   expires: string;
 
   /**
-   * Who recorded it.
+   * Who recorded it, or asked for it.
    *
    * @generated from field: string creator = 9;
    */
@@ -1072,6 +1072,13 @@ export type Exception = Message<"bulkhead.v1.Exception"> & {
    * @generated from field: google.protobuf.Timestamp created = 10;
    */
   created?: Timestamp;
+
+  /**
+   * The second person who approved what the creator asked for; empty where the creator recorded it.
+   *
+   * @generated from field: string approver = 11;
+   */
+  approver: string;
 };
 
 /**
@@ -1129,6 +1136,160 @@ export type ListExceptionsResponse = Message<"bulkhead.v1.ListExceptionsResponse
  */
 export const ListExceptionsResponseSchema: GenMessage<ListExceptionsResponse> = /*@__PURE__*/
   messageDesc(file_bulkhead_v1_fleet, 22);
+
+/**
+ * RequestExceptionRequest asks for an exception.
+ *
+ * @generated from message bulkhead.v1.RequestExceptionRequest
+ */
+export type RequestExceptionRequest = Message<"bulkhead.v1.RequestExceptionRequest"> & {
+  /**
+   * The exception.
+   *
+   * @generated from field: bulkhead.v1.Exception exception = 1;
+   */
+  exception?: Exception;
+};
+
+/**
+ * Describes the message bulkhead.v1.RequestExceptionRequest.
+ * Use `create(RequestExceptionRequestSchema)` to create a new message.
+ */
+export const RequestExceptionRequestSchema: GenMessage<RequestExceptionRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 23);
+
+/**
+ * ExceptionRequest is what became of a request for an exception.
+ *
+ * @generated from message bulkhead.v1.ExceptionRequest
+ */
+export type ExceptionRequest = Message<"bulkhead.v1.ExceptionRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The exception that was asked for. Its id is that of the exception once it was approved.
+   *
+   * @generated from field: bulkhead.v1.Exception exception = 2;
+   */
+  exception?: Exception;
+
+  /**
+   * Who asked: the user's id.
+   *
+   * @generated from field: string requester = 3;
+   */
+  requester: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp created = 4;
+   */
+  created?: Timestamp;
+
+  /**
+   * "pending", "approved", "rejected", "withdrawn", or "expired" where nobody decided before its last day was over.
+   *
+   * @generated from field: string state = 5;
+   */
+  state: string;
+
+  /**
+   * Who decided: the user's id.
+   *
+   * @generated from field: string decider = 6;
+   */
+  decider: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string note = 7;
+   */
+  note: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp decided = 8;
+   */
+  decided?: Timestamp;
+};
+
+/**
+ * Describes the message bulkhead.v1.ExceptionRequest.
+ * Use `create(ExceptionRequestSchema)` to create a new message.
+ */
+export const ExceptionRequestSchema: GenMessage<ExceptionRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 24);
+
+/**
+ * ListExceptionRequestsResponse is a page of requests.
+ *
+ * @generated from message bulkhead.v1.ListExceptionRequestsResponse
+ */
+export type ListExceptionRequestsResponse = Message<"bulkhead.v1.ListExceptionRequestsResponse"> & {
+  /**
+   * The requests.
+   *
+   * @generated from field: repeated bulkhead.v1.ExceptionRequest requests = 1;
+   */
+  requests: ExceptionRequest[];
+
+  /**
+   * For the next page; empty on the last.
+   *
+   * @generated from field: string next_page = 2;
+   */
+  nextPage: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.ListExceptionRequestsResponse.
+ * Use `create(ListExceptionRequestsResponseSchema)` to create a new message.
+ */
+export const ListExceptionRequestsResponseSchema: GenMessage<ListExceptionRequestsResponse> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 25);
+
+/**
+ * DecideExceptionRequest decides a request for an exception.
+ *
+ * @generated from message bulkhead.v1.DecideExceptionRequest
+ */
+export type DecideExceptionRequest = Message<"bulkhead.v1.DecideExceptionRequest"> & {
+  /**
+   * The request's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Whether it is approved.
+   *
+   * @generated from field: bool approve = 2;
+   */
+  approve: boolean;
+
+  /**
+   * Why; needed where it is not.
+   *
+   * @generated from field: string note = 3;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.DecideExceptionRequest.
+ * Use `create(DecideExceptionRequestSchema)` to create a new message.
+ */
+export const DecideExceptionRequestSchema: GenMessage<DecideExceptionRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_fleet, 26);
 
 /**
  * PoolService is about pools of nodes: their settings, how these are rolled out, and when work may be done on them.
@@ -1297,6 +1458,56 @@ export const FindingService: GenService<{
     methodKind: "unary";
     input: typeof IdSchema;
     output: typeof EmptySchema;
+  },
+  /**
+   * RequestException asks a second person for an exception. It is none before that.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.RequestException
+   */
+  requestException: {
+    methodKind: "unary";
+    input: typeof RequestExceptionRequestSchema;
+    output: typeof ExceptionRequestSchema;
+  },
+  /**
+   * ListExceptionRequests lists requests for exceptions, newest first. Filter: state, check, node, requester, owner.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.ListExceptionRequests
+   */
+  listExceptionRequests: {
+    methodKind: "unary";
+    input: typeof ListInTenantRequestSchema;
+    output: typeof ListExceptionRequestsResponseSchema;
+  },
+  /**
+   * GetExceptionRequest gives one: whoever asked sees what became of it.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.GetExceptionRequest
+   */
+  getExceptionRequest: {
+    methodKind: "unary";
+    input: typeof IdSchema;
+    output: typeof ExceptionRequestSchema;
+  },
+  /**
+   * DecideException approves a request, from which an exception comes, or rejects it. It is never decided by whoever asked.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.DecideException
+   */
+  decideException: {
+    methodKind: "unary";
+    input: typeof DecideExceptionRequestSchema;
+    output: typeof ExceptionRequestSchema;
+  },
+  /**
+   * WithdrawExceptionRequest takes an own request back while nobody decided it.
+   *
+   * @generated from rpc bulkhead.v1.FindingService.WithdrawExceptionRequest
+   */
+  withdrawExceptionRequest: {
+    methodKind: "unary";
+    input: typeof IdSchema;
+    output: typeof ExceptionRequestSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bulkhead_v1_fleet, 1);

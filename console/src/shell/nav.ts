@@ -3,12 +3,14 @@ import {
   IconBox,
   IconBuilding,
   IconChecklist,
+  IconClockPause,
   IconClockPlay,
   IconFileCertificate,
   IconInfoCircle,
   IconKey,
   IconLayoutDashboard,
   IconNetwork,
+  IconReport,
   IconScale,
   IconServer2,
   IconSettings,
@@ -23,6 +25,8 @@ export interface NavEntry {
   to:
     | "/"
     | "/requirements"
+    | "/exceptions"
+    | "/reports"
     | "/nodes"
     | "/containers"
     | "/images"
@@ -51,6 +55,8 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/", text: "shell.nav.overview", icon: IconLayoutDashboard },
       { to: "/requirements", text: "shell.nav.requirements", icon: IconChecklist },
+      { to: "/exceptions", text: "shell.nav.exceptions", icon: IconClockPause },
+      { to: "/reports", text: "shell.nav.reports", icon: IconReport },
     ],
   },
   {

@@ -8,7 +8,7 @@ import { PageLink } from "@/components/links";
 import { Result } from "@/components/Result";
 import { HealthBadge, SeverityBadge, ToneIcon } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
-import type { Finding } from "@/gen/fleet_pb";
+import type { ExceptionRequest, Finding } from "@/gen/fleet_pb";
 import type { Node } from "@/gen/node_pb";
 import type { AccessRequest, PolicyProposal } from "@/gen/policy_pb";
 import { viewFilter } from "@/lib/findings";
@@ -77,14 +77,41 @@ function Proposes({ p }: { p: PolicyProposal }) {
   return <>{t("overview.proposes", { user: who.data?.name ?? p.author, tenant: p.tenant })}</>;
 }
 
-/** What waits for a second person: requests for access, and proposals of policies. */
-export function Waiting({ of, proposed }: { of: UseQueryResult<All<AccessRequest>>; proposed: readonly PolicyProposal[] }) {
+/** Exceptions that somebody asked for: nobody may see them who may not decide, and then nothing is shown. */
+export function AskedExceptions({ of }: { of: UseQueryResult<All<ExceptionRequest>> }) {
+  const { t } = useTranslation();
+  return of.data?.rows.slice(0, most).map((r) => (
+    <div key={r.id} className={classes.line}>
+      <ToneIcon tone="part" size={18} />
+      <span className={classes.grow}>
+        <PageLink to="/exceptions" fw={600}>
+          {t("overview.askedException", { check: r.exception?.check ?? "" })}
+        </PageLink>
+        <Text c="dimmed">{r.exception?.reason}</Text>
+      </span>
+      <span className={classes.when}>
+        <Time at={r.created} />
+      </span>
+    </div>
+  ));
+}
+
+/** What waits for a second person: requests for access, and proposals of policies; quiet where something else does and this is empty. */
+export function Waiting({
+  of,
+  proposed,
+  quiet,
+}: {
+  of: UseQueryResult<All<AccessRequest>>;
+  proposed: readonly PolicyProposal[];
+  quiet: boolean;
+}) {
   const { t } = useTranslation();
   return (
     <Result of={of} what={t("overview.waitingFailed")} rows={1}>
       {({ rows }) => (
         <>
-          {rows.length + proposed.length === 0 && <Fine text={t("overview.noneWaiting")} />}
+          {rows.length + proposed.length === 0 && !quiet && <Fine text={t("overview.noneWaiting")} />}
           {proposed.slice(0, most).map((p) => (
             <div key={p.id} className={classes.line}>
               <ToneIcon tone="part" size={18} />

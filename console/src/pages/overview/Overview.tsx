@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { proposalList } from "@/api/policies";
+import { waitingExceptions } from "@/api/proofs";
 import { catalogue, eventList, findingList, nodeList, pendingRequests, status, trend } from "@/api/queries";
 import { Empty } from "@/components/Empty";
 import { EventLines } from "@/components/EventLines";
@@ -13,7 +14,7 @@ import { Result } from "@/components/Result";
 import type { Catalogue, Status } from "@/gen/operations_pb";
 import { viewFilter } from "@/lib/findings";
 import { useTenant } from "@/shell/scope";
-import { NewestFindings, OpenFindings, SilentNodes, Waiting } from "./Now";
+import { AskedExceptions, NewestFindings, OpenFindings, SilentNodes, Waiting } from "./Now";
 import classes from "./Overview.module.css";
 
 const TrendChart = lazy(() => import("./TrendChart"));
@@ -56,6 +57,7 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
   const newest = useQuery(findingList(tenant, viewFilter("new", ""), 8));
   const waiting = useQuery(pendingRequests(tenant));
   const proposed = useQuery(proposalList(tenant, 'state = "pending"'));
+  const asked = useQuery(waitingExceptions(tenant));
   const met = (s.summary.met ?? 0) + (s.summary.not_applicable ?? 0);
   return (
     <>
@@ -78,7 +80,8 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
         <div className={classes.side}>
           <Panel title={t("overview.now")} flush>
             <SilentNodes of={silent} />
-            <Waiting of={waiting} proposed={proposed.data?.rows ?? []} />
+            <AskedExceptions of={asked} />
+            <Waiting of={waiting} proposed={proposed.data?.rows ?? []} quiet={(asked.data?.rows.length ?? 0) > 0} />
             <OpenFindings tenant={tenant} />
           </Panel>
           <Panel title={t("overview.worse")} flush>

@@ -17,6 +17,7 @@ import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 import { Checks } from "./Checks";
 import { Exceptions } from "./Exceptions";
+import { Controls, LastDrill } from "./Proofs";
 import classes from "./Requirement.module.css";
 
 /** One requirement: what it asks, where it stands on each node, why, and what to do. */
@@ -126,6 +127,8 @@ function One({ s, r, known }: { s: Status; r: RequirementStatus; known: Catalogu
               </Text>
             )}
           </Panel>
+          <Controls requirement={r.id} />
+          <LastDrill requirement={r.id} />
           {known !== undefined && (
             <Panel title={t("requirements.explained")}>
               <Facts

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
+import { drillKinds, drillList } from "@/api/proofs";
 import { catalogue, status } from "@/api/queries";
 import { PageLink } from "@/components/links";
 import { Page } from "@/components/Page";
@@ -14,6 +15,7 @@ import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { VerdictBadge, verdicts, worstDrill } from "./Proofs";
 
 /** All 29 requirements with where they stand. */
 export function Requirements() {
@@ -24,8 +26,12 @@ export function Requirements() {
   const tenant = useTenant();
   const all = useQuery(status(tenant));
   const known = useQuery(catalogue());
+  const drilled = useQuery(drillList(tenant));
+  const kinds = useQuery(drillKinds());
   const columns = useMemo((): Column<RequirementStatus>[] => {
     const sections = known.data?.sections ?? [];
+    const drillable = new Set(kinds.data?.drills.map((d) => d.requirement));
+    const verdict = (id: string) => (drillable.has(id) ? worstDrill(drilled.data?.rows ?? [], id) : "absent");
     const section = (id: string) => {
       const s = sections.find((x) => x.id === id);
       return s === undefined ? id : `${s.id} ${words(s.title?.en, s.title?.zh)}`;
@@ -41,7 +47,7 @@ export function Requirements() {
             {words(r.title, r.titleZh)}
           </PageLink>
         ),
-        min: 330,
+        min: 390,
         grow: 4,
       },
       {
@@ -86,9 +92,20 @@ export function Requirements() {
         min: 130,
         grow: 0.6,
       },
-      { id: "reason", header: t("requirements.reason"), value: (r) => words(r.reason, r.reasonZh), min: 180, grow: 2 },
+      {
+        id: "drill",
+        header: t("proofs.column"),
+        value: (r) => verdict(r.id),
+        cell: (r) => (drillable.has(r.id) ? <VerdictBadge verdict={verdict(r.id)} /> : "–"),
+        word: (v) => t(`proofs.verdict.${v as "none"}`),
+        order: [...verdicts, "absent"],
+        few: true,
+        min: 125,
+        grow: 0.4,
+      },
+      { id: "reason", header: t("requirements.reason"), value: (r) => words(r.reason, r.reasonZh), min: 150, grow: 2 },
     ];
-  }, [t, words, known.data]);
+  }, [t, words, known.data, drilled.data, kinds.data]);
   return (
     <Page title={t("requirements.title")} about={t("requirements.about")}>
       <Result of={all} what={t("requirements.failed")} rows={10}>

@@ -7,6 +7,7 @@ import common from "./common.json";
 import directory from "./directory.json";
 import errors from "./errors.json";
 import events from "./events.json";
+import exceptions from "./exceptions.json";
 import findings from "./findings.json";
 import inventory from "./inventory.json";
 import jobs from "./jobs.json";
@@ -14,6 +15,8 @@ import nodes from "./nodes.json";
 import overview from "./overview.json";
 import policies from "./policies.json";
 import pools from "./pools.json";
+import proofs from "./proofs.json";
+import reports from "./reports.json";
 import requirements from "./requirements.json";
 import settings from "./settings.json";
 import shell from "./shell.json";
@@ -29,9 +32,11 @@ export default {
   common,
 
   directory,
+
   errors,
   events,
 
+  exceptions,
   findings,
   inventory,
   jobs,
@@ -41,9 +46,13 @@ export default {
   policies,
 
   pools,
+
+  proofs,
+  reports,
   requirements,
 
   settings,
+
   shell,
   table,
 };

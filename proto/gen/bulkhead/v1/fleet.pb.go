@@ -1686,10 +1686,12 @@ type Exception struct {
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The last day on which it holds, YYYY-MM-DD.
 	Expires string `protobuf:"bytes,8,opt,name=expires,proto3" json:"expires,omitempty"`
-	// Who recorded it.
+	// Who recorded it, or asked for it.
 	Creator string `protobuf:"bytes,9,opt,name=creator,proto3" json:"creator,omitempty"`
 	// When.
-	Created       *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created,proto3" json:"created,omitempty"`
+	Created *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created,proto3" json:"created,omitempty"`
+	// The second person who approved what the creator asked for; empty where the creator recorded it.
+	Approver      string `protobuf:"bytes,11,opt,name=approver,proto3" json:"approver,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1794,6 +1796,13 @@ func (x *Exception) GetCreated() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Exception) GetApprover() string {
+	if x != nil {
+		return x.Approver
+	}
+	return ""
+}
+
 // CreateExceptionRequest records an exception.
 type CreateExceptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1891,6 +1900,280 @@ func (x *ListExceptionsResponse) GetExceptions() []*Exception {
 func (x *ListExceptionsResponse) GetNextPage() string {
 	if x != nil {
 		return x.NextPage
+	}
+	return ""
+}
+
+// RequestExceptionRequest asks for an exception.
+type RequestExceptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The exception.
+	Exception     *Exception `protobuf:"bytes,1,opt,name=exception,proto3" json:"exception,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestExceptionRequest) Reset() {
+	*x = RequestExceptionRequest{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestExceptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestExceptionRequest) ProtoMessage() {}
+
+func (x *RequestExceptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestExceptionRequest.ProtoReflect.Descriptor instead.
+func (*RequestExceptionRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RequestExceptionRequest) GetException() *Exception {
+	if x != nil {
+		return x.Exception
+	}
+	return nil
+}
+
+// ExceptionRequest is what became of a request for an exception.
+type ExceptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The exception that was asked for. Its id is that of the exception once it was approved.
+	Exception *Exception `protobuf:"bytes,2,opt,name=exception,proto3" json:"exception,omitempty"`
+	// Who asked: the user's id.
+	Requester string `protobuf:"bytes,3,opt,name=requester,proto3" json:"requester,omitempty"`
+	// When.
+	Created *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
+	// "pending", "approved", "rejected", "withdrawn", or "expired" where nobody decided before its last day was over.
+	State string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// Who decided: the user's id.
+	Decider string `protobuf:"bytes,6,opt,name=decider,proto3" json:"decider,omitempty"`
+	// Why.
+	Note string `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
+	// When.
+	Decided       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=decided,proto3" json:"decided,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExceptionRequest) Reset() {
+	*x = ExceptionRequest{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExceptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExceptionRequest) ProtoMessage() {}
+
+func (x *ExceptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExceptionRequest.ProtoReflect.Descriptor instead.
+func (*ExceptionRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ExceptionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ExceptionRequest) GetException() *Exception {
+	if x != nil {
+		return x.Exception
+	}
+	return nil
+}
+
+func (x *ExceptionRequest) GetRequester() string {
+	if x != nil {
+		return x.Requester
+	}
+	return ""
+}
+
+func (x *ExceptionRequest) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *ExceptionRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ExceptionRequest) GetDecider() string {
+	if x != nil {
+		return x.Decider
+	}
+	return ""
+}
+
+func (x *ExceptionRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ExceptionRequest) GetDecided() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Decided
+	}
+	return nil
+}
+
+// ListExceptionRequestsResponse is a page of requests.
+type ListExceptionRequestsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The requests.
+	Requests []*ExceptionRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	// For the next page; empty on the last.
+	NextPage      string `protobuf:"bytes,2,opt,name=next_page,json=nextPage,proto3" json:"next_page,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListExceptionRequestsResponse) Reset() {
+	*x = ListExceptionRequestsResponse{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListExceptionRequestsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListExceptionRequestsResponse) ProtoMessage() {}
+
+func (x *ListExceptionRequestsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListExceptionRequestsResponse.ProtoReflect.Descriptor instead.
+func (*ListExceptionRequestsResponse) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListExceptionRequestsResponse) GetRequests() []*ExceptionRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+func (x *ListExceptionRequestsResponse) GetNextPage() string {
+	if x != nil {
+		return x.NextPage
+	}
+	return ""
+}
+
+// DecideExceptionRequest decides a request for an exception.
+type DecideExceptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether it is approved.
+	Approve bool `protobuf:"varint,2,opt,name=approve,proto3" json:"approve,omitempty"`
+	// Why; needed where it is not.
+	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecideExceptionRequest) Reset() {
+	*x = DecideExceptionRequest{}
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecideExceptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecideExceptionRequest) ProtoMessage() {}
+
+func (x *DecideExceptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_fleet_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecideExceptionRequest.ProtoReflect.Descriptor instead.
+func (*DecideExceptionRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_fleet_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DecideExceptionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DecideExceptionRequest) GetApprove() bool {
+	if x != nil {
+		return x.Approve
+	}
+	return false
+}
+
+func (x *DecideExceptionRequest) GetNote() string {
+	if x != nil {
+		return x.Note
 	}
 	return ""
 }
@@ -2035,7 +2318,7 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\bfindings\x18\x01 \x03(\v2\x14.bulkhead.v1.FindingR\bfindings\"e\n" +
 	"\x14ListFindingsResponse\x120\n" +
 	"\bfindings\x18\x01 \x03(\v2\x14.bulkhead.v1.FindingR\bfindings\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\xf3\x02\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"\x8f\x03\n" +
 	"\tException\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\x06tenant\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x12\x1f\n" +
@@ -2049,14 +2332,33 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\aexpires\x18\b \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\aexpires\x12\x18\n" +
 	"\acreator\x18\t \x01(\tR\acreator\x124\n" +
 	"\acreated\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"V\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x1a\n" +
+	"\bapprover\x18\v \x01(\tR\bapprover\"V\n" +
 	"\x16CreateExceptionRequest\x12<\n" +
 	"\texception\x18\x01 \x01(\v2\x16.bulkhead.v1.ExceptionB\x06\xbaH\x03\xc8\x01\x01R\texception\"m\n" +
 	"\x16ListExceptionsResponse\x126\n" +
 	"\n" +
 	"exceptions\x18\x01 \x03(\v2\x16.bulkhead.v1.ExceptionR\n" +
 	"exceptions\x12\x1b\n" +
-	"\tnext_page\x18\x02 \x01(\tR\bnextPage2\xb2\x05\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"W\n" +
+	"\x17RequestExceptionRequest\x12<\n" +
+	"\texception\x18\x01 \x01(\v2\x16.bulkhead.v1.ExceptionB\x06\xbaH\x03\xc8\x01\x01R\texception\"\xa6\x02\n" +
+	"\x10ExceptionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
+	"\texception\x18\x02 \x01(\v2\x16.bulkhead.v1.ExceptionR\texception\x12\x1c\n" +
+	"\trequester\x18\x03 \x01(\tR\trequester\x124\n" +
+	"\acreated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x18\n" +
+	"\adecider\x18\x06 \x01(\tR\adecider\x12\x12\n" +
+	"\x04note\x18\a \x01(\tR\x04note\x124\n" +
+	"\adecided\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\adecided\"w\n" +
+	"\x1dListExceptionRequestsResponse\x129\n" +
+	"\brequests\x18\x01 \x03(\v2\x1d.bulkhead.v1.ExceptionRequestR\brequests\x12\x1b\n" +
+	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"k\n" +
+	"\x16DecideExceptionRequest\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\x18\n" +
+	"\aapprove\x18\x02 \x01(\bR\aapprove\x12\x1c\n" +
+	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x04note2\xb2\x05\n" +
 	"\vPoolService\x12g\n" +
 	"\tListPools\x12 .bulkhead.v1.ListInTenantRequest\x1a\x1e.bulkhead.v1.ListPoolsResponse\"\x18\x9a\xdd\x18\x14\n" +
 	"\bPoolList\"\x06tenant(\x01\x12I\n" +
@@ -2078,7 +2380,7 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\bPoolList\"\x06tenant(\x01\x12i\n" +
 	"\rDecideRollout\x12!.bulkhead.v1.DecideRolloutRequest\x1a\x14.bulkhead.v1.Rollout\"\x1f\x9a\xdd\x18\x1b\n" +
 	"\n" +
-	"PoolUpdate\x12\aRollout\x1a\x02id(\x022\xb3\a\n" +
+	"PoolUpdate\x12\aRollout\x1a\x02id(\x022\xb9\f\n" +
 	"\x0eFindingService\x12p\n" +
 	"\fListFindings\x12 .bulkhead.v1.ListInTenantRequest\x1a!.bulkhead.v1.ListFindingsResponse\"\x1b\x9a\xdd\x18\x17\n" +
 	"\vFindingList\"\x06tenant(\x01\x12c\n" +
@@ -2096,7 +2398,17 @@ const file_bulkhead_v1_fleet_proto_rawDesc = "" +
 	"\x10PreviewException\x12#.bulkhead.v1.CreateExceptionRequest\x1a\x16.bulkhead.v1.Exception\")\x9a\xdd\x18%\n" +
 	"\x0fExceptionCreate\"\x10exception.tenant(\x01\x12^\n" +
 	"\x0fDeleteException\x12\x0f.bulkhead.v1.Id\x1a\x12.bulkhead.v1.Empty\"&\x9a\xdd\x18\"\n" +
-	"\x0fExceptionDelete\x12\tException\x1a\x02id(\x02BHZFgithub.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1;bulkheadv1b\x06proto3"
+	"\x0fExceptionDelete\x12\tException\x1a\x02id(\x02\x12\x7f\n" +
+	"\x10RequestException\x12$.bulkhead.v1.RequestExceptionRequest\x1a\x1d.bulkhead.v1.ExceptionRequest\"&\x9a\xdd\x18\"\n" +
+	"\fExceptionAsk\"\x10exception.tenant(\x02\x12\x84\x01\n" +
+	"\x15ListExceptionRequests\x12 .bulkhead.v1.ListInTenantRequest\x1a*.bulkhead.v1.ListExceptionRequestsResponse\"\x1d\x9a\xdd\x18\x19\n" +
+	"\rExceptionList\"\x06tenant(\x01\x12u\n" +
+	"\x13GetExceptionRequest\x12\x0f.bulkhead.v1.Id\x1a\x1d.bulkhead.v1.ExceptionRequest\".\x9a\xdd\x18*\n" +
+	"\x10ExceptionAskRead\x12\x10ExceptionRequest\x1a\x02id(\x01\x12\x84\x01\n" +
+	"\x0fDecideException\x12#.bulkhead.v1.DecideExceptionRequest\x1a\x1d.bulkhead.v1.ExceptionRequest\"-\x9a\xdd\x18)\n" +
+	"\x0fExceptionDecide\x12\x10ExceptionRequest\x1a\x02id(\x02\x12~\n" +
+	"\x18WithdrawExceptionRequest\x12\x0f.bulkhead.v1.Id\x1a\x1d.bulkhead.v1.ExceptionRequest\"2\x9a\xdd\x18.\n" +
+	"\x14ExceptionAskWithdraw\x12\x10ExceptionRequest\x1a\x02id(\x02BHZFgithub.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1;bulkheadv1b\x06proto3"
 
 var (
 	file_bulkhead_v1_fleet_proto_rawDescOnce sync.Once
@@ -2110,108 +2422,127 @@ func file_bulkhead_v1_fleet_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_fleet_proto_rawDescData
 }
 
-var file_bulkhead_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_bulkhead_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_bulkhead_v1_fleet_proto_goTypes = []any{
-	(*Pool)(nil),                     // 0: bulkhead.v1.Pool
-	(*PoolSettings)(nil),             // 1: bulkhead.v1.PoolSettings
-	(*RolloutPlan)(nil),              // 2: bulkhead.v1.RolloutPlan
-	(*Window)(nil),                   // 3: bulkhead.v1.Window
-	(*ListPoolsResponse)(nil),        // 4: bulkhead.v1.ListPoolsResponse
-	(*CreatePoolRequest)(nil),        // 5: bulkhead.v1.CreatePoolRequest
-	(*UpdatePoolRequest)(nil),        // 6: bulkhead.v1.UpdatePoolRequest
-	(*Rollout)(nil),                  // 7: bulkhead.v1.Rollout
-	(*ListRolloutsResponse)(nil),     // 8: bulkhead.v1.ListRolloutsResponse
-	(*DecideRolloutRequest)(nil),     // 9: bulkhead.v1.DecideRolloutRequest
-	(*Finding)(nil),                  // 10: bulkhead.v1.Finding
-	(*FindingOwner)(nil),             // 11: bulkhead.v1.FindingOwner
-	(*GetFindingRequest)(nil),        // 12: bulkhead.v1.GetFindingRequest
-	(*ListFindingNotesRequest)(nil),  // 13: bulkhead.v1.ListFindingNotesRequest
-	(*FindingNote)(nil),              // 14: bulkhead.v1.FindingNote
-	(*ListFindingNotesResponse)(nil), // 15: bulkhead.v1.ListFindingNotesResponse
-	(*FindingRef)(nil),               // 16: bulkhead.v1.FindingRef
-	(*TriageFindingsRequest)(nil),    // 17: bulkhead.v1.TriageFindingsRequest
-	(*TriageFindingsResponse)(nil),   // 18: bulkhead.v1.TriageFindingsResponse
-	(*ListFindingsResponse)(nil),     // 19: bulkhead.v1.ListFindingsResponse
-	(*Exception)(nil),                // 20: bulkhead.v1.Exception
-	(*CreateExceptionRequest)(nil),   // 21: bulkhead.v1.CreateExceptionRequest
-	(*ListExceptionsResponse)(nil),   // 22: bulkhead.v1.ListExceptionsResponse
-	(*timestamppb.Timestamp)(nil),    // 23: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 24: google.protobuf.Duration
-	(*structpb.Struct)(nil),          // 25: google.protobuf.Struct
-	(*fieldmaskpb.FieldMask)(nil),    // 26: google.protobuf.FieldMask
-	(*Page)(nil),                     // 27: bulkhead.v1.Page
-	(*ListInTenantRequest)(nil),      // 28: bulkhead.v1.ListInTenantRequest
-	(*Id)(nil),                       // 29: bulkhead.v1.Id
-	(*Empty)(nil),                    // 30: bulkhead.v1.Empty
+	(*Pool)(nil),                          // 0: bulkhead.v1.Pool
+	(*PoolSettings)(nil),                  // 1: bulkhead.v1.PoolSettings
+	(*RolloutPlan)(nil),                   // 2: bulkhead.v1.RolloutPlan
+	(*Window)(nil),                        // 3: bulkhead.v1.Window
+	(*ListPoolsResponse)(nil),             // 4: bulkhead.v1.ListPoolsResponse
+	(*CreatePoolRequest)(nil),             // 5: bulkhead.v1.CreatePoolRequest
+	(*UpdatePoolRequest)(nil),             // 6: bulkhead.v1.UpdatePoolRequest
+	(*Rollout)(nil),                       // 7: bulkhead.v1.Rollout
+	(*ListRolloutsResponse)(nil),          // 8: bulkhead.v1.ListRolloutsResponse
+	(*DecideRolloutRequest)(nil),          // 9: bulkhead.v1.DecideRolloutRequest
+	(*Finding)(nil),                       // 10: bulkhead.v1.Finding
+	(*FindingOwner)(nil),                  // 11: bulkhead.v1.FindingOwner
+	(*GetFindingRequest)(nil),             // 12: bulkhead.v1.GetFindingRequest
+	(*ListFindingNotesRequest)(nil),       // 13: bulkhead.v1.ListFindingNotesRequest
+	(*FindingNote)(nil),                   // 14: bulkhead.v1.FindingNote
+	(*ListFindingNotesResponse)(nil),      // 15: bulkhead.v1.ListFindingNotesResponse
+	(*FindingRef)(nil),                    // 16: bulkhead.v1.FindingRef
+	(*TriageFindingsRequest)(nil),         // 17: bulkhead.v1.TriageFindingsRequest
+	(*TriageFindingsResponse)(nil),        // 18: bulkhead.v1.TriageFindingsResponse
+	(*ListFindingsResponse)(nil),          // 19: bulkhead.v1.ListFindingsResponse
+	(*Exception)(nil),                     // 20: bulkhead.v1.Exception
+	(*CreateExceptionRequest)(nil),        // 21: bulkhead.v1.CreateExceptionRequest
+	(*ListExceptionsResponse)(nil),        // 22: bulkhead.v1.ListExceptionsResponse
+	(*RequestExceptionRequest)(nil),       // 23: bulkhead.v1.RequestExceptionRequest
+	(*ExceptionRequest)(nil),              // 24: bulkhead.v1.ExceptionRequest
+	(*ListExceptionRequestsResponse)(nil), // 25: bulkhead.v1.ListExceptionRequestsResponse
+	(*DecideExceptionRequest)(nil),        // 26: bulkhead.v1.DecideExceptionRequest
+	(*timestamppb.Timestamp)(nil),         // 27: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 28: google.protobuf.Duration
+	(*structpb.Struct)(nil),               // 29: google.protobuf.Struct
+	(*fieldmaskpb.FieldMask)(nil),         // 30: google.protobuf.FieldMask
+	(*Page)(nil),                          // 31: bulkhead.v1.Page
+	(*ListInTenantRequest)(nil),           // 32: bulkhead.v1.ListInTenantRequest
+	(*Id)(nil),                            // 33: bulkhead.v1.Id
+	(*Empty)(nil),                         // 34: bulkhead.v1.Empty
 }
 var file_bulkhead_v1_fleet_proto_depIdxs = []int32{
 	1,  // 0: bulkhead.v1.Pool.settings:type_name -> bulkhead.v1.PoolSettings
 	2,  // 1: bulkhead.v1.Pool.plan:type_name -> bulkhead.v1.RolloutPlan
 	3,  // 2: bulkhead.v1.Pool.windows:type_name -> bulkhead.v1.Window
-	23, // 3: bulkhead.v1.Pool.created:type_name -> google.protobuf.Timestamp
-	23, // 4: bulkhead.v1.Pool.next_windows:type_name -> google.protobuf.Timestamp
-	24, // 5: bulkhead.v1.PoolSettings.collect_every:type_name -> google.protobuf.Duration
-	25, // 6: bulkhead.v1.PoolSettings.assess:type_name -> google.protobuf.Struct
-	24, // 7: bulkhead.v1.RolloutPlan.soak:type_name -> google.protobuf.Duration
-	24, // 8: bulkhead.v1.Window.lasts:type_name -> google.protobuf.Duration
+	27, // 3: bulkhead.v1.Pool.created:type_name -> google.protobuf.Timestamp
+	27, // 4: bulkhead.v1.Pool.next_windows:type_name -> google.protobuf.Timestamp
+	28, // 5: bulkhead.v1.PoolSettings.collect_every:type_name -> google.protobuf.Duration
+	29, // 6: bulkhead.v1.PoolSettings.assess:type_name -> google.protobuf.Struct
+	28, // 7: bulkhead.v1.RolloutPlan.soak:type_name -> google.protobuf.Duration
+	28, // 8: bulkhead.v1.Window.lasts:type_name -> google.protobuf.Duration
 	0,  // 9: bulkhead.v1.ListPoolsResponse.pools:type_name -> bulkhead.v1.Pool
 	0,  // 10: bulkhead.v1.CreatePoolRequest.pool:type_name -> bulkhead.v1.Pool
 	0,  // 11: bulkhead.v1.UpdatePoolRequest.pool:type_name -> bulkhead.v1.Pool
-	26, // 12: bulkhead.v1.UpdatePoolRequest.update_mask:type_name -> google.protobuf.FieldMask
-	23, // 13: bulkhead.v1.Rollout.step_since:type_name -> google.protobuf.Timestamp
-	23, // 14: bulkhead.v1.Rollout.created:type_name -> google.protobuf.Timestamp
-	23, // 15: bulkhead.v1.Rollout.ended:type_name -> google.protobuf.Timestamp
+	30, // 12: bulkhead.v1.UpdatePoolRequest.update_mask:type_name -> google.protobuf.FieldMask
+	27, // 13: bulkhead.v1.Rollout.step_since:type_name -> google.protobuf.Timestamp
+	27, // 14: bulkhead.v1.Rollout.created:type_name -> google.protobuf.Timestamp
+	27, // 15: bulkhead.v1.Rollout.ended:type_name -> google.protobuf.Timestamp
 	7,  // 16: bulkhead.v1.ListRolloutsResponse.rollouts:type_name -> bulkhead.v1.Rollout
-	23, // 17: bulkhead.v1.Finding.first:type_name -> google.protobuf.Timestamp
-	23, // 18: bulkhead.v1.Finding.last:type_name -> google.protobuf.Timestamp
-	23, // 19: bulkhead.v1.Finding.over:type_name -> google.protobuf.Timestamp
+	27, // 17: bulkhead.v1.Finding.first:type_name -> google.protobuf.Timestamp
+	27, // 18: bulkhead.v1.Finding.last:type_name -> google.protobuf.Timestamp
+	27, // 19: bulkhead.v1.Finding.over:type_name -> google.protobuf.Timestamp
 	11, // 20: bulkhead.v1.Finding.owner:type_name -> bulkhead.v1.FindingOwner
-	23, // 21: bulkhead.v1.Finding.triaged:type_name -> google.protobuf.Timestamp
-	27, // 22: bulkhead.v1.ListFindingNotesRequest.page:type_name -> bulkhead.v1.Page
-	23, // 23: bulkhead.v1.FindingNote.time:type_name -> google.protobuf.Timestamp
+	27, // 21: bulkhead.v1.Finding.triaged:type_name -> google.protobuf.Timestamp
+	31, // 22: bulkhead.v1.ListFindingNotesRequest.page:type_name -> bulkhead.v1.Page
+	27, // 23: bulkhead.v1.FindingNote.time:type_name -> google.protobuf.Timestamp
 	14, // 24: bulkhead.v1.ListFindingNotesResponse.notes:type_name -> bulkhead.v1.FindingNote
 	16, // 25: bulkhead.v1.TriageFindingsRequest.findings:type_name -> bulkhead.v1.FindingRef
 	11, // 26: bulkhead.v1.TriageFindingsRequest.owner:type_name -> bulkhead.v1.FindingOwner
 	10, // 27: bulkhead.v1.TriageFindingsResponse.findings:type_name -> bulkhead.v1.Finding
 	10, // 28: bulkhead.v1.ListFindingsResponse.findings:type_name -> bulkhead.v1.Finding
-	23, // 29: bulkhead.v1.Exception.created:type_name -> google.protobuf.Timestamp
+	27, // 29: bulkhead.v1.Exception.created:type_name -> google.protobuf.Timestamp
 	20, // 30: bulkhead.v1.CreateExceptionRequest.exception:type_name -> bulkhead.v1.Exception
 	20, // 31: bulkhead.v1.ListExceptionsResponse.exceptions:type_name -> bulkhead.v1.Exception
-	28, // 32: bulkhead.v1.PoolService.ListPools:input_type -> bulkhead.v1.ListInTenantRequest
-	29, // 33: bulkhead.v1.PoolService.GetPool:input_type -> bulkhead.v1.Id
-	5,  // 34: bulkhead.v1.PoolService.CreatePool:input_type -> bulkhead.v1.CreatePoolRequest
-	6,  // 35: bulkhead.v1.PoolService.UpdatePool:input_type -> bulkhead.v1.UpdatePoolRequest
-	29, // 36: bulkhead.v1.PoolService.DeletePool:input_type -> bulkhead.v1.Id
-	28, // 37: bulkhead.v1.PoolService.ListRollouts:input_type -> bulkhead.v1.ListInTenantRequest
-	9,  // 38: bulkhead.v1.PoolService.DecideRollout:input_type -> bulkhead.v1.DecideRolloutRequest
-	28, // 39: bulkhead.v1.FindingService.ListFindings:input_type -> bulkhead.v1.ListInTenantRequest
-	12, // 40: bulkhead.v1.FindingService.GetFinding:input_type -> bulkhead.v1.GetFindingRequest
-	13, // 41: bulkhead.v1.FindingService.ListFindingNotes:input_type -> bulkhead.v1.ListFindingNotesRequest
-	17, // 42: bulkhead.v1.FindingService.TriageFindings:input_type -> bulkhead.v1.TriageFindingsRequest
-	28, // 43: bulkhead.v1.FindingService.ListExceptions:input_type -> bulkhead.v1.ListInTenantRequest
-	21, // 44: bulkhead.v1.FindingService.CreateException:input_type -> bulkhead.v1.CreateExceptionRequest
-	21, // 45: bulkhead.v1.FindingService.PreviewException:input_type -> bulkhead.v1.CreateExceptionRequest
-	29, // 46: bulkhead.v1.FindingService.DeleteException:input_type -> bulkhead.v1.Id
-	4,  // 47: bulkhead.v1.PoolService.ListPools:output_type -> bulkhead.v1.ListPoolsResponse
-	0,  // 48: bulkhead.v1.PoolService.GetPool:output_type -> bulkhead.v1.Pool
-	0,  // 49: bulkhead.v1.PoolService.CreatePool:output_type -> bulkhead.v1.Pool
-	0,  // 50: bulkhead.v1.PoolService.UpdatePool:output_type -> bulkhead.v1.Pool
-	30, // 51: bulkhead.v1.PoolService.DeletePool:output_type -> bulkhead.v1.Empty
-	8,  // 52: bulkhead.v1.PoolService.ListRollouts:output_type -> bulkhead.v1.ListRolloutsResponse
-	7,  // 53: bulkhead.v1.PoolService.DecideRollout:output_type -> bulkhead.v1.Rollout
-	19, // 54: bulkhead.v1.FindingService.ListFindings:output_type -> bulkhead.v1.ListFindingsResponse
-	10, // 55: bulkhead.v1.FindingService.GetFinding:output_type -> bulkhead.v1.Finding
-	15, // 56: bulkhead.v1.FindingService.ListFindingNotes:output_type -> bulkhead.v1.ListFindingNotesResponse
-	18, // 57: bulkhead.v1.FindingService.TriageFindings:output_type -> bulkhead.v1.TriageFindingsResponse
-	22, // 58: bulkhead.v1.FindingService.ListExceptions:output_type -> bulkhead.v1.ListExceptionsResponse
-	20, // 59: bulkhead.v1.FindingService.CreateException:output_type -> bulkhead.v1.Exception
-	20, // 60: bulkhead.v1.FindingService.PreviewException:output_type -> bulkhead.v1.Exception
-	30, // 61: bulkhead.v1.FindingService.DeleteException:output_type -> bulkhead.v1.Empty
-	47, // [47:62] is the sub-list for method output_type
-	32, // [32:47] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	20, // 32: bulkhead.v1.RequestExceptionRequest.exception:type_name -> bulkhead.v1.Exception
+	20, // 33: bulkhead.v1.ExceptionRequest.exception:type_name -> bulkhead.v1.Exception
+	27, // 34: bulkhead.v1.ExceptionRequest.created:type_name -> google.protobuf.Timestamp
+	27, // 35: bulkhead.v1.ExceptionRequest.decided:type_name -> google.protobuf.Timestamp
+	24, // 36: bulkhead.v1.ListExceptionRequestsResponse.requests:type_name -> bulkhead.v1.ExceptionRequest
+	32, // 37: bulkhead.v1.PoolService.ListPools:input_type -> bulkhead.v1.ListInTenantRequest
+	33, // 38: bulkhead.v1.PoolService.GetPool:input_type -> bulkhead.v1.Id
+	5,  // 39: bulkhead.v1.PoolService.CreatePool:input_type -> bulkhead.v1.CreatePoolRequest
+	6,  // 40: bulkhead.v1.PoolService.UpdatePool:input_type -> bulkhead.v1.UpdatePoolRequest
+	33, // 41: bulkhead.v1.PoolService.DeletePool:input_type -> bulkhead.v1.Id
+	32, // 42: bulkhead.v1.PoolService.ListRollouts:input_type -> bulkhead.v1.ListInTenantRequest
+	9,  // 43: bulkhead.v1.PoolService.DecideRollout:input_type -> bulkhead.v1.DecideRolloutRequest
+	32, // 44: bulkhead.v1.FindingService.ListFindings:input_type -> bulkhead.v1.ListInTenantRequest
+	12, // 45: bulkhead.v1.FindingService.GetFinding:input_type -> bulkhead.v1.GetFindingRequest
+	13, // 46: bulkhead.v1.FindingService.ListFindingNotes:input_type -> bulkhead.v1.ListFindingNotesRequest
+	17, // 47: bulkhead.v1.FindingService.TriageFindings:input_type -> bulkhead.v1.TriageFindingsRequest
+	32, // 48: bulkhead.v1.FindingService.ListExceptions:input_type -> bulkhead.v1.ListInTenantRequest
+	21, // 49: bulkhead.v1.FindingService.CreateException:input_type -> bulkhead.v1.CreateExceptionRequest
+	21, // 50: bulkhead.v1.FindingService.PreviewException:input_type -> bulkhead.v1.CreateExceptionRequest
+	33, // 51: bulkhead.v1.FindingService.DeleteException:input_type -> bulkhead.v1.Id
+	23, // 52: bulkhead.v1.FindingService.RequestException:input_type -> bulkhead.v1.RequestExceptionRequest
+	32, // 53: bulkhead.v1.FindingService.ListExceptionRequests:input_type -> bulkhead.v1.ListInTenantRequest
+	33, // 54: bulkhead.v1.FindingService.GetExceptionRequest:input_type -> bulkhead.v1.Id
+	26, // 55: bulkhead.v1.FindingService.DecideException:input_type -> bulkhead.v1.DecideExceptionRequest
+	33, // 56: bulkhead.v1.FindingService.WithdrawExceptionRequest:input_type -> bulkhead.v1.Id
+	4,  // 57: bulkhead.v1.PoolService.ListPools:output_type -> bulkhead.v1.ListPoolsResponse
+	0,  // 58: bulkhead.v1.PoolService.GetPool:output_type -> bulkhead.v1.Pool
+	0,  // 59: bulkhead.v1.PoolService.CreatePool:output_type -> bulkhead.v1.Pool
+	0,  // 60: bulkhead.v1.PoolService.UpdatePool:output_type -> bulkhead.v1.Pool
+	34, // 61: bulkhead.v1.PoolService.DeletePool:output_type -> bulkhead.v1.Empty
+	8,  // 62: bulkhead.v1.PoolService.ListRollouts:output_type -> bulkhead.v1.ListRolloutsResponse
+	7,  // 63: bulkhead.v1.PoolService.DecideRollout:output_type -> bulkhead.v1.Rollout
+	19, // 64: bulkhead.v1.FindingService.ListFindings:output_type -> bulkhead.v1.ListFindingsResponse
+	10, // 65: bulkhead.v1.FindingService.GetFinding:output_type -> bulkhead.v1.Finding
+	15, // 66: bulkhead.v1.FindingService.ListFindingNotes:output_type -> bulkhead.v1.ListFindingNotesResponse
+	18, // 67: bulkhead.v1.FindingService.TriageFindings:output_type -> bulkhead.v1.TriageFindingsResponse
+	22, // 68: bulkhead.v1.FindingService.ListExceptions:output_type -> bulkhead.v1.ListExceptionsResponse
+	20, // 69: bulkhead.v1.FindingService.CreateException:output_type -> bulkhead.v1.Exception
+	20, // 70: bulkhead.v1.FindingService.PreviewException:output_type -> bulkhead.v1.Exception
+	34, // 71: bulkhead.v1.FindingService.DeleteException:output_type -> bulkhead.v1.Empty
+	24, // 72: bulkhead.v1.FindingService.RequestException:output_type -> bulkhead.v1.ExceptionRequest
+	25, // 73: bulkhead.v1.FindingService.ListExceptionRequests:output_type -> bulkhead.v1.ListExceptionRequestsResponse
+	24, // 74: bulkhead.v1.FindingService.GetExceptionRequest:output_type -> bulkhead.v1.ExceptionRequest
+	24, // 75: bulkhead.v1.FindingService.DecideException:output_type -> bulkhead.v1.ExceptionRequest
+	24, // 76: bulkhead.v1.FindingService.WithdrawExceptionRequest:output_type -> bulkhead.v1.ExceptionRequest
+	57, // [57:77] is the sub-list for method output_type
+	37, // [37:57] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_fleet_proto_init() }
@@ -2228,7 +2559,7 @@ func file_bulkhead_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_fleet_proto_rawDesc), len(file_bulkhead_v1_fleet_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

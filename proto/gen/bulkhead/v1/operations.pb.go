@@ -840,7 +840,9 @@ type CatalogueRequirement struct {
 	// How that is proved.
 	Drill *Words `protobuf:"bytes,8,opt,name=drill,proto3" json:"drill,omitempty"`
 	// Ids of threats.
-	Threats       []string `protobuf:"bytes,9,rep,name=threats,proto3" json:"threats,omitempty"`
+	Threats []string `protobuf:"bytes,9,rep,name=threats,proto3" json:"threats,omitempty"`
+	// Names of the controls that serve it, e.g. "daemon-guard".
+	Controls      []string `protobuf:"bytes,10,rep,name=controls,proto3" json:"controls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -934,6 +936,13 @@ func (x *CatalogueRequirement) GetDrill() *Words {
 func (x *CatalogueRequirement) GetThreats() []string {
 	if x != nil {
 		return x.Threats
+	}
+	return nil
+}
+
+func (x *CatalogueRequirement) GetControls() []string {
+	if x != nil {
+		return x.Controls
 	}
 	return nil
 }
@@ -2274,7 +2283,7 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x02zh\x18\x02 \x01(\tR\x02zh\"L\n" +
 	"\x10CatalogueSection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
-	"\x05title\x18\x02 \x01(\v2\x12.bulkhead.v1.WordsR\x05title\"\xda\x02\n" +
+	"\x05title\x18\x02 \x01(\v2\x12.bulkhead.v1.WordsR\x05title\"\xf6\x02\n" +
 	"\x14CatalogueRequirement\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\akeyword\x18\x02 \x01(\tR\akeyword\x12(\n" +
@@ -2284,7 +2293,9 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\bevidence\x18\x06 \x01(\v2\x12.bulkhead.v1.WordsR\bevidence\x12,\n" +
 	"\acontrol\x18\a \x01(\v2\x12.bulkhead.v1.WordsR\acontrol\x12(\n" +
 	"\x05drill\x18\b \x01(\v2\x12.bulkhead.v1.WordsR\x05drill\x12\x18\n" +
-	"\athreats\x18\t \x03(\tR\athreats\"k\n" +
+	"\athreats\x18\t \x03(\tR\athreats\x12\x1a\n" +
+	"\bcontrols\x18\n" +
+	" \x03(\tR\bcontrols\"k\n" +
 	"\x0fCatalogueThreat\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12(\n" +
 	"\x05title\x18\x02 \x01(\v2\x12.bulkhead.v1.WordsR\x05title\x12\x1e\n" +

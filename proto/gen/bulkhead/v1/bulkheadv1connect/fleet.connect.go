@@ -75,6 +75,21 @@ const (
 	// FindingServiceDeleteExceptionProcedure is the fully-qualified name of the FindingService's
 	// DeleteException RPC.
 	FindingServiceDeleteExceptionProcedure = "/bulkhead.v1.FindingService/DeleteException"
+	// FindingServiceRequestExceptionProcedure is the fully-qualified name of the FindingService's
+	// RequestException RPC.
+	FindingServiceRequestExceptionProcedure = "/bulkhead.v1.FindingService/RequestException"
+	// FindingServiceListExceptionRequestsProcedure is the fully-qualified name of the FindingService's
+	// ListExceptionRequests RPC.
+	FindingServiceListExceptionRequestsProcedure = "/bulkhead.v1.FindingService/ListExceptionRequests"
+	// FindingServiceGetExceptionRequestProcedure is the fully-qualified name of the FindingService's
+	// GetExceptionRequest RPC.
+	FindingServiceGetExceptionRequestProcedure = "/bulkhead.v1.FindingService/GetExceptionRequest"
+	// FindingServiceDecideExceptionProcedure is the fully-qualified name of the FindingService's
+	// DecideException RPC.
+	FindingServiceDecideExceptionProcedure = "/bulkhead.v1.FindingService/DecideException"
+	// FindingServiceWithdrawExceptionRequestProcedure is the fully-qualified name of the
+	// FindingService's WithdrawExceptionRequest RPC.
+	FindingServiceWithdrawExceptionRequestProcedure = "/bulkhead.v1.FindingService/WithdrawExceptionRequest"
 )
 
 // PoolServiceClient is a client for the bulkhead.v1.PoolService service.
@@ -366,6 +381,16 @@ type FindingServiceClient interface {
 	PreviewException(context.Context, *v1.CreateExceptionRequest) (*v1.Exception, error)
 	// DeleteException ends an exception.
 	DeleteException(context.Context, *v1.Id) (*v1.Empty, error)
+	// RequestException asks a second person for an exception. It is none before that.
+	RequestException(context.Context, *v1.RequestExceptionRequest) (*v1.ExceptionRequest, error)
+	// ListExceptionRequests lists requests for exceptions, newest first. Filter: state, check, node, requester, owner.
+	ListExceptionRequests(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionRequestsResponse, error)
+	// GetExceptionRequest gives one: whoever asked sees what became of it.
+	GetExceptionRequest(context.Context, *v1.Id) (*v1.ExceptionRequest, error)
+	// DecideException approves a request, from which an exception comes, or rejects it. It is never decided by whoever asked.
+	DecideException(context.Context, *v1.DecideExceptionRequest) (*v1.ExceptionRequest, error)
+	// WithdrawExceptionRequest takes an own request back while nobody decided it.
+	WithdrawExceptionRequest(context.Context, *v1.Id) (*v1.ExceptionRequest, error)
 }
 
 // NewFindingServiceClient constructs a client for the bulkhead.v1.FindingService service. By
@@ -427,19 +452,54 @@ func NewFindingServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(findingServiceMethods.ByName("DeleteException")),
 			connect.WithClientOptions(opts...),
 		),
+		requestException: connect.NewClient[v1.RequestExceptionRequest, v1.ExceptionRequest](
+			httpClient,
+			baseURL+FindingServiceRequestExceptionProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("RequestException")),
+			connect.WithClientOptions(opts...),
+		),
+		listExceptionRequests: connect.NewClient[v1.ListInTenantRequest, v1.ListExceptionRequestsResponse](
+			httpClient,
+			baseURL+FindingServiceListExceptionRequestsProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("ListExceptionRequests")),
+			connect.WithClientOptions(opts...),
+		),
+		getExceptionRequest: connect.NewClient[v1.Id, v1.ExceptionRequest](
+			httpClient,
+			baseURL+FindingServiceGetExceptionRequestProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("GetExceptionRequest")),
+			connect.WithClientOptions(opts...),
+		),
+		decideException: connect.NewClient[v1.DecideExceptionRequest, v1.ExceptionRequest](
+			httpClient,
+			baseURL+FindingServiceDecideExceptionProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("DecideException")),
+			connect.WithClientOptions(opts...),
+		),
+		withdrawExceptionRequest: connect.NewClient[v1.Id, v1.ExceptionRequest](
+			httpClient,
+			baseURL+FindingServiceWithdrawExceptionRequestProcedure,
+			connect.WithSchema(findingServiceMethods.ByName("WithdrawExceptionRequest")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // findingServiceClient implements FindingServiceClient.
 type findingServiceClient struct {
-	listFindings     *connect.Client[v1.ListInTenantRequest, v1.ListFindingsResponse]
-	getFinding       *connect.Client[v1.GetFindingRequest, v1.Finding]
-	listFindingNotes *connect.Client[v1.ListFindingNotesRequest, v1.ListFindingNotesResponse]
-	triageFindings   *connect.Client[v1.TriageFindingsRequest, v1.TriageFindingsResponse]
-	listExceptions   *connect.Client[v1.ListInTenantRequest, v1.ListExceptionsResponse]
-	createException  *connect.Client[v1.CreateExceptionRequest, v1.Exception]
-	previewException *connect.Client[v1.CreateExceptionRequest, v1.Exception]
-	deleteException  *connect.Client[v1.Id, v1.Empty]
+	listFindings             *connect.Client[v1.ListInTenantRequest, v1.ListFindingsResponse]
+	getFinding               *connect.Client[v1.GetFindingRequest, v1.Finding]
+	listFindingNotes         *connect.Client[v1.ListFindingNotesRequest, v1.ListFindingNotesResponse]
+	triageFindings           *connect.Client[v1.TriageFindingsRequest, v1.TriageFindingsResponse]
+	listExceptions           *connect.Client[v1.ListInTenantRequest, v1.ListExceptionsResponse]
+	createException          *connect.Client[v1.CreateExceptionRequest, v1.Exception]
+	previewException         *connect.Client[v1.CreateExceptionRequest, v1.Exception]
+	deleteException          *connect.Client[v1.Id, v1.Empty]
+	requestException         *connect.Client[v1.RequestExceptionRequest, v1.ExceptionRequest]
+	listExceptionRequests    *connect.Client[v1.ListInTenantRequest, v1.ListExceptionRequestsResponse]
+	getExceptionRequest      *connect.Client[v1.Id, v1.ExceptionRequest]
+	decideException          *connect.Client[v1.DecideExceptionRequest, v1.ExceptionRequest]
+	withdrawExceptionRequest *connect.Client[v1.Id, v1.ExceptionRequest]
 }
 
 // ListFindings calls bulkhead.v1.FindingService.ListFindings.
@@ -514,6 +574,51 @@ func (c *findingServiceClient) DeleteException(ctx context.Context, req *v1.Id) 
 	return nil, err
 }
 
+// RequestException calls bulkhead.v1.FindingService.RequestException.
+func (c *findingServiceClient) RequestException(ctx context.Context, req *v1.RequestExceptionRequest) (*v1.ExceptionRequest, error) {
+	response, err := c.requestException.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListExceptionRequests calls bulkhead.v1.FindingService.ListExceptionRequests.
+func (c *findingServiceClient) ListExceptionRequests(ctx context.Context, req *v1.ListInTenantRequest) (*v1.ListExceptionRequestsResponse, error) {
+	response, err := c.listExceptionRequests.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetExceptionRequest calls bulkhead.v1.FindingService.GetExceptionRequest.
+func (c *findingServiceClient) GetExceptionRequest(ctx context.Context, req *v1.Id) (*v1.ExceptionRequest, error) {
+	response, err := c.getExceptionRequest.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DecideException calls bulkhead.v1.FindingService.DecideException.
+func (c *findingServiceClient) DecideException(ctx context.Context, req *v1.DecideExceptionRequest) (*v1.ExceptionRequest, error) {
+	response, err := c.decideException.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// WithdrawExceptionRequest calls bulkhead.v1.FindingService.WithdrawExceptionRequest.
+func (c *findingServiceClient) WithdrawExceptionRequest(ctx context.Context, req *v1.Id) (*v1.ExceptionRequest, error) {
+	response, err := c.withdrawExceptionRequest.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // FindingServiceHandler is an implementation of the bulkhead.v1.FindingService service.
 type FindingServiceHandler interface {
 	// ListFindings lists findings, newest first. Filter: node, kind, requirement, severity, subject, over, excepted, state, owner (an account's id),
@@ -535,6 +640,16 @@ type FindingServiceHandler interface {
 	PreviewException(context.Context, *v1.CreateExceptionRequest) (*v1.Exception, error)
 	// DeleteException ends an exception.
 	DeleteException(context.Context, *v1.Id) (*v1.Empty, error)
+	// RequestException asks a second person for an exception. It is none before that.
+	RequestException(context.Context, *v1.RequestExceptionRequest) (*v1.ExceptionRequest, error)
+	// ListExceptionRequests lists requests for exceptions, newest first. Filter: state, check, node, requester, owner.
+	ListExceptionRequests(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionRequestsResponse, error)
+	// GetExceptionRequest gives one: whoever asked sees what became of it.
+	GetExceptionRequest(context.Context, *v1.Id) (*v1.ExceptionRequest, error)
+	// DecideException approves a request, from which an exception comes, or rejects it. It is never decided by whoever asked.
+	DecideException(context.Context, *v1.DecideExceptionRequest) (*v1.ExceptionRequest, error)
+	// WithdrawExceptionRequest takes an own request back while nobody decided it.
+	WithdrawExceptionRequest(context.Context, *v1.Id) (*v1.ExceptionRequest, error)
 }
 
 // NewFindingServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -592,6 +707,36 @@ func NewFindingServiceHandler(svc FindingServiceHandler, opts ...connect.Handler
 		connect.WithSchema(findingServiceMethods.ByName("DeleteException")),
 		connect.WithHandlerOptions(opts...),
 	)
+	findingServiceRequestExceptionHandler := connect.NewUnaryHandlerSimple(
+		FindingServiceRequestExceptionProcedure,
+		svc.RequestException,
+		connect.WithSchema(findingServiceMethods.ByName("RequestException")),
+		connect.WithHandlerOptions(opts...),
+	)
+	findingServiceListExceptionRequestsHandler := connect.NewUnaryHandlerSimple(
+		FindingServiceListExceptionRequestsProcedure,
+		svc.ListExceptionRequests,
+		connect.WithSchema(findingServiceMethods.ByName("ListExceptionRequests")),
+		connect.WithHandlerOptions(opts...),
+	)
+	findingServiceGetExceptionRequestHandler := connect.NewUnaryHandlerSimple(
+		FindingServiceGetExceptionRequestProcedure,
+		svc.GetExceptionRequest,
+		connect.WithSchema(findingServiceMethods.ByName("GetExceptionRequest")),
+		connect.WithHandlerOptions(opts...),
+	)
+	findingServiceDecideExceptionHandler := connect.NewUnaryHandlerSimple(
+		FindingServiceDecideExceptionProcedure,
+		svc.DecideException,
+		connect.WithSchema(findingServiceMethods.ByName("DecideException")),
+		connect.WithHandlerOptions(opts...),
+	)
+	findingServiceWithdrawExceptionRequestHandler := connect.NewUnaryHandlerSimple(
+		FindingServiceWithdrawExceptionRequestProcedure,
+		svc.WithdrawExceptionRequest,
+		connect.WithSchema(findingServiceMethods.ByName("WithdrawExceptionRequest")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bulkhead.v1.FindingService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case FindingServiceListFindingsProcedure:
@@ -610,6 +755,16 @@ func NewFindingServiceHandler(svc FindingServiceHandler, opts ...connect.Handler
 			findingServicePreviewExceptionHandler.ServeHTTP(w, r)
 		case FindingServiceDeleteExceptionProcedure:
 			findingServiceDeleteExceptionHandler.ServeHTTP(w, r)
+		case FindingServiceRequestExceptionProcedure:
+			findingServiceRequestExceptionHandler.ServeHTTP(w, r)
+		case FindingServiceListExceptionRequestsProcedure:
+			findingServiceListExceptionRequestsHandler.ServeHTTP(w, r)
+		case FindingServiceGetExceptionRequestProcedure:
+			findingServiceGetExceptionRequestHandler.ServeHTTP(w, r)
+		case FindingServiceDecideExceptionProcedure:
+			findingServiceDecideExceptionHandler.ServeHTTP(w, r)
+		case FindingServiceWithdrawExceptionRequestProcedure:
+			findingServiceWithdrawExceptionRequestHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -649,4 +804,24 @@ func (UnimplementedFindingServiceHandler) PreviewException(context.Context, *v1.
 
 func (UnimplementedFindingServiceHandler) DeleteException(context.Context, *v1.Id) (*v1.Empty, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.DeleteException is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) RequestException(context.Context, *v1.RequestExceptionRequest) (*v1.ExceptionRequest, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.RequestException is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) ListExceptionRequests(context.Context, *v1.ListInTenantRequest) (*v1.ListExceptionRequestsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.ListExceptionRequests is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) GetExceptionRequest(context.Context, *v1.Id) (*v1.ExceptionRequest, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.GetExceptionRequest is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) DecideException(context.Context, *v1.DecideExceptionRequest) (*v1.ExceptionRequest, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.DecideException is not implemented"))
+}
+
+func (UnimplementedFindingServiceHandler) WithdrawExceptionRequest(context.Context, *v1.Id) (*v1.ExceptionRequest, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.FindingService.WithdrawExceptionRequest is not implemented"))
 }

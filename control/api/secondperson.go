@@ -7,16 +7,16 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// SecondPerson tells where an account and its rights come from.
-type SecondPerson interface {
+// PeopleReader finds accounts and what their groups give them.
+type PeopleReader interface {
 	Account(ctx context.Context, id string) (*model.Account, error)
 	GroupsOf(ctx context.Context, a *model.Account) ([]model.AccountGroup, error)
 }
 
-// independent holds that the approver is a second person: not one whom the requester let in or gave the right to, and none who
+// independent holds that who approves is a second person: not one whom the requester let in or gave the right to, and none who
 // came by it after the request was made. Whoever makes an invitation can be who uses it.
-func independent(ctx context.Context, people SecondPerson, caller model.Principal, user string, asked time.Time) error {
-	who, err := people.Account(ctx, caller.ID)
+func independent(ctx context.Context, people PeopleReader, approver, requester string, asked time.Time) error {
+	who, err := people.Account(ctx, approver)
 	if err != nil {
 		return err
 	}
@@ -26,9 +26,9 @@ func independent(ctx context.Context, people SecondPerson, caller model.Principa
 	}
 	why := ""
 	switch {
-	case who.InvitedBy == user:
+	case who.InvitedBy == requester:
 		why = "your account's last invitation was made by the person who asks"
-	case who.GrantedBy == user:
+	case who.GrantedBy == requester:
 		why = "your rights were given by the person who asks"
 	case who.Created.After(asked), who.Invited.After(asked):
 		why = "your account was made or invited after the request"
@@ -45,6 +45,6 @@ func independent(ctx context.Context, people SecondPerson, caller model.Principa
 	}
 	return &model.Error{
 		Code: model.CodeDenied, Message: "you are no independent second person here: " + why,
-		Remedy: "Have somebody else approve, or have access asked for again where only the time is wrong.",
+		Remedy: "Have somebody else approve, or have it asked for again where only the time is wrong.",
 	}
 }

@@ -1,0 +1,335 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"connectrpc.com/connect"
+
+	"github.com/bulkhead-security/bulkhead/control/gate"
+	"github.com/bulkhead-security/bulkhead/framework/catalogue"
+	"github.com/bulkhead-security/bulkhead/model"
+	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
+)
+
+// ReportStore keeps reports.
+type ReportStore interface {
+	CreateReport(ctx context.Context, r *model.Report) error
+	Report(ctx context.Context, id string) (*model.Report, error)
+	Reports(ctx context.Context, q model.Query) ([]model.Report, string, error)
+	DeleteReport(ctx context.Context, id string) error
+	ReportFile(ctx context.Context, report, file string) (io.Reader, error)
+	InTx(ctx context.Context, f func(context.Context) error) error
+}
+
+// ReportMaker makes reports in the background.
+type ReportMaker interface {
+	// Begin asks for a report that is in the store, in the transaction of ctx.
+	Begin(ctx context.Context, id string) error
+	Preview(ctx context.Context, r *model.Report) (ReportPreview, error)
+}
+
+// ReportPreview is what a report would cover.
+type ReportPreview struct {
+	Nodes, Unassessed, Requirements int
+	Names                           []string
+	Notes                           []model.Text
+}
+
+// Reports implements ReportService.
+type Reports struct {
+	Store     ReportStore
+	Maker     ReportMaker
+	Nodes     NodeReader
+	Tenants   TenantReader
+	Catalogue *catalogue.Catalogue
+	Now       func() time.Time
+}
+
+// Limits of reports: that are being made, and that are kept, of a tenant; and of the time that one tells of.
+const (
+	reportsAtOnce = 5
+	mostReports   = 500
+	reportSince   = 30 * 24 * time.Hour
+	longestReport = 400 * 24 * time.Hour
+	reportPiece   = 64 << 10
+
+	reportsInAll = 40             // that are being made, of all tenants
+	reportGiven  = 26 * time.Hour // after which a report that is not ready was given up
+)
+
+// CreateReport implements ReportService.
+func (s *Reports) CreateReport(ctx context.Context, r *bulkheadv1.CreateReportRequest) (*bulkheadv1.Report, error) {
+	out, err := s.draft(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.room(ctx, out.Tenant); err != nil {
+		return nil, err
+	}
+	if out.ID, err = newID(); err != nil {
+		return nil, err
+	}
+	err = s.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.Store.CreateReport(ctx, out); err != nil {
+			return err
+		}
+		return s.Maker.Begin(ctx, out.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.out(out), nil
+}
+
+// room refuses more reports than a tenant may have made at once, or keep.
+func (s *Reports) room(ctx context.Context, tenant string) error {
+	have, _, err := s.Store.Reports(ctx, model.Query{Tenant: tenant, Size: mostReports})
+	if err != nil {
+		return err
+	}
+	making := 0
+	for i := range have {
+		if s.making(&have[i]) {
+			making++
+		}
+	}
+	all := 0
+	for _, state := range []model.ReportState{model.ReportWaiting, model.ReportRunning} {
+		list, _, err := s.Store.Reports(ctx, model.Query{Size: reportsInAll, Where: []model.Condition{{Field: "state", Op: "=", Value: string(state)}}})
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if s.making(&list[i]) {
+				all++
+			}
+		}
+	}
+	switch {
+	case all >= reportsInAll:
+		return &model.Error{Code: model.CodeTooMany, Message: "the server makes as many reports as it can already", Remedy: "Try again in a few minutes."}
+	case making >= reportsAtOnce:
+		return &model.Error{
+			Code: model.CodeTooMany, Message: fmt.Sprintf("%d reports are being made already", making), Remedy: "Wait until one of them is ready, or delete one.",
+		}
+	case len(have) >= mostReports:
+		return &model.Error{
+			Code: model.CodeTooMany, Message: fmt.Sprintf("there are %d reports, which is the most", len(have)), Remedy: "Delete those that nobody needs any more.",
+		}
+	}
+	return nil
+}
+
+// making says whether a report will still be ready.
+func (s *Reports) making(r *model.Report) bool {
+	return (r.State == model.ReportWaiting || r.State == model.ReportRunning) && s.Now().Sub(r.Created) < reportGiven
+}
+
+// PreviewReport implements ReportService.
+func (s *Reports) PreviewReport(ctx context.Context, r *bulkheadv1.CreateReportRequest) (*bulkheadv1.ReportPreview, error) {
+	d, err := s.draft(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.Maker.Preview(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	out := &bulkheadv1.ReportPreview{
+		Nodes: int32(p.Nodes), Unassessed: int32(p.Unassessed), Requirements: int32(p.Requirements), Names: p.Names,
+	}
+	for _, n := range p.Notes {
+		out.Notes = append(out.Notes, &bulkheadv1.Note{En: n.EN, Zh: n.ZH})
+	}
+	return out, nil
+}
+
+// draft is a report that may be made.
+func (s *Reports) draft(ctx context.Context, r *bulkheadv1.CreateReportRequest) (*model.Report, error) {
+	now, caller, in := s.Now().UTC(), gate.Caller(ctx), r.GetScope()
+	out := &model.Report{
+		Title: strings.TrimSpace(r.GetTitle()), AsOf: now, Author: caller.ID, AuthorName: caller.Name, Created: now, State: model.ReportWaiting,
+		Scope: model.ReportScope{
+			Tenant: gate.Scope(ctx, in.GetTenant()), Nodes: in.GetNodes(), Pool: in.GetPool(), Labels: in.GetLabels(), Requirements: in.GetRequirements(),
+		},
+	}
+	out.Tenant, out.AllTenants = out.Scope.Tenant, out.Scope.Tenant == ""
+	if out.AllTenants {
+		out.Tenant = model.SystemTenant
+	} else if _, err := s.Tenants.Tenant(ctx, out.Tenant); err != nil {
+		return nil, err
+	}
+	if err := s.times(out, r, now); err != nil {
+		return nil, err
+	}
+	if err := s.scope(ctx, &out.Scope); err != nil {
+		return nil, err
+	}
+	if out.Title != printable(out.Title) || !utf8.ValidString(out.Title) {
+		return nil, invalid("title", "it has characters that can't be seen")
+	}
+	if out.Title == "" {
+		out.Title = "All tenants"
+		if !out.AllTenants {
+			out.Title = out.Tenant
+		}
+		out.Title += ", " + out.AsOf.Format(time.DateOnly)
+	}
+	return out, nil
+}
+
+func (s *Reports) times(out *model.Report, r *bulkheadv1.CreateReportRequest, now time.Time) error {
+	if t := r.GetAsOf(); t != nil {
+		if out.AsOf = t.AsTime().UTC(); out.AsOf.After(now.Add(maxClock)) {
+			return invalid("as_of", "that time is in the future")
+		}
+		if out.AsOf.After(now) {
+			out.AsOf = now
+		}
+	}
+	out.Since = out.AsOf.Add(-reportSince)
+	if t := r.GetSince(); t != nil {
+		out.Since = t.AsTime().UTC()
+	}
+	if !out.Since.Before(out.AsOf) || out.AsOf.Sub(out.Since) > longestReport {
+		return &model.Error{
+			Code: model.CodeInvalid, Field: "since", Message: "since: it must be before the time that the report is of, by at most 400 days",
+			Remedy: "Leave it out for the 30 days before.",
+		}
+	}
+	return nil
+}
+
+func (s *Reports) scope(ctx context.Context, sc *model.ReportScope) error {
+	for _, id := range sc.Nodes {
+		n, err := s.Nodes.Node(ctx, id)
+		if err != nil && model.CodeOf(err) != model.CodeNotFound {
+			return err
+		}
+		if err != nil || sc.Tenant != "" && n.Tenant != sc.Tenant {
+			return &model.Error{
+				Code: model.CodeInvalid, Message: "scope.nodes: the tenant has no node with that id", Field: "scope.nodes",
+				Remedy: "`bulkhead nodes list` shows the nodes with their ids.",
+			}
+		}
+	}
+	for k, v := range sc.Labels {
+		if k == "" || len(k) > 200 || len(v) > 200 {
+			return invalid("scope.labels", "names of labels must be there, names and values have at most 200 bytes")
+		}
+	}
+	for _, id := range sc.Requirements {
+		known := slices.ContainsFunc(s.Catalogue.Requirements, func(r catalogue.Requirement) bool { return r.ID == id || catalogue.Within(r.ID, id) })
+		if !known {
+			return &model.Error{
+				Code: model.CodeInvalid, Message: "scope.requirements: X.1643 has no requirement or clause " + short(fmt.Errorf("%q", id)), Field: "scope.requirements",
+				Remedy: "`bulkhead catalogue` lists them, e.g. 8.1 or 8.1.c.",
+			}
+		}
+	}
+	return nil
+}
+
+// ListReports implements ReportService.
+func (s *Reports) ListReports(ctx context.Context, r *bulkheadv1.ListInTenantRequest) (*bulkheadv1.ListReportsResponse, error) {
+	q, err := gate.PageOf(r.GetPage(), gate.Fields{"state", "author"})
+	if err != nil {
+		return nil, err
+	}
+	q.Tenant = gate.Scope(ctx, r.GetTenant())
+	list, next, err := s.Store.Reports(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &bulkheadv1.ListReportsResponse{NextPage: next}
+	for i := range list {
+		out.Reports = append(out.Reports, s.out(&list[i]))
+	}
+	return out, gate.MaskAll(out.GetReports(), r.GetPage().GetReadMask())
+}
+
+// GetReport implements ReportService.
+func (s *Reports) GetReport(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.Report, error) {
+	x, err := s.Store.Report(ctx, r.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return s.out(x), nil
+}
+
+// DownloadReport implements ReportService.
+func (s *Reports) DownloadReport(ctx context.Context, r *bulkheadv1.DownloadReportRequest, out *connect.ServerStream[bulkheadv1.ReportPiece]) error {
+	x, err := s.Store.Report(ctx, r.GetId())
+	if err != nil {
+		return err
+	}
+	if x.State != model.ReportReady {
+		return &model.Error{
+			Code: model.CodeConflict, Message: "the report is " + string(x.State) + ", not ready", Remedy: "`bulkhead report show` tells how far it is.",
+		}
+	}
+	name := r.GetFormat()
+	if name == model.ReportHTML && r.GetLanguage() == "zh" {
+		name = model.ReportHTMLZH
+	}
+	f, err := s.Store.ReportFile(ctx, x.ID, name)
+	if err != nil {
+		return err
+	}
+	piece := make([]byte, reportPiece)
+	for {
+		n, err := io.ReadFull(f, piece)
+		if n > 0 {
+			if err := out.Send(&bulkheadv1.ReportPiece{Data: piece[:n]}); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
+			return nil
+		case err != nil:
+			return &model.Error{Code: model.CodeInternal, Message: "the stored report can't be read", Err: err}
+		}
+	}
+}
+
+// DeleteReport implements ReportService.
+func (s *Reports) DeleteReport(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.Empty, error) {
+	return &bulkheadv1.Empty{}, s.Store.DeleteReport(ctx, r.GetId())
+}
+
+// out is a report as it is told of: what never became ready was given up.
+func (s *Reports) out(r *model.Report) *bulkheadv1.Report {
+	if r.State != model.ReportReady && r.State != model.ReportFailed && !s.making(r) {
+		r.State, r.Error = model.ReportFailed, "it was given up: the server failed to make it for a day; its log has why"
+	}
+	return reportOut(r)
+}
+
+func reportOut(r *model.Report) *bulkheadv1.Report {
+	out := &bulkheadv1.Report{
+		Id: r.ID, Tenant: r.Tenant, Title: r.Title, AsOf: stamp(r.AsOf), Since: stamp(r.Since), Author: r.Author, AuthorName: r.AuthorName,
+		Created: stamp(r.Created), State: string(r.State), Done: int32(r.Done), Total: int32(r.Total), Error: r.Error, Finished: stamp(r.Finished),
+		Summary: map[string]int32{}, Nodes: int32(r.Nodes), Signature: r.Signature, Key: r.Key,
+		Scope: &bulkheadv1.ReportScope{
+			Tenant: r.Scope.Tenant, Nodes: r.Scope.Nodes, Pool: r.Scope.Pool, Labels: r.Scope.Labels, Requirements: r.Scope.Requirements,
+		},
+	}
+	for s, n := range r.Summary {
+		out.Summary[string(s)] = int32(n)
+	}
+	for _, f := range []struct{ name, format, language string }{
+		{model.ReportHTML, "html", "en"}, {model.ReportHTMLZH, "html", "zh"}, {model.ReportJSON, "json", "en"}, {model.ReportOSCAL, "oscal", "en"},
+	} {
+		if have, ok := r.Files[f.name]; ok {
+			out.Files = append(out.Files, &bulkheadv1.ReportFile{Format: f.format, Language: f.language, Size: have.Size, Sha256: have.SHA256})
+		}
+	}
+	return out
+}
