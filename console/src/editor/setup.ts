@@ -57,10 +57,11 @@ const look = EditorView.theme({
   "& .cm-here": { boxShadow: "inset 3px 0 0 var(--bh-accent)" },
   "&.cm-merge-b .cm-changedLine, & .cm-insertedLine, & .cm-inlineChangedLine": { backgroundColor: "var(--bh-good-ground)" },
   "& .cm-deletedChunk": { backgroundColor: "var(--bh-bad-ground)", paddingLeft: "6px" },
-  "&.cm-merge-b .cm-changedText, & .cm-deletedChunk .cm-deletedText": { background: "none", textDecoration: "underline" },
+  "&.cm-merge-b .cm-changedText, & .cm-deletedChunk .cm-deletedText": { background: "none", fontWeight: "700" },
   "&.cm-merge-b .cm-changedLine::before": { content: '"+ "', fontWeight: "700" },
   "& .cm-deletedLine::before": { content: '"− "', fontWeight: "700" },
   "&.cm-merge-b .cm-changedLineGutter": { background: "var(--bh-good-fill)" },
+  "& .cm-collapsedLines:before, & .cm-collapsedLines:after": { content: '"⋯"' },
   "& .cm-deletedLineGutter": { background: "var(--bh-bad-fill)" },
   "& .cm-collapsedLines, &.cm-editor .cm-collapsedLines": {
     color: "var(--bh-soft)",

@@ -123,7 +123,7 @@ function Request({ r, own, actions }: { r: AccessRequest; own: boolean; actions:
   const live = state === "pending" || state === "approved";
   const minutes = Math.round(Number(r.duration?.seconds ?? 0n) / 60);
   return (
-    <li className={classes.line}>
+    <li className={`${classes.line} ${classes.request}`}>
       <div className={classes.grow}>
         <Pill tone={tones[state]} word={t(`access.state.${state}`)} />{" "}
         {!own && (
