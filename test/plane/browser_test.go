@@ -45,6 +45,7 @@ func authority(t testing.TB, s *lab.Server) *x509.Certificate {
 	block, _ := pem.Decode(b)
 	if block == nil {
 		t.Fatal("ca.pem is no PEM")
+		return nil
 	}
 	ca, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {

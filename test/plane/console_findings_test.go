@@ -35,7 +35,7 @@ func (w *consoleWorld) findings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.agents["edge-02"].Become(h)
+	w.agents["edge-02"].Become(w.objects(t, h))
 	var some struct {
 		Findings []struct{ ID, Node, Kind string }
 	}

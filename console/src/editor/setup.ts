@@ -88,7 +88,12 @@ export function common(label: string, readOnly: boolean): Extension[] {
     EditorView.lineWrapping,
     EditorState.readOnly.of(readOnly),
     EditorState.tabSize.of(2),
-    EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", ...(readOnly ? { "aria-readonly": "true" } : {}) }),
+    EditorView.contentAttributes.of({
+      "aria-label": label,
+      spellcheck: "false",
+      tabindex: "0",
+      ...(readOnly ? { "aria-readonly": "true" } : {}),
+    }),
     ...(readOnly ? [keymap.of(defaultKeymap)] : [history(), indentOnInput(), keymap.of([...defaultKeymap, ...historyKeymap])]),
   ];
 }

@@ -13,8 +13,10 @@ import {
   IconReport,
   IconScale,
   IconServer2,
+  IconServerCog,
   IconSettings,
   IconStack2,
+  IconTerminal2,
   IconTimelineEvent,
   IconUsers,
   IconUsersGroup,
@@ -33,17 +35,17 @@ export interface NavEntry {
     | "/networks"
     | "/findings"
     | "/events"
+    | "/pools"
     | "/policies"
     | "/access"
-    | "/audit"
-    | "/jobs"
-    | "/about"
     | "/users"
     | "/groups"
     | "/tenants"
     | "/tokens"
-    | "/pools"
-    | "/settings";
+    | "/audit"
+    | "/jobs"
+    | "/settings"
+    | "/about";
   text: `shell.nav.${keyof (typeof en)["shell"]["nav"]}`;
   icon: typeof IconServer2;
 }
@@ -68,6 +70,7 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
       { to: "/networks", text: "shell.nav.networks", icon: IconNetwork },
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
       { to: "/events", text: "shell.nav.events", icon: IconTimelineEvent },
+      { to: "/pools", text: "shell.nav.pools", icon: IconServerCog },
     ],
   },
   {
@@ -75,6 +78,10 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/policies", text: "shell.nav.policies", icon: IconScale },
       { to: "/access", text: "shell.nav.access", icon: IconKey },
+      { to: "/users", text: "shell.nav.users", icon: IconUsers },
+      { to: "/groups", text: "shell.nav.groups", icon: IconUsersGroup },
+      { to: "/tenants", text: "shell.nav.tenants", icon: IconBuilding },
+      { to: "/tokens", text: "shell.nav.tokens", icon: IconTerminal2 },
     ],
   },
   {
@@ -82,22 +89,6 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/audit", text: "shell.nav.audit", icon: IconFileCertificate },
       { to: "/jobs", text: "shell.nav.jobs", icon: IconClockPlay },
-      { to: "/about", text: "shell.nav.about", icon: IconInfoCircle },
-      { to: "/pools", text: "shell.nav.pools", icon: IconStack2 },
-    ],
-  },
-  {
-    text: "shell.group.access",
-    entries: [
-      { to: "/users", text: "shell.nav.users", icon: IconUsers },
-      { to: "/groups", text: "shell.nav.groups", icon: IconUsersGroup },
-      { to: "/tenants", text: "shell.nav.tenants", icon: IconBuilding },
-      { to: "/tokens", text: "shell.nav.tokens", icon: IconKey },
-    ],
-  },
-  {
-    text: "shell.group.server",
-    entries: [
       { to: "/settings", text: "shell.nav.settings", icon: IconSettings },
       { to: "/about", text: "shell.nav.about", icon: IconInfoCircle },
     ],

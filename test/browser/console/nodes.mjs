@@ -6,7 +6,7 @@ const pages = [
   { name: "nodes", at: "/nodes", ready: (p) => grid(p).getByRole("link").first().waitFor() },
   { name: "node", at: (w) => `/nodes/${w.ids.db}`, ready: (p) => p.getByText("web-frontend").first().waitFor() },
   { name: "facts", at: (w) => `/nodes/${w.ids.db}/facts?at=/containers/0/name`, ready: (p) => p.getByText(/^containers$/).first().waitFor() },
-  { name: "join", at: "/nodes/join", filled: true, ready: (p) => p.locator("form").waitFor() },
+  { name: "join", at: "/nodes/join", ready: (p) => p.locator("form").waitFor() },
 ];
 
 // tables: words, groups and their address, which opens the same view again.

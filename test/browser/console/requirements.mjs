@@ -3,7 +3,7 @@ import { settled, grid } from "./shared.mjs";
 
 const pages = [
   { name: "overview", at: "/", ready: (p) => p.getByText(/of 29 requirements|29 项要求中/).waitFor() },
-  { name: "requirements", at: "/requirements", filled: true, ready: (p) => grid(p).getByRole("link").first().waitFor() },
+  { name: "requirements", at: "/requirements", ready: (p) => grid(p).getByRole("link").first().waitFor() },
   { name: "requirement", at: "/requirements/8.1.c", ready: (p) => p.locator("article").first().waitFor() },
 ];
 

@@ -2,7 +2,7 @@
 import { check } from "../lib.mjs";
 import { grid, open } from "./shared.mjs";
 
-const pages = [{ name: "about", at: "/about", filled: true, ready: (p) => p.getByText("control-plane", { exact: false }).first().waitFor() }];
+const pages = [{ name: "about", at: "/about", ready: (p) => p.getByText("control-plane", { exact: false }).first().waitFor() }];
 
 // firstPage holds the first page to its size, from a cold cache.
 async function firstPage(ann, world) {
