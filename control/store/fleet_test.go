@@ -112,6 +112,8 @@ func populateFleet(t testing.TB, s *Store) {
 		Owner: &model.FindingOwner{User: "u1", Name: "alice"}, Comment: "it's \"looked\" at 容器",
 	})
 	ok(t, err)
+	_, err = s.write.NewRaw("UPDATE finding_notes SET id = 'm1'").Exec(ctx) // the store's own is another one each time
+	ok(t, err)
 	ok(t, s.AddEvents(ctx, []model.Event{event("acme", "n1", "e1")}))
 	ok(t, s.CreateException(ctx, exception("acme", "q1")))
 	ok(t, s.PutBundle(ctx, bundle(model.BundleSettings, "acme/edge", "d"), signed))

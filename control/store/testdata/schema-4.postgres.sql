@@ -1020,10 +1020,10 @@ INSERT INTO public.assessments VALUES ('p1', 'acme', 'n', 'node', 17778637211234
 -- Data for Name: bun_migrations; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.bun_migrations VALUES (1, '0001', 1, '2026-11-26 09:06:50.269165+00');
-INSERT INTO public.bun_migrations VALUES (3, '0002', 1, '2026-11-26 09:06:50.274871+00');
-INSERT INTO public.bun_migrations VALUES (5, '0003', 1, '2026-11-26 09:06:50.319702+00');
-INSERT INTO public.bun_migrations VALUES (7, '0004', 1, '2026-11-26 09:06:50.355161+00');
+INSERT INTO public.bun_migrations VALUES (1, '0001', 1, '2026-11-26 09:17:35.875055+00');
+INSERT INTO public.bun_migrations VALUES (3, '0002', 1, '2026-11-26 09:17:35.88108+00');
+INSERT INTO public.bun_migrations VALUES (5, '0003', 1, '2026-11-26 09:17:35.939833+00');
+INSERT INTO public.bun_migrations VALUES (7, '0004', 1, '2026-11-26 09:17:35.984821+00');
 
 
 --
@@ -1037,30 +1037,30 @@ INSERT INTO public.bundles VALUES ('settings', 'acme/edge', 1, 'd', '\x646f63756
 -- Data for Name: changes; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.changes VALUES (1, 1795684010409944, 'created', 'Tenant', 'acme', 'acme');
-INSERT INTO public.changes VALUES (2, 1795684010411515, 'created', 'Tenant', 'gone', 'gone');
-INSERT INTO public.changes VALUES (3, 1795684010414999, 'deleted', 'Tenant', 'gone', 'gone');
-INSERT INTO public.changes VALUES (4, 1795684010416038, 'created', 'Group', 'g1', 'acme');
-INSERT INTO public.changes VALUES (5, 1795684010417491, 'created', 'User', 'u1', 'acme');
-INSERT INTO public.changes VALUES (6, 1795684010419474, 'created', 'Session', 's1', 'acme');
-INSERT INTO public.changes VALUES (7, 1795684010420580, 'created', 'Token', 't1', 'acme');
-INSERT INTO public.changes VALUES (8, 1795684010423462, 'created', 'Policy', 'acme', 'acme');
-INSERT INTO public.changes VALUES (9, 1795684010424457, 'created', 'PolicyProposal', 'pp1', 'acme');
-INSERT INTO public.changes VALUES (10, 1795684010425290, 'created', 'AccessRequest', 'a1', 'acme');
-INSERT INTO public.changes VALUES (11, 1795684010429381, 'created', 'Assessment', 'p1', 'acme');
-INSERT INTO public.changes VALUES (12, 1795684010430262, 'created', 'Pool', 'acme/edge', 'acme');
-INSERT INTO public.changes VALUES (13, 1795684010430999, 'created', 'JoinToken', 'j1', 'acme');
-INSERT INTO public.changes VALUES (14, 1795684010432128, 'created', 'Node', 'n1', 'acme');
-INSERT INTO public.changes VALUES (15, 1795684010432874, 'updated', 'JoinToken', 'j1', 'acme');
-INSERT INTO public.changes VALUES (16, 1795684010434963, 'updated', 'Node', 'n1', 'acme');
-INSERT INTO public.changes VALUES (17, 1795684010443495, 'updated', 'Finding', 'n1/x1', 'acme');
-INSERT INTO public.changes VALUES (18, 1795684010444327, 'created', 'Event', 'e1', 'acme');
-INSERT INTO public.changes VALUES (19, 1795684010445024, 'created', 'Exception', 'q1', 'acme');
-INSERT INTO public.changes VALUES (20, 1795684010446069, 'created', 'Bundle', 'settings/acme/edge', 'acme');
-INSERT INTO public.changes VALUES (21, 1795684010446831, 'created', 'Rollout', 'o1', 'acme');
-INSERT INTO public.changes VALUES (22, 1795684010447562, 'created', 'ExceptionRequest', 'xr1', 'acme');
-INSERT INTO public.changes VALUES (23, 1795684010448603, 'created', 'Drill', 'dr1', 'acme');
-INSERT INTO public.changes VALUES (24, 1795684010449402, 'created', 'Report', 'rp1', 'acme');
+INSERT INTO public.changes VALUES (1, 1795684656069699, 'created', 'Tenant', 'acme', 'acme');
+INSERT INTO public.changes VALUES (2, 1795684656070625, 'created', 'Tenant', 'gone', 'gone');
+INSERT INTO public.changes VALUES (3, 1795684656073695, 'deleted', 'Tenant', 'gone', 'gone');
+INSERT INTO public.changes VALUES (4, 1795684656074345, 'created', 'Group', 'g1', 'acme');
+INSERT INTO public.changes VALUES (5, 1795684656075584, 'created', 'User', 'u1', 'acme');
+INSERT INTO public.changes VALUES (6, 1795684656077281, 'created', 'Session', 's1', 'acme');
+INSERT INTO public.changes VALUES (7, 1795684656078054, 'created', 'Token', 't1', 'acme');
+INSERT INTO public.changes VALUES (8, 1795684656081423, 'created', 'Policy', 'acme', 'acme');
+INSERT INTO public.changes VALUES (9, 1795684656082496, 'created', 'PolicyProposal', 'pp1', 'acme');
+INSERT INTO public.changes VALUES (10, 1795684656083189, 'created', 'AccessRequest', 'a1', 'acme');
+INSERT INTO public.changes VALUES (11, 1795684656087327, 'created', 'Assessment', 'p1', 'acme');
+INSERT INTO public.changes VALUES (12, 1795684656089030, 'created', 'Pool', 'acme/edge', 'acme');
+INSERT INTO public.changes VALUES (13, 1795684656090088, 'created', 'JoinToken', 'j1', 'acme');
+INSERT INTO public.changes VALUES (14, 1795684656091345, 'created', 'Node', 'n1', 'acme');
+INSERT INTO public.changes VALUES (15, 1795684656092112, 'updated', 'JoinToken', 'j1', 'acme');
+INSERT INTO public.changes VALUES (16, 1795684656094286, 'updated', 'Node', 'n1', 'acme');
+INSERT INTO public.changes VALUES (17, 1795684656102840, 'updated', 'Finding', 'n1/x1', 'acme');
+INSERT INTO public.changes VALUES (18, 1795684656103632, 'created', 'Event', 'e1', 'acme');
+INSERT INTO public.changes VALUES (19, 1795684656104239, 'created', 'Exception', 'q1', 'acme');
+INSERT INTO public.changes VALUES (20, 1795684656105154, 'created', 'Bundle', 'settings/acme/edge', 'acme');
+INSERT INTO public.changes VALUES (21, 1795684656105765, 'created', 'Rollout', 'o1', 'acme');
+INSERT INTO public.changes VALUES (22, 1795684656106403, 'created', 'ExceptionRequest', 'xr1', 'acme');
+INSERT INTO public.changes VALUES (23, 1795684656107293, 'created', 'Drill', 'dr1', 'acme');
+INSERT INTO public.changes VALUES (24, 1795684656107922, 'created', 'Report', 'rp1', 'acme');
 
 
 --
@@ -1126,7 +1126,7 @@ INSERT INTO public.facts VALUES ('n1', 'networks/w1', 'of networks/w1', '\x7b226
 -- Data for Name: finding_notes; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.finding_notes VALUES ('01a2171b-89ca-79c6-a00b-1abefe22d923', 'acme', 'n1', 'x1', 1777863721123456, 'u1', 'alice', 'open', 'in_progress', '', 'alice', 'it''s "looked" at 容器');
+INSERT INTO public.finding_notes VALUES ('m1', 'acme', 'n1', 'x1', 1777863721123456, 'u1', 'alice', 'open', 'in_progress', '', 'alice', 'it''s "looked" at 容器');
 
 
 --
@@ -1140,7 +1140,7 @@ INSERT INTO public.findings VALUES ('x1', 'acme', 'n1', 'name-n1', 'container.pr
 -- Data for Name: former_tenants; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.former_tenants VALUES ('gone', 1795684010414521);
+INSERT INTO public.former_tenants VALUES ('gone', 1795684656073401);
 
 
 --
@@ -1259,14 +1259,14 @@ INSERT INTO public.reports VALUES ('rp1', 'acme', 0, 'of acme', '{"tenant":"acme
 -- Data for Name: river_migration; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.river_migration VALUES ('main', 1, '2026-11-26 09:06:50.359359+00');
-INSERT INTO public.river_migration VALUES ('main', 2, '2026-11-26 09:06:50.363834+00');
-INSERT INTO public.river_migration VALUES ('main', 3, '2026-11-26 09:06:50.378628+00');
-INSERT INTO public.river_migration VALUES ('main', 4, '2026-11-26 09:06:50.379393+00');
-INSERT INTO public.river_migration VALUES ('main', 5, '2026-11-26 09:06:50.384315+00');
-INSERT INTO public.river_migration VALUES ('main', 6, '2026-11-26 09:06:50.399879+00');
-INSERT INTO public.river_migration VALUES ('main', 7, '2026-11-26 09:06:50.401687+00');
-INSERT INTO public.river_migration VALUES ('main', 8, '2026-11-26 09:06:50.408052+00');
+INSERT INTO public.river_migration VALUES ('main', 1, '2026-11-26 09:17:35.988876+00');
+INSERT INTO public.river_migration VALUES ('main', 2, '2026-11-26 09:17:35.994665+00');
+INSERT INTO public.river_migration VALUES ('main', 3, '2026-11-26 09:17:36.014213+00');
+INSERT INTO public.river_migration VALUES ('main', 4, '2026-11-26 09:17:36.014973+00');
+INSERT INTO public.river_migration VALUES ('main', 5, '2026-11-26 09:17:36.021678+00');
+INSERT INTO public.river_migration VALUES ('main', 6, '2026-11-26 09:17:36.043576+00');
+INSERT INTO public.river_migration VALUES ('main', 7, '2026-11-26 09:17:36.045628+00');
+INSERT INTO public.river_migration VALUES ('main', 8, '2026-11-26 09:17:36.05654+00');
 
 
 --
@@ -1302,7 +1302,7 @@ INSERT INTO public.schema_compatibility VALUES (4, 3);
 -- Data for Name: secrets; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.secrets VALUES ('ca', '\x0900', 1795684010422095);
+INSERT INTO public.secrets VALUES ('ca', '\x0900', 1795684656079532);
 
 
 --

@@ -9,7 +9,7 @@ const panel = (name) => (p) => p.getByRole("region", { name }).first().waitFor()
 
 const pages = [
   { name: "users", at: "/users", ready: rows },
-  { name: "user", at: (w) => `/users/${w.ids.otto}`, ready: (p) => p.locator("main code").first().waitFor() },
+  { name: "user", at: (w) => `/users/${w.ids.hugo}`, ready: (p) => p.locator("main code").first().waitFor() },
   { name: "groups", at: "/groups", ready: rows },
   { name: "group", at: (w) => `/groups/${w.ids.group}`, ready: h1 },
   { name: "tenants", at: "/tenants", ready: rows },

@@ -9,16 +9,16 @@ export async function people(ann, world) {
   await go(world, page, "/users?tenant=acme");
   await page.getByRole("button", { name: "Invite somebody" }).click();
   const form = dialog(page, "Invite somebody");
-  await form.getByLabel("Name", { exact: false }).first().fill("Otto!");
+  await form.getByLabel("Name", { exact: false }).first().fill("Hugo!");
   await form.getByText("it begins with a letter or digit").waitFor();
-  await form.getByLabel("Name", { exact: false }).first().fill("otto");
-  await form.getByLabel("Shown as").fill("Otto Brandt");
+  await form.getByLabel("Name", { exact: false }).first().fill("hugo");
+  await form.getByLabel("Shown as").fill("Hugo Brandt");
   await form.getByRole("checkbox", { name: "Owner" }).check();
   await settled(page);
   await ann.axe("the form of an invitation", true);
   await ann.shot("console-invite");
   await form.getByRole("button", { name: "Make the account and its link" }).click();
-  const shown = dialog(page, "The link for otto");
+  const shown = dialog(page, "The link for hugo");
   await fresh(page, shown);
   await settled(page);
   await ann.axe("a link that is shown once", true);
@@ -27,32 +27,32 @@ export async function people(ann, world) {
   const link = await page.evaluate(() => navigator.clipboard.readText());
   check(link.startsWith(`${world.url}/enrol#`), `what is copied is ${link}`);
   await shown.getByRole("button", { name: "I have it" }).click();
-  await grid(page).getByRole("link", { name: "otto", exact: true }).click();
+  await grid(page).getByRole("link", { name: "hugo", exact: true }).click();
   await page.getByText("invited", { exact: true }).waitFor();
-  world.ids.otto = new URL(page.url()).pathname.split("/")[2];
+  world.ids.hugo = new URL(page.url()).pathname.split("/")[2];
 
-  const otto = await Person.start("otto", { url: world.url, spki: process.argv[5], shots: ann.shots, problems: ann.problems });
+  const hugo = await Person.start("hugo", { url: world.url, spki: process.argv[5], shots: ann.shots, problems: ann.problems });
   try {
-    await otto.enrol(link, "nine herons over ghent");
-    await quietly(otto, async () => {
-      await otto.page.goto(link); // it was used up
-      await otto.page.locator("#error").filter({ hasText: /./ }).waitFor();
+    await hugo.enrol(link, "nine herons over ghent");
+    await quietly(hugo, async () => {
+      await hugo.page.goto(link); // it was used up
+      await hugo.page.locator("#error").filter({ hasText: /./ }).waitFor();
     });
-    await ownTenant(otto, world);
-    await go(world, page, `/users/${world.ids.otto}`);
+    await ownTenant(hugo, world);
+    await go(world, page, `/users/${world.ids.hugo}`);
     await page.getByText("active", { exact: true }).first().waitFor();
     await changeRoles(ann);
-    await otto.page.goto(`${world.url}/groups`);
-    await otto.page.getByRole("heading", { level: 1, name: "Groups" }).waitFor();
-    await endSessions(ann, otto);
+    await hugo.page.goto(`${world.url}/groups`);
+    await hugo.page.getByRole("heading", { level: 1, name: "Groups" }).waitFor();
+    await endSessions(ann, hugo);
   } finally {
-    await otto.close();
+    await hugo.close();
   }
 }
 
 // ownTenant: an owner sees and makes what is in the own tenant, and is told what is not theirs.
-async function ownTenant(otto, world) {
-  const { page } = otto;
+async function ownTenant(hugo, world) {
+  const { page } = hugo;
   await go(world, page, "/users");
   await grid(page).getByRole("link", { name: "olga", exact: true }).waitFor();
   check((await grid(page).getByRole("link", { name: "ann", exact: true }).count()) === 0, "an owner sees the provider's people");
@@ -63,7 +63,7 @@ async function ownTenant(otto, world) {
   await page.waitForFunction(() => document.querySelector("main [aria-disabled]") !== null);
   await make.focus();
   await page.getByText(/Your rights do not include TenantCreate/).waitFor();
-  await otto.axe("what may not be done", true);
+  await hugo.axe("what may not be done", true);
   await go(world, page, "/pools");
   await grid(page).getByRole("link", { name: "edge" }).waitFor();
   check((await grid(page).getByText("globex").count()) === 0, "an owner sees another tenant's pool");
@@ -71,15 +71,15 @@ async function ownTenant(otto, world) {
   await page.getByRole("alert").getByText("not_found").waitFor();
   await go(world, page, "/settings");
   await page.getByText("Administrators and auditors of the provider see").waitFor();
-  await otto.axe("settings of an owner");
-  await go(world, page, `/users/${world.ids.otto}`);
+  await hugo.axe("settings of an owner");
+  await go(world, page, `/users/${world.ids.hugo}`);
   await page.getByRole("region", { name: "Sessions" }).getByText("this one").waitFor();
 }
 
 async function changeRoles(ann) {
   const { page } = ann;
   await page.getByRole("button", { name: "Change", exact: true }).click();
-  const form = dialog(page, "Change otto");
+  const form = dialog(page, "Change hugo");
   await form.getByRole("checkbox", { name: "Auditor" }).check();
   await form.getByText("+ Roles: Auditor").waitFor();
   await settled(page);
@@ -89,15 +89,15 @@ async function changeRoles(ann) {
   await fresh(page, page.getByRole("region", { name: "Roles, groups and hosts" }).getByText("Auditor", { exact: true }));
 }
 
-async function endSessions(ann, otto) {
+async function endSessions(ann, hugo) {
   const { page } = ann;
   await choose(page, "End all sessions");
-  const ask = dialog(page, "End all sessions of otto?");
+  const ask = dialog(page, "End all sessions of hugo?");
   await ask.getByText(/Now: [1-9]\d* session/).waitFor();
   await settled(page);
   await ann.axe("the end of sessions", true);
   await ask.getByRole("button", { name: "End all sessions" }).click();
-  await otto.page.waitForURL(/\/sign-in/, { timeout: 10000 });
+  await hugo.page.waitForURL(/\/sign-in/, { timeout: 10000 });
   await page.getByText("Nobody is signed in with this account.").waitFor();
 }
 
@@ -163,12 +163,12 @@ export async function keyboard(ann, world) {
   await page.getByRole("button", { name: "Add people" }).click();
   const add = dialog(page, "Add people to auditors of the day");
   await add.getByRole("textbox", { name: "Users" }).or(add.getByRole("combobox", { name: "Users" })).first().fill("ot");
-  await page.getByRole("option", { name: /otto/ }).click();
+  await page.getByRole("option", { name: /hugo/ }).click();
   await page.keyboard.press("Escape");
   await settled(page);
   await ann.axe("adding people to a group", true);
   await add.getByRole("button", { name: "Add people" }).click();
-  await fresh(page, page.getByRole("button", { name: "Take out otto" }));
+  await fresh(page, page.getByRole("button", { name: "Take out hugo" }));
 }
 
 // hostile: names that people gave are text, and none turns others round.
