@@ -109,15 +109,15 @@ export async function lastAdministrator(ann, world) {
     await grid(page).getByRole("link", { name, exact: true }).click();
     await page.getByRole("region", { name: "Roles, groups and hosts" }).waitFor();
   };
-  const administrates = async (yes) => {
-    await account("admin");
+  const administrates = async (name, yes) => {
+    await account(name);
     await page.getByRole("button", { name: "Change", exact: true }).click();
-    await dialog(page, "Change admin").getByRole("checkbox", { name: "Administrator" }).setChecked(yes);
-    await dialog(page, "Change admin").getByRole("button", { name: "Save" }).click();
+    await dialog(page, `Change ${name}`).getByRole("checkbox", { name: "Administrator" }).setChecked(yes);
+    await dialog(page, `Change ${name}`).getByRole("button", { name: "Save" }).click();
     const rights = page.getByRole("region", { name: "Roles, groups and hosts" });
     await fresh(page, yes ? rights.getByText("Administrator", { exact: true }) : rights.getByText(/The account has no role/));
   };
-  await administrates(false);
+  for (const name of ["admin", "pia"]) await administrates(name, false);
   await account("ann");
   await choose(page, "Disable");
   await quietly(ann, async () => {
@@ -128,7 +128,7 @@ export async function lastAdministrator(ann, world) {
   await ann.axe("a refusal", true);
   await ann.shot("console-last-administrator");
   await dialog(page, "Disable ann?").getByRole("button", { name: "Cancel" }).click();
-  await administrates(true);
+  for (const name of ["pia", "admin"]) await administrates(name, true);
   await choose(page, "Delete");
   const ask = dialog(page, "Delete admin?");
   check(await ask.getByRole("button", { name: "Delete" }).isDisabled(), "an account can be deleted without its name");
