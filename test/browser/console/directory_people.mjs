@@ -162,7 +162,7 @@ export async function keyboard(ann, world) {
   world.ids.group = new URL(page.url()).pathname.split("/")[2];
   await page.getByRole("button", { name: "Add people" }).click();
   const add = dialog(page, "Add people to auditors of the day");
-  await add.getByRole("textbox", { name: "Users" }).or(add.getByRole("combobox", { name: "Users" })).first().fill("ot");
+  await add.getByRole("textbox", { name: "Users" }).or(add.getByRole("combobox", { name: "Users" })).first().fill("hu");
   await page.getByRole("option", { name: /hugo/ }).click();
   await page.keyboard.press("Escape");
   await settled(page);
