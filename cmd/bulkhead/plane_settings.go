@@ -61,6 +61,7 @@ func retentionOf(r config.Retention) map[string]*durationpb.Duration {
 	for name, d := range map[string]time.Duration{
 		"audit_index": r.AuditIndex, "assessments": r.Assessments, "sessions": r.Sessions, "tokens": r.Tokens, "changes": r.Changes,
 		"jobs": r.Jobs, "events": r.Events, "findings": r.Findings, "rollouts": r.Rollouts,
+		"objects": r.Objects, "proposals": r.Proposals, "reports": r.Reports,
 	} {
 		out[name] = durationpb.New(d)
 	}

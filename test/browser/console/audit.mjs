@@ -62,7 +62,7 @@ async function reading(ann, world) {
   await page.getByText("Live", { exact: true }).waitFor();
   await page.getByText("What to look for").first().waitFor();
   await page.waitForTimeout(500);
-  await world.outside("make-tenant initech");
+  await world.outside("make-tenant hooli");
   await page.getByText("there are newer records").waitFor();
   check(calls === 1, `the log was read ${calls} times, not once`);
   await page.getByRole("button", { name: "Load the newest" }).click();

@@ -7,6 +7,7 @@ export const go = (world, page, at) => page.goto(world.url + at);
 
 // fresh waits for what an action leads to, and shows a factor where that is asked for first.
 export async function fresh(page, until) {
+  await page.bringToFront(); // passkeys wait for the page that is in front
   const again = dialog(page, "Show your second factor again");
   await Promise.race([again.waitFor(), until.waitFor()]);
   if (await again.isVisible()) await again.getByRole("button", { name: "Use a passkey" }).click();

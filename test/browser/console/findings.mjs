@@ -91,6 +91,7 @@ async function one(ann, world) {
   await other.goto(world.url + world.ids.finding);
   await say(other, "me first");
   await other.close();
+  await page.bringToFront();
   ann.quiet = true; // Chromium complains of the conflict
   await dialog.getByRole("button", { name: "Triage 1 finding" }).click();
   await dialog.getByRole("alert").getByText("triaged by somebody else meanwhile").waitFor();

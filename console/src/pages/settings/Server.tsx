@@ -8,7 +8,20 @@ import type { Settings } from "@/gen/operations_pb";
 import { secondsOf, spanWords } from "@/lib/span";
 import classes from "./Settings.module.css";
 
-const kept = ["assessments", "events", "findings", "rollouts", "audit_index", "sessions", "tokens", "jobs", "changes"] as const;
+const kept = [
+  "assessments",
+  "events",
+  "findings",
+  "rollouts",
+  "objects",
+  "proposals",
+  "reports",
+  "audit_index",
+  "sessions",
+  "tokens",
+  "jobs",
+  "changes",
+] as const;
 
 /** What the server runs with. It is read from its configuration and changed there. */
 export function ServerSettings({ s }: { s: Settings }) {
