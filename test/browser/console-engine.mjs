@@ -1,9 +1,11 @@
 // The way of a first administrator on a fresh server with a real engine, in headless Chromium: enrol, see what is wrong, remedy it on the
-// engine, see it turn green without touching the page, and join a second machine with the command that the console gives. What happens
+// engine, see it turn green without touching the page, join a second machine with the command
+// that the console gives, and take it away again, for which a factor has to be shown anew. What happens
 // on the machines it asks for by a line on its output, and waits for an answer.
 // Usage: node console-engine.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA SCREENSHOTS
 import { createInterface } from "node:readline";
 import { grid, heading } from "./console/shared.mjs";
+import { stepUp } from "./console/stepup.mjs";
 import { check, Person } from "./lib.mjs";
 
 const [url, link, spki, shots] = process.argv.slice(2);
@@ -61,10 +63,15 @@ async function second(page) {
 const ann = await Person.start("ann", { url, spki, shots, problems });
 try {
   await ann.enrol(link, "four gulls over ostend");
+  const shown = Date.now(); // a factor
   for (const step of [wrong, green, second]) {
     await step(ann.page);
     console.log(`${step.name} is done`);
   }
+  const id = new URL(ann.page.url()).pathname.split("/")[2];
+  await ann.page.waitForTimeout(Math.max(0, shown + 16_000 - Date.now())); // the server's step_up is 15 s
+  await stepUp(ann, { url, id, name: "second-machine" });
+  console.log("stepUp is done");
 } catch (err) {
   await ann.shot("failed");
   problems.push(String(err.stack));

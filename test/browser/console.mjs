@@ -94,14 +94,13 @@ async function known(page) {
     const href = await grid(page).getByRole("link", { name, exact: true }).getAttribute("href");
     return href.split("/")[2].split("?")[0];
   };
-  return { db: await idOf("db-primary"), lost: await idOf("lost-in-space") };
+  return { db: await idOf("db-primary") };
 }
 
 const ann = await Person.start("ann", { url, spki, shots, problems });
 const tom = await Person.start("tom", { url, spki, shots, problems });
 try {
   await ann.enrol(adminLink, "four gulls over ostend");
-  const shown = Date.now(); // a factor
   world.ids = await known(ann.page);
   const go = async (all) => {
     for (const step of all) {
@@ -111,7 +110,6 @@ try {
     }
   };
   await go([...steps("first"), ...steps("flows"), everyPage, everyWidth, chinese]);
-  if (steps("late").length > 0) await ann.page.waitForTimeout(Math.max(0, shown + 62_000 - Date.now())); // the server's step_up is 60 s
   await go(steps("late"));
   if (only === undefined || only.includes("tenant")) {
     await tenant(tom, world);

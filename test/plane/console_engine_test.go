@@ -46,7 +46,7 @@ func TestConsoleOnAnEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := withAgent(t, filepath.Join(t.TempDir(), "data"), port, "BULKHEAD_ENGINE_ENDPOINT=unix://"+e.Socket)
+	s := withAgent(t, filepath.Join(t.TempDir(), "data"), port, "BULKHEAD_ENGINE_ENDPOINT=unix://"+e.Socket, "BULKHEAD_SERVER_SIGN_IN_STEP_UP=15s")
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the server said:\n%s", tail(s.Log(), 4000))

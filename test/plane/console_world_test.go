@@ -34,7 +34,7 @@ type consoleWorld struct {
 }
 
 func consoleSettings() []string {
-	return []string{"BULKHEAD_SERVER_LIMITS_RATE=500", "BULKHEAD_SERVER_LIMITS_BURST=1000", "BULKHEAD_SERVER_SIGN_IN_STEP_UP=60s"}
+	return []string{"BULKHEAD_SERVER_LIMITS_RATE=500", "BULKHEAD_SERVER_LIMITS_BURST=1000", "BULKHEAD_SERVER_SIGN_IN_STEP_UP=1h"}
 }
 
 func newConsoleWorld(t *testing.T) *consoleWorld {

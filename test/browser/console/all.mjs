@@ -1,4 +1,4 @@
-// All capabilities of the console: each has pages; first, flows, late (needs a factor that is older than a minute) and last are what is
+// All capabilities of the console: each has pages; first, flows, late and last are what is
 // done on them.
 import audit from "./audit.mjs";
 import directory from "./directory.mjs";

@@ -28,6 +28,7 @@ export async function people(ann, world) {
   check(link.startsWith(`${world.url}/enrol#`), `what is copied is ${link}`);
   await shown.getByRole("button", { name: "I have it" }).click();
   await grid(page).getByRole("link", { name: "hugo", exact: true }).click();
+  await heading(page, /Hugo/).waitFor();
   await page.getByText("invited", { exact: true }).waitFor();
   world.ids.hugo = new URL(page.url()).pathname.split("/")[2];
 

@@ -37,34 +37,4 @@ async function joining(ann, world) {
   await ann.axe("a command to join", true);
 }
 
-// stepUp: what is dangerous asks for a fresh factor, and goes on by itself; who cancels has done nothing.
-async function stepUp(ann, world) {
-  const { page } = ann;
-  await page.goto(`${world.url}/nodes/${world.ids.lost}`);
-  const act = async (name) => {
-    await page.getByRole("button", { name: "Actions" }).click();
-    await page.getByRole("menuitem", { name }).click();
-    await page.getByRole("dialog").getByLabel(/Type/).fill("lost-in-space");
-    await page.getByRole("dialog").getByRole("button", { name }).click();
-  };
-  await act("Revoke identity");
-  await page.getByText("revoked", { exact: true }).first().waitFor();
-  await act("Delete");
-  const again = page.getByRole("dialog", { name: "Show your second factor again" });
-  await again.waitFor();
-  await settled(page);
-  await ann.axe("the question for a factor", true);
-  await ann.shot("console-step-up");
-  await again.getByRole("button", { name: "Cancel" }).click();
-  check(await heading(page, "lost-in-space").isVisible(), "the node is gone without a factor");
-  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-  await again.getByLabel(/Code of the/).fill("000000");
-  await again.getByRole("button", { name: "Verify" }).click();
-  await again.getByRole("alert").waitFor();
-  await again.getByRole("button", { name: "Use a passkey" }).click();
-  await page.waitForURL((u) => u.pathname === "/nodes");
-  await grid(page).getByRole("link").first().waitFor();
-  check((await grid(page).getByText("lost-in-space").count()) === 0, "the node was not deleted");
-}
-
-export default { pages, flows: [tables, joining], late: [stepUp] };
+export default { pages, flows: [tables, joining] };

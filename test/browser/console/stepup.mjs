@@ -1,0 +1,33 @@
+// What is dangerous, and asks for a second factor that was shown just now.
+import { check } from "../lib.mjs";
+import { grid, heading, settled } from "./shared.mjs";
+
+// stepUp: what is dangerous asks for a fresh factor, and goes on by itself; who cancels has done nothing.
+export async function stepUp(ann, { url, id, name }) {
+  const { page } = ann;
+  await page.goto(`${url}/nodes/${id}`);
+  const act = async (what) => {
+    await page.getByRole("button", { name: "Actions" }).click();
+    await page.getByRole("menuitem", { name: what }).click();
+    await page.getByRole("dialog").getByLabel(/Type/).fill(name);
+    await page.getByRole("dialog").getByRole("button", { name: what }).click();
+  };
+  await act("Revoke identity");
+  await page.getByText("revoked", { exact: true }).first().waitFor();
+  await act("Delete");
+  const again = page.getByRole("dialog", { name: "Show your second factor again" });
+  await again.waitFor();
+  await settled(page);
+  await ann.axe("the question for a factor", true);
+  await ann.shot("console-step-up");
+  await again.getByRole("button", { name: "Cancel" }).click();
+  check(await heading(page, name).isVisible(), "the node is gone without a factor");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await again.getByLabel(/Code of the/).fill("000000");
+  await again.getByRole("button", { name: "Verify" }).click();
+  await again.getByRole("alert").waitFor();
+  await again.getByRole("button", { name: "Use a passkey" }).click();
+  await page.waitForURL((u) => u.pathname === "/nodes");
+  await grid(page).getByRole("link").first().waitFor();
+  check((await grid(page).getByText(name).count()) === 0, "the node was not deleted");
+}
