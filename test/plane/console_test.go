@@ -19,7 +19,7 @@ import (
 // stopped and comes back, a session is revoked.
 func TestConsole(t *testing.T) {
 	w := newConsoleWorld(t)
-	inBrowser(t, 10*time.Minute, func(what, name string) (string, bool) {
+	inBrowser(t, 15*time.Minute, func(what, name string) (string, bool) {
 		switch what {
 		case "stop":
 			if err := w.server.Stop(); err != nil {
