@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -160,7 +159,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *Ask) error {
 	case route.Stream, route.Socket:
 		return d.engine.Session(r.Context(), w, c, r.Header.Get("Upgrade"), forward.Tap{})
 	}
-	res, err := d.engine.Send(r.Context(), c)
+	res, err := d.engine.Send(r.Context(), c) //nolint:bodyclose // Answer closes it
 	if err != nil {
 		return err
 	}
@@ -213,7 +212,7 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		Message string `json:"message"`
 	}{"bulkhead: " + err.Error()})
 	if jerr == nil {
-		_, jerr = io.WriteString(w, string(text))
+		_, jerr = w.Write(text)
 	}
 	if jerr != nil {
 		d.log.DebugContext(r.Context(), "a refusal was not taken", "error", fmt.Errorf("%w; refused for: %w", jerr, err))

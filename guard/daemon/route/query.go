@@ -19,7 +19,6 @@ type Query struct {
 	Texts   map[string]string   // Text and Value
 	Lists   map[string][]string // in the order that they came in
 	Filters map[string][]string // of the parameter "filters"
-	filters bool
 }
 
 // Most parameters and filters.

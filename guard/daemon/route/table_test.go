@@ -1,6 +1,7 @@
 package route
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,7 +86,7 @@ func TestTableIsWhole(t *testing.T) {
 		if r.Action == "" || r.On == "" || r.Gives == "" || (r.Effect != Reads && r.Effect != Changes) {
 			t.Errorf("%s %s is not whole: %+v", r.Method, r.Path, r)
 		}
-		if r.Method == "GET" && r.Effect != Reads || r.Method == "DELETE" && r.Effect != Changes {
+		if r.Method == http.MethodGet && r.Effect != Reads || r.Method == http.MethodDelete && r.Effect != Changes {
 			t.Errorf("%s %s %s", r.Method, r.Path, r.Effect)
 		}
 		for _, p := range r.Query {
