@@ -24,7 +24,7 @@ var layers = []struct {
 	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict"}},
 	{"wires", []string{"deliver"}}, // what adapters send with
 	{"adapters", []string{
-		"config", "host", "image", "network", "orchestrator",
+		"config", "guard", "host", "image", "network", "orchestrator",
 		"identity/authn", "identity/audit", "identity/pki", "control/store", "control/alarm",
 	}},
 	{"services", []string{"agent", "cli", "drill", "control/gate", "control/api", "control/pages", "control/console", "control/server", "control/fleet", "control/reports"}},

@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"github.com/moby/moby/api/types/checkpoint"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/plugin"
+	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/api/types/volume"
+
+	"github.com/bulkhead-security/bulkhead/guard/daemon/route"
+)
+
+// bodyOf is an empty body of a call; nil where it has no JSON one.
+func bodyOf(r *route.Route) any {
+	switch r.Action {
+	case "PluginInstall":
+		if r.Body == route.JSON {
+			return &plugin.Privileges{}
+		}
+		return nil
+	case "RegistrySignIn":
+		return &registry.AuthConfig{}
+	case "ContainerCreate":
+		return &container.CreateRequest{}
+	case "ContainerUpdate":
+		return &container.UpdateConfig{}
+	case "ContainerExec":
+		return &execCreate{}
+	case "ExecStart":
+		return &container.ExecStartRequest{}
+	case "CheckpointCreate":
+		return &checkpoint.CreateRequest{}
+	case "ContainerCommit":
+		return &container.Config{}
+	case "NetworkCreate":
+		return &networkCreate{}
+	case "NetworkConnect":
+		return &network.ConnectRequest{}
+	case "NetworkDisconnect":
+		return &network.DisconnectRequest{}
+	case "VolumeCreate":
+		return &volume.CreateRequest{}
+	case "VolumeUpdate":
+		return &volumeUpdate{}
+	case "PluginSet":
+		return &[]string{}
+	}
+	return swarmBody(r.Action)
+}
+
+// execCreate has what clients before 1.42 send beside, and no engine reads any more.
+type execCreate struct {
+	container.ExecCreateRequest
+	Detach bool `json:",omitempty"`
+}
+
+// networkCreate has what engines before 1.44 read.
+type networkCreate struct {
+	network.CreateRequest
+	CheckDuplicate bool `json:",omitempty"`
+}
+
+// volumeUpdate is what the engine's handler reads.
+type volumeUpdate struct {
+	Spec *volume.ClusterVolumeSpec `json:",omitempty"`
+}
+
+func swarmBody(a route.Action) any {
+	switch a {
+	case "SwarmInit":
+		return &swarm.InitRequest{}
+	case "SwarmJoin":
+		return &swarm.JoinRequest{}
+	case "SwarmUpdate":
+		return &swarm.Spec{}
+	case "SwarmUnlock":
+		return &swarm.UnlockRequest{}
+	case "SwarmNodeUpdate":
+		return &swarm.NodeSpec{}
+	case "ServiceCreate", "ServiceUpdate":
+		return &swarm.ServiceSpec{}
+	case "SecretCreate", "SecretUpdate":
+		return &swarm.SecretSpec{}
+	case "ConfigCreate", "ConfigUpdate":
+		return &swarm.ConfigSpec{}
+	}
+	return nil
+}

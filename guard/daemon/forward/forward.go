@@ -1,0 +1,143 @@
+// Package forward is the guard's own line to the container engine: it sends calls that were understood and judged, and carries answers
+// and terminals back with bounded memory. It never sends bytes of a caller's request line or headers that were not chosen, and decides
+// nothing.
+package forward
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Engine is the engine behind the guard.
+type Engine struct {
+	socket string
+	client *http.Client
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// host is what the engine sees as Host; it takes anything.
+const host = "docker"
+
+// connectTime is how long the engine may take to accept a connection: it is on this machine.
+const connectTime = 10 * time.Second
+
+// New makes a line to the engine that listens on a Unix socket.
+func New(socket string) *Engine {
+	e := &Engine{socket: socket}
+	dialer := &net.Dialer{Timeout: connectTime}
+	e.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, "unix", socket)
+	}
+	e.client = &http.Client{
+		Transport: &http.Transport{
+			DialContext: e.dial, DisableCompression: true, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
+			// Uploads begin at once: the engine does not know Expect.
+			Protocols: http1(),
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return e
+}
+
+func http1() *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	return &p
+}
+
+// Call is what is sent.
+type Call struct {
+	Method string
+	// Target is a path with its parameters, as package route writes it.
+	Target string
+	Header http.Header
+	Body   io.Reader // nil for none
+	// Length is the body's; -1 where it is not known.
+	Length int64
+}
+
+// Send sends a call and gives the engine's answer, whose body the caller closes.
+func (e *Engine) Send(ctx context.Context, c *Call) (*http.Response, error) {
+	r, err := e.request(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	res, err := e.client.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
+	}
+	return res, nil
+}
+
+func (e *Engine) request(ctx context.Context, c *Call) (*http.Request, error) {
+	path, query, _ := strings.Cut(c.Target, "?")
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return nil, fmt.Errorf("target of a call: %w", err)
+	}
+	r := (&http.Request{
+		Method: c.Method, URL: &url.URL{Scheme: "http", Host: host, Path: plain, RawPath: path, RawQuery: query}, Host: host,
+		Header: c.Header, ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if c.Body != nil {
+		r.Body, r.ContentLength = io.NopCloser(c.Body), c.Length
+	}
+	return r, nil
+}
+
+// Close ends connections that wait for the next call.
+func (e *Engine) Close() { e.client.CloseIdleConnections() }
+
+// hop are headers that belong to one connection (RFC 9110 7.6.1).
+func hop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// Answer gives the engine's answer to the caller as it comes, and closes it.
+func Answer(w http.ResponseWriter, res *http.Response) error {
+	defer res.Body.Close()
+	for name, values := range res.Header {
+		if !hop(name) {
+			w.Header()[name] = values
+		}
+	}
+	w.WriteHeader(res.StatusCode)
+	// Those who wait for a container's end take the head of the answer for a sign that the engine watches it.
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return fmt.Errorf("answer the caller: %w", err)
+	}
+	return Copy(w, res.Body)
+}
+
+// Copy passes bytes on as they come: logs and events are read by somebody who waits for them.
+func Copy(w http.ResponseWriter, from io.Reader) error {
+	flush := http.NewResponseController(w)
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			if _, werr := w.Write(buffer[:n]); werr != nil {
+				return fmt.Errorf("answer the caller: %w", werr)
+			}
+			if ferr := flush.Flush(); ferr != nil {
+				return fmt.Errorf("answer the caller: %w", ferr)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the engine's answer: %w", err)
+		}
+	}
+}

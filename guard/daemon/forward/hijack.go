@@ -1,0 +1,154 @@
+package forward
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// Tap sees what goes over a terminal or pipe before it goes on; an error ends the session. Either may be nil.
+type Tap struct {
+	In, Out io.Writer
+}
+
+// Session sends a call after which both sides go on talking on the connection, and carries that until one of them or ctx ends. Where the
+// engine answers otherwise, the caller gets that answer.
+func (e *Engine) Session(ctx context.Context, w http.ResponseWriter, c *Call, upgrade string, tap Tap) error {
+	there, err := e.dial(ctx, "", "")
+	if err != nil {
+		return fmt.Errorf("the engine at %s: %w", e.socket, err)
+	}
+	defer there.Close()
+	stop := context.AfterFunc(ctx, func() { _ = there.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	r, err := e.request(ctx, c)
+	if err != nil {
+		return err
+	}
+	r.Header = r.Header.Clone()
+	if upgrade != "" {
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", upgrade)
+	}
+	if err := r.Write(there); err != nil {
+		return fmt.Errorf("the engine at %s: %w", e.socket, err)
+	}
+	from := bufio.NewReader(there)
+	res, err := http.ReadResponse(from, r)
+	if err != nil {
+		return fmt.Errorf("the engine's answer: %w", err)
+	}
+	if !isSession(res) {
+		return Answer(w, res)
+	}
+	here, in, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return fmt.Errorf("take over the caller's connection: %w", err)
+	}
+	defer here.Close()
+	stopHere := context.AfterFunc(ctx, func() { _ = here.SetDeadline(time.Unix(1, 0)) })
+	defer stopHere()
+	if err := here.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("the caller's connection: %w", err)
+	}
+	if err := begin(here, res); err != nil {
+		return err
+	}
+	sent, err := early(in.Reader)
+	if err != nil {
+		return err
+	}
+	err = both(pipe{io.MultiReader(bytes.NewReader(sent), here), there, tap.In}, pipe{from, here, tap.Out})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// early is what the caller sent before the connection was taken over. The server's reader is not read any further: it takes the end of
+// what the caller sends for the end of the request, and would end the session.
+func early(r *bufio.Reader) ([]byte, error) {
+	sent, err := r.Peek(r.Buffered())
+	if err != nil {
+		return nil, fmt.Errorf("the caller's connection: %w", err)
+	}
+	return bytes.Clone(sent), nil
+}
+
+// isSession says whether the engine goes on talking on the connection: it does with 101, and with 200 for callers that did not ask for it.
+func isSession(res *http.Response) bool {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return true
+	}
+	switch res.Header.Get("Content-Type") {
+	case "application/vnd.docker.raw-stream", "application/vnd.docker.multiplexed-stream":
+		return res.StatusCode == http.StatusOK && res.ContentLength < 0 && len(res.TransferEncoding) == 0
+	}
+	return false
+}
+
+// begin writes the head of the engine's answer.
+func begin(w io.Writer, res *http.Response) error {
+	if _, err := fmt.Fprintf(w, "HTTP/1.1 %s\r\n", res.Status); err != nil {
+		return fmt.Errorf("answer the caller: %w", err)
+	}
+	if err := res.Header.Write(w); err != nil {
+		return fmt.Errorf("answer the caller: %w", err)
+	}
+	if _, err := io.WriteString(w, "\r\n"); err != nil {
+		return fmt.Errorf("answer the caller: %w", err)
+	}
+	return nil
+}
+
+// pipe is one direction.
+type pipe struct {
+	from io.Reader
+	to   net.Conn
+	tap  io.Writer
+}
+
+// both carries two directions. What the caller sends may end before what the engine does; when the engine's ends, all ends.
+func both(in, out pipe) error {
+	var wait sync.WaitGroup
+	var inErr error
+	wait.Go(func() {
+		inErr = in.carry()
+		endOf(in.to)
+	})
+	outErr := out.carry()
+	endOf(out.to)
+	_ = in.to.Close() // the engine's connection
+	_ = out.to.SetReadDeadline(time.Unix(1, 0))
+	wait.Wait()
+	if errors.Is(inErr, os.ErrDeadlineExceeded) || errors.Is(inErr, net.ErrClosed) {
+		inErr = nil // it was ended by the other direction
+	}
+	return errors.Join(outErr, inErr)
+}
+
+func (p pipe) carry() error {
+	from := p.from
+	if p.tap != nil {
+		from = io.TeeReader(from, p.tap)
+	}
+	if _, err := io.Copy(p.to, from); err != nil {
+		return fmt.Errorf("carry a session: %w", err)
+	}
+	return nil
+}
+
+// endOf tells the other side that nothing more comes.
+func endOf(c net.Conn) {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // the other side may be gone, which is no loss
+	}
+}
