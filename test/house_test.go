@@ -21,7 +21,7 @@ var layers = []struct {
 	rooms []string
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
-	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict"}},
+	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/judge"}},
 	{"wires", []string{"deliver"}}, // what adapters send with
 	{"adapters", []string{
 		"config", "guard", "host", "image", "network", "orchestrator",
@@ -46,6 +46,12 @@ var allowedSiblings = map[string]string{
 	"identity/authz -> policies":              "the shipped policies are always in force",
 	"control/api -> control/gate":             "handlers ask the gate who is calling",
 	"fleet/maintenance -> fleet/bundle":       "what is wanted of a swarm's nodes is a document",
+	"guard/call -> guard/route":               "a call is one of the table",
+	"guard/judge -> guard/call":               "what is judged",
+	"guard/judge -> guard/route":              "what calls do decides what is asked",
+	"guard/judge -> guard/workload":           "what a call would run",
+	"guard/workload -> detect/imageref":       "an image's reference says how discrete it is",
+	"orchestrator/docker -> guard/workload":   "collectors and guard read a workload in the same way",
 	"config -> framework/assess":              "settings of checks are declared beside the checks",
 }
 

@@ -12,53 +12,37 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/route"
+	"github.com/bulkhead-security/bulkhead/guard/route"
 )
-
-// Judge decides on a call before it is made. An error refuses it; a *Refusal says why.
-type Judge interface {
-	Judge(ctx context.Context, a *Ask) error
-}
-
-// Ask is a call that somebody wants to be made.
-type Ask struct {
-	Call *route.Call
-	// Body is the decoded JSON body, a pointer to one of the engine's types that the judge may change; nil for none.
-	Body any
-}
-
-// Refusal is a judge's no.
-type Refusal struct {
-	// Rule names what said no, Why says it to a person, Remedy what would pass.
-	Rule, Why, Remedy string
-	// Record is the place of the record in the audit log.
-	Record string
-}
-
-// Error implements error.
-func (r *Refusal) Error() string {
-	parts := []string{r.Why}
-	for _, p := range []struct{ name, value string }{{"rule", r.Rule}, {"what would pass", r.Remedy}, {"audit record", r.Record}} {
-		if p.value != "" {
-			parts = append(parts, p.name+": "+p.value)
-		}
-	}
-	return strings.Join(parts, "; ")
-}
 
 // Door is an http.Handler in front of an engine.
 type Door struct {
 	router *route.Router
 	engine *forward.Engine
-	judge  Judge
+	judge  call.Judge
+	who    Identifier
 	log    *slog.Logger
 }
 
+// Identifier says who is at the other end of a connection. An error means that nobody is known there.
+type Identifier interface {
+	Identify(r *http.Request) (*call.Subject, error)
+}
+
+// Parts are what a door is made of.
+type Parts struct {
+	Engine *forward.Engine
+	Judge  call.Judge
+	Who    Identifier
+	Log    *slog.Logger
+}
+
 // New makes a door.
-func New(e *forward.Engine, j Judge, log *slog.Logger) *Door {
-	return &Door{router: route.New(), engine: e, judge: j, log: log}
+func New(p Parts) *Door {
+	return &Door{router: route.New(), engine: p.Engine, judge: p.Judge, who: p.Who, log: p.Log}
 }
 
 // ServeHTTP implements http.Handler.
@@ -70,12 +54,16 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve gives an error where the caller was not answered yet.
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) error {
-	call, err := d.understand(r)
+	who, err := d.identify(r)
 	if err != nil {
 		return err
 	}
-	ask := &Ask{Call: call}
-	if ask.Body, err = d.read(r, call); err != nil {
+	c, err := d.understand(r)
+	if err != nil {
+		return err
+	}
+	ask := &call.Ask{Subject: who, Call: c}
+	if ask.Body, err = d.read(r, c); err != nil {
 		return err
 	}
 	if err := d.judge.Judge(r.Context(), ask); err != nil {
@@ -84,16 +72,27 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) error {
 	return d.pass(w, r, ask)
 }
 
+// errUnknown refuses whoever is nobody here.
+var errUnknown = errors.New("nobody that this host knows is at the other end of the connection")
+
+func (d *Door) identify(r *http.Request) (*call.Subject, error) {
+	who, err := d.who.Identify(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnknown, err)
+	}
+	return who, nil
+}
+
 // understand reads what can be seen without the body.
 func (d *Door) understand(r *http.Request) (*route.Call, error) {
 	if r.ProtoMajor != 1 {
 		return nil, &route.Refusal{Status: http.StatusHTTPVersionNotSupported, Field: "protocol", Why: "the engine's API is spoken over HTTP/1.1"}
 	}
-	call, err := d.router.Match(r.Method, r.RequestURI)
+	c, err := d.router.Match(r.Method, r.RequestURI)
 	if err != nil {
 		return nil, err
 	}
-	return call, checkUpgrade(call, r.Header)
+	return c, checkUpgrade(c, r.Header)
 }
 
 // checkUpgrade refuses to change to a protocol that the route does not go on with.
@@ -111,7 +110,7 @@ func checkUpgrade(c *route.Call, h http.Header) error {
 
 // read takes the body of calls that have a JSON one, and makes sure that others have none.
 func (d *Door) read(r *http.Request, c *route.Call) (any, error) {
-	into := bodyOf(c.Route)
+	into := call.BodyOf(c.Route)
 	if into == nil {
 		if c.Route.Body == route.Tar || r.ContentLength == 0 {
 			return nil, nil
@@ -133,7 +132,7 @@ func (d *Door) read(r *http.Request, c *route.Call) (any, error) {
 }
 
 // pass makes the call that was judged.
-func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *Ask) error {
+func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 	version := a.Call.Version
 	if version == "" {
 		version = route.NewestVersion // of which the engine says itself when it is older
@@ -193,8 +192,10 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusBadGateway
 	var path *route.Refusal
 	var fault *body.Fault
-	var no *Refusal
+	var no *call.Refusal
 	switch {
+	case errors.Is(err, errUnknown):
+		status = http.StatusUnauthorized
 	case errors.As(err, &path):
 		status = path.Status
 	case errors.As(err, &fault):

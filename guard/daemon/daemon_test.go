@@ -15,16 +15,35 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
+	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // judge is a function that decides.
-type judge func(a *Ask) error
+type judge func(a *call.Ask) error
 
 // Judge implements Judge.
-func (j judge) Judge(_ context.Context, a *Ask) error { return j(a) }
+func (j judge) Judge(_ context.Context, a *call.Ask) error { return j(a) }
 
-func everything(*Ask) error { return nil }
+// Sees implements Judge.
+func (j judge) Sees(_ context.Context, _ *call.Ask, objects []call.Object) ([]bool, error) {
+	seen := make([]bool, len(objects))
+	for i := range seen {
+		seen[i] = true
+	}
+	return seen, nil
+}
+
+// root is everybody.
+type root struct{}
+
+// Identify implements Identifier.
+func (root) Identify(*http.Request) (*call.Subject, error) {
+	return &call.Subject{Principal: model.Principal{Ref: model.Ref{Type: "User", ID: "root"}, Tenant: model.SystemTenant}}, nil
+}
+
+func everything(*call.Ask) error { return nil }
 
 // door puts a door before an engine that is only a handler, and gives an HTTP client of it.
 func door(t *testing.T, j judge, engine http.HandlerFunc) *httptest.Server {
@@ -39,7 +58,7 @@ func door(t *testing.T, j judge, engine http.HandlerFunc) *httptest.Server {
 	t.Cleanup(behind.Close)
 	e := forward.New(socket)
 	t.Cleanup(e.Close)
-	s := httptest.NewServer(New(e, j, slog.New(slog.DiscardHandler)))
+	s := httptest.NewServer(New(Parts{Engine: e, Judge: j, Who: root{}, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -97,9 +116,9 @@ func TestWhatTheEngineGets(t *testing.T) {
 }
 
 func TestRefusedBeforeTheEngine(t *testing.T) {
-	s := door(t, func(a *Ask) error {
+	s := door(t, func(a *call.Ask) error {
 		if r, ok := a.Body.(*container.CreateRequest); ok && r.HostConfig != nil && r.HostConfig.Privileged {
-			return &Refusal{Rule: "no-privileged", Why: "privileged containers are root on the host", Remedy: "run it without --privileged", Record: "node/7"}
+			return &call.Refusal{Rule: "no-privileged", Why: "privileged containers are root on the host", Remedy: "run it without --privileged", Record: "node/7"}
 		}
 		return nil
 	}, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("the engine got %s %s", r.Method, r.RequestURI) })

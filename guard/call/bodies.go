@@ -1,4 +1,4 @@
-package daemon
+package call
 
 import (
 	"github.com/moby/moby/api/types/checkpoint"
@@ -9,11 +9,11 @@ import (
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/volume"
 
-	"github.com/bulkhead-security/bulkhead/guard/daemon/route"
+	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
-// bodyOf is an empty body of a call; nil where it has no JSON one.
-func bodyOf(r *route.Route) any {
+// BodyOf is an empty body of a call; nil where it has no JSON one.
+func BodyOf(r *route.Route) any {
 	switch r.Action {
 	case "PluginInstall":
 		if r.Body == route.JSON {
@@ -27,7 +27,7 @@ func bodyOf(r *route.Route) any {
 	case "ContainerUpdate":
 		return &container.UpdateConfig{}
 	case "ContainerExec":
-		return &execCreate{}
+		return &ExecCreate{}
 	case "ExecStart":
 		return &container.ExecStartRequest{}
 	case "CheckpointCreate":
@@ -35,7 +35,7 @@ func bodyOf(r *route.Route) any {
 	case "ContainerCommit":
 		return &container.Config{}
 	case "NetworkCreate":
-		return &networkCreate{}
+		return &NetworkCreate{}
 	case "NetworkConnect":
 		return &network.ConnectRequest{}
 	case "NetworkDisconnect":
@@ -43,27 +43,27 @@ func bodyOf(r *route.Route) any {
 	case "VolumeCreate":
 		return &volume.CreateRequest{}
 	case "VolumeUpdate":
-		return &volumeUpdate{}
+		return &VolumeUpdate{}
 	case "PluginSet":
 		return &[]string{}
 	}
 	return swarmBody(r.Action)
 }
 
-// execCreate has what clients before 1.42 send beside, and no engine reads any more.
-type execCreate struct {
+// ExecCreate has what clients before 1.42 send beside, and no engine reads any more.
+type ExecCreate struct {
 	container.ExecCreateRequest
 	Detach bool `json:",omitempty"`
 }
 
-// networkCreate has what engines before 1.44 read.
-type networkCreate struct {
+// NetworkCreate has what engines before 1.44 read.
+type NetworkCreate struct {
 	network.CreateRequest
 	CheckDuplicate bool `json:",omitempty"`
 }
 
-// volumeUpdate is what the engine's handler reads.
-type volumeUpdate struct {
+// VolumeUpdate is what the engine's handler reads.
+type VolumeUpdate struct {
 	Spec *volume.ClusterVolumeSpec `json:",omitempty"`
 }
 

@@ -1,0 +1,99 @@
+// Package call has the nouns of the guard: who asks the container engine for what, about which objects, and what a refusal says.
+// Doors make an Ask, the judge reads and completes it, and the door sends what it says then and nothing else.
+//
+// It decides nothing, reads nothing, and knows neither HTTP nor Cedar.
+package call
+
+import (
+	"context"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/route"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Subject is who is at the other end of a connection.
+type Subject struct {
+	Principal model.Principal
+	// Address is where from: "unix:pid=7,uid=1000,gid=1000", or an IP address. UserAgent is what the caller says of itself.
+	Address, UserAgent string
+	// FreshFactor says that a second factor was shown within the step-up time.
+	FreshFactor bool
+}
+
+// Object is a thing of the engine by its identity: what it was called is resolved once.
+type Object struct {
+	Kind route.Object
+	// ID is the full id; for volumes, and for what is still to be made, the name.
+	ID, Name string
+	// Tenant and Owner are what the guard's own labels say; empty where the object was made past the guard.
+	Tenant, Owner string
+	Labels        map[string]string
+	// Image is a container's or service's reference, Privileged a container's.
+	Image      string
+	Privileged bool
+	// Container is what an exec belongs to.
+	Container *Object
+	// New says that the call makes it.
+	New bool
+}
+
+// Labels that the guard sets on what is made through it. Nobody else sets or removes them.
+const (
+	LabelTenant = "io.bulkhead.tenant"
+	LabelOwner  = "io.bulkhead.owner" // id of the account
+	LabelPrefix = "io.bulkhead."
+)
+
+// Use is something that a call's body or parameters name beside its object: a network to join, a volume to mount, an image to run.
+type Use struct {
+	Object Object
+	// Action is Cedar's, e.g. "VolumeMount"; Field is where it stands, e.g. "/HostConfig/Binds/0".
+	Action, Field string
+}
+
+// Ask is a call that somebody wants to be made.
+type Ask struct {
+	Subject *Subject
+	Call    *route.Call
+	// Body is the decoded JSON body, a pointer to one of the engine's types; the judge may change it. Nil for none.
+	Body any
+	// Object is what the call is about; nil for the engine itself. Uses are what it names beside.
+	Object *Object
+	Uses   []Use
+	// Workload is what the call would run or change; nil where it runs nothing.
+	Workload *model.Workload
+	// Warnings go back with the answer where it has a place for them: what was changed, and what enforcement would refuse.
+	Warnings []string
+	// Record is the id of the audit record of the decision.
+	Record string
+}
+
+// Judge decides on calls.
+type Judge interface {
+	// Judge decides on a call before it is made and records it. An error refuses it; a *Refusal says why.
+	Judge(ctx context.Context, a *Ask) error
+	// Sees says of each object whether it may be shown to whoever asked for the list that it is in.
+	Sees(ctx context.Context, a *Ask, objects []Object) ([]bool, error)
+}
+
+// Refusal is a judge's no.
+type Refusal struct {
+	// Rule names what said no, Why says it to a person, Remedy what would pass.
+	Rule, Why, Remedy string
+	// Record is the id of the record in the audit log.
+	Record string
+	// Hidden answers as if the object did not exist: whoever may not see it does not learn that it does.
+	Hidden bool
+}
+
+// Error implements error.
+func (r *Refusal) Error() string {
+	parts := []string{r.Why}
+	for _, p := range []struct{ name, value string }{{"rule", r.Rule}, {"what would pass", r.Remedy}, {"audit record", r.Record}} {
+		if p.value != "" {
+			parts = append(parts, p.name+": "+p.value)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
