@@ -1,9 +1,8 @@
-package lab
+package ground
 
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,9 +23,10 @@ done
 exec %s "$@"
 `
 
-// withoutMissing lets the oldest engine start privileged containers on a host, itself a sandbox, that lacks a
-// capability. Newer runtimes pass over such a capability by themselves. It returns a directory to put first in PATH.
-func withoutMissing(dir string) (string, error) {
+// Runtime lets an old engine start privileged containers on a host, itself a sandbox, that lacks a capability; newer runtimes pass over
+// such a capability by themselves. It writes a runtime below dir and returns a directory to put first in the PATH that is given; empty
+// where nothing is missing.
+func Runtime(path, dir string) (string, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return "", fmt.Errorf("own capabilities: %w", err)
@@ -40,9 +40,9 @@ func withoutMissing(dir string) (string, error) {
 	if bounding&(1<<unix.CAP_SYS_RESOURCE) != 0 {
 		return "", nil
 	}
-	runc, err := exec.LookPath("runc")
+	runc, err := lookIn(path, "runc")
 	if err != nil {
-		return "", fmt.Errorf("runtime of the engine: %w", err)
+		return "", err
 	}
 	bin := filepath.Join(dir, "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
@@ -52,4 +52,14 @@ func withoutMissing(dir string) (string, error) {
 		return "", fmt.Errorf("runtime of the engine: %w", err)
 	}
 	return bin, nil
+}
+
+func lookIn(path, name string) (string, error) {
+	for _, dir := range filepath.SplitList(path) {
+		file := filepath.Join(dir, name)
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("%w: no %s in %s", ErrMissing, name, path)
 }
