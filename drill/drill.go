@@ -40,6 +40,9 @@ const (
 	ControlStandby           Control = "standby"            // without: the database is one server only
 )
 
+// ControlGuard is the guard of the engine. Without: people talk straight to the engine's socket, as members of a group "docker" do.
+const ControlGuard Control = "daemon-guard"
+
 // Plane is a control plane that lives for one half of a drill.
 type Plane struct {
 	URL       string
@@ -68,6 +71,7 @@ type Launcher interface {
 	Launch(ctx context.Context, off Control) (*Plane, error)
 	// Replica starts a control plane as a process of its own, with the machine's clock and all controls.
 	Replica(ctx context.Context, r Replica) (*Plane, error)
+	Engines
 }
 
 // Drill is an attack with what it proves.
@@ -82,6 +86,8 @@ type Drill struct {
 	// Outage is there instead of Action and Attack where something is taken away rather than asked for: it makes what it needs,
 	// takes it away, and says what was seen.
 	Outage func(ctx context.Context, l Launcher, off Control) (Half, error)
+	// Door is there instead where the attack is on a container engine, through whatever door there is.
+	Door func(ctx context.Context, w *EngineWorld) (succeeded bool, err error)
 }
 
 // Half is what an outage did, with its control off or on.
@@ -95,7 +101,7 @@ type Half struct {
 }
 
 // All lists the drills.
-func All() []Drill { return slices.Concat(outages(), rights(), factors()) }
+func All() []Drill { return slices.Concat(outages(), rights(), factors(), guards()) }
 
 // Progress is told of each result.
 type Progress func(r model.DrillResult, done, all int)
@@ -153,6 +159,8 @@ func judge(d Drill, without, with outcome) (model.Verdict, string) {
 		verdict, why = model.VerdictNotProved, "the attack succeeded although the control was on"
 	case !with.recorded && d.Outage != nil:
 		verdict, why = model.VerdictNotProved, "the service went on, but the loss and the recovery can't be seen afterwards"
+	case !with.recorded && d.Door != nil:
+		verdict, why = model.VerdictNotProved, "the attack failed, but no refusal of the attacker is in the audit log"
 	case !with.recorded:
 		verdict, why = model.VerdictNotProved, fmt.Sprintf("the attack was refused, but no refusal of %s is in the audit log", d.Action)
 	case d.Outage != nil:
@@ -169,8 +177,11 @@ func half(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, e
 	out.result = model.AttackNotRun
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if d.Outage != nil {
+	switch {
+	case d.Outage != nil:
 		return outage(ctx, l, d, off)
+	case d.Door != nil:
+		return door(ctx, l, d, off)
 	}
 	plane, err := l.Launch(ctx, off)
 	if err != nil {

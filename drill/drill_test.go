@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-security/bulkhead/drill/ground"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
@@ -157,6 +158,12 @@ type broken struct{ err error }
 func (b broken) Launch(context.Context, Control) (*Plane, error) { return nil, b.err }
 
 func (b broken) Replica(context.Context, Replica) (*Plane, error) { return nil, b.err }
+
+func (b broken) Ground(context.Context) (*ground.Engine, error) { return nil, b.err }
+
+func (b broken) Guard(context.Context, *ground.Engine, GuardOptions) (*Guard, error) {
+	return nil, b.err
+}
 
 func TestWhatCannotRunSaysWhy(t *testing.T) {
 	var told []string

@@ -40,6 +40,9 @@ type Engine struct {
 	exited chan struct{}
 }
 
+// OtherRuntime is a runtime that the engine has beside its default.
+const OtherRuntime = "drill"
+
 // ErrMissing says that this machine lacks what a ground is made of.
 var ErrMissing = errors.New("this machine has not what a throw-away engine needs")
 
@@ -113,12 +116,13 @@ func find(bin string) (string, error) {
 	return "", fmt.Errorf("%w: no dockerd in PATH; install a container engine (apt-get install docker.io), or name the directory of one", ErrMissing)
 }
 
-// enter is what the first process does before it becomes the engine: what it sees of processes are its own.
-const enter = `mount -t proc proc /proc && exec "$0" "$@"`
+// enter is what the first process does before it becomes the engine: what it sees of processes are its own, and what it mounts may reach
+// its own containers, as on other hosts, and nothing beyond.
+const enter = `mount -t proc proc /proc && mount --make-rshared / && exec "$0" "$@"`
 
 // prepare writes the engine's settings and command.
 func (e *Engine) prepare(daemon string, o Options) error {
-	config := map[string]any{}
+	config := map[string]any{"runtimes": map[string]any{OtherRuntime: map[string]any{"path": "runc"}}}
 	for k, v := range o.Config {
 		config[k] = v
 	}

@@ -15,9 +15,12 @@ const wrapper = `#!/bin/sh
 # The host lacks CAP_SYS_RESOURCE; runc 1.1 fails to start a privileged container that asks for it.
 previous=
 for arg in "$@"; do
-  if [ "$previous" = --bundle ]; then
-    sed -i 's/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g' "$arg/config.json"
-  fi
+  case $previous in
+    --bundle) file=$arg/config.json ;;
+    --process) file=$arg ;;
+    *) file= ;;
+  esac
+  [ -z "$file" ] || sed -i 's/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g' "$file"
   previous=$arg
 done
 exec %s "$@"

@@ -9,7 +9,6 @@ import (
 
 	"github.com/moby/moby/client"
 	"github.com/moby/sys/mountinfo"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,22 +45,7 @@ func (e *Engine) empty(ctx context.Context) error {
 	defer func() { _ = cli.Close() }()
 	_, err = cli.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true})
 	_ = err // an engine outside a swarm refuses, which is what is wanted
-	list, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true})
-	if err != nil {
-		return fmt.Errorf("containers of the throw-away engine: %w", err)
-	}
-	var group errgroup.Group
-	group.SetLimit(4)
-	for _, c := range list.Items {
-		group.Go(func() error {
-			_, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("containers of the throw-away engine: %w", err)
-	}
-	return nil
+	return removeContainers(ctx, cli)
 }
 
 // end asks the engine to end, and then does not ask any more. All other processes are in its namespace and end with it.

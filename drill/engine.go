@@ -1,0 +1,206 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/moby/moby/client"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Engines makes throw-away container engines, and guards in front of them.
+type Engines interface {
+	// Ground is the engine of this run: it is started when it is first asked for.
+	Ground(ctx context.Context) (*ground.Engine, error)
+	// Guard puts a guard before it.
+	Guard(ctx context.Context, e *ground.Engine, o GuardOptions) (*Guard, error)
+}
+
+// GuardOptions say what a guard knows.
+type GuardOptions struct {
+	People []Person
+	// Policies says what became of the guard's policies.
+	Policies PolicyState
+}
+
+// PolicyState is what became of policies.
+type PolicyState string
+
+// The states of policies.
+const (
+	PoliciesShipped PolicyState = ""
+	PoliciesMissing PolicyState = "missing"
+	PoliciesBroken  PolicyState = "broken"
+)
+
+// Guard is a guard that lives for one half of a drill.
+type Guard struct {
+	// Socket is what people talk to.
+	Socket string
+	// Refusals counts the refusals of what a person asked for that are in the audit log.
+	Refusals func(ctx context.Context, person string) (int, error)
+	Stop     func(ctx context.Context) error
+}
+
+// Person is somebody who may use the host's containers.
+type Person struct {
+	Name, Tenant, Role string
+	User               ground.User
+}
+
+// The people of a ground. Their ids are those of no package and no person of a machine.
+func mallory() Person {
+	return Person{"mallory", own, model.RoleDeveloper, ground.User{UID: 640001, GID: 640001}}
+}
+
+func victor() Person {
+	return Person{"victor", other, model.RoleDeveloper, ground.User{UID: 640002, GID: 640002}}
+}
+
+// dockers is the group whose members may use the engine's own socket, as installations have it; both are in it.
+const dockers = 640009
+
+// EngineWorld is an engine, and the door that people have to it.
+type EngineWorld struct {
+	engine   *ground.Engine
+	guard    *Guard // nil without the control
+	launcher Engines
+	door     string
+	root     *client.Client // sees and does everything: the witness
+	// dir is the host's, with a file "secret" that only root may read; home is mallory's.
+	dir, home, secret string
+	name              string // begins the names of all that is made
+	mallory, victor   *caller
+}
+
+func newEngineWorld(ctx context.Context, l Engines, off Control) (*EngineWorld, error) {
+	e, err := l.Ground(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &EngineWorld{engine: e, launcher: l, door: e.Socket, name: "d" + uuid.NewString()[:8], secret: uuid.NewString()}
+	if w.root, err = e.Client(); err != nil {
+		return nil, err
+	}
+	if err := w.openSocket(off); err != nil {
+		return nil, err
+	}
+	if err := w.furnish(); err != nil {
+		return nil, err
+	}
+	if off != ControlGuard {
+		if w.guard, err = l.Guard(ctx, e, GuardOptions{People: []Person{mallory(), victor()}}); err != nil {
+			return nil, fmt.Errorf("start a throw-away guard: %w", err)
+		}
+		w.door = w.guard.Socket
+	}
+	w.mallory, err = newCaller(mallory(), w.door)
+	if err != nil {
+		return nil, err
+	}
+	w.victor, err = newCaller(victor(), w.door)
+	return w, err
+}
+
+// openSocket lets everybody use the engine's own socket where there is no guard, and root alone where there is one.
+func (w *EngineWorld) openSocket(off Control) error {
+	mode := os.FileMode(0o600)
+	if off == ControlGuard {
+		mode = 0o666
+	}
+	return os.Chmod(w.engine.Socket, mode)
+}
+
+// furnish makes the host's files and a home.
+func (w *EngineWorld) furnish() error {
+	w.dir = filepath.Join(w.engine.Host, w.name)
+	w.home = filepath.Join(w.dir, "home")
+	m := mallory().User
+	return errors.Join(
+		os.Mkdir(w.dir, 0o755),
+		os.WriteFile(filepath.Join(w.dir, "secret"), []byte(w.secret), 0o600),
+		os.Mkdir(w.home, 0o755), os.Chown(w.home, m.UID, m.GID),
+	)
+}
+
+// close takes everything away that this half made. The engine is nobody else's, so all that is there goes.
+func (w *EngineWorld) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 40*time.Second)
+	defer cancel()
+	var errs []error
+	for _, c := range []*caller{w.mallory, w.victor} {
+		if c != nil {
+			errs = append(errs, c.close())
+		}
+	}
+	if w.guard != nil {
+		errs = append(errs, w.guard.Stop(ctx))
+	}
+	if w.root != nil {
+		errs = append(errs, w.engine.Sweep(ctx), w.root.Close())
+	}
+	if w.dir != "" {
+		errs = append(errs, os.RemoveAll(w.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// door runs one half of an attack on an engine.
+func door(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, err error) {
+	out.result = model.AttackNotRun
+	w, err := newEngineWorld(ctx, l, off)
+	if w != nil {
+		defer func() { err = errors.Join(err, w.close(ctx)) }()
+	}
+	if err != nil {
+		return out, err
+	}
+	before, err := w.refusals(ctx)
+	if err != nil {
+		return out, err
+	}
+	succeeded, err := d.Door(ctx, w)
+	if err != nil {
+		return out, err
+	}
+	if succeeded {
+		out.result = model.AttackSucceeded
+		return out, nil
+	}
+	out.result = model.AttackFailed
+	if off == ControlNone {
+		out.recorded, err = w.recorded(ctx, before)
+	}
+	return out, err
+}
+
+// refusals counts what was refused to the attacker so far.
+func (w *EngineWorld) refusals(ctx context.Context) (int, error) {
+	if w.guard == nil {
+		return 0, nil
+	}
+	return w.guard.Refusals(ctx, mallory().Name)
+}
+
+// recorded waits until there are more refusals than before: reads are recorded in batches.
+func (w *EngineWorld) recorded(ctx context.Context, before int) (bool, error) {
+	for range 50 {
+		n, err := w.refusals(ctx)
+		if err != nil || n > before {
+			return n > before, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return false, nil
+}
