@@ -153,3 +153,11 @@ func (c *caller) raw(ctx context.Context, text string, expect int) ([]*answer, e
 	}
 	return answers, nil
 }
+
+// newByteReader reads no further than it is asked to: what follows an answer is another protocol.
+func newByteReader(c net.Conn) *bufio.Reader { return bufio.NewReaderSize(oneByte{c}, 16) }
+
+type oneByte struct{ net.Conn }
+
+// Read implements io.Reader.
+func (o oneByte) Read(p []byte) (int, error) { return o.Conn.Read(p[:min(1, len(p))]) }

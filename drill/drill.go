@@ -88,6 +88,8 @@ type Drill struct {
 	Outage func(ctx context.Context, l Launcher, off Control) (Half, error)
 	// Door is there instead where the attack is on a container engine, through whatever door there is.
 	Door func(ctx context.Context, w *EngineWorld) (succeeded bool, err error)
+	// Quiet is for an attack of which nothing is refused: what the attacker may not see is left out of the answer. The call is recorded.
+	Quiet bool
 }
 
 // Half is what an outage did, with its control off or on.
@@ -159,8 +161,12 @@ func judge(d Drill, without, with outcome) (model.Verdict, string) {
 		verdict, why = model.VerdictNotProved, "the attack succeeded although the control was on"
 	case !with.recorded && d.Outage != nil:
 		verdict, why = model.VerdictNotProved, "the service went on, but the loss and the recovery can't be seen afterwards"
+	case !with.recorded && d.Quiet:
+		verdict, why = model.VerdictNotProved, "the attack failed, but no call of the attacker is in the audit log"
 	case !with.recorded && d.Door != nil:
 		verdict, why = model.VerdictNotProved, "the attack failed, but no refusal of the attacker is in the audit log"
+	case d.Quiet:
+		why = "the answer had without the control what it had not with it, and the call was recorded"
 	case !with.recorded:
 		verdict, why = model.VerdictNotProved, fmt.Sprintf("the attack was refused, but no refusal of %s is in the audit log", d.Action)
 	case d.Outage != nil:

@@ -44,9 +44,9 @@ const (
 type Guard struct {
 	// Socket is what people talk to.
 	Socket string
-	// Refusals counts the refusals of what a person asked for that are in the audit log.
-	Refusals func(ctx context.Context, person string) (int, error)
-	Stop     func(ctx context.Context) error
+	// Records counts what a person asked for, by the audit log, or only what was refused.
+	Records func(ctx context.Context, person string, refused bool) (int, error)
+	Stop    func(ctx context.Context) error
 }
 
 // Person is somebody who may use the host's containers.
@@ -162,7 +162,7 @@ func door(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, e
 	if err != nil {
 		return out, err
 	}
-	before, err := w.refusals(ctx)
+	before, err := w.records(ctx, !d.Quiet)
 	if err != nil {
 		return out, err
 	}
@@ -176,23 +176,23 @@ func door(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, e
 	}
 	out.result = model.AttackFailed
 	if off == ControlNone {
-		out.recorded, err = w.recorded(ctx, before)
+		out.recorded, err = w.recorded(ctx, before, !d.Quiet)
 	}
 	return out, err
 }
 
-// refusals counts what was refused to the attacker so far.
-func (w *EngineWorld) refusals(ctx context.Context) (int, error) {
+// records counts what the attacker asked for so far, or what of it was refused.
+func (w *EngineWorld) records(ctx context.Context, refused bool) (int, error) {
 	if w.guard == nil {
 		return 0, nil
 	}
-	return w.guard.Refusals(ctx, mallory().Name)
+	return w.guard.Records(ctx, mallory().Name, refused)
 }
 
-// recorded waits until there are more refusals than before: reads are recorded in batches.
-func (w *EngineWorld) recorded(ctx context.Context, before int) (bool, error) {
+// recorded waits until there are more records than before: those of reads are written in batches.
+func (w *EngineWorld) recorded(ctx context.Context, before int, refused bool) (bool, error) {
 	for range 50 {
-		n, err := w.refusals(ctx)
+		n, err := w.records(ctx, refused)
 		if err != nil || n > before {
 			return n > before, err
 		}

@@ -122,7 +122,10 @@ const enter = `mount -t proc proc /proc && mount --make-rshared / && exec "$0" "
 
 // prepare writes the engine's settings and command.
 func (e *Engine) prepare(daemon string, o Options) error {
-	config := map[string]any{"runtimes": map[string]any{OtherRuntime: map[string]any{"path": "runc"}}}
+	config := map[string]any{
+		"debug": true, "experimental": true, // what can be open is open
+		"runtimes": map[string]any{OtherRuntime: map[string]any{"path": "runc"}},
+	}
 	for k, v := range o.Config {
 		config[k] = v
 	}

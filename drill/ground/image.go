@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/moby/moby/client"
 )
@@ -39,42 +40,52 @@ func rootfs() ([]byte, error) {
 			return nil, fmt.Errorf("%w: %s needs libraries, which an image has not: apt-get install busybox-static", ErrMissing, busybox)
 		}
 	}
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	entries := []entry{
-		{tar.Header{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}, nil},
-		{tar.Header{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755}, nil},
-		{tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}, nil},
-		{tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755}, program},
-		{tar.Header{Name: "etc/passwd", Typeflag: tar.TypeReg, Mode: 0o644}, []byte("root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n")},
-		{tar.Header{Name: "etc/group", Typeflag: tar.TypeReg, Mode: 0o644}, []byte("root:x:0:\napp:x:1000:\n")},
+	files := []File{
+		{Name: "bin/", Mode: 0o755}, {Name: "etc/", Mode: 0o755}, {Name: "tmp/", Mode: 0o1777},
+		{Name: "bin/busybox", Mode: 0o755, Body: program},
+		{Name: "etc/passwd", Body: []byte("root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n")},
+		{Name: "etc/group", Body: []byte("root:x:0:\napp:x:1000:\n")},
 	}
 	for _, a := range applets() {
-		entries = append(entries, entry{tar.Header{Name: "bin/" + a, Typeflag: tar.TypeSymlink, Linkname: busybox, Mode: 0o777}, nil})
+		files = append(files, File{Name: "bin/" + a, Link: busybox})
 	}
-	for _, e := range entries {
-		if err := e.write(w); err != nil {
-			return nil, fmt.Errorf("make an image: %w", err)
+	return Tar(files...)
+}
+
+// File is an entry of a tar archive: a directory where its name ends with a slash, a symbolic link where Link is set.
+type File struct {
+	Name string
+	Mode int64 // 0644 where it is not set
+	Body []byte
+	Link string
+}
+
+// Tar makes an archive.
+func Tar(files ...File) ([]byte, error) {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, f := range files {
+		h := &tar.Header{Name: f.Name, Mode: f.Mode, Size: int64(len(f.Body)), Typeflag: tar.TypeReg, Linkname: f.Link}
+		switch {
+		case f.Link != "":
+			h.Typeflag = tar.TypeSymlink
+		case strings.HasSuffix(f.Name, "/"):
+			h.Typeflag = tar.TypeDir
+		}
+		if h.Mode == 0 {
+			h.Mode = 0o644
+		}
+		if err := w.WriteHeader(h); err != nil {
+			return nil, fmt.Errorf("make an archive: %w", err)
+		}
+		if _, err := w.Write(f.Body); err != nil {
+			return nil, fmt.Errorf("make an archive: %w", err)
 		}
 	}
 	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("make an image: %w", err)
+		return nil, fmt.Errorf("make an archive: %w", err)
 	}
 	return out.Bytes(), nil
-}
-
-type entry struct {
-	tar.Header
-	body []byte
-}
-
-func (e *entry) write(w *tar.Writer) error {
-	e.Size = int64(len(e.body))
-	if err := w.WriteHeader(&e.Header); err != nil {
-		return err
-	}
-	_, err := w.Write(e.body)
-	return err
 }
 
 func (e *Engine) importBase(ctx context.Context, base []byte) error {
