@@ -35,6 +35,9 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
+	if res, err = d.verified(r.Context(), a, res); err != nil {
+		return d.failed(r.Context(), a, err)
+	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {
 		d.p.Log.DebugContext(r.Context(), "an answer was not taken to its end", "path", a.Call.Route.Path, "error", err)
 		panic(http.ErrAbortHandler) // the caller must not take it for whole
@@ -61,10 +64,9 @@ func warns(a route.Action) bool {
 
 // warned adds warnings to an answer, which is small.
 func warned(w http.ResponseWriter, a *call.Ask, res *http.Response) error {
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	text, err := small(res)
 	if err != nil {
-		return fmt.Errorf("read the engine's answer: %w", err)
+		return err
 	}
 	var told map[string]any
 	if err := json.Unmarshal(text, &told); err == nil && told != nil {
@@ -80,6 +82,20 @@ func warned(w http.ResponseWriter, a *call.Ask, res *http.Response) error {
 	res.Body = io.NopCloser(bytes.NewReader(text))
 	res.Header.Set("Content-Length", strconv.Itoa(len(text)))
 	return forward.Answer(w, res)
+}
+
+// small reads an answer that is small.
+func small(res *http.Response) ([]byte, error) {
+	defer res.Body.Close()
+	const most = 1 << 20
+	text, err := io.ReadAll(io.LimitReader(res.Body, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the engine's answer: %w", err)
+	}
+	if len(text) > most {
+		return nil, fmt.Errorf("the engine's answer has more than %d bytes", most)
+	}
+	return text, nil
 }
 
 // session carries a terminal, for as long as the right to it lasts.
