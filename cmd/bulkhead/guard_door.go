@@ -62,7 +62,7 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		Sockets: append([]string{p.engine}, p.sockets...), SystemPaths: append([]string{p.dir}, p.system...), Now: p.judge.Now,
 	})
 	door := guarddoor.New(guarddoor.Parts{
-		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filtered{filter}, Images: kept, Sessions: p.sessions, Log: p.slog,
+		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: p.sessions, Log: p.slog,
 	})
 	return &guardedEngine{Door: door, engine: engine, images: kept}, nil
 }

@@ -103,9 +103,3 @@ func (r *Refusal) Error() string {
 	}
 	return strings.Join(parts, "; ")
 }
-
-// Sight says what a caller may see; a Judge is one.
-type Sight interface {
-	Sees(ctx context.Context, a *Ask, objects []Object) ([]bool, error)
-	Whole(ctx context.Context, a *Ask) bool
-}

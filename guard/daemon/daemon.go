@@ -12,6 +12,7 @@ import (
 	"net/http"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
@@ -29,10 +30,9 @@ type Objects interface {
 	NoSuch(ctx context.Context, kind route.Object, name string) error
 }
 
-// Answers takes out of answers what the caller may not see.
+// Answers takes out of answers what the caller may not see. Of an error that is answers.ErrBroken part of the answer went out already.
 type Answers interface {
-	Filters(r *route.Route) bool
-	Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, may call.Sight) error
+	Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, sees answers.Sees, whole bool) error
 }
 
 // Images is told of calls that bring images; what it gives is called after them.

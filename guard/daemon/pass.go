@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -49,8 +50,9 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 func (d *Door) answer(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response) error {
 	good := res.StatusCode < http.StatusBadRequest
 	switch {
-	case good && d.p.Answers != nil && d.p.Answers.Filters(a.Call.Route):
-		return d.p.Answers.Write(ctx, w, a, res, d.p.Judge)
+	case good && d.p.Answers != nil && answers.Filters(a.Call.Route):
+		sees := func(ctx context.Context, list []call.Object) ([]bool, error) { return d.p.Judge.Sees(ctx, a, list) }
+		return d.p.Answers.Write(ctx, w, a, res, sees, d.p.Judge.Whole(ctx, a))
 	case good && len(a.Warnings) > 0 && warns(a.Call.Route.Action):
 		return warned(w, a, res)
 	}
