@@ -57,25 +57,14 @@ type Server struct {
 var ErrStopping = errors.New("the guard stops, and waited long enough for this call")
 
 // Open opens the doors; Run serves at them.
-func Open(o Options) (s *Server, err error) {
+func Open(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s = &Server{o: o, held: hold(o.Limits.Connections, o.Limits.Each, o.Source, o.Log)}
+	s := &Server{o: o, held: hold(o.Limits.Connections, o.Limits.Each, o.Source, o.Log)}
 	s.calls, s.end = context.WithCancelCause(context.Background())
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.closeDoors())
-		}
-	}()
-	if err := s.openUnix(); err != nil {
-		return nil, err
-	}
-	if err := s.openTLS(); err != nil {
-		return nil, err
-	}
-	if len(s.doors) == 0 {
-		return nil, errors.New("the guard listens nowhere: set guard.socket or guard.tls.listen")
+	if err := s.openDoors(); err != nil {
+		return nil, errors.Join(err, s.closeDoors())
 	}
 	var one http.Protocols
 	one.SetHTTP1(true)
@@ -86,6 +75,19 @@ func Open(o Options) (s *Server, err error) {
 		ConnContext: s.welcome,
 	}
 	return s, nil
+}
+
+func (s *Server) openDoors() error {
+	if err := s.openUnix(); err != nil {
+		return err
+	}
+	if err := s.openTLS(); err != nil {
+		return err
+	}
+	if len(s.doors) == 0 {
+		return errors.New("the guard listens nowhere: set guard.socket or guard.tls.listen")
+	}
+	return nil
 }
 
 // welcome tells the handler whose connection it is. Nothing is served on one that this could not be found out of.
