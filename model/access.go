@@ -99,6 +99,8 @@ type Decision struct {
 	// Policies that decided: for a permission those that permit, for a refusal those that forbid; empty where none permits.
 	Policies []string `json:"policies,omitempty"`
 	Reason   string   `json:"reason"`
+	// Remedy is what would pass, where the policy says so (@remedy).
+	Remedy string `json:"remedy,omitempty"`
 	// Needs is set on a refusal that would be a permission with them.
 	Needs  []Need   `json:"needs,omitempty"`
 	Errors []string `json:"errors,omitempty"`
