@@ -85,9 +85,21 @@ type GuardAccount struct {
 
 // GuardToken is a bearer token by its digest.
 type GuardToken struct {
-	ID      string    `yaml:"id"`
-	SHA256  string    `yaml:"sha256"`
-	Expires time.Time `yaml:"expires"`
+	ID      string `yaml:"id"`
+	SHA256  string `yaml:"sha256"`
+	Expires string `yaml:"expires"` // a day, or RFC 3339
+}
+
+// End is when it is good no more.
+func (t *GuardToken) End() (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, t.Expires)
+	if err != nil {
+		at, err = time.Parse(time.DateOnly, t.Expires)
+	}
+	if err != nil {
+		return at, fmt.Errorf("expires is %.40q; it must be a time such as 2027-01-31 or 2027-01-31T12:00:00Z", t.Expires)
+	}
+	return at, nil
 }
 
 // GuardOIDC recognises tokens of an OpenID Connect provider.
@@ -143,6 +155,13 @@ func (g *Guard) validate() error {
 	}
 	if g.Tenant == "" {
 		return errors.New("guard.tenant is empty; it must be the tenant that the host belongs to, e.g. system")
+	}
+	for i, a := range g.Accounts {
+		for j, t := range a.Tokens {
+			if _, err := t.End(); err != nil {
+				return fmt.Errorf("guard.accounts[%d].tokens[%d]: %w", i, j, err)
+			}
+		}
 	}
 	return errors.Join(g.TLS.validate(), g.Harden.validate(), g.Limits.validate())
 }

@@ -22,7 +22,8 @@ guard:
 		t.Fatal(err)
 	}
 	a := c.Guard.Accounts[0]
-	if a.Users[1] != "1001" || !a.Tokens[0].Expires.Equal(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)) || a.OIDC[0].Claims["ref_protected"] != "true" {
+	end, err := a.Tokens[0].End()
+	if err != nil || a.Users[1] != "1001" || !end.Equal(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)) || a.OIDC[0].Claims["ref_protected"] != "true" {
 		t.Errorf("%+v", a)
 	}
 	if c.Guard.TLS.Listen != "127.0.0.1:2376" {
