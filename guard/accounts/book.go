@@ -13,6 +13,7 @@ type book struct {
 	certificates  map[string]*Definition
 	tokens        map[[8]byte][]*known // by the beginning of the digest
 	oidc          []*trusted
+	all           []*Definition
 }
 
 // known is a token whose digest is known.
@@ -64,6 +65,7 @@ func newBook(definitions []Definition) (*book, error) {
 }
 
 func (b *book) add(d *Definition) error {
+	b.all = append(b.all, d)
 	for _, u := range d.Users {
 		if len(b.users[u]) > 0 {
 			return fmt.Errorf("the user %s has another account, %s", u, b.users[u][0].Name)

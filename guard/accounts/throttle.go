@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -83,4 +84,13 @@ func sourceOf(p *Peer, local bool, remote string) string {
 		}
 	}
 	return at.String()
+}
+
+// SourceOf is whose connection it is, for limits of how many somebody may have.
+func SourceOf(c net.Conn) string {
+	p, err := PeerOf(c)
+	if err != nil {
+		return "unknown"
+	}
+	return sourceOf(p, p != nil, c.RemoteAddr().String())
 }
