@@ -35,6 +35,11 @@ type Workloads interface {
 	Facts(ctx context.Context, a *call.Ask) (map[string]any, error)
 }
 
+// Approvals knows what a second person approved for a time.
+type Approvals interface {
+	Approved(user, action string, on model.Ref, now time.Time) bool
+}
+
 // Images knows who brought an image to the host: an image can't be labelled afterwards, and its own labels are its maker's.
 type Images interface {
 	// Of gives whom an image belongs to, as far as the given caller is concerned; empty for the host's own.
@@ -56,6 +61,9 @@ type Parts struct {
 	Log       Recorder
 	Workloads Workloads // nil: calls that run something are refused
 	Images    Images    // nil: images belong to the host
+	Approvals Approvals // nil: nobody approved anything
+	// StepUp are actions that need a second factor shown just now, FourEyes those that need a second person's approval.
+	StepUp, FourEyes []string
 	// Tenant is the host's own, Host its id.
 	Tenant, Host string
 	// Profile is "baseline", "restricted", or empty for none; Mode is how it is applied.
@@ -173,6 +181,8 @@ func (j *Judge) list(a *call.Ask, q question, facts map[string]any) ([]asked, er
 		r.Principal, r.Time, r.FreshFactor = a.Subject.Principal, j.p.Now(), a.Subject.FreshFactor
 		r.Objects = []model.Object{j.host()}
 		r.Facts = facts
+		r.Dangerous, r.FourEyes = slices.Contains(j.p.StepUp, r.Action), slices.Contains(j.p.FourEyes, r.Action)
+		r.Approved = j.p.Approvals != nil && j.p.Approvals.Approved(r.Principal.ID, r.Action, r.Resource.Ref, r.Time)
 	}
 	return list, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 
@@ -194,5 +195,41 @@ func TestSees(t *testing.T) {
 	}
 	if newJudge(t, &log{}).Whole(t.Context(), a) {
 		t.Error("a developer sees the whole host")
+	}
+}
+
+// approvals are of one action on one container.
+type approvals string
+
+func (a approvals) Approved(user, action string, on model.Ref, _ time.Time) bool {
+	return user == "dev" && action == "ContainerExec" && on == model.Ref{Type: "Container", ID: string(a)}
+}
+
+// An action that takes a second person says how to ask one, and is done once it was approved, for that container alone.
+func TestFourEyesAndStepUp(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := judge.Parts{Decider: e, Log: &log{}, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1", FourEyes: []string{"ContainerExec"}}
+	exec := func(id string) error {
+		a := ask(t, dev("dev"), "POST", "/containers/"+id+"/exec")
+		a.Object = of(route.Container, id, "acme", "dev")
+		return judge.New(p).Judge(t.Context(), a)
+	}
+	var no *call.Refusal
+	if err := exec("c1"); !errors.As(err, &no) || !strings.Contains(no.Remedy, "bulkhead access request ContainerExec Container::c1") || no.Hidden {
+		t.Errorf("%v", err)
+	}
+	p.Approvals = approvals("c1")
+	if err := exec("c1"); err != nil {
+		t.Error(err)
+	}
+	if err := exec("c2"); err == nil {
+		t.Error("an approval is for one container")
+	}
+	p.FourEyes, p.StepUp = nil, []string{"ContainerExec"}
+	if err := exec("c1"); !errors.As(err, &no) || !strings.Contains(no.Remedy, "bulkhead approve") {
+		t.Errorf("%v", err)
 	}
 }

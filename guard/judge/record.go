@@ -3,6 +3,7 @@ package judge
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -86,7 +87,7 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 	if err := j.p.Log.Append(ctx, r); err != nil {
 		return fmt.Errorf("the record of a refusal can't be written: %w", err)
 	}
-	no := &call.Refusal{Rule: rule(one.decision), Why: one.decision.Reason, Remedy: one.decision.Remedy, Record: r.ID}
+	no := &call.Refusal{Rule: rule(one.decision), Why: one.decision.Reason, Remedy: remedy(one), Record: r.ID}
 	if one.field != "" {
 		no.Why = one.field + ": " + no.Why
 	}
@@ -94,6 +95,23 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 		no.Hidden = true
 	}
 	return no
+}
+
+// remedy is what would pass: what the rule says, or else what the caller lacks.
+func remedy(one *asked) string {
+	if one.decision.Remedy != "" {
+		return one.decision.Remedy
+	}
+	var list []string
+	for _, n := range one.decision.Needs {
+		switch n {
+		case model.NeedFactor, model.NeedPhishingResistant, model.NeedStepUp:
+			list = append(list, "show your second factor to the control plane: bulkhead approve")
+		case model.NeedApproval:
+			list = append(list, fmt.Sprintf("have a second person approve it: bulkhead access request %s %s --reason ...", one.request.Action, one.request.Resource.Ref))
+		}
+	}
+	return strings.Join(slices.Compact(list), ", and ")
 }
 
 // unasked refuses a call about which no question could be made.
