@@ -14,7 +14,7 @@ func engineAPI(files map[string][]byte) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `# The engine's API through the guard
 
-Every call of the container engine's API, versions %s to %s, with what the [guard](guard.md) asks Cedar about it, and what it could give away or
+Every call of the container engine's API, versions %s to %s, with what the guard asks Cedar about it, and what it could give away or
 let somebody do. A call that is not here does not exist for whoever comes through the guard: it is refused with 404 and recorded. Lists, events and
 figures are asked about entry by entry ("each"); what a body names beside (networks, volumes, images, other containers) is asked about by
 an action of its own. This page is made from the guard's own table (guard/route).
