@@ -29,9 +29,10 @@ type Recorder interface {
 	Later(ctx context.Context, r model.Record) error
 }
 
-// Workloads says what a call would run, as facts of the context. It is asked for calls that run or change a workload only; what it
-// can't say is an error, and the call is refused.
+// Workloads says what a call would run, as facts of the context, after it made that harder where this is wanted and said what it
+// changed. It is asked for calls that run or change a workload only; what it can't say is an error, and the call is refused.
 type Workloads interface {
+	Harden(ctx context.Context, a *call.Ask) (changed []string, err error)
 	Facts(ctx context.Context, a *call.Ask) (map[string]any, error)
 }
 
@@ -216,6 +217,11 @@ func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) 
 	if j.p.Workloads == nil {
 		return nil, fmt.Errorf("the guard can't say what the call would run")
 	}
+	changed, err := j.p.Workloads.Harden(ctx, a)
+	if err != nil {
+		return nil, fmt.Errorf("the call can't be made safer: %w", err)
+	}
+	a.Warnings = append(a.Warnings, changed...)
 	w, err := j.p.Workloads.Facts(ctx, a)
 	if err != nil {
 		return nil, fmt.Errorf("what the call would run can't be told: %w", err)

@@ -35,6 +35,7 @@ func (l *log) Later(ctx context.Context, r model.Record) error { return l.Append
 // plain runs nothing out of the ordinary.
 type plain struct{}
 
+func (plain) Harden(context.Context, *call.Ask) ([]string, error)      { return nil, nil }
 func (plain) Facts(context.Context, *call.Ask) (map[string]any, error) { return nil, nil }
 
 func newJudge(t *testing.T, l *log) *judge.Judge {

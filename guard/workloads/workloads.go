@@ -56,6 +56,9 @@ type Parts struct {
 	TenantLabel, SensitivityLabel string
 	// Sockets are those of container engines, SystemPaths what belongs to the host beside the usual.
 	Sockets, SystemPaths []string
+	// Wanted is what is made harder, without Digest; PinDigest has images run by what their name stands for now.
+	Wanted    workload.Wanted
+	PinDigest bool
 	Now                  func() time.Time
 }
 
@@ -77,6 +80,34 @@ func New(p Parts) *Workloads {
 		p.Now = time.Now
 	}
 	return &Workloads{p: p}
+}
+
+// Harden makes what a call would run harder, and says what it changed.
+func (k *Workloads) Harden(ctx context.Context, a *call.Ask) ([]string, error) {
+	w := k.p.Wanted
+	ref := ""
+	switch b := a.Body.(type) {
+	case *container.CreateRequest:
+		if b.Config != nil {
+			ref = b.Image
+		}
+	case *swarm.ServiceSpec:
+		if c := b.TaskTemplate.ContainerSpec; c != nil {
+			ref = c.Image
+		}
+	default:
+		return nil, nil
+	}
+	if k.p.PinDigest && ref != "" {
+		i, there, err := (&view{k: k, who: a.Subject.Principal}).Image(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			w.Digest = i.Digest
+		}
+	}
+	return workload.Harden(a.Body, w), nil
 }
 
 // Facts says what a call would run; nil for a call that runs nothing.
