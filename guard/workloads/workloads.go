@@ -59,7 +59,7 @@ type Parts struct {
 	// Wanted is what is made harder, without Digest; PinDigest has images run by what their name stands for now.
 	Wanted    workload.Wanted
 	PinDigest bool
-	Now                  func() time.Time
+	Now       func() time.Time
 }
 
 // Workloads implements judge.Workloads.
