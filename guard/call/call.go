@@ -69,6 +69,8 @@ type Ask struct {
 	Warnings []string
 	// Record is the id of the audit record of the decision.
 	Record string
+	// Recorded waits until the record is safe, where the call can be taken back and was made meanwhile; nil where it is safe already.
+	Recorded func() error
 }
 
 // Judge decides on calls, and has what became of them recorded.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,11 +20,14 @@ import (
 
 // log keeps records in memory, or nothing when it is broken.
 type log struct {
+	mu      sync.Mutex
 	records []model.Record
 	err     error
 }
 
 func (l *log) Append(_ context.Context, r model.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.err == nil {
 		l.records = append(l.records, r)
 	}
@@ -165,6 +169,12 @@ func TestNothingIsDoneUnrecorded(t *testing.T) {
 	a.Object = of(route.Container, "c1", "acme", "dev")
 	if err := newJudge(t, l).Judge(t.Context(), a); err == nil || !strings.Contains(err.Error(), "not made") {
 		t.Error(err)
+	}
+	// A create may begin meanwhile, and is taken back by who waits for the record.
+	a = ask(t, dev("dev"), "POST", "/containers/create")
+	a.Object = &call.Object{Kind: route.Container, Name: "web", New: true}
+	if err := newJudge(t, l).Judge(t.Context(), a); err != nil || a.Recorded == nil || a.Recorded() == nil {
+		t.Errorf("%v: a create is as good as recorded", err)
 	}
 }
 

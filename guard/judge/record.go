@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -71,10 +72,27 @@ func (j *Judge) allowed(ctx context.Context, a *call.Ask, one *asked, would stri
 		}
 		return nil
 	}
-	if err := j.p.Log.Append(ctx, r); err != nil {
-		return fmt.Errorf("the record of the call can't be written, so it is not made: %w", err)
+	// A caller who leaves does not take the record of what was begun along.
+	safe := context.WithoutCancel(ctx)
+	write := func() error {
+		if err := j.p.Log.Append(safe, r); err != nil {
+			return fmt.Errorf("the record of the call can't be written, so it is not made: %w", err)
+		}
+		return nil
 	}
-	return nil
+	if a.Call.Route.Action == "ContainerCreate" {
+		// What is made does not run yet, and is taken away where the record can't be written: the two need not wait for each other.
+		a.Recorded = meanwhile(write)
+		return nil
+	}
+	return write()
+}
+
+// meanwhile begins something, and gives what waits for its end.
+func meanwhile(do func() error) func() error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	return sync.OnceValue(func() error { return <-done })
 }
 
 // refused records a refusal and says it.
