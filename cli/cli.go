@@ -174,7 +174,7 @@ func arrange(root *cobra.Command) {
 		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "settings", "jobs", "watch"}},
 		{"Fleet", []string{"nodes", "containers", "images", "networks", "findings", "exceptions", "pools", "rollouts", "apply"}},
 		{"Guard", []string{"guard", "docker"}},
-		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
+		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access", "approve"}},
 		{"Prove", []string{"drill", "report", "audit"}},
 		{"Keep", []string{"backup", "restore", "doctor", "recover"}},
 	} {

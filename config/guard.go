@@ -85,9 +85,10 @@ type GuardAccount struct {
 
 // GuardToken is a bearer token by its digest.
 type GuardToken struct {
-	ID      string `yaml:"id"`
-	SHA256  string `yaml:"sha256"`
-	Expires string `yaml:"expires"` // a day, or RFC 3339
+	ID      string   `yaml:"id"`
+	SHA256  string   `yaml:"sha256"`
+	Expires string   `yaml:"expires"` // a day, or RFC 3339
+	Scopes  []string `yaml:"scopes"`  // actions and groups of actions; empty means all
 }
 
 // End is when it is good no more.
@@ -108,6 +109,7 @@ type GuardOIDC struct {
 	Audience string            `yaml:"audience"`
 	CAFile   string            `yaml:"ca_file"`
 	Claims   map[string]string `yaml:"claims"`
+	Scopes   []string          `yaml:"scopes"`
 }
 
 func defaultGuard() Guard {

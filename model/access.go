@@ -19,6 +19,9 @@ type Object struct {
 	Attrs   map[string]any `json:"attrs,omitempty"`
 }
 
+// ActionStepUp is the access by which an account shows the engines of the fleet that its second factor was shown just now.
+const ActionStepUp = "EngineStepUp"
+
 // Types of objects that are not nouns of a service.
 const (
 	TypeSystem = "System" // the installation; its only id is SystemID

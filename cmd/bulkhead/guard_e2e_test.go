@@ -33,54 +33,21 @@ import (
 	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
-	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/identity/authz"
+	"github.com/bulkhead-security/bulkhead/model"
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
-// witness lets everything through and remembers who came.
-type witness struct {
-	mu  sync.Mutex
-	who []call.Subject
-}
-
-// Judge implements call.Judge.
-func (w *witness) Judge(_ context.Context, a *call.Ask) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.who = append(w.who, *a.Subject)
-	return nil
-}
-
-// Sees implements call.Judge.
-func (w *witness) Sees(_ context.Context, _ *call.Ask, objects []call.Object) ([]bool, error) {
-	seen := make([]bool, len(objects))
-	for i := range seen {
-		seen[i] = true
+// last gives the record of who came last, and forgets all.
+func (m *memory) last() model.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var r model.Record
+	if n := len(m.records); n > 0 {
+		r = m.records[n-1]
 	}
-	return seen, nil
-}
-
-// Whole implements call.Judge.
-func (w *witness) Whole(context.Context, *call.Ask) bool { return true }
-
-// NotUnderstood implements call.Judge.
-func (w *witness) NotUnderstood(context.Context, *call.Subject, string, string, error) (string, error) {
-	return "", nil
-}
-
-// Failed implements call.Judge.
-func (w *witness) Failed(context.Context, *call.Ask, string) error { return nil }
-
-// last gives who came last, and forgets all.
-func (w *witness) last() call.Subject {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.who) == 0 {
-		return call.Subject{}
-	}
-	s := w.who[len(w.who)-1]
-	w.who = nil
-	return s
+	m.records = nil
+	return r
 }
 
 // user is a process's user and group, with a supplementary group, and Docker's configuration.
@@ -100,7 +67,7 @@ func users() (alice, bob, carol user) {
 type behind struct {
 	dir    string
 	engine *lab.Engine
-	seen   *witness
+	log    *memory
 	g      *raised
 	stop   func() error
 	config config.Config
@@ -115,7 +82,7 @@ func inFront(t *testing.T, change func(dir string, g *config.Guard)) *behind {
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	must(t, os.Chmod(dir, 0o755)) // other users pass
-	b := &behind{dir: dir, seen: &witness{}}
+	b := &behind{dir: dir, log: &memory{}}
 	b.engine, err = lab.StartEngine(ctx, lab.EngineOptions{Kind: lab.Debian, Private: true, Dir: filepath.Join(dir, "engine")})
 	must(t, err)
 	t.Cleanup(func() { must(t, b.engine.Stop(context.Background())) })
@@ -124,15 +91,21 @@ func inFront(t *testing.T, change func(dir string, g *config.Guard)) *behind {
 	g.Engine, g.Socket, g.SocketMode, g.SocketGroup = b.engine.Socket, filepath.Join(dir, "run", "docker.sock"), "0666", ""
 	g.Limits.Drain = 20 * time.Second
 	g.Accounts = []config.GuardAccount{
-		{Name: "alice", Tenant: "acme", Roles: []string{"developer"}, Users: []string{"4711"}, Certificates: []string{"cn:alice"}},
-		{Name: "staff", Tenant: "acme", Roles: []string{"operator"}, OSGroups: []string{"4720"}},
+		{
+			Name: "alice", Tenant: "system", Roles: []string{"administrator"}, Users: []string{"4711"}, TwoFactors: true,
+		},
+		{Name: "staff", Tenant: "acme", Roles: []string{"developer"}, OSGroups: []string{"4720"}},
 	}
 	if change != nil {
 		change(dir, g)
 	}
-	b.g, err = raise(b.config, guardParts{judge: b.seen, slog: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	decider, err := authz.New(authz.Options{})
 	must(t, err)
-	t.Cleanup(b.g.close)
+	b.g, err = raise(b.config, guardParts{
+		decider: decider, log: b.log, tenant: model.SystemTenant, host: "h1", dir: filepath.Join(dir, "engine"), slog: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, b.g.close()) })
 	run, end := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.g.run(run) }()
@@ -178,19 +151,19 @@ func TestGuardKnowsCallersAtTheSocket(t *testing.T) {
 		{"root of another process namespace", asRoot, "", "from_containers"},
 	} {
 		out, err := b.docker(t, c.as, "ps").CombinedOutput()
-		s := b.seen.last()
-		if c.id != "" && (err != nil || s.Principal.ID != c.id || s.Principal.Credential.ID != fmt.Sprint("peer:", c.as.uid) || !strings.HasPrefix(s.UserAgent, "Docker-Client/")) {
+		s := b.log.last()
+		if c.id != "" && (err != nil || s.Actor != c.id || s.Credential != fmt.Sprint("Session::peer:", c.as.uid) || !strings.HasPrefix(s.UserAgent, "Docker-Client/")) {
 			t.Errorf("%s: %v %s: %+v", c.name, err, out, s)
 		}
-		if c.id == "" && (err == nil || s.Principal.ID != "" || !strings.Contains(string(out), c.say)) {
+		if c.id == "" && (err == nil || s.Actor != "" || !strings.Contains(string(out), c.say)) {
 			t.Errorf("%s: %v %s: %+v", c.name, err, out, s)
 		}
 	}
 	// Accounts change under a connection that stays, and without a restart.
-	d, err := definitions(append(b.config.Guard.Accounts, config.GuardAccount{Name: "carol", Tenant: "acme", Users: []string{"4713"}}))
+	d, err := definitions(append(b.config.Guard.Accounts, config.GuardAccount{Name: "carol", Tenant: "acme", Roles: []string{"developer"}, Users: []string{"4713"}}))
 	must(t, err)
 	must(t, b.g.who.Set(d))
-	if out, err := b.docker(t, carol, "ps").CombinedOutput(); err != nil || b.seen.last().Principal.ID != "carol" {
+	if out, err := b.docker(t, carol, "ps").CombinedOutput(); err != nil || b.log.last().Actor != "carol" {
 		t.Errorf("%v %s", err, out)
 	}
 }
@@ -236,8 +209,9 @@ func TestGuardKnowsCallersOverTLS(t *testing.T) {
 	b := inFront(t, func(dir string, g *config.Guard) {
 		ca, caKey, g.TLS.Certificate, g.TLS.Key = authority(t, dir)
 		g.TLS.Listen, g.TLS.ClientCA = freePort(t), ca
+		g.Accounts = append(g.Accounts, config.GuardAccount{Name: "dave", Tenant: "acme", Roles: []string{"developer"}, Certificates: []string{"cn:dave"}})
 		g.Accounts = append(g.Accounts, config.GuardAccount{
-			Name: "builds", Tenant: "acme", Tokens: []config.GuardToken{{ID: "ci", SHA256: token.SHA256, Expires: token.Expires.Format(time.RFC3339)}},
+			Name: "builds", Tenant: "acme", Roles: []string{"developer"}, Tokens: []config.GuardToken{{ID: "ci", SHA256: token.SHA256, Expires: token.Expires.Format(time.RFC3339)}},
 		})
 	})
 	carol := user{uid: 4713, gid: 4713} // whom the socket does not know
@@ -255,14 +229,14 @@ func TestGuardKnowsCallersOverTLS(t *testing.T) {
 		}))
 		return []string{"DOCKER_HOST=tcp://" + b.config.Guard.TLS.Listen, "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=" + dir}
 	}
-	ask := func(env ...string) (call.Subject, string, error) {
+	ask := func(env ...string) (model.Record, string, error) {
 		as := carol
 		as.env = env
 		out, err := b.docker(t, as, "ps").CombinedOutput()
-		return b.seen.last(), string(out), err
+		return b.log.last(), string(out), err
 	}
-	s, out, err := ask(client("alice", io.Discard)...)
-	if err != nil || s.Principal.ID != "alice" || s.Principal.Credential.Type != "Certificate" || s.Address != "127.0.0.1" {
+	s, out, err := ask(client("dave", io.Discard)...)
+	if err != nil || s.Actor != "dave" || !strings.HasPrefix(s.Credential, "Certificate::sha256:") || s.Address != "127.0.0.1" {
 		t.Errorf("%v %s %+v", err, out, s)
 	}
 	if s, out, err = ask(client("mallory", io.Discard)...); err == nil || !strings.Contains(out, `certificates: ["cn:mallory"]`) {
@@ -279,11 +253,11 @@ func TestGuardKnowsCallersOverTLS(t *testing.T) {
 		return []string{"DOCKER_CONFIG=" + dir, "DOCKER_CERT_PATH=" + dir, "DOCKER_TLS_VERIFY=1"}
 	}
 	host := "DOCKER_HOST=tcp://" + b.config.Guard.TLS.Listen
-	if s, out, err = ask(append(withToken(secret), host)...); err != nil || s.Principal.ID != "builds" || s.Principal.Credential.ID != "ci" {
+	if s, out, err = ask(append(withToken(secret), host)...); err != nil || s.Actor != "builds" || s.Credential != "Token::ci" {
 		t.Errorf("a token: %v %s %+v", err, out, s)
 	}
 	// The same token counts at the socket, in place of the process.
-	if s, out, err = ask(withToken(secret)...); err != nil || s.Principal.ID != "builds" {
+	if s, out, err = ask(withToken(secret)...); err != nil || s.Actor != "builds" || !strings.Contains(s.Address, "uid=4713") {
 		t.Errorf("a token at the socket: %v %s %+v", err, out, s)
 	}
 	other, _ := accounts.NewToken("x", time.Now())

@@ -56,6 +56,8 @@ type Use struct {
 type Ask struct {
 	Subject *Subject
 	Call    *route.Call
+	// Named is what the caller called the object, before names became ids.
+	Named string
 	// Body is the decoded JSON body, a pointer to one of the engine's types; the judge may change it. Nil for none.
 	Body any
 	// Object is what the call is about; nil for the engine itself. Uses are what it names beside.
@@ -102,44 +104,4 @@ func (r *Refusal) Error() string {
 		}
 	}
 	return strings.Join(parts, "; ")
-}
-
-// Sight says what a caller may see; a Judge is one.
-type Sight interface {
-	Sees(ctx context.Context, a *Ask, objects []Object) ([]bool, error)
-	Whole(ctx context.Context, a *Ask) bool
-}
-
-// Missing is an object that does not exist, or that the caller may not know of: the two look alike.
-type Missing struct {
-	Kind route.Object
-	Name string
-}
-
-// Error implements error.
-func (m *Missing) Error() string { return NoSuch(m.Kind, m.Name) }
-
-// Unclear is a name that the guard can't take for one object, or a body that names too much.
-type Unclear struct {
-	// Status is of HTTP: 400, 404, 409 or 502.
-	Status int
-	Why    string
-}
-
-// Error implements error.
-func (u *Unclear) Error() string { return u.Why }
-
-// NoSuch is how an engine says that there is no such object.
-func NoSuch(kind route.Object, name string) string {
-	switch kind {
-	case route.Container:
-		return "No such container: " + name
-	case route.Image:
-		return "No such image: " + name
-	case route.Exec:
-		return "No such exec instance: " + name
-	case route.Volume:
-		return "get " + name + ": no such volume"
-	}
-	return strings.ToLower(string(kind)) + " " + name + " not found"
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,14 +12,15 @@ import (
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
 // pass makes the call that was judged.
-func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
-	c, err := request(r, a)
+func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made volumes) error {
+	c, err := d.request(r, a)
 	if err != nil {
 		return err
 	}
@@ -28,12 +30,18 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 	}
 	res, err := d.p.Engine.Send(r.Context(), c) //nolint:bodyclose // who answers closes it
 	if err != nil {
-		return d.failed(r.Context(), a, err)
+		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
 	if res.StatusCode >= http.StatusBadRequest {
+		if err := made.takeBack(r.Context(), d); err != nil {
+			d.p.Log.WarnContext(r.Context(), "a volume was made for a container that was not", "error", err)
+		}
 		if err := d.p.Judge.Failed(r.Context(), a, fmt.Sprintf("the engine answered %s", res.Status)); err != nil {
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
+	}
+	if res, err = d.verified(r.Context(), a, res); err != nil {
+		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {
 		d.p.Log.DebugContext(r.Context(), "an answer was not taken to its end", "path", a.Call.Route.Path, "error", err)
@@ -46,8 +54,9 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 func (d *Door) answer(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response) error {
 	good := res.StatusCode < http.StatusBadRequest
 	switch {
-	case good && d.p.Answers != nil && d.p.Answers.Filters(a.Call.Route):
-		return d.p.Answers.Write(ctx, w, a, res, d.p.Judge)
+	case good && d.p.Answers != nil && answers.Filters(a.Call.Route):
+		sees := func(ctx context.Context, list []call.Object) ([]bool, error) { return d.p.Judge.Sees(ctx, a, list) }
+		return d.p.Answers.Write(ctx, w, a, res, sees, d.p.Judge.Whole(ctx, a))
 	case good && len(a.Warnings) > 0 && warns(a.Call.Route.Action):
 		return warned(w, a, res)
 	}
@@ -61,10 +70,9 @@ func warns(a route.Action) bool {
 
 // warned adds warnings to an answer, which is small.
 func warned(w http.ResponseWriter, a *call.Ask, res *http.Response) error {
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	text, err := small(res)
 	if err != nil {
-		return fmt.Errorf("read the engine's answer: %w", err)
+		return err
 	}
 	var told map[string]any
 	if err := json.Unmarshal(text, &told); err == nil && told != nil {
@@ -82,6 +90,20 @@ func warned(w http.ResponseWriter, a *call.Ask, res *http.Response) error {
 	return forward.Answer(w, res)
 }
 
+// small reads an answer that is small.
+func small(res *http.Response) ([]byte, error) {
+	defer res.Body.Close()
+	const most = 1 << 20
+	text, err := io.ReadAll(io.LimitReader(res.Body, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the engine's answer: %w", err)
+	}
+	if len(text) > most {
+		return nil, fmt.Errorf("the engine's answer has more than %d bytes", most)
+	}
+	return text, nil
+}
+
 // session carries a terminal, for as long as the right to it lasts.
 func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
 	ctx, tap := r.Context(), forward.Tap{}
@@ -96,10 +118,14 @@ func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *f
 }
 
 // request is what the engine gets.
-func request(r *http.Request, a *call.Ask) (*forward.Call, error) {
+func (d *Door) request(r *http.Request, a *call.Ask) (*forward.Call, error) {
 	version := a.Call.Version
 	if version == "" {
-		version = route.NewestVersion // of which the engine says itself when it is older
+		// Without a version an engine takes its newest, which the guard may not know.
+		var err error
+		if version, err = d.p.Engine.Version(r.Context(), route.NewestVersion); err != nil {
+			return nil, err
+		}
 	}
 	target, err := a.Call.Target(version, a.Call.Name)
 	if err != nil {
