@@ -148,6 +148,7 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	if a.Agent != nil {
 		root.AddCommand(a.agentCommand())
 	}
+	root.AddCommand(a.guardCommand())
 	if a.Drills != nil {
 		root.AddCommand(a.drillCommand())
 	}
@@ -167,7 +168,7 @@ func arrange(root *cobra.Command) {
 		verbs []string
 	}{
 		{"Measure", []string{"assess", "assessments", "catalogue", "status"}},
-		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "settings", "jobs", "watch"}},
+		{"Control plane", []string{"serve", "agent", "guard", "enrol", "login", "logout", "whoami", "account", "info", "settings", "jobs", "watch"}},
 		{"Fleet", []string{"nodes", "containers", "images", "networks", "findings", "exceptions", "pools", "rollouts", "apply"}},
 		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
 		{"Prove", []string{"drill", "report", "audit"}},

@@ -44,9 +44,9 @@ type Entry struct {
 	Command     string     `json:"command,omitempty"`
 	Terminal    bool       `json:"terminal"`
 	Input       bool       `json:"input"`
-	// Record is the audit record of the decision, Sealed that which has the digest.
-	Record string `json:"record,omitempty"`
-	Sealed string `json:"sealed,omitempty"`
+	// Decision is the audit record of the decision, Sealed that which has the digest.
+	Decision string `json:"record,omitempty"`
+	Sealed   string `json:"sealed,omitempty"`
 	// Outcome and Why say how it ended; Bytes is the size of the file, Lost what was on the terminal and is not in it.
 	Outcome Outcome `json:"outcome,omitempty"`
 	Why     string  `json:"why,omitempty"`

@@ -53,7 +53,7 @@ func newRecording(r *Recorder, i Info) (*Recording, error) {
 			ID: id.String(), Kind: clip(i.Kind, 16), Start: now.UTC(), Account: clip(i.Account, 128), AccountName: clip(i.Name, 128),
 			Tenant: clip(i.Tenant, 64), Address: clip(i.Address, 128), Host: clip(i.Host, 128), Container: clip(i.Container, 64),
 			Name: clip(i.ContainerName, 128), Image: clip(i.Image, 256), Exec: clip(i.Exec, 64), Command: clip(strings.Join(i.Command, " "), 1024),
-			Terminal: i.Framing == Raw, Input: r.o.Input, Record: clip(i.Record, 128), Outcome: Running,
+			Terminal: i.Framing == Raw, Input: r.o.Input, Decision: clip(i.Record, 128), Outcome: Running,
 		},
 	}
 	c.header = c.firstLine(i)

@@ -170,7 +170,7 @@ func TestTerminal(t *testing.T) {
 		if of(events, Input) != "ls\r" || of(events, Resize) != "100x30" {
 			t.Errorf("%v", events)
 		}
-		if h.Width != 120 || h.Height != 40 || h.Command != "sh -c echo hi" || h.Bulkhead.AccountName != "alice" || h.Bulkhead.Record != "node-1/7" || h.Env["TERM"] != "xterm" {
+		if h.Width != 120 || h.Height != 40 || h.Command != "sh -c echo hi" || h.Bulkhead.AccountName != "alice" || h.Bulkhead.Decision != "node-1/7" || h.Env["TERM"] != "xterm" {
 			t.Errorf("%+v", h)
 		}
 	}
