@@ -43,7 +43,7 @@ const (
 // line is the event as it stands in a recording.
 func (e Event) line() []byte {
 	b := append([]byte{'['}, strconv.FormatFloat(e.At.Seconds(), 'f', 6, 64)...)
-	b = append(b, `, "`+e.Code+`", `...)
+	b = append(append(append(b, ", "...), text(e.Code)...), ", "...)
 	return append(append(b, text(e.Data)...), "]\n"...)
 }
 

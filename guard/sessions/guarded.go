@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -47,8 +48,10 @@ func (g *Guarded) Run(ctx context.Context, w http.ResponseWriter, run func(ctx c
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c := &cuttable{ResponseWriter: w, framing: g.Framing}
+	var why atomic.Pointer[CutError] // set before anything is ended, so that run can't end first with what came of it
 	end := func(err error) {
 		cut := &CutError{err}
+		why.CompareAndSwap(nil, cut)
 		message := "\r\nbulkhead: " + cut.Error() + "\r\n"
 		g.Recording.Note(cut.Error(), "\nbulkhead: "+cut.Error()+"\n")
 		c.cut(message)
@@ -65,8 +68,8 @@ func (g *Guarded) Run(ctx context.Context, w http.ResponseWriter, run func(ctx c
 		}
 	}()
 	err := run(ctx, c)
-	var cut *CutError
-	if errors.As(context.Cause(ctx), &cut) {
+	cut := why.Load()
+	if cut != nil {
 		err = cut
 	}
 	cancel(nil)

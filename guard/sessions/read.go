@@ -61,7 +61,7 @@ func NewReader(from io.Reader, ids ...age.Identity) (*Reader, error) {
 		return nil, fmt.Errorf("%w: it has no header", ErrDamaged)
 	}
 	if err := json.Unmarshal(line, &r.Header); err != nil {
-		return nil, fmt.Errorf("%w: its header can't be read: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: its header can't be read: %s", ErrDamaged, err.Error())
 	}
 	if h := r.Header; h.Version != 2 || h.Width < 1 || h.Height < 1 || h.Width > 10_000 || h.Height > 10_000 {
 		return nil, fmt.Errorf("%w: its header is no asciicast's of version 2", ErrDamaged)
@@ -102,7 +102,7 @@ func (r *Reader) open(b []byte) error {
 		return fmt.Errorf("%w: ask somebody who has one of the keys in guard.sessions.recipients of that time", ErrIdentity)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: part %d can't be decrypted: %w", ErrDamaged, r.n, err)
+		return fmt.Errorf("%w: part %d can't be decrypted: %s", ErrDamaged, r.n, err.Error()) // it may wrap io.EOF
 	}
 	lines, err := io.ReadAll(io.LimitReader(plain, mostSegment))
 	if n := bytes.LastIndexByte(lines, '\n'); err != nil && n >= 0 {
@@ -110,7 +110,7 @@ func (r *Reader) open(b []byte) error {
 	}
 	r.lines = lines
 	if err != nil {
-		return fmt.Errorf("%w: the end of part %d can't be decrypted: %w", ErrDamaged, r.n, err)
+		return fmt.Errorf("%w: the end of part %d can't be decrypted: %s", ErrDamaged, r.n, err.Error()) // it may wrap io.EOF
 	}
 	return nil
 }
@@ -197,10 +197,14 @@ func (r *Reader) Export(w io.Writer) error {
 	}
 	for {
 		e, err := r.Next()
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = nil
+		if errors.Is(err, io.EOF) {
+			err = out.Flush()
+			if err != nil {
+				err = fmt.Errorf("write a recording: %w", err)
 			}
+			return err
+		}
+		if err != nil {
 			return errors.Join(err, out.Flush())
 		}
 		if _, err := out.Write(e.line()); err != nil {

@@ -20,6 +20,7 @@ type Recording struct {
 	framing  Framing
 	begun    time.Time // with the monotonic clock
 	file     *castFile // of run alone
+	broke    error     // of run alone: why nothing more is written
 	header   []byte
 
 	wake, ending, done chan struct{}
@@ -28,6 +29,7 @@ type Recording struct {
 	mu      sync.Mutex
 	entry   Entry
 	pending []byte
+	waiting int64         // bytes of the session that are in pending
 	freed   chan struct{} // closed when pending was taken
 	gap     int64         // bytes that were not recorded since the last event
 	over    bool          // nothing more is taken
@@ -187,6 +189,7 @@ func (c *Recording) write(p []byte, take func([]byte)) error {
 		c.gap = 0
 	}
 	take(p)
+	c.waiting += int64(len(p))
 	if len(c.pending) >= segmentBytes {
 		c.nudge()
 	}

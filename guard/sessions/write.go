@@ -83,26 +83,36 @@ func (c *Recording) run() {
 // flush writes what is pending.
 func (c *Recording) flush() {
 	c.mu.Lock()
-	b, stopped := c.pending, c.err != nil
-	c.pending = nil
+	b, waiting := c.pending, c.waiting
+	c.pending, c.waiting = nil, 0
 	close(c.freed)
 	c.freed = make(chan struct{})
 	c.mu.Unlock()
 	c.r.pending.Add(-int64(len(b)))
-	if stopped {
-		return
+	if err := c.segments(b); err != nil {
+		c.mu.Lock()
+		c.entry.Lost += waiting // some of it may have been written
+		c.mu.Unlock()
 	}
-	for len(b) > 0 {
+}
+
+// segments writes b. A recording that could not be written once is over.
+func (c *Recording) segments(b []byte) error {
+	for len(b) > 0 && c.broke == nil {
 		n := segment(b)
-		if how, err := c.append(b[:n]); err != nil {
+		how, err := c.append(b[:n])
+		if err != nil {
+			c.broke = err
 			c.fail(how, err)
-			return
 		}
 		b = b[n:]
 	}
-	if err := c.file.sync(); err != nil {
-		c.fail(Failed, err)
+	if c.broke == nil {
+		if c.broke = c.file.sync(); c.broke != nil {
+			c.fail(Failed, c.broke)
+		}
 	}
+	return c.broke
 }
 
 // segment is how much of b goes into one segment: whole lines, so that what is damaged takes no others with it.
@@ -146,10 +156,8 @@ func (c *Recording) fail(how Outcome, err error) {
 	}
 	c.over, c.err = true, err
 	c.entry.Outcome, c.entry.Why = how, clip(err.Error(), 512)
-	lost, end := len(c.pending), c.broken
-	c.pending = nil
+	end := c.broken
 	c.mu.Unlock()
-	c.r.pending.Add(-int64(lost))
 	c.r.o.Log.Warn("a session is not recorded on", "recording", c.id, "error", err)
 	if c.required && end != nil {
 		end(fmt.Errorf("the session must be recorded and no longer is: %w", err))
