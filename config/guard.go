@@ -34,6 +34,10 @@ type Guard struct {
 	Policies string         `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
 	DataDir  string         `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
 	Limits   GuardLimits    `yaml:"limits" envPrefix:"LIMITS_"`
+	Sessions GuardSessions  `yaml:"sessions" envPrefix:"SESSIONS_"`
+	// StepUp are Cedar actions at the engine that need a second factor shown just now, FourEyes those that need a second person's approval.
+	StepUp   []string       `yaml:"step_up" env:"STEP_UP"`
+	FourEyes []string       `yaml:"four_eyes" env:"FOUR_EYES"`
 	Accounts []GuardAccount `yaml:"accounts"`
 }
 
@@ -115,7 +119,7 @@ type GuardOIDC struct {
 func defaultGuard() Guard {
 	return Guard{
 		Engine: "/run/docker.sock", Socket: "/run/bulkhead/docker.sock", SocketMode: "0660", SocketGroup: "docker",
-		Tenant: "system", Profile: "baseline", Mode: "enforce", Build: "classic",
+		Tenant: "system", Profile: "baseline", Mode: "enforce", Build: "classic", Sessions: DefaultGuardSessions(),
 		Limits: GuardLimits{
 			Connections: 1024, Each: 256, Header: 128 << 10, HeaderTime: 10 * time.Second, Idle: 2 * time.Minute, Drain: 30 * time.Second,
 		},
@@ -165,7 +169,7 @@ func (g *Guard) validate() error {
 			}
 		}
 	}
-	return errors.Join(g.TLS.validate(), g.Harden.validate(), g.Limits.validate())
+	return errors.Join(g.TLS.validate(), g.Harden.validate(), g.Limits.validate(), g.Sessions.validate())
 }
 
 func (t *GuardTLS) validate() error {
