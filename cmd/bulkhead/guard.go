@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -18,9 +19,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
-	"github.com/bulkhead-security/bulkhead/guard/call"
-	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/guard/listen"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -55,11 +53,11 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	if err := loadGuardPolicies(engine, c.Guard.Policies); err != nil {
 		return err
 	}
-	g, err := raise(c, guardParts{decider: engine, log: l, tenant: c.Guard.Tenant, host: host, slog: log})
+	g, err := raise(c, guardParts{decider: engine, log: l, tenant: c.Guard.Tenant, host: host, dir: dir, slog: log})
 	if err != nil {
 		return err
 	}
-	defer g.close()
+	defer func() { err = errors.Join(err, g.close()) }()
 	fmt.Fprintf(out, "Bulkhead's guard is in front of %s: host %s of the tenant %s, profile %s (%s), audit log in %s\n",
 		c.Guard.Engine, host, c.Guard.Tenant, c.Guard.Profile, c.Guard.Mode, l.dir)
 	fmt.Fprintf(out, "It listens at %s; `bulkhead docker setup` says how to use it\n", strings.Join(g.doors.Places(), " and "))
@@ -88,16 +86,15 @@ type guardParts struct {
 	decider      judge.Decider
 	log          judge.Recorder
 	tenant, host string
+	dir          string // where it is remembered who brought images
 	slog         *slog.Logger
-	// judge, where it is set, decides in place of the own one.
-	judge call.Judge
 }
 
 // raised is a guard whose doors are open.
 type raised struct {
 	who    *accounts.Accounts
 	doors  *listen.Server
-	engine *forward.Engine
+	engine *guardedEngine
 	log    *slog.Logger
 }
 
@@ -110,25 +107,33 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	if len(c.Guard.Accounts) == 0 {
 		p.slog.Warn("no account is configured (guard.accounts): the guard refuses everybody")
 	}
-	if p.judge == nil {
-		j := judge.Parts{Decider: p.decider, Log: p.log, Tenant: p.tenant, Host: p.host, Profile: c.Guard.Profile, Mode: judge.Mode(c.Guard.Mode), Now: clock()}
-		if j.Profile == "none" {
-			j.Profile = ""
-		}
-		p.judge = judge.New(j)
-	}
-	engine := forward.New(c.Guard.Engine)
-	door := guarddoor.New(guarddoor.Parts{Engine: engine, Judge: p.judge, Who: who, Log: p.slog})
 	o, err := guardDoors(c.Guard, p.slog)
 	if err != nil {
 		return nil, err
 	}
-	o.Handler = door
-	doors, err := listen.Open(o)
+	profile := c.Guard.Profile
+	if profile == "none" {
+		profile = ""
+	}
+	engine, err := newGuardedEngine(doorParts{
+		engine: c.Guard.Engine, dir: p.dir, who: who, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
+		judge:   judge.Parts{Decider: p.decider, Log: p.log, Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), Now: clock()},
+		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
+	})
 	if err != nil {
 		return nil, err
 	}
+	o.Handler = engine
+	doors, err := listen.Open(o)
+	if err != nil {
+		return nil, errors.Join(err, engine.close())
+	}
 	return &raised{who: who, doors: doors, engine: engine, log: p.slog}, nil
+}
+
+// named are those paths that are set.
+func named(paths ...string) []string {
+	return slices.DeleteFunc(paths, func(p string) bool { return p == "" })
 }
 
 // guardDoors says where to listen.
@@ -164,7 +169,7 @@ func (g *raised) run(ctx context.Context) error {
 	return g.doors.Run(ctx)
 }
 
-func (g *raised) close() { g.engine.Close() }
+func (g *raised) close() error { return g.engine.close() }
 
 // notify tells the service manager, where there is one.
 func notify(log *slog.Logger, state string) {
@@ -242,7 +247,7 @@ func definitions(list []config.GuardAccount) ([]accounts.Definition, error) {
 			if err != nil {
 				return nil, fmt.Errorf("guard.accounts[%d].tokens[%d]: %w", i, j, err)
 			}
-			d.Tokens = append(d.Tokens, accounts.Token{ID: t.ID, SHA256: t.SHA256, Expires: end})
+			d.Tokens = append(d.Tokens, accounts.Token{ID: t.ID, SHA256: t.SHA256, Expires: end, Scopes: t.Scopes})
 		}
 		for _, o := range a.OIDC {
 			d.OIDC = append(d.OIDC, accounts.OIDC(o))

@@ -1,5 +1,5 @@
 // Command gen writes the generated part of docs: a page per requirement, the threats, the coverage of
-// docker-bench-security, and the JSON Schemas of snapshot and assessment. Run it from the root of the repository:
+// docker-bench-security, the calls of the engine that the guard knows, and the JSON Schemas of snapshot and assessment. Run it from the root of the repository:
 //
 //	go run ./docs/gen
 //
@@ -46,6 +46,7 @@ func generate(out string) error {
 	if err := s.pages(files); err != nil {
 		return err
 	}
+	engineAPI(files)
 	if err := schemas(files); err != nil {
 		return err
 	}

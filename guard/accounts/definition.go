@@ -38,6 +38,7 @@ type Token struct {
 	ID      string    // what it is called in records
 	SHA256  string    // in hexadecimal digits
 	Expires time.Time // it is good before that
+	Scopes  []string  // actions and groups of actions; none means all
 }
 
 // OIDC recognises tokens of an OpenID Connect provider, e.g. of a CI system.
@@ -46,6 +47,7 @@ type OIDC struct {
 	CAFile           string // PEM, beside the system's
 	// Claims must all be in the token with just these values; of a list, one of them.
 	Claims map[string]string
+	Scopes []string // as of Token
 }
 
 func (d *Definition) id() string {
@@ -153,6 +155,9 @@ func (d *Definition) checkTokens() error {
 		case t.Expires.IsZero():
 			return fmt.Errorf("tokens[%d] has no expires: a token ends some day", i)
 		}
+		if err := checkList(fmt.Sprintf("tokens[%d].scopes", i), t.Scopes); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -170,6 +175,9 @@ func (d *Definition) checkOIDC() error {
 			return fmt.Errorf("oidc[%d] needs an audience: for whom the provider makes the tokens", i)
 		case len(o.Claims) == 0 || len(o.Claims) > 32:
 			return fmt.Errorf("oidc[%d] needs between 1 and 32 claims, e.g. sub: without one, everybody at the provider would be this account", i)
+		}
+		if err := checkList(fmt.Sprintf("oidc[%d].scopes", i), o.Scopes); err != nil {
+			return err
 		}
 		for name, value := range o.Claims {
 			if name == "" || value == "" || len(name) > mostText || len(value) > mostText {

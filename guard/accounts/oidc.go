@@ -167,26 +167,26 @@ func (a *Accounts) byOIDC(ctx context.Context, token, from string) (*call.Subjec
 	if err := id.Claims(&claims); err != nil {
 		return nil, fmt.Errorf("the token of the OIDC provider %s: %w", url, err)
 	}
-	d, err := a.book.Load().federated(id, claims)
+	r, err := a.book.Load().federated(id, claims)
 	if err != nil {
 		return nil, err
 	}
-	s := a.subject(d, model.Ref{Type: "Token", ID: fmt.Sprintf("oidc:%.200s:%.200s", id.Issuer, id.Subject)}, address(from), amrFederated)
-	return s, nil
+	by := model.Ref{Type: "Token", ID: fmt.Sprintf("oidc:%.200s:%.200s", id.Issuer, id.Subject)}
+	return scoped(a.subject(r.account, by, address(from), amrFederated), r.Scopes), nil
 }
 
-// federated finds the one account of a provider's token.
-func (b *book) federated(id *oidc.IDToken, claims map[string]any) (*Definition, error) {
-	var found *Definition
+// federated finds the one rule that a provider's token fits: two accounts must not both be meant, nor two rules of one with other scopes.
+func (b *book) federated(id *oidc.IDToken, claims map[string]any) (*trusted, error) {
+	var found *trusted
 	for _, r := range b.oidc {
 		if r.Issuer != id.Issuer || !r.fits(id.Audience, claims) {
 			continue
 		}
-		if found != nil && found != r.account {
-			return nil, fmt.Errorf("the token of %.200q at the OIDC provider %s has two accounts, %s and %s: an administrator narrows the claims of their rules",
-				id.Subject, id.Issuer, found.Name, r.account.Name)
+		if found != nil {
+			return nil, fmt.Errorf("the token of %.200q at the OIDC provider %s fits two rules, of the accounts %s and %s: an administrator narrows their claims",
+				id.Subject, id.Issuer, found.account.Name, r.account.Name)
 		}
-		found = r.account
+		found = r
 	}
 	if found == nil {
 		return nil, fmt.Errorf("no account takes the token of %.200q, made for %.300q, of the OIDC provider %s; %s", id.Subject, id.Audience, id.Issuer,

@@ -11,8 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +92,18 @@ func (a *Accounts) token(ctx context.Context, token, from string) (*call.Subject
 		return nil, fmt.Errorf("the token %s of the account %s was good until %s: make another one with `bulkhead guard token`",
 			k.ID, k.account.Name, k.Expires.UTC().Format(timeFormat))
 	}
-	return a.subject(k.account, model.Ref{Type: "Token", ID: k.ID}, address(from), amrToken), nil
+	return scoped(a.subject(k.account, model.Ref{Type: "Token", ID: k.ID}, address(from), amrToken), k.Scopes), nil
+}
+
+// scopeAll is the scope of a token that is narrowed to nothing.
+const scopeAll = "*"
+
+// scoped narrows a caller to the scopes of the token; none in the configuration means all that the account may.
+func scoped(s *call.Subject, scopes []string) *call.Subject {
+	if s.Principal.Scopes = slices.Clone(scopes); len(scopes) == 0 {
+		s.Principal.Scopes = []string{scopeAll}
+	}
+	return s
 }
 
 // known finds a token by its digest. All that begin alike are compared to their ends.
@@ -107,8 +119,8 @@ func (b *book) known(sum [32]byte) *known {
 
 // address is what stands in records: an IP address without its port, or a process.
 func address(from string) string {
-	if host, _, err := net.SplitHostPort(from); err == nil {
-		return host
+	if ap, err := netip.ParseAddrPort(from); err == nil {
+		return ap.Addr().Unmap().String()
 	}
 	return from
 }

@@ -56,6 +56,8 @@ type Use struct {
 type Ask struct {
 	Subject *Subject
 	Call    *route.Call
+	// Named is what the caller called the object, before names became ids.
+	Named string
 	// Body is the decoded JSON body, a pointer to one of the engine's types; the judge may change it. Nil for none.
 	Body any
 	// Object is what the call is about; nil for the engine itself. Uses are what it names beside.
@@ -67,6 +69,8 @@ type Ask struct {
 	Warnings []string
 	// Record is the id of the audit record of the decision.
 	Record string
+	// Recorded waits until the record is safe, where the call can be taken back and was made meanwhile; nil where it is safe already.
+	Recorded func() error
 }
 
 // Judge decides on calls, and has what became of them recorded.

@@ -98,7 +98,7 @@ func (d *Door) understood(r *http.Request, who *call.Subject) (*call.Ask, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &call.Ask{Subject: who, Call: c}
+	a := &call.Ask{Subject: who, Call: c, Named: c.Name}
 	a.Body, err = d.read(r, c)
 	return a, err
 }
@@ -121,7 +121,11 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 			return d.failed(ctx, a, err)
 		}
 	}
-	err := d.pass(w, r, a)
+	made, err := d.volumes(ctx, a)
+	if err != nil {
+		return d.failed(ctx, a, err)
+	}
+	err = d.pass(w, r, a, made)
 	// What a call brought is the caller's also when the caller did not wait for the answer's end.
 	if aerr := after(context.WithoutCancel(ctx)); aerr != nil {
 		d.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", aerr)
@@ -142,7 +146,7 @@ func (d *Door) hidden(ctx context.Context, a *call.Ask, err error) error {
 	if !errors.As(err, &no) || !no.Hidden || a.Object == nil || d.p.Objects == nil {
 		return err
 	}
-	name := a.Call.Name
+	name := a.Named
 	if name == "" {
 		name = a.Object.Name
 	}

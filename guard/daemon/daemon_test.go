@@ -64,7 +64,14 @@ func door(t *testing.T, j judge, engine http.HandlerFunc) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind := &httptest.Server{Listener: l, Config: &http.Server{Handler: engine}}
+	said := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RequestURI == "/version" {
+			_, _ = io.WriteString(w, `{"ApiVersion":"1.41"}`)
+			return
+		}
+		engine(w, r)
+	})
+	behind := &httptest.Server{Listener: l, Config: &http.Server{Handler: said}}
 	behind.Start()
 	t.Cleanup(behind.Close)
 	e := forward.New(socket)

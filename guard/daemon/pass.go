@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,8 +19,8 @@ import (
 )
 
 // pass makes the call that was judged.
-func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
-	c, err := request(r, a)
+func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made volumes) error {
+	c, err := d.request(r, a)
 	if err != nil {
 		return err
 	}
@@ -29,15 +30,18 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 	}
 	res, err := d.p.Engine.Send(r.Context(), c) //nolint:bodyclose // who answers closes it
 	if err != nil {
-		return d.failed(r.Context(), a, err)
+		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
 	if res.StatusCode >= http.StatusBadRequest {
+		if err := made.takeBack(r.Context(), d); err != nil {
+			d.p.Log.WarnContext(r.Context(), "a volume was made for a container that was not", "error", err)
+		}
 		if err := d.p.Judge.Failed(r.Context(), a, fmt.Sprintf("the engine answered %s", res.Status)); err != nil {
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
 	if res, err = d.verified(r.Context(), a, res); err != nil {
-		return d.failed(r.Context(), a, err)
+		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {
 		d.p.Log.DebugContext(r.Context(), "an answer was not taken to its end", "path", a.Call.Route.Path, "error", err)
@@ -114,10 +118,14 @@ func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *f
 }
 
 // request is what the engine gets.
-func request(r *http.Request, a *call.Ask) (*forward.Call, error) {
+func (d *Door) request(r *http.Request, a *call.Ask) (*forward.Call, error) {
 	version := a.Call.Version
 	if version == "" {
-		version = route.NewestVersion // of which the engine says itself when it is older
+		// Without a version an engine takes its newest, which the guard may not know.
+		var err error
+		if version, err = d.p.Engine.Version(r.Context(), route.NewestVersion); err != nil {
+			return nil, err
+		}
 	}
 	target, err := a.Call.Target(version, a.Call.Name)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"sync"
@@ -126,6 +127,32 @@ func (h *held) wait(ctx context.Context) {
 		case <-gone:
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// waitForThese returns when all that are open now have ended, or ctx has. It says whether there were any.
+func (h *held) waitForThese(ctx context.Context) bool {
+	h.mu.Lock()
+	these := maps.Clone(h.all)
+	h.mu.Unlock()
+	some := len(these) > 0
+	for {
+		h.mu.Lock()
+		for c := range these {
+			if _, open := h.all[c]; !open {
+				delete(these, c)
+			}
+		}
+		gone := h.gone
+		h.mu.Unlock()
+		if len(these) == 0 {
+			return some
+		}
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return some
 		}
 	}
 }

@@ -137,11 +137,23 @@ func (s *Server) Run(ctx context.Context) error {
 // cutTime is how long calls that were told to end may take for it.
 const cutTime = 5 * time.Second
 
-// drain takes no more connections, lets what is open go on for a while, and cuts the rest. Sessions of exec and attach are connections that
-// the server has given away: they are counted by what holds all.
+// lingerTime is how long it is still open when the last call that it waited for has ended: `docker exec` asks then how that ended, on a
+// connection of its own.
+const lingerTime = 500 * time.Millisecond
+
+// drain lets what is open go on for a while and cuts the rest. Meanwhile others are served too, with one call to a connection, so that nobody
+// is refused because somebody else has a terminal open. Sessions of exec and attach are connections that the server has given away: they
+// are counted by what holds all.
 func (s *Server) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.o.Limits.Drain)
 	defer cancel()
+	s.http.SetKeepAlivesEnabled(false) // ends those that are idle
+	if s.held.waitForThese(ctx) {
+		select {
+		case <-time.After(lingerTime):
+		case <-ctx.Done():
+		}
+	}
 	err := s.http.Shutdown(ctx)
 	s.held.wait(ctx)
 	if n := s.held.count(); n > 0 {

@@ -256,6 +256,9 @@ func TestDrain(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "s")
 		cause := make(chan error, 1)
 		o := Options{Unix: Unix{Path: path, Mode: 0o600}, Limits: limits(), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/other" {
+				return
+			}
 			c, rw, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				t.Error(err)
@@ -277,6 +280,15 @@ func TestDrain(t *testing.T) {
 			}
 		})}
 		_, stop := serving(t, o)
+		idle, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer idle.Close()
+		fmt.Fprint(idle, "GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
+		if res, err := http.ReadResponse(bufio.NewReader(idle), nil); err != nil || res.Close { //nolint:bodyclose // it has none
+			t.Fatal(res, err)
+		}
 		c, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)
@@ -294,10 +306,9 @@ func TestDrain(t *testing.T) {
 			if line, err := in.ReadString('\n'); line != "still here\n" || err != nil {
 				t.Fatalf("%q, %v", line, err)
 			}
-		}
-		if d, err := net.Dial("unix", path); err == nil {
-			d.Close()
-			t.Error("a new connection is taken")
+			if got, err := get(local(path), "http://x/other"); got != "200 " || err != nil {
+				t.Fatalf("others are refused meanwhile: %q, %v", got, err)
+			}
 		}
 		if ends {
 			_ = c.Close()
@@ -307,6 +318,10 @@ func TestDrain(t *testing.T) {
 		}
 		if err := <-stopped; err != nil {
 			t.Error(err)
+		}
+		if d, err := net.Dial("unix", path); err == nil {
+			d.Close()
+			t.Error("a new connection is taken after the end")
 		}
 		if took := time.Since(began); ends && took > 1900*time.Millisecond || !ends && (took < 2*time.Second || took > 4*time.Second) {
 			t.Errorf("it took %s", took)
