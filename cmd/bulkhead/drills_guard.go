@@ -14,8 +14,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/drill"
 	"github.com/bulkhead-security/bulkhead/drill/ground"
-	"github.com/bulkhead-security/bulkhead/guard/judge"
-	"github.com/bulkhead-security/bulkhead/guard/listen"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -77,30 +75,17 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 	if err != nil {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
-	who, err := guard{}.Accounts(c, quiet)
-	if err != nil {
+	if err := loadGuardPolicies(rules, c.Guard.Policies); err != nil {
 		return nil, err
 	}
-	door, err := newGuardedEngine(doorParts{
-		engine: e.Socket, dir: filepath.Join(dir, "data"), who: who, slog: quiet, tenantLabel: "tenant", sensitivityLabel: "sensitivity",
-		judge: judge.Parts{Decider: rules, Log: l, Tenant: model.SystemTenant, Host: "drill", Profile: c.Guard.Profile, Mode: judge.Mode(c.Guard.Mode), Now: clock()},
-	})
+	door, err := raise(c, guardParts{decider: rules, log: l, dir: c.Guard.DataDir, tenant: c.Guard.Tenant, host: "drill", slog: quiet})
 	if err != nil {
 		return nil, err
 	}
 	undo = append(undo, door.close)
-	lo, err := guardDoors(c.Guard, quiet)
-	if err != nil {
-		return nil, err
-	}
-	lo.Handler = door
-	doors, err := listen.Open(lo)
-	if err != nil {
-		return nil, err
-	}
 	run, end := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
-	go func() { done <- doors.Run(run) }()
+	go func() { done <- door.doors.Run(run) }()
 	undo = append(undo, func() error { end(); return <-done })
 	r := &records{log: l}
 	return &drill.Guard{Socket: c.Guard.Socket, Records: r.count, Stop: func(context.Context) error { return stop() }}, nil
