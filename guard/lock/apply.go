@@ -81,13 +81,13 @@ func (l *Lock) close(ctx context.Context, s *state) error {
 		if err != nil {
 			return err
 		}
+		units = units || k.Unit // also where it is written already: systemd may not have read it
 		if exists && string(now) == string(k.After) {
 			continue
 		}
 		if err := k.apply(); err != nil {
 			return err
 		}
-		units = units || k.Unit
 	}
 	return l.reload(ctx, units)
 }

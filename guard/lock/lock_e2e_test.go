@@ -4,17 +4,13 @@ package lock_test
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,128 +23,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
-// askVariable has this test's program, or a copy of it, ask an engine and stay connected until its input ends.
-// With quietVariable it asks nothing.
-const (
-	askVariable   = "BULKHEAD_TEST_ASK"
-	quietVariable = "BULKHEAD_TEST_QUIET"
-)
-
-func TestMain(m *testing.M) {
-	if socket := os.Getenv(askVariable); socket != "" {
-		conn, err := net.Dial("unix", socket)
-		if err == nil && os.Getenv(quietVariable) == "" {
-			_, err = io.WriteString(conn, "GET /_ping HTTP/1.1\r\nHost: engine\r\n\r\n")
-		}
-		answer := make([]byte, 15)
-		if err == nil && os.Getenv(quietVariable) == "" {
-			_, err = io.ReadFull(conn, answer)
-		}
-		fmt.Printf("%s %v\n", answer, err)
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// asking is a process that asks an engine; end ends it.
-type asking struct {
-	answer string
-	end    func()
-}
-
-// ask starts a program as an account.
-func ask(t *testing.T, program, socket string, uid uint32) asking {
-	t.Helper()
-	cmd := exec.Command(program)
-	cmd.Env = []string{askVariable + "=" + socket}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-	in, err := cmd.StdinPipe()
-	must(t, err)
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	end := sync.OnceFunc(func() { in.Close(); _ = cmd.Wait() })
-	t.Cleanup(end)
-	line := make([]byte, 4096)
-	n, err := out.Read(line)
-	must(t, err)
-	return asking{answer: string(line[:n]), end: end}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// notebook keeps what the watch tells.
-type notebook struct {
-	mu       sync.Mutex
-	findings []model.Finding
-	records  []model.Record
-}
-
-func (n *notebook) found(f model.Finding) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.findings = append(n.findings, f)
-	return nil
-}
-
-func (n *notebook) record(_ context.Context, r model.Record) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.records = append(n.records, r)
-}
-
-func (n *notebook) has(kind, in string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.findings, func(f model.Finding) bool { return f.Kind == kind && strings.Contains(f.Text.EN+f.Subject, in) })
-}
-
-func (n *notebook) recorded(action, in string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.records, func(r model.Record) bool {
-		return r.Action == action && strings.Contains(r.Reason+r.Changes["subject"], in)
-	})
-}
-
-func (n *notebook) kinds() (list []string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, f := range n.findings {
-		list = append(list, f.Kind+" "+f.Subject+": "+f.Text.EN)
-	}
-	return list
-}
-
-// eventually waits until it is so, and gives how long that took.
-func eventually(t *testing.T, what string, within time.Duration, so func() bool) time.Duration {
-	t.Helper()
-	start := time.Now()
-	for time.Since(start) < within {
-		if so() {
-			return time.Since(start)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("after %s still not: %s", within, what)
-	return 0
-}
-
-func modeOf(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err.Error()
-	}
-	st := info.Sys().(*syscall.Stat_t)
-	return fmt.Sprintf("%04o %d:%d", info.Mode().Perm(), st.Uid, st.Gid)
-}
-
 // house is a locked engine.
 type house struct {
 	e      *lab.Engine
@@ -158,29 +32,9 @@ type house struct {
 	dir    string
 }
 
-// guardBefore serves what a guard would, as far as the lock asks it.
-func guardBefore(t *testing.T, dir, engine string) lock.Options {
-	t.Helper()
-	at := filepath.Join(dir, "guard.sock")
-	l, err := net.Listen("unix", at)
-	must(t, err)
-	must(t, os.Chmod(at, 0o666))
-	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })}
-	go func() { _ = s.Serve(l) }()
-	t.Cleanup(func() { _ = s.Close() })
-	file := filepath.Join(dir, "run", "guard.json")
-	must(t, lock.WriteStatus(file, model.GuardStatus{
-		PID: os.Getpid(), Started: time.Now(), Engine: engine, Socket: at, Mode: model.ModeEnforce, Profile: "baseline",
-	}))
-	return lock.Options{Sockets: []string{engine}, StateDir: filepath.Join(dir, "state"), GuardFile: file}
-}
-
 func newHouse(t *testing.T, kind lab.Kind) *house {
 	t.Helper()
-	dir := t.TempDir()
-	for d := dir; d != os.TempDir(); d = filepath.Dir(d) { // others must be able to come as far as the socket
-		must(t, os.Chmod(d, 0o755))
-	}
+	dir := openTo(t, t.TempDir())
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	t.Cleanup(cancel)
 	e, err := lab.StartEngine(ctx, lab.EngineOptions{Kind: kind, Private: true, Dir: filepath.Join(dir, "e"), Config: map[string]any{"log-level": "warn"}})
@@ -190,10 +44,7 @@ func newHouse(t *testing.T, kind lab.Kind) *house {
 			t.Error(err)
 		}
 	})
-	h := &house{e: e, notes: &notebook{}, dir: dir, copied: filepath.Join(dir, "client")}
-	b, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
-	must(t, os.WriteFile(h.copied, b, 0o755))
+	h := &house{e: e, notes: &notebook{}, dir: dir, copied: copyOf(t, filepath.Join(dir, "client"))}
 	h.l, err = lock.New(guardBefore(t, dir, e.Socket))
 	must(t, err)
 	return h
@@ -220,8 +71,6 @@ func TestLockedEngine(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) { lockedEngine(t, newHouse(t, kind)) })
 	}
 }
-
-const nobody = 65534
 
 func lockedEngine(t *testing.T, h *house) {
 	ctx := context.Background()
@@ -408,5 +257,37 @@ func restarted(t *testing.T, h *house) {
 	eventually(t, "the repair is recorded", 5*time.Second, func() bool { return h.notes.recorded("EngineSocketRepair", "made its socket anew") })
 	if a := ask(t, h.copied, h.e.Socket, nobody); !strings.Contains(a.answer, "permission denied") {
 		t.Errorf("after the restart another account gets %q", a.answer)
+	}
+}
+
+// TestListenerIsAdded starts the engine again with a TCP port and without what keeps the lock, as somebody would who edits its settings.
+func TestListenerIsAdded(t *testing.T) {
+	h := newHouse(t, lab.Debian)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	_, err := h.l.Lock(ctx, "the test")
+	must(t, err)
+	wantStatus(t, h, true)
+	h.watch(t, true)
+	must(t, h.e.Stop(ctx))
+	again, err := lab.StartEngine(ctx, lab.EngineOptions{
+		Kind: lab.Debian, Private: true, Dir: filepath.Join(h.dir, "e"), Config: map[string]any{"log-level": "warn"},
+		Args: []string{"-H", "tcp://127.0.0.1:2375", "--tls=false"},
+	})
+	must(t, err)
+	h.e = again // stopped at the end, as the one before it was
+	t.Cleanup(func() {
+		if err := again.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, "the socket is locked again", time.Second, func() bool { return modeOf(h.e.Socket) == "0600 0:0" })
+	eventually(t, "a finding of the listener", 8*time.Second, func() bool { return h.notes.has(model.FindingTCPListener, "127.0.0.1:2375") })
+	eventually(t, "a finding of the settings", 8*time.Second, func() bool { return h.notes.has(model.FindingLockFile, "daemon.json") })
+	wantStatus(t, h, false)
+	p, err := h.l.Plan(ctx)
+	must(t, err)
+	if len(p.Restart) != 1 || !strings.Contains(p.Restart[0], "127.0.0.1:2375") {
+		t.Errorf("the plan does not say what takes a restart: %q", p.Restart)
 	}
 }
