@@ -37,6 +37,7 @@ type Engine struct {
 	Socket, Containerd string
 
 	cmd    *exec.Cmd
+	base   []byte
 	exited chan struct{}
 }
 
@@ -68,9 +69,9 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		Dir: dir, Host: filepath.Join(dir, "host"), Socket: filepath.Join(dir, "docker.sock"),
-		Containerd: filepath.Join(dir, "exec", "containerd", "containerd.sock"), exited: make(chan struct{}),
+		Containerd: filepath.Join(dir, "exec", "containerd", "containerd.sock"), base: base, exited: make(chan struct{}),
 	}
-	if err := e.start(ctx, daemon, o, base); err != nil {
+	if err := e.start(ctx, daemon, o); err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		return nil, errors.Join(err, e.Stop(stop))
@@ -78,7 +79,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	return e, nil
 }
 
-func (e *Engine) start(ctx context.Context, daemon string, o Options, base []byte) error {
+func (e *Engine) start(ctx context.Context, daemon string, o Options) error {
 	for dir, mode := range map[string]os.FileMode{e.Dir: 0o711, e.Host: 0o755} {
 		if err := errors.Join(os.MkdirAll(dir, mode), os.Chmod(dir, mode)); err != nil {
 			return fmt.Errorf("directory of a throw-away engine: %w", err)
@@ -93,7 +94,7 @@ func (e *Engine) start(ctx context.Context, daemon string, o Options, base []byt
 	if err := e.wait(ctx); err != nil {
 		return err
 	}
-	return e.importBase(ctx, base)
+	return e.importBase(ctx)
 }
 
 // find looks for the engine's program.

@@ -88,13 +88,17 @@ func Tar(files ...File) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func (e *Engine) importBase(ctx context.Context, base []byte) error {
+// importBase imports the image, where it is not there.
+func (e *Engine) importBase(ctx context.Context) error {
 	cli, err := e.Client()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = cli.Close() }()
-	res, err := cli.ImageImport(ctx, client.ImageImportSource{Source: bytes.NewReader(base), SourceName: "-"}, Image, client.ImageImportOptions{})
+	if _, err := cli.ImageInspect(ctx, Image); err == nil {
+		return nil
+	}
+	res, err := cli.ImageImport(ctx, client.ImageImportSource{Source: bytes.NewReader(e.base), SourceName: "-"}, Image, client.ImageImportOptions{})
 	if err != nil {
 		return fmt.Errorf("import an image into the throw-away engine: %w", err)
 	}

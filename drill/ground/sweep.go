@@ -20,7 +20,7 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	if err := removeContainers(ctx, cli); err != nil {
 		return err
 	}
-	return errors.Join(removeVolumes(ctx, cli), removeNetworks(ctx, cli), removeImages(ctx, cli), removePlugins(ctx, cli))
+	return errors.Join(removeVolumes(ctx, cli), removeNetworks(ctx, cli), removeImages(ctx, cli), removePlugins(ctx, cli), e.importBase(ctx))
 }
 
 func removeContainers(ctx context.Context, cli *client.Client) error {
