@@ -90,6 +90,10 @@ type Drill struct {
 	Door func(ctx context.Context, w *EngineWorld) (succeeded bool, err error)
 	// Quiet is for an attack of which nothing is refused: what the attacker may not see is left out of the answer. The call is recorded.
 	Quiet bool
+	// Seen is for an attack that no guard can record, since none is asked: it says whether what stopped it can be seen otherwise.
+	Seen func(ctx context.Context, w *EngineWorld) (bool, error)
+
+	closing *closing
 }
 
 // Half is what an outage did, with its control off or on.
@@ -161,6 +165,10 @@ func judge(d Drill, without, with outcome) (model.Verdict, string) {
 		verdict, why = model.VerdictNotProved, "the attack succeeded although the control was on"
 	case !with.recorded && d.Outage != nil:
 		verdict, why = model.VerdictNotProved, "the service went on, but the loss and the recovery can't be seen afterwards"
+	case !with.recorded && d.Seen != nil:
+		verdict, why = model.VerdictNotProved, "the attack failed, but what stopped it can't be seen"
+	case d.Seen != nil:
+		why = "the attack succeeded without the control and failed with it, and what stopped it can be seen"
 	case !with.recorded && d.Quiet:
 		verdict, why = model.VerdictNotProved, "the attack failed, but no call of the attacker is in the audit log"
 	case !with.recorded && d.Door != nil:

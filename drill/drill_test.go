@@ -165,6 +165,8 @@ func (b broken) Guard(context.Context, *ground.Engine, GuardOptions) (*Guard, er
 	return nil, b.err
 }
 
+func (b broken) Lock(context.Context, *ground.Engine) (*Lock, error) { return nil, b.err }
+
 func TestWhatCannotRunSaysWhy(t *testing.T) {
 	var told []string
 	r := Run(t.Context(), broken{errors.New("no room")}, rights()[:1], func(r model.DrillResult, done, all int) { told = append(told, r.ID) })

@@ -21,13 +21,24 @@ type Engines interface {
 	Ground(ctx context.Context) (*ground.Engine, error)
 	// Guard puts a guard before it.
 	Guard(ctx context.Context, e *ground.Engine, o GuardOptions) (*Guard, error)
+	// Lock makes the engine's sockets reachable for root alone, and keeps them so.
+	Lock(ctx context.Context, e *ground.Engine) (*Lock, error)
+}
+
+// Lock is a lock of an engine's sockets that lives for one half of a drill.
+type Lock struct {
+	// Locked says whether everything is still locked.
+	Locked func(ctx context.Context) (bool, error)
+	Stop   func(ctx context.Context) error
 }
 
 // GuardOptions say what a guard knows.
 type GuardOptions struct {
 	People []Person
-	// Policies says what became of the guard's policies.
+	// Policies says what became of the guard's policies. One that does not start because of them has a socket that nobody listens at.
 	Policies PolicyState
+	// NoLog says that its audit log can't be written any more.
+	NoLog bool
 }
 
 // PolicyState is what became of policies.
@@ -71,6 +82,7 @@ const dockers = 640009
 type EngineWorld struct {
 	engine   *ground.Engine
 	guard    *Guard // nil without the control
+	lock     *Lock  // of drills that need one
 	launcher Engines
 	door     string
 	root     *client.Client // sees and does everything: the witness
@@ -80,7 +92,7 @@ type EngineWorld struct {
 	mallory, victor   *caller
 }
 
-func newEngineWorld(ctx context.Context, l Engines, off Control) (*EngineWorld, error) {
+func newEngineWorld(ctx context.Context, l Engines, off Control, c *closing) (*EngineWorld, error) {
 	e, err := l.Ground(ctx)
 	if err != nil {
 		return nil, err
@@ -96,7 +108,11 @@ func newEngineWorld(ctx context.Context, l Engines, off Control) (*EngineWorld, 
 		return nil, err
 	}
 	if off != ControlGuard {
-		if w.guard, err = l.Guard(ctx, e, GuardOptions{People: []Person{mallory(), victor()}}); err != nil {
+		o := GuardOptions{People: []Person{mallory(), victor()}}
+		if c != nil {
+			o.Policies, o.NoLog = c.policies, c.log
+		}
+		if w.guard, err = l.Guard(ctx, e, o); err != nil {
 			return nil, fmt.Errorf("start a throw-away guard: %w", err)
 		}
 		w.door = w.guard.Socket
@@ -105,7 +121,9 @@ func newEngineWorld(ctx context.Context, l Engines, off Control) (*EngineWorld, 
 	if err != nil {
 		return nil, err
 	}
-	w.victor, err = newCaller(victor(), w.door)
+	if w.victor, err = newCaller(victor(), w.door); err == nil && c != nil {
+		err = w.shut(ctx, c)
+	}
 	return w, err
 }
 
@@ -140,6 +158,9 @@ func (w *EngineWorld) close(ctx context.Context) error {
 			errs = append(errs, c.close())
 		}
 	}
+	if w.lock != nil {
+		errs = append(errs, w.lock.Stop(ctx))
+	}
 	if w.guard != nil {
 		errs = append(errs, w.guard.Stop(ctx))
 	}
@@ -155,7 +176,7 @@ func (w *EngineWorld) close(ctx context.Context) error {
 // door runs one half of an attack on an engine.
 func door(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, err error) {
 	out.result = model.AttackNotRun
-	w, err := newEngineWorld(ctx, l, off)
+	w, err := newEngineWorld(ctx, l, off, d.closing)
 	if w != nil {
 		defer func() { err = errors.Join(err, w.close(ctx)) }()
 	}
@@ -175,7 +196,11 @@ func door(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, e
 		return out, nil
 	}
 	out.result = model.AttackFailed
-	if off == ControlNone {
+	switch {
+	case off != ControlNone:
+	case d.Seen != nil:
+		out.recorded, err = d.Seen(ctx, w)
+	default:
 		out.recorded, err = w.recorded(ctx, before, !d.Quiet)
 	}
 	return out, err

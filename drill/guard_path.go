@@ -165,24 +165,35 @@ func buildService(ctx context.Context, w *EngineWorld) (bool, error) {
 	if err != nil || head.StatusCode != http.StatusSwitchingProtocols {
 		return false, nil //nolint:nilerr // a door that hangs up has refused
 	}
-	t := &http2.Transport{AllowHTTP: true}
-	c, err := t.NewClientConn(conn)
+	c, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(conn)
 	if err != nil {
 		return false, nil //nolint:nilerr // it does not go on
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://docker/moby.buildkit.v1.Control/ListWorkers", strings.NewReader("\x00\x00\x00\x00\x00"))
+	said, err := grpcCall(ctx, c, "/moby.buildkit.v1.Control/ListWorkers", nil)
+	return err == nil && len(said) > 5, nil
+}
+
+// grpcCall makes a call with an empty message, and gives what is answered.
+func grpcCall(ctx context.Context, c *http2.ClientConn, method string, header http.Header) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://docker"+method, strings.NewReader("\x00\x00\x00\x00\x00"))
 	if err != nil {
-		return false, err
+		return nil, err
+	}
+	for name, values := range header {
+		r.Header[name] = values
 	}
 	r.Header.Set("Content-Type", "application/grpc")
 	r.Header.Set("Te", "trailers")
 	res, err := c.RoundTrip(r)
 	if err != nil {
-		return false, nil //nolint:nilerr // it does not go on
+		return nil, err
 	}
 	defer res.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(res.Body, most))
-	return err == nil && len(said) > 5 && res.Trailer.Get("Grpc-Status") == "0", err
+	if status := res.Trailer.Get("Grpc-Status"); err == nil && status != "0" {
+		err = fmt.Errorf("%s: status %q", method, status)
+	}
+	return said, err
 }
 
 func buildSession(ctx context.Context, w *EngineWorld) (bool, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/drill"
 	"github.com/bulkhead-security/bulkhead/drill/ground"
+	"github.com/bulkhead-security/bulkhead/guard/lock"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -49,7 +50,12 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
 	var undo []func() error
+	stopped := false
 	stop := func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
 		var errs []error
 		for i := len(undo) - 1; i >= 0; i-- {
 			errs = append(errs, undo[i]())
@@ -70,13 +76,25 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, l.close)
+	if !o.NoLog {
+		undo = append(undo, l.close)
+	}
 	rules, err := authz.New(authz.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
-	if err := loadGuardPolicies(rules, c.Guard.Policies); err != nil {
+	r := &records{log: l}
+	if err := spoil(&c, o); err != nil {
 		return nil, err
+	}
+	if err := loadGuardPolicies(rules, c.Guard.Policies); err != nil && o.Policies != drill.PoliciesShipped {
+		// As the guard itself: it does not start.
+		return &drill.Guard{Socket: c.Guard.Socket, Records: r.count, Stop: func(context.Context) error { return stop() }}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if o.Policies != drill.PoliciesShipped {
+		return nil, errors.New("the guard takes policies that are not there")
 	}
 	door, err := raise(c, guardParts{decider: rules, log: l, dir: c.Guard.DataDir, tenant: c.Guard.Tenant, host: "drill", slog: quiet})
 	if err != nil {
@@ -87,7 +105,12 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 	done := make(chan error, 1)
 	go func() { done <- door.doors.Run(run) }()
 	undo = append(undo, func() error { end(); return <-done })
-	r := &records{log: l}
+	if o.NoLog {
+		if err := l.log.Close(ctx); err != nil {
+			return nil, err
+		}
+		r.closed = true
+	}
 	return &drill.Guard{Socket: c.Guard.Socket, Records: r.count, Stop: func(context.Context) error { return stop() }}, nil
 }
 
@@ -104,19 +127,77 @@ func guardOf(e *ground.Engine, dir string, o drill.GuardOptions) config.Config {
 	return c
 }
 
+// spoil takes away what the guard decides by.
+func spoil(c *config.Config, o drill.GuardOptions) error {
+	switch o.Policies {
+	case drill.PoliciesMissing:
+		c.Guard.Policies = filepath.Join(c.Guard.DataDir, "gone")
+	case drill.PoliciesBroken:
+		c.Guard.Policies = filepath.Join(c.Guard.DataDir, "policies")
+		if err := os.Mkdir(c.Guard.Policies, 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(c.Guard.Policies, "own.cedar"), []byte("permit (principal, action"), 0o600)
+	}
+	return nil
+}
+
+// Lock implements drill.Engines: the product's own lock, for the sockets of the throw-away engine.
+func (g *engines) Lock(ctx context.Context, e *ground.Engine) (*drill.Lock, error) {
+	dir, err := os.MkdirTemp(e.Dir, "l")
+	if err != nil {
+		return nil, fmt.Errorf("make a directory: %w", err)
+	}
+	l, err := lock.New(lock.Options{
+		Root: dir, Sockets: []string{e.Socket, e.Containerd}, StateDir: filepath.Join(dir, "state"), GuardFile: filepath.Join(dir, "guard.json"), Now: clock(),
+	})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if _, err := l.Lock(ctx, "drill"); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	watching, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() {
+		done <- l.Watch(watching, lock.Watcher{Keep: true, Every: time.Second, Found: func(model.Finding) error { return nil }})
+	}()
+	return &drill.Lock{
+		Locked: func(context.Context) (bool, error) {
+			for _, s := range []string{e.Socket, e.Containerd} {
+				info, err := os.Stat(s)
+				if err != nil || info.Mode().Perm() != 0o600 {
+					return false, err
+				}
+			}
+			return true, nil
+		},
+		Stop: func(ctx context.Context) error {
+			end()
+			err := <-done
+			_, _, uerr := l.Unlock(ctx)
+			return errors.Join(err, uerr, os.RemoveAll(dir))
+		},
+	}, nil
+}
+
 // records reads the audit log of a drill's guard.
 type records struct {
-	log  *guardLog
-	mu   sync.Mutex
-	next uint64
-	all  map[string]int // by person
-	no   map[string]int // of these, refused
+	log    *guardLog
+	closed bool
+	mu     sync.Mutex
+	next   uint64
+	all    map[string]int // by person
+	no     map[string]int // of these, refused
 }
 
 // count counts what a person asked for, or what of it was refused.
 func (r *records) count(ctx context.Context, person string, refused bool) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return 0, nil
+	}
 	if r.all == nil {
 		r.all, r.no = map[string]int{}, map[string]int{}
 	}

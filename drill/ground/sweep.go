@@ -17,6 +17,8 @@ func (e *Engine) Sweep(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = cli.Close() }()
+	_, err = cli.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true})
+	_ = err // an engine outside a swarm refuses, which is what is wanted
 	if err := removeContainers(ctx, cli); err != nil {
 		return err
 	}
