@@ -178,10 +178,10 @@ func (w *EngineWorld) inside(ctx context.Context, id string, command ...string) 
 var errRefused = errors.New("it was refused")
 
 // must makes a call of somebody that has to come through, since the attack needs what it makes.
-func (w *EngineWorld) must(ctx context.Context, c *caller, method, target string, body any) (*answer, error) {
-	a, err := c.send(ctx, method, target, body)
+func (w *EngineWorld) must(ctx context.Context, c *caller, target string, body any) (*answer, error) {
+	a, err := c.send(ctx, http.MethodPost, target, body)
 	if err == nil && !a.ok() {
-		err = fmt.Errorf("%s %s as %s: %w: %s", method, target, c.Name, errRefused, a)
+		err = fmt.Errorf("POST %s as %s: %w: %s", target, c.Name, errRefused, a)
 	}
 	return a, err
 }
@@ -219,11 +219,11 @@ func (w *EngineWorld) own(ctx context.Context) (string, error) {
 
 // madeBy makes and starts a container that its owner may have.
 func (w *EngineWorld) madeBy(ctx context.Context, c *caller, name string, body fields) (string, error) {
-	a, err := w.must(ctx, c, http.MethodPost, "/containers/create?name="+w.name+"-"+name, body)
+	a, err := w.must(ctx, c, "/containers/create?name="+w.name+"-"+name, body)
 	if err != nil {
 		return "", err
 	}
-	_, err = w.must(ctx, c, http.MethodPost, "/containers/"+a.id()+"/start", nil)
+	_, err = w.must(ctx, c, "/containers/"+a.id()+"/start", nil)
 	return a.id(), err
 }
 

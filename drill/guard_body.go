@@ -44,18 +44,18 @@ func bodyDrills() []Drill {
 			return fmt.Sprintf("%x;a=b\r\n%s\r\n0;c\r\nX-Sum: 2\r\n\r\n", len(b), b)
 		}))),
 		guardDrill("bare-newlines", hide, "The lines of a request end in another way", smuggles(func(ctx context.Context, w *EngineWorld) error {
-			r := rawRequest(w, "POST", "/containers/create?name="+w.name+"-m", "", text(privileged)(w))
+			r := rawRequest("/containers/create?name="+w.name+"-m", "", text(privileged)(w))
 			_, err := w.mallory.raw(ctx, strings.ReplaceAll(r, "\r\n", "\n"), 1)
 			return err
 		})),
 		guardDrill("pipelined", hide, "A second request follows in the same bytes as a harmless first", smuggles(func(ctx context.Context, w *EngineWorld) error {
 			first := "GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
-			_, err := w.mallory.raw(ctx, first+rawRequest(w, "POST", "/containers/create?name="+w.name+"-m", "", text(privileged)(w)), 2)
+			_, err := w.mallory.raw(ctx, first+rawRequest("/containers/create?name="+w.name+"-m", "", text(privileged)(w)), 2)
 			return err
 		})),
 		guardDrill("expect-continue", hide, "A body is announced and sent without waiting", smuggles(rawCreate("Expect: 100-continue\r\n", nil))),
 		guardDrill("http-1-0", hide, "A request speaks HTTP/1.0", smuggles(func(ctx context.Context, w *EngineWorld) error {
-			r := rawRequest(w, "POST", "/containers/create?name="+w.name+"-m", "", text(privileged)(w))
+			r := rawRequest("/containers/create?name="+w.name+"-m", "", text(privileged)(w))
 			_, err := w.mallory.raw(ctx, strings.Replace(r, "HTTP/1.1", "HTTP/1.0", 1), 1)
 			return err
 		})),
@@ -116,7 +116,7 @@ func chunked(b string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(
 func rawCreate(headers string, write func(body string) string) func(ctx context.Context, w *EngineWorld) error {
 	return func(ctx context.Context, w *EngineWorld) error {
 		body := text(`,"HostConfig":{"Privileged":true}`)(w)
-		r := rawRequest(w, "POST", "/containers/create?name="+w.name+"-m", headers, body)
+		r := rawRequest("/containers/create?name="+w.name+"-m", headers, body)
 		if write != nil {
 			r = fmt.Sprintf("POST /containers/create?name=%s-m HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n%s\r\n%s", w.name, headers, write(body))
 		}
@@ -129,6 +129,6 @@ func rawCreate(headers string, write func(body string) string) func(ctx context.
 }
 
 // rawRequest is a request as bytes.
-func rawRequest(_ *EngineWorld, method, target, headers, body string) string {
-	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s", method, target, len(body), headers, body)
+func rawRequest(target, headers, body string) string {
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s", target, len(body), headers, body)
 }

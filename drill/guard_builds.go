@@ -78,7 +78,7 @@ func reachesHost(request func(w *EngineWorld, address string) (method, target st
 		if err != nil {
 			return false, err
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }() // it is closed before, or nobody waits for it
 		var reached atomic.Bool
 		done := make(chan struct{})
 		go func() {

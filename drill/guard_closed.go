@@ -9,8 +9,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/net/http2"
 )
 
 // closedDrills go past the guard, or wait until it or what it decides by is away. What refuses then is the kernel, or that nothing is there:
@@ -41,7 +39,7 @@ type closing struct {
 // shut locks the sockets, and takes away what is to be away.
 func (w *EngineWorld) shut(ctx context.Context, c *closing) error {
 	// As installations have it before the lock.
-	if err := errors.Join(os.Chmod(w.engine.Socket, 0o666), os.Chmod(w.engine.Containerd, 0o666)); err != nil {
+	if err := errors.Join(os.Chmod(w.engine.Socket, everybody), os.Chmod(w.engine.Containerd, everybody)); err != nil {
 		return err
 	}
 	if w.guard == nil {
@@ -52,7 +50,7 @@ func (w *EngineWorld) shut(ctx context.Context, c *closing) error {
 		return err
 	}
 	if c.reopen {
-		if err := os.Chmod(w.engine.Socket, 0o666); err != nil {
+		if err := os.Chmod(w.engine.Socket, everybody); err != nil {
 			return err
 		}
 		for range 100 { // it is not at once that it is seen
@@ -126,11 +124,7 @@ func seesInContainerd(ctx context.Context, w *EngineWorld) (bool, error) {
 		return false, err
 	}
 	defer conn.Close()
-	c, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(conn)
-	if err != nil {
-		return false, err
-	}
-	said, err := grpcCall(ctx, c, "/containerd.services.containers.v1.Containers/List", http.Header{"Containerd-Namespace": {"moby"}})
+	said, err := grpcCall(ctx, over(conn), "/containerd.services.containers.v1.Containers/List", http.Header{"Containerd-Namespace": {"moby"}})
 	return strings.Contains(string(said), id), err
 }
 

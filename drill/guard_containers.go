@@ -157,7 +157,7 @@ func startsExec(ctx context.Context, w *EngineWorld) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	a, err := w.must(ctx, w.victor, http.MethodPost, "/containers/"+id+"/exec", fields{"Cmd": []string{"/bin/cat", "/secret"}, "AttachStdout": true})
+	a, err := w.must(ctx, w.victor, "/containers/"+id+"/exec", fields{"Cmd": []string{"/bin/cat", "/secret"}, "AttachStdout": true})
 	if err != nil {
 		return false, err
 	}
@@ -188,16 +188,16 @@ func attaches(how func(id string) string) attack {
 		if _, err := io.WriteString(conn, how(id)); err != nil {
 			return false, fmt.Errorf("attach: %w", err)
 		}
-		head, err := http.ReadResponse(newByteReader(conn), nil)
+		head, err := http.ReadResponse(newByteReader(conn), nil) //nolint:bodyclose // it ends with the connection
 		if err != nil || head.StatusCode >= http.StatusBadRequest {
-			return false, nil //nolint:nilerr // a door that hangs up has refused
+			return false, nil // a door that hangs up has refused
 		}
 		line := "echo planted > /planted\n"
 		if strings.Contains(how(id), "/ws?") {
 			line = frame(line)
 		}
 		if _, err := io.WriteString(conn, line); err != nil {
-			return false, nil //nolint:nilerr // it hung up
+			return false, nil // it hung up
 		}
 		text, err := w.eventually(ctx, id, "/planted")
 		return strings.Contains(text, "planted"), err

@@ -54,9 +54,6 @@ func imageDrills() []Drill {
 		guardDrill("image-import-url", "T1090", "The engine fetches an image from an address that only the host reaches", reachesHost(func(w *EngineWorld, address string) (string, string, any) {
 			return http.MethodPost, "/images/create?fromSrc=" + url.QueryEscape("http://"+address+"/image.tar") + "&repo=" + w.name + "/remote&tag=1", nil
 		})),
-		guardDrill("registry-sign-in", "T1090", "The engine tries a password at an address that only the host reaches", reachesHost(func(_ *EngineWorld, address string) (string, string, any) {
-			return http.MethodPost, "/auth", fields{"username": "a", "password": "b", "serveraddress": "http://" + address}
-		})),
 	}
 }
 

@@ -82,7 +82,7 @@ func seesEvents(ctx context.Context, w *EngineWorld) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	res, err := w.mallory.http.Do(r)
+	res, err := w.mallory.http.Do(r) //nolint:bodyclose // it is, below
 	if err != nil {
 		return false, err
 	}
@@ -110,7 +110,7 @@ func seesEvents(ctx context.Context, w *EngineWorld) (bool, error) {
 }
 
 func prunesContainers(ctx context.Context, w *EngineWorld) (bool, error) {
-	a, err := w.must(ctx, w.victor, http.MethodPost, "/containers/create?name="+w.name+"-victim", plain())
+	a, err := w.must(ctx, w.victor, "/containers/create?name="+w.name+"-victim", plain())
 	if err != nil {
 		return false, err
 	}

@@ -85,7 +85,7 @@ func bindsLink(ctx context.Context, w *EngineWorld) (bool, error) {
 // swapsLink wins the race between judging and mounting without running: there is any time between making and starting.
 func swapsLink(ctx context.Context, w *EngineWorld) (bool, error) {
 	mine, m := filepath.Join(w.home, "mine"), mallory().User
-	if err := errors.Join(os.Mkdir(mine, 0o755), os.Chown(mine, m.UID, m.GID)); err != nil {
+	if err := errors.Join(os.Mkdir(mine, 0o700), os.Chown(mine, m.UID, m.GID)); err != nil {
 		return false, err
 	}
 	id, err := w.make(ctx, with(readSecret(w, "/h"+w.dir), "Binds", []string{mine + ":/h:ro"}))

@@ -45,7 +45,7 @@ func networkDrills() []Drill {
 
 // victimsNetwork makes a network of victor's.
 func (w *EngineWorld) victimsNetwork(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, http.MethodPost, "/networks/create", fields{"Name": w.name + "-net", "Driver": "bridge"})
+	a, err := w.must(ctx, w.victor, "/networks/create", fields{"Name": w.name + "-net", "Driver": "bridge"})
 	if err != nil {
 		return "", err
 	}
@@ -103,7 +103,7 @@ func pullsIn(ctx context.Context, w *EngineWorld) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	a, err := w.must(ctx, w.mallory, http.MethodPost, "/networks/create", fields{"Name": w.name + "-mine", "Driver": "bridge"})
+	a, err := w.must(ctx, w.mallory, "/networks/create", fields{"Name": w.name + "-mine", "Driver": "bridge"})
 	if err != nil {
 		return false, err
 	}

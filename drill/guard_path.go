@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/moby/moby/client"
-	"golang.org/x/net/http2"
 )
 
 // pathDrills write the way to a call, or the protocol that it is made in, differently.
@@ -35,7 +33,7 @@ func pathDrills() []Drill {
 			return byPaths("/v"+v.MinAPIVersion+"/containers/create")(ctx, w)
 		})),
 		guardDrill("absolute-target", hide, "The target of a request is a whole address", smuggles(func(ctx context.Context, w *EngineWorld) error {
-			r := rawRequest(w, "POST", "http://elsewhere/containers/create?name="+w.name+"-m", "", text(`,"HostConfig":{"Privileged":true}`)(w))
+			r := rawRequest("http://elsewhere/containers/create?name="+w.name+"-m", "", text(`,"HostConfig":{"Privileged":true}`)(w))
 			_, err := w.mallory.raw(ctx, r, 1)
 			return err
 		})),
@@ -58,7 +56,7 @@ func byPaths(targets ...string) func(ctx context.Context, w *EngineWorld) error 
 		body := text(`,"HostConfig":{"Privileged":true}`)(w)
 		for i, t := range targets {
 			for range 3 {
-				answers, err := w.mallory.raw(ctx, rawRequest(w, "POST", fmt.Sprintf("%s?name=%s-%d", t, w.name, i), "Connection: close\r\n", body), 1)
+				answers, err := w.mallory.raw(ctx, rawRequest(fmt.Sprintf("%s?name=%s-%d", t, w.name, i), "Connection: close\r\n", body), 1)
 				if err != nil {
 					return err
 				}
@@ -131,7 +129,7 @@ func queryEncoded(ctx context.Context, w *EngineWorld) (bool, error) {
 func overHTTP2(ctx context.Context, w *EngineWorld) error {
 	body := text(`,"HostConfig":{"Privileged":true}`)(w)
 	target := "/containers/create?name=" + w.name + "-m"
-	t := w.mallory.http2()
+	t := http2(func(ctx context.Context) (net.Conn, error) { return w.mallory.User.Dial(ctx, w.door) })
 	defer t.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://docker"+target, strings.NewReader(body))
 	if err != nil {
@@ -141,14 +139,20 @@ func overHTTP2(ctx context.Context, w *EngineWorld) error {
 	if res, err := t.RoundTrip(r); err == nil {
 		return res.Body.Close()
 	}
-	_, err = w.mallory.raw(ctx, rawRequest(w, "POST", target, "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n", body), 1)
+	_, err = w.mallory.raw(ctx, rawRequest(target, "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n", body), 1)
 	return err
 }
 
-func (c *caller) http2() *http2.Transport {
-	return &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) {
-		return c.User.Dial(ctx, c.door)
-	}}
+// http2 speaks HTTP/2 from the first byte, on connections that dial makes.
+func http2(dial func(ctx context.Context) (net.Conn, error)) *http.Transport {
+	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }, Protocols: &http.Protocols{}}
+	t.Protocols.SetUnencryptedHTTP2(true)
+	return t
+}
+
+// over speaks HTTP/2 on a connection that is there.
+func over(conn net.Conn) *http.Transport {
+	return http2(func(context.Context) (net.Conn, error) { return conn, nil })
 }
 
 // buildService asks the builder which workers it has: who gets an answer can have it build anything.
@@ -161,20 +165,16 @@ func buildService(ctx context.Context, w *EngineWorld) (bool, error) {
 	if _, err := io.WriteString(conn, "POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"); err != nil {
 		return false, err
 	}
-	head, err := http.ReadResponse(newByteReader(conn), nil)
+	head, err := http.ReadResponse(newByteReader(conn), nil) //nolint:bodyclose // it ends with the connection
 	if err != nil || head.StatusCode != http.StatusSwitchingProtocols {
-		return false, nil //nolint:nilerr // a door that hangs up has refused
+		return false, nil // a door that hangs up has refused
 	}
-	c, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(conn)
-	if err != nil {
-		return false, nil //nolint:nilerr // it does not go on
-	}
-	said, err := grpcCall(ctx, c, "/moby.buildkit.v1.Control/ListWorkers", nil)
+	said, err := grpcCall(ctx, over(conn), "/moby.buildkit.v1.Control/ListWorkers", nil)
 	return err == nil && len(said) > 5, nil
 }
 
 // grpcCall makes a call with an empty message, and gives what is answered.
-func grpcCall(ctx context.Context, c *http2.ClientConn, method string, header http.Header) ([]byte, error) {
+func grpcCall(ctx context.Context, c *http.Transport, method string, header http.Header) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://docker"+method, strings.NewReader("\x00\x00\x00\x00\x00"))
 	if err != nil {
 		return nil, err
@@ -184,6 +184,7 @@ func grpcCall(ctx context.Context, c *http2.ClientConn, method string, header ht
 	}
 	r.Header.Set("Content-Type", "application/grpc")
 	r.Header.Set("Te", "trailers")
+	defer c.CloseIdleConnections()
 	res, err := c.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -206,9 +207,9 @@ func buildSession(ctx context.Context, w *EngineWorld) (bool, error) {
 		"X-Docker-Expose-Session-Uuid: drill\r\nX-Docker-Expose-Session-Name: drill\r\nX-Docker-Expose-Session-Sharedkey: drill\r\n\r\n"); err != nil {
 		return false, err
 	}
-	head, err := http.ReadResponse(newByteReader(conn), nil)
+	head, err := http.ReadResponse(newByteReader(conn), nil) //nolint:bodyclose // it ends with the connection
 	if err != nil {
-		return false, nil //nolint:nilerr // a door that hangs up has refused
+		return false, nil // a door that hangs up has refused
 	}
 	return head.StatusCode == http.StatusSwitchingProtocols, nil
 }

@@ -39,8 +39,10 @@ func swarmDrills() []Drill {
 			return w.managed(ctx), w.fair(a)
 		}),
 		guardDrill("swarm-join", "T1578", "The host joins a swarm of somebody else's", reachesHost(func(_ *EngineWorld, address string) (string, string, any) {
-			return http.MethodPost, "/swarm/join", fields{"ListenAddr": "127.0.0.1:2377", "AdvertiseAddr": "127.0.0.1", "RemoteAddrs": []string{address},
-				"JoinToken": "SWMTKN-1-0000000000000000000000000000000000000000000000000-0000000000000000000000000"}
+			return http.MethodPost, "/swarm/join", fields{ //nolint:gosec // the token is nobody's
+				"ListenAddr": "127.0.0.1:2377", "AdvertiseAddr": "127.0.0.1", "RemoteAddrs": []string{address},
+				"JoinToken": "SWMTKN-1-0000000000000000000000000000000000000000000000000-0000000000000000000000000",
+			}
 		})),
 		guardDrill("swarm-leave", "T1489", "The host leaves its swarm", inSwarm(func(ctx context.Context, w *EngineWorld) (bool, error) {
 			a, err := w.mallory.send(ctx, http.MethodPost, "/swarm/leave?force=1", nil)
@@ -121,7 +123,7 @@ func makesService(container func(w *EngineWorld) fields) attack {
 }
 
 func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, http.MethodPost, "/secrets/create", fields{"Name": w.name + "-secret", "Data": []byte(w.secret)})
+	a, err := w.must(ctx, w.victor, "/secrets/create", fields{"Name": w.name + "-secret", "Data": []byte(w.secret)})
 	if err != nil {
 		return "", err
 	}
@@ -130,7 +132,7 @@ func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
 }
 
 func (w *EngineWorld) victimsService(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, http.MethodPost, "/services/create", w.service("victim", fields{"Image": "x", "Env": []string{"SECRET=" + w.secret}}))
+	a, err := w.must(ctx, w.victor, "/services/create", w.service("victim", fields{"Image": "x", "Env": []string{"SECRET=" + w.secret}}))
 	if err != nil {
 		return "", err
 	}

@@ -33,7 +33,7 @@ func volumeDrills() []Drill {
 func quiet(d Drill) Drill { d.Quiet = true; return d }
 
 func (w *EngineWorld) victimsVolume(ctx context.Context) error {
-	_, err := w.must(ctx, w.victor, http.MethodPost, "/volumes/create", fields{"Name": w.name + "-data"})
+	_, err := w.must(ctx, w.victor, "/volumes/create", fields{"Name": w.name + "-data"})
 	return err
 }
 

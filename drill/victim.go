@@ -12,7 +12,7 @@ import (
 
 // victim makes a container of victor's with a volume "data", both with a secret, and waits until the secret is there.
 func (w *EngineWorld) victim(ctx context.Context) (string, error) {
-	if _, err := w.must(ctx, w.victor, http.MethodPost, "/volumes/create", fields{"Name": w.name + "-data"}); err != nil {
+	if _, err := w.must(ctx, w.victor, "/volumes/create", fields{"Name": w.name + "-data"}); err != nil {
 		return "", err
 	}
 	body := with(of("/bin/sh", "-c", "echo $SECRET > /secret; echo $SECRET > /data/secret; echo $SECRET; sleep 600"), "Binds", []string{w.name + "-data:/data"})

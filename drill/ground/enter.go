@@ -44,7 +44,7 @@ func (e *Engine) loopback() error {
 		if err != nil {
 			return fmt.Errorf("loopback: %w", err)
 		}
-		defer unix.Close(s)
+		defer func() { _ = unix.Close(s) }()
 		r, err := unix.NewIfreq("lo")
 		if err != nil {
 			return fmt.Errorf("loopback: %w", err)

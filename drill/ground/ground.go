@@ -144,7 +144,7 @@ func (e *Engine) prepare(daemon string, o Options) error {
 	} else if own != "" {
 		path = own + ":" + path
 	}
-	e.cmd = exec.Command("/bin/sh", "-c", enter, daemon, "--config-file", file,
+	e.cmd = exec.Command("/bin/sh", "-c", enter, daemon, "--config-file", file, //nolint:noctx // it lives until Stop
 		"--data-root", filepath.Join(e.Dir, "data"), "--exec-root", filepath.Join(e.Dir, "exec"), "--pidfile", filepath.Join(e.Dir, "dockerd.pid"),
 		"-H", "unix://"+e.Socket, "--bip", "10.226.0.1/24", "--default-address-pool", "base=10.226.128.0/17,size=24")
 	e.cmd.Env = []string{"PATH=" + path, "HOME=" + e.Dir, "TMPDIR=" + e.Dir}

@@ -41,7 +41,9 @@ func rootfs() ([]byte, error) {
 		}
 	}
 	files := []File{
-		{Name: "bin/", Mode: 0o755}, {Name: "etc/", Mode: 0o755}, {Name: "tmp/", Mode: 0o1777},
+		{Name: "bin/", Mode: 0o755},
+		{Name: "etc/", Mode: 0o755},
+		{Name: "tmp/", Mode: 0o1777},
 		{Name: "bin/busybox", Mode: 0o755, Body: program},
 		{Name: "etc/passwd", Body: []byte("root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n")},
 		{Name: "etc/group", Body: []byte("root:x:0:\napp:x:1000:\n")},

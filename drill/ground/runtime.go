@@ -48,10 +48,10 @@ func Runtime(path, dir string) (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(dir, "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
+	if err := os.MkdirAll(bin, 0o755); err != nil { //nolint:gosec // programs are for all
 		return "", fmt.Errorf("runtime of the engine: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(bin, "runc"), fmt.Appendf(nil, wrapper, runc), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(bin, "runc"), fmt.Appendf(nil, wrapper, runc), 0o755); err != nil { //nolint:gosec // it is a program
 		return "", fmt.Errorf("runtime of the engine: %w", err)
 	}
 	return bin, nil
