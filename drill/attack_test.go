@@ -39,7 +39,7 @@ func TestCatalogue(t *testing.T) {
 
 func TestJudgeDoor(t *testing.T) {
 	without, seen, unseen := outcome{model.AttackSucceeded, false, ""}, outcome{model.AttackFailed, true, ""}, outcome{model.AttackFailed, false, ""}
-	door := guardDrill("x", "T1", "x", nil)
+	door := guardDrill("x", "T1", "x", privilegedExec)
 	shut := door
 	shut.Seen = isLocked
 	for _, c := range []struct {
