@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
-	"golang.org/x/sys/unix")
+	"golang.org/x/sys/unix"
+)
 
 // privilegeDrills give a container of one's own what belongs to the host.
 func privilegeDrills() []Drill {
