@@ -27,9 +27,12 @@ type Guard struct {
 	Host   string `yaml:"host" env:"HOST"`
 	// Profile is what workloads may be: "baseline", "restricted", "none". Mode is "enforce" or "observe": what the profile would refuse is said
 	// and recorded only.
-	Profile  string         `yaml:"profile" env:"PROFILE"`
-	Mode     string         `yaml:"mode" env:"MODE"`
-	Harden   GuardHarden    `yaml:"harden" envPrefix:"HARDEN_"`
+	Profile string      `yaml:"profile" env:"PROFILE"`
+	Mode    string      `yaml:"mode" env:"MODE"`
+	Harden  GuardHarden `yaml:"harden" envPrefix:"HARDEN_"`
+	// StepUp are actions that need a second factor shown just now, FourEyes those that a second person approves.
+	StepUp   []string       `yaml:"step_up" env:"STEP_UP"`
+	FourEyes []string       `yaml:"four_eyes" env:"FOUR_EYES"`
 	Build    string         `yaml:"build" env:"BUILD"`       // "classic", "none"
 	Policies string         `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
 	DataDir  string         `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
