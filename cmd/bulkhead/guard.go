@@ -21,6 +21,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/guard/listen"
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -84,6 +85,7 @@ func hostID(c config.Guard) string {
 // guardParts are what a guard is given: those that the guard alone has of its own, and the agent's guard of the agent.
 type guardParts struct {
 	decider      judge.Decider
+	approvals    judge.Approvals // nil where there is no control plane
 	log          judge.Recorder
 	tenant, host string
 	dir          string // where it is remembered who brought images
@@ -107,6 +109,9 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	if len(c.Guard.Accounts) == 0 {
 		p.slog.Warn("no account is configured (guard.accounts): the guard refuses everybody")
 	}
+	if err := checkActions(c.Guard); err != nil {
+		return nil, err
+	}
 	o, err := guardDoors(c.Guard, p.slog)
 	if err != nil {
 		return nil, err
@@ -117,7 +122,11 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	}
 	engine, err := newGuardedEngine(doorParts{
 		engine: c.Guard.Engine, dir: p.dir, who: who, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
-		judge:   judge.Parts{Decider: p.decider, Log: p.log, Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), Now: clock()},
+		judge: judge.Parts{
+			Decider: p.decider, Approvals: p.approvals, Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
+			Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), Now: clock(),
+		},
+		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
 	})
 	if err != nil {
@@ -129,6 +138,30 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		return nil, errors.Join(err, engine.close())
 	}
 	return &raised{who: who, doors: doors, engine: engine, log: p.slog}, nil
+}
+
+// checkActions refuses names that are no actions: a demand that is misspelt would be none.
+func checkActions(c config.Guard) error {
+	schema, err := authz.NewSchema()
+	if err != nil {
+		return fmt.Errorf("policies: %w", err)
+	}
+	for setting, list := range map[string][]string{"step_up": c.StepUp, "four_eyes": c.FourEyes} {
+		for _, a := range list {
+			if !schema.HasAction(a) {
+				return fmt.Errorf("guard.%s names %.80q, which is no action; `bulkhead policy schema` lists them", setting, a)
+			}
+		}
+	}
+	return nil
+}
+
+// wanted is what is added to workloads.
+func wanted(h config.GuardHarden) workload.Wanted {
+	return workload.Wanted{
+		NoNewPrivileges: h.NoNewPrivileges, DropCapabilities: h.DropCapabilities, ReadOnlyRoot: h.ReadOnlyRoot,
+		MemoryBytes: h.Memory, PIDs: h.PIDs, NanoCPUs: int64(h.CPUs * 1e9),
+	}
 }
 
 // named are those paths that are set.
