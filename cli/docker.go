@@ -33,7 +33,7 @@ func (a *App) dockerCommand() *cobra.Command {
 		Example: `  bulkhead docker lock --dry-run
   sudo bulkhead docker status`,
 		Args: cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.dockerLockCommand(), a.dockerUnlockCommand(), a.dockerStatusCommand())
 	return cmd
