@@ -145,7 +145,7 @@ func (l *Lock) daemonJSON(at string, t *table) (c change, why string, err error)
 	if c.before, c.existed, err = readSetting(file); err != nil {
 		return c, "", err
 	}
-	if _, err := os.Stat(filepath.Dir(file)); err != nil {
+	if info, serr := os.Stat(filepath.Dir(file)); serr != nil || !info.IsDir() {
 		return c, fmt.Sprintf("there is no directory %s for the settings of dockerd", filepath.Dir(file)), nil
 	}
 	group := "root"
