@@ -14,7 +14,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent"
 	"github.com/bulkhead-security/bulkhead/agent/state"
 	"github.com/bulkhead-security/bulkhead/config"
-	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
@@ -31,9 +30,11 @@ const (
 type agentGuard struct {
 	c     config.Config
 	parts guardParts
-	ready chan struct{} // closed when the policies on disk are in force
-	log   *slog.Logger
-	out   io.Writer
+	// people are the accounts of the control plane.
+	people *fleetPeople
+	ready  chan struct{} // closed when the policies on disk are in force
+	log    *slog.Logger
+	out    io.Writer
 }
 
 // guardOf is the guard where the configuration wants one beside the agent, with the agent's policies, audit log, tenant and node id; nil
@@ -53,27 +54,13 @@ func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.
 	}
 	g := &agentGuard{c: c, ready: make(chan struct{}), log: log, out: out}
 	approved := &approvals.Approvals{}
-	p.Appliers[model.BundleAccounts] = []agent.Applier{approving{approved}}
+	g.people = &fleetPeople{approvals: approved}
+	p.Appliers[model.BundleAccounts] = []agent.Applier{g.people}
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
 	g.parts = guardParts{
 		decider: engineOf(*p), approvals: approved, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
 	}
 	return g
-}
-
-// approving takes what was approved out of the document of accounts.
-type approving struct{ to *approvals.Approvals }
-
-// Apply implements agent.Applier.
-func (a approving) Apply(_ context.Context, document []byte) error {
-	var d bundle.Accounts
-	if document != nil {
-		if err := bundle.Decode(document, &d); err != nil {
-			return err
-		}
-	}
-	a.to.Set(d.Grants)
-	return nil
 }
 
 // begin runs the guard until ctx ends, or what is given back is called, which also waits until it has drained. A guard that fails is raised
@@ -131,6 +118,10 @@ func (g *agentGuard) once(ctx context.Context, again func() (config.Config, erro
 	if err != nil {
 		return err
 	}
+	if err := g.people.at(r.local, r.who.Set); err != nil {
+		return errors.Join(err, r.close())
+	}
+	r.people = g.people
 	defer func() { err = errors.Join(err, r.close()) }()
 	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", g.c.Guard.Engine, strings.Join(r.doors.Places(), " and "))
 	if again != nil {
