@@ -328,4 +328,3 @@ func networks(e *real) {
 		e.t.Errorf("%d %s %+v", status, text, a.Body)
 	}
 }
-
