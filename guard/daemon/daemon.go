@@ -109,7 +109,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	ctx := r.Context()
 	if d.p.Objects != nil {
 		if err := d.p.Objects.Complete(ctx, a); err != nil {
-			return err
+			return d.unresolved(r, a, err)
 		}
 	}
 	if err := d.p.Judge.Judge(ctx, a); err != nil {
@@ -132,6 +132,14 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 		d.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", aerr)
 	}
 	return err
+}
+
+// unresolved records a call that names what is not there, or not clear: somebody may be trying names.
+func (d *Door) unresolved(r *http.Request, a *call.Ask, why error) error {
+	if _, err := d.p.Judge.NotUnderstood(r.Context(), a.Subject, r.Method, r.RequestURI, why); err != nil {
+		return errors.Join(why, err)
+	}
+	return why
 }
 
 func (d *Door) failed(ctx context.Context, a *call.Ask, err error) error {

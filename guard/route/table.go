@@ -86,7 +86,7 @@ func containerRoutes() []Route {
 		post("/exec/{id}/start", "ExecStart", Exec, "input to and output of the program").carries(Stream),
 		post("/exec/{id}/resize", "ExecResize", Exec, "another size of its terminal").with("h:int w:int"),
 		get("/exec/{id}/json", "ExecInspect", Exec, "the program and its arguments"),
-		get("/containers/{name}/checkpoints", "CheckpointList", Container, "names of checkpoints").with("dir:text"),
+		get("/containers/{name}/checkpoints", "CheckpointList", Container, "names in any directory").with("dir:text"),
 		post("/containers/{name}/checkpoints", "CheckpointCreate", Container, "the memory of its processes, into any directory").carries(JSON),
 		del("/containers/{name}/checkpoints/{checkpoint}", "CheckpointRemove", Container, "removal below any directory").with("dir:text"),
 		post("/commit", "ContainerCommit", Container, "an image with all files of the container, under any name").
