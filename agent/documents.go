@@ -19,7 +19,7 @@ type Applier interface {
 
 // kinds are the documents in the order in which they are read: the assignment says which settings are the node's.
 func kinds() []model.BundleKind {
-	return []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings, model.BundleMaintenance}
+	return []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleAccounts, model.BundleSettings, model.BundleMaintenance}
 }
 
 // unknownKind is what is refused before it can be told what it is.
@@ -28,7 +28,7 @@ const unknownKind = "unknown"
 // scope is whom a document of a kind must be for.
 func (a *Agent) scope(kind model.BundleKind) string {
 	switch kind {
-	case model.BundlePolicies:
+	case model.BundlePolicies, model.BundleAccounts:
 		return a.node.Tenant
 	case model.BundleAssignment:
 		return a.node.ID
@@ -74,7 +74,7 @@ func claimed(kind model.BundleKind, document []byte) string {
 		return ""
 	}
 	switch kind {
-	case model.BundlePolicies:
+	case model.BundlePolicies, model.BundleAccounts:
 		return d.Tenant
 	case model.BundleSettings:
 		return d.Pool
@@ -114,7 +114,7 @@ var errReopen = errors.New("the node is in another pool now")
 func (a *Agent) take(ctx context.Context, d *bulkheadv1.SignedDocument) error {
 	b := &model.Bundle{Kind: model.BundleKind(d.GetKind()), Version: d.GetVersion(), Document: d.GetDocument(), Signature: d.GetSignature()}
 	switch b.Kind {
-	case model.BundlePolicies, model.BundleSettings, model.BundleAssignment, model.BundleMaintenance:
+	case model.BundlePolicies, model.BundleAccounts, model.BundleSettings, model.BundleAssignment, model.BundleMaintenance:
 	default:
 		a.refuse(ctx, unknownKind, b.Version, fmt.Errorf("%w: the kind %.20q", bundle.ErrForm, d.GetKind()))
 		return nil
@@ -199,15 +199,12 @@ func (a *Agent) inForce(kind model.BundleKind) *model.Bundle {
 	return a.force[kind]
 }
 
-// versions are those in force.
-func (a *Agent) versions() (policies, settings, assignment, maintenance int64) {
-	of := func(kind model.BundleKind) int64 {
-		if b := a.inForce(kind); b != nil {
-			return b.Version
-		}
-		return 0
+// version is the one in force, 0 for none.
+func (a *Agent) version(kind model.BundleKind) int64 {
+	if b := a.inForce(kind); b != nil {
+		return b.Version
 	}
-	return of(model.BundlePolicies), of(model.BundleSettings), of(model.BundleAssignment), of(model.BundleMaintenance)
+	return 0
 }
 
 // apply reads a document that was accepted and puts it into force. Where one of several appliers refuses, all have again what they
@@ -277,6 +274,10 @@ func (a *Agent) readable(b *model.Bundle) error {
 				return fmt.Errorf("policies of %.63q, version %d: %w", d.Sets[i].Tenant, d.Sets[i].Version, err)
 			}
 		}
+	case model.BundleAccounts:
+		var d bundle.Accounts
+		err = bundle.Decode(b.Document, &d)
+		schema = d.Schema
 	case model.BundleSettings:
 		var d bundle.Settings
 		err = bundle.Decode(b.Document, &d)

@@ -20,10 +20,10 @@ func (a *Agent) following(ctx context.Context) error {
 	wait := backoff{least: 500 * time.Millisecond, most: 5 * time.Second}
 	for ctx.Err() == nil {
 		stands := false
-		policies, settings, assignment, maintenance := a.versions()
 		err := a.p.Server.Follow(ctx, &bulkheadv1.FollowRequest{
-			Run: a.run, PoliciesVersion: policies, SettingsVersion: settings, AssignmentVersion: assignment,
-			MaintenanceVersion: maintenance, Maintains: a.p.Maintainer != nil,
+			Run: a.run, PoliciesVersion: a.version(model.BundlePolicies), SettingsVersion: a.version(model.BundleSettings),
+			AssignmentVersion: a.version(model.BundleAssignment), MaintenanceVersion: a.version(model.BundleMaintenance),
+			Maintains: a.p.Maintainer != nil, AccountsVersion: a.version(model.BundleAccounts), Guards: len(a.p.Appliers[model.BundleAccounts]) > 0,
 		}, func(in *bulkheadv1.FollowResponse) error {
 			stands = true
 			a.connected(true, nil)

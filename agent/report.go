@@ -152,10 +152,9 @@ func (a *Agent) send(ctx context.Context, r *bulkheadv1.ReportRequest) (*bulkhea
 
 func (a *Agent) state(stopping bool) *bulkheadv1.AgentState {
 	s := a.p.Spool.State()
-	policies, settings, assignment, _ := a.versions()
 	out := &bulkheadv1.AgentState{
-		Version: clip(a.p.Version, 100), PoliciesVersion: policies, SettingsVersion: settings, AssignmentVersion: assignment,
-		Spooled: s.Waiting, Dropped: s.Dropped, Started: timestamppb.New(a.started), Stopping: stopping,
+		Version: clip(a.p.Version, 100), PoliciesVersion: a.version(model.BundlePolicies), SettingsVersion: a.version(model.BundleSettings),
+		AssignmentVersion: a.version(model.BundleAssignment), Spooled: s.Waiting, Dropped: s.Dropped, Started: timestamppb.New(a.started), Stopping: stopping,
 	}
 	for _, ip := range a.p.Addresses() {
 		out.Addresses = append(out.Addresses, ip.String())

@@ -40,7 +40,7 @@ func (a *Agent) tell() {
 // Status is how the agent does.
 func (a *Agent) Status() model.AgentStatus {
 	spooled := a.p.Spool.State()
-	policies, settings, assignment, _ := a.versions()
+	policies, settings, assignment := a.version(model.BundlePolicies), a.version(model.BundleSettings), a.version(model.BundleAssignment)
 	certificate, err := a.p.Dir.Certificate()
 	var d bundle.Assignment
 	if b := a.inForce(model.BundleAssignment); b != nil && bundle.Decode(b.Document, &d) != nil {

@@ -169,7 +169,7 @@ func arrange(root *cobra.Command) {
 		{"Measure", []string{"assess", "assessments", "catalogue", "status"}},
 		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "settings", "jobs", "watch"}},
 		{"Fleet", []string{"nodes", "containers", "images", "networks", "findings", "exceptions", "pools", "rollouts", "apply"}},
-		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access"}},
+		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access", "approve"}},
 		{"Prove", []string{"drill", "report", "audit"}},
 		{"Keep", []string{"backup", "restore", "doctor", "recover"}},
 	} {

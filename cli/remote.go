@@ -43,7 +43,7 @@ func (a *App) remoteCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.enrolCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.accountCommand(), a.infoCommand(), a.settingsCommand(),
 		a.tenantsCommand(), a.usersCommand(), a.groupsCommand(), a.tokensCommand(),
-		a.policyCommand(), a.accessCommand(),
+		a.policyCommand(), a.accessCommand(), a.approveCommand(),
 		a.nodesCommand(), a.containersCommand(), a.imagesCommand(), a.networksCommand(), a.findingsCommand(),
 		a.exceptionsCommand(), a.poolsCommand(), a.rolloutsCommand(), a.applyCommand(),
 		a.statusCommand(), a.assessmentsCommand(), a.reportCommand(), a.jobsCommand(), a.watchCommand(), a.auditCommand(),

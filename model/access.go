@@ -19,6 +19,9 @@ type Object struct {
 	Attrs   map[string]any `json:"attrs,omitempty"`
 }
 
+// ActionStepUp is the access by which an account shows the engines of the fleet that its second factor was shown just now.
+const ActionStepUp = "EngineStepUp"
+
 // Types of objects that are not nouns of a service.
 const (
 	TypeSystem = "System" // the installation; its only id is SystemID
@@ -99,6 +102,8 @@ type Decision struct {
 	// Policies that decided: for a permission those that permit, for a refusal those that forbid; empty where none permits.
 	Policies []string `json:"policies,omitempty"`
 	Reason   string   `json:"reason"`
+	// Remedy is what would pass, where the policy says so (@remedy).
+	Remedy string `json:"remedy,omitempty"`
 	// Needs is set on a refusal that would be a permission with them.
 	Needs  []Need   `json:"needs,omitempty"`
 	Errors []string `json:"errors,omitempty"`

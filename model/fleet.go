@@ -260,6 +260,7 @@ type BundleKind string
 // The kinds of bundles.
 const (
 	BundlePolicies   BundleKind = "policies"   // of a tenant
+	BundleAccounts   BundleKind = "accounts"   // of a tenant: who may come to its engines, and what was approved
 	BundleSettings   BundleKind = "settings"   // of a pool
 	BundleAssignment BundleKind = "assignment" // of a node
 	// BundleMaintenance is what the nodes of a swarm should have, for those of its managers that are nodes of the tenant.

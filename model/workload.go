@@ -3,17 +3,26 @@ package model
 // Workload is what is asked to run, in one form for a Docker container, a Swarm service and a Kubernetes pod's
 // container, so that checks and policies are written once.
 type Workload struct {
+	// Kind is what would run: "container", "service", "plugin", "attachment", "exec", "update", "build", "volume"; empty where it
+	// was read from what runs.
+	Kind  string   `json:"kind,omitempty"`
 	Image ImageRef `json:"image"`
 	// Entrypoint and Args are as configured, with secrets replaced by "[secret]".
 	Entrypoint []string `json:"entrypoint,omitempty"`
 	Args       []string `json:"args,omitempty"`
 	// EntrypointOverridden is true when the entry point is not the image's own.
 	EntrypointOverridden bool `json:"entrypoint_overridden,omitempty"`
+	// CommandOverridden is true when the program that runs is not the image's own because the image has no entry point and the
+	// command is another one.
+	CommandOverridden bool   `json:"command_overridden,omitempty"`
+	WorkingDir        string `json:"working_dir,omitempty"`
 	// User is as configured ("", "0", "app", "1000:1000"); empty means the image's user, which is UserEffective.
 	User          string `json:"user,omitempty"`
 	UserEffective string `json:"user_effective,omitempty"`
 	// Root is true when the effective user is uid 0 (also when the name resolves to it or nothing is set).
 	Root bool `json:"root"`
+	// Groups are those that the processes have beside their own.
+	Groups []string `json:"groups,omitempty"`
 
 	Privileged bool `json:"privileged"`
 	// CapAdd and CapDrop are normalised: upper case with the prefix "CAP_", or "ALL".
@@ -29,7 +38,16 @@ type Workload struct {
 	// MaskedPathsOff is true when masked or read-only kernel paths were opened (systempaths=unconfined, procMount).
 	MaskedPathsOff bool `json:"masked_paths_off,omitempty"`
 
+	// Weakened are protections that were asked to be less than the engine's own: "seccomp", "apparmor", "selinux",
+	// "no-new-privileges", "writable-cgroups".
+	Weakened []string `json:"weakened,omitempty"`
+
 	Namespaces Namespaces `json:"namespaces"`
+	// HostNamespaces are the kinds ("network", "pid", "ipc", "uts", "user", "cgroup") that were asked to be the host's, also by way
+	// of another container; JoinedNamespaces those of other containers ("pid:<id>"), and ForeignNamespaces those of containers of others.
+	HostNamespaces    []string `json:"host_namespaces,omitempty"`
+	JoinedNamespaces  []string `json:"joined_namespaces,omitempty"`
+	ForeignNamespaces []string `json:"foreign_namespaces,omitempty"`
 
 	ReadOnlyRoot bool      `json:"read_only_root"`
 	Mounts       []Mount   `json:"mounts,omitempty"`
@@ -39,6 +57,16 @@ type Workload struct {
 	Limits       Limits    `json:"limits"`
 	Ports        []PortMap `json:"ports,omitempty"`
 	Networks     []string  `json:"networks,omitempty"`
+	// ForeignNetworks are networks of others among them; Links are containers that it is linked to.
+	ForeignNetworks []string `json:"foreign_networks,omitempty"`
+	Links           []string `json:"links,omitempty"`
+	// Addresses are those of IP and MAC that were asked for, NETWORK=ADDRESS.
+	Addresses []string `json:"addresses,omitempty"`
+	// EndpointOptions are options of drivers, NETWORK:KEY.
+	EndpointOptions []string `json:"endpoint_options,omitempty"`
+	PublishAll      bool     `json:"publish_all,omitempty"`
+	ExtraHosts      []string `json:"extra_hosts,omitempty"`
+	DNS             []string `json:"dns,omitempty"`
 
 	Restart        string `json:"restart,omitempty"` // "no", "always", "unless-stopped", "on-failure"
 	RestartMax     int    `json:"restart_max,omitempty"`
@@ -47,6 +75,15 @@ type Workload struct {
 	Init           bool   `json:"init,omitempty"`
 	CgroupParent   string `json:"cgroup_parent,omitempty"`
 	LogDriver      string `json:"log_driver,omitempty"`
+	// LogOptions and StorageOptions are names of options; values can be secret.
+	LogOptions     []string `json:"log_options,omitempty"`
+	StorageOptions []string `json:"storage_options,omitempty"`
+	// Annotations are names of what is told to the runtime.
+	Annotations []string `json:"annotations,omitempty"`
+	AutoRemove  bool     `json:"auto_remove,omitempty"`
+	Isolation   string   `json:"isolation,omitempty"`
+	// Remote is where a build takes its context from, when the engine fetches it.
+	Remote string `json:"remote,omitempty"`
 
 	// EnvNames are the names of environment variables; values are not kept.
 	EnvNames []string         `json:"env_names,omitempty"`
@@ -57,6 +94,9 @@ type Workload struct {
 	// Tenant and Sensitivity are what the labels named in the settings say; empty where unlabelled.
 	Tenant      string `json:"tenant,omitempty"`
 	Sensitivity string `json:"sensitivity,omitempty"`
+
+	// Unknown is what was asked for and is not understood, each as PLACE: WHY. A rule can refuse it; nobody may take it for harmless.
+	Unknown []string `json:"unknown,omitempty"`
 }
 
 // Namespaces says which kernel namespaces the workload shares: "private", "host", "container:<id>", "pod", "none" or,
@@ -84,11 +124,23 @@ type Mount struct {
 	Driver      string `json:"driver,omitempty"`
 	// EngineSocket is true when the mount gives access to a container engine's socket (the file or a parent of it).
 	EngineSocket bool `json:"engine_socket,omitempty"`
+	// Stable says that nobody but root can make the path another one; Unstable why not. Neither is set where nobody looked.
+	Stable   bool   `json:"stable,omitempty"`
+	Unstable string `json:"unstable,omitempty"`
+	Subpath  string `json:"subpath,omitempty"`
+	// From is the container that it is taken from, Foreign that this, or the volume, belongs to others.
+	From    string `json:"from,omitempty"`
+	Foreign bool   `json:"foreign,omitempty"`
+	// Device is set for a volume that mounts something else than its own directory: TYPE:DEVICE.
+	Device string `json:"device,omitempty"`
+	// Options are those of the mount beside the ones above, such as "nonrecursive".
+	Options []string `json:"options,omitempty"`
 }
 
 // Device is a host device given to a workload; Permissions are a subset of "rwm".
 type Device struct {
 	Host        string `json:"host"`
+	Resolved    string `json:"resolved,omitempty"` // after links
 	Container   string `json:"container,omitempty"`
 	Permissions string `json:"permissions,omitempty"`
 	// Request is set for device requests (GPU, CDI) instead of Host.
@@ -105,12 +157,16 @@ type Limits struct {
 	PIDs        int64    `json:"pids,omitempty"`
 	Ulimits     []string `json:"ulimits,omitempty"` // "nofile=1024:2048"
 	OOMDisabled bool     `json:"oom_disabled,omitempty"`
+	OOMScoreAdj int64    `json:"oom_score_adj,omitempty"`
+	Realtime    bool     `json:"realtime,omitempty"` // time of the real-time scheduler
+	ShmBytes    int64    `json:"shm_bytes,omitempty"`
 }
 
 // PortMap is a published port. HostIP "" and "0.0.0.0" and "::" mean every address of the host.
 type PortMap struct {
 	HostIP        string `json:"host_ip,omitempty"`
 	HostPort      int    `json:"host_port,omitempty"`
+	HostPortEnd   int    `json:"host_port_end,omitempty"` // of a range that one is taken from
 	ContainerPort int    `json:"container_port"`
 	Protocol      string `json:"protocol"` // "tcp", "udp", "sctp"
 }

@@ -50,6 +50,7 @@ var allowedSiblings = map[string]string{
 	"guard/judge -> guard/call":               "what is judged",
 	"guard/judge -> guard/route":              "what calls do decides what is asked",
 	"guard/judge -> guard/workload":           "what a call would run",
+	"guard/workload -> guard/route":           "what a build's parameters say",
 	"guard/workload -> detect/imageref":       "an image's reference says how discrete it is",
 	"orchestrator/docker -> guard/workload":   "collectors and guard read a workload in the same way",
 	"config -> framework/assess":              "settings of checks are declared beside the checks",

@@ -33,7 +33,7 @@ func (p *plane) openFleet(ctx context.Context) error {
 	times := p.o.times
 	times.PingLag = serverpkg.PingLag
 	o := fleet.Options{
-		Store: p.store, Policies: p.signed, Signer: signer, Catalogue: p.catalogue, Settings: p.o.assess, Log: p.slog, Now: p.now,
+		Store: p.store, Policies: p.signed, People: p.store, Signer: signer, Catalogue: p.catalogue, Settings: p.o.assess, Log: p.slog, Now: p.now,
 		Replica: p.c.Name, Alarm: p.alarms.raise, Times: times,
 	}
 	if p.fleet, err = fleet.New(o); err != nil {

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
@@ -75,4 +77,19 @@ func TestFourEyesOfTwoPeople(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Who showed a factor to the control plane shows it to engines for a time, and to nothing else.
+func TestStepUpEngines(t *testing.T) {
+	h := newPolicyHouse(t)
+	a, err := h.access.StepUpEngines(h.as("bob", "acme"), &bulkheadv1.StepUpEnginesRequest{Reason: "incident"})
+	if err != nil || a.GetState() != "approved" || a.GetUser() != "bob" || a.GetAction() != model.ActionStepUp || !a.GetExpires().AsTime().Equal(h.now.Add(15*time.Minute)) {
+		t.Fatalf("%v %+v", err, a)
+	}
+	if _, err := h.access.StepUpEngines(h.as("bob", "acme"), &bulkheadv1.StepUpEnginesRequest{Duration: durationpb.New(2 * time.Hour)}); model.CodeOf(err) != model.CodeInvalid {
+		t.Errorf("%v", err)
+	}
+	if w, err := h.access.WithdrawAccess(h.as("bob", "acme"), &bulkheadv1.Id{Id: a.GetId()}); err != nil || w.GetState() != "revoked" {
+		t.Errorf("%v %+v", err, w)
+	}
 }

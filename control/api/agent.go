@@ -148,6 +148,7 @@ func (s *Agents) Follow(ctx context.Context, r *bulkheadv1.FollowRequest, out *c
 	have := AgentHave{
 		Run: r.GetRun(), Policies: r.GetPoliciesVersion(), Settings: r.GetSettingsVersion(), Assignment: r.GetAssignmentVersion(),
 		Maintenance: r.GetMaintenanceVersion(), Maintains: r.GetMaintains(),
+		Accounts: r.GetAccountsVersion(), Guards: r.GetGuards(),
 	}
 	return s.o.Fleet.Follow(ctx, gate.Node(ctx), have, func(i AgentItem) error { return out.Send(itemOut(i)) })
 }

@@ -34,10 +34,12 @@ type AgentAnswer struct {
 
 // AgentHave is what a node has when it begins to follow.
 type AgentHave struct {
-	Run                                         string
-	Policies, Settings, Assignment, Maintenance int64
+	Run                                                   string
+	Policies, Settings, Assignment, Maintenance, Accounts int64
 	// Maintains says that the agent acts on its orchestrator.
 	Maintains bool
+	// Guards says that the agent guards its engine: it takes accounts.
+	Guards bool
 }
 
 // AgentItem is one thing that a node has to take or to do.

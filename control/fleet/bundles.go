@@ -136,7 +136,7 @@ func (f *Fleet) keepPolicies(ctx context.Context) {
 			if !failed {
 				f.log.Error("nodes don't get the newest policies; they keep what they have", "error", err)
 			}
-			f.again(ctx)
+			f.again(ctx, f.policies)
 		}
 		failed = err != nil
 		select {
@@ -148,11 +148,11 @@ func (f *Fleet) keepPolicies(ctx context.Context) {
 	}
 }
 
-// again asks for the policies once more after a moment.
-func (f *Fleet) again(ctx context.Context) {
+// again asks for policies or accounts once more after a moment.
+func (f *Fleet) again(ctx context.Context, what chan struct{}) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(f.o.Times.Watch):
-		poke(f.policies)
+		poke(what)
 	}
 }

@@ -19,8 +19,9 @@ type documents struct {
 	older *lru.Cache[string, *model.Bundle] // settings by scope and version
 
 	mu     sync.Mutex
-	turn   int64 // counts changes: what was read before one is not kept
-	tenant map[string]*model.Bundle
+	turn   int64                    // counts changes: what was read before one is not kept
+	tenant map[string]*model.Bundle // policies
+	people map[string]*model.Bundle // accounts
 	pool   map[string]*staged
 }
 
@@ -37,7 +38,7 @@ func newDocuments(f *Fleet) (*documents, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache of settings: %w", err)
 	}
-	return &documents{f: f, older: c, tenant: map[string]*model.Bundle{}, pool: map[string]*staged{}}, nil
+	return &documents{f: f, older: c, tenant: map[string]*model.Bundle{}, people: map[string]*model.Bundle{}, pool: map[string]*staged{}}, nil
 }
 
 // forget drops what changed: one scope, or all of them where it is "".
@@ -45,18 +46,29 @@ func (d *documents) forget(kind model.BundleKind, scope string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.turn++
-	if kind != model.BundleSettings {
-		if scope == "" {
-			clear(d.tenant)
-		}
-		delete(d.tenant, scope)
+	if kind == "" || kind == model.BundlePolicies {
+		drop(d.tenant, scope)
 	}
-	if kind != model.BundlePolicies {
-		if scope == "" {
-			clear(d.pool)
-		}
-		delete(d.pool, scope)
+	if kind == "" || kind == model.BundleAccounts {
+		drop(d.people, scope)
 	}
+	if kind == "" || kind == model.BundleSettings {
+		drop(d.pool, scope)
+	}
+}
+
+func drop[T any](kept map[string]T, scope string) {
+	if scope == "" {
+		clear(kept)
+	}
+	delete(kept, scope)
+}
+
+// accounts is the newest bundle of a tenant's accounts, nil where there is none.
+func (d *documents) accounts(tenant string) (*model.Bundle, error) {
+	return read(d, "a/"+tenant, d.people, tenant, func(ctx context.Context) (*model.Bundle, error) {
+		return d.latest(ctx, model.BundleAccounts, tenant)
+	})
 }
 
 // policies is the newest bundle of a tenant, nil where there is none.

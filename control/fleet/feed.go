@@ -79,6 +79,7 @@ func (d *feed) look(ctx context.Context) error {
 func (d *feed) all(ctx context.Context, last int64) error {
 	d.f.docs.forget("", "")
 	poke(d.f.policies)
+	poke(d.f.accounts)
 	d.f.upkeep.touch("", false)
 	for _, s := range d.f.hub.all(nil) {
 		if err := d.f.met(ctx, s); err != nil {
@@ -92,7 +93,7 @@ func (d *feed) all(ctx context.Context, last int64) error {
 func (d *feed) handle(ctx context.Context, changes []model.Change) error {
 	f := d.f
 	nodes, tenants, pools := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	excepted := map[string]bool{}
+	excepted, guarded := map[string]bool{}, map[string]bool{}
 	for i := range changes {
 		c := &changes[i]
 		switch c.Object.Type {
@@ -101,12 +102,16 @@ func (d *feed) handle(ctx context.Context, changes []model.Change) error {
 			f.upkeep.touch(c.Tenant, true)
 		case "Policy":
 			poke(f.policies)
+		case "User", "Group", "AccessRequest", "Tenant":
+			poke(f.accounts)
 		case "Bundle":
 			kind, scope, _ := strings.Cut(c.Object.ID, "/")
 			f.docs.forget(model.BundleKind(kind), scope)
 			switch model.BundleKind(kind) {
 			case model.BundlePolicies:
 				tenants[scope] = true
+			case model.BundleAccounts:
+				guarded[scope] = true
 			case model.BundleMaintenance:
 				tenant, _, _ := bundle.SplitScope(scope)
 				f.upkeep.touch(tenant, false)
@@ -130,6 +135,9 @@ func (d *feed) handle(ctx context.Context, changes []model.Change) error {
 	}
 	for tenant := range tenants {
 		errs = append(errs, f.offerPolicies(ctx, tenant))
+	}
+	for tenant := range guarded {
+		errs = append(errs, f.offerAccounts(ctx, tenant))
 	}
 	for pool := range pools {
 		errs = append(errs, f.offerPool(ctx, pool))
@@ -179,6 +187,15 @@ func (f *Fleet) offerPolicies(ctx context.Context, tenant string) error {
 		return err
 	}
 	return f.offerEach(ctx, f.hub.all(f.hub.inTenant(tenant)), func(s *stream) error { s.offer(b, false); return nil })
+}
+
+func (f *Fleet) offerAccounts(ctx context.Context, tenant string) error {
+	b, err := f.docs.accounts(tenant)
+	if err != nil || b == nil {
+		return err
+	}
+	guards := func(s *stream) bool { return s.guards && s.tenant == tenant }
+	return f.offerEach(ctx, f.hub.all(guards), func(s *stream) error { s.offer(b, false); return nil })
 }
 
 func (f *Fleet) offerPool(ctx context.Context, pool string) error {

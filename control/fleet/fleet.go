@@ -25,6 +25,8 @@ type Options struct {
 	Store Store
 	// Policies are the newest of all tenants, as they go to nodes.
 	Policies PolicySource
+	// People are those who may come to engines; nil sends nodes no accounts.
+	People PeopleSource
 	// Signer signs what nodes take.
 	Signer    note.Signer
 	Catalogue *catalogue.Catalogue
@@ -117,6 +119,7 @@ type Fleet struct {
 	upkeep    *upkeep
 	wake      chan struct{}
 	policies  chan struct{} // policies changed
+	accounts  chan struct{} // accounts or approvals changed
 	counts    counts
 }
 
@@ -158,7 +161,7 @@ func New(o Options) (*Fleet, error) {
 	f := &Fleet{
 		o: o, store: o.Store, log: o.Log.With("replica", o.Replica), now: o.Now,
 		queue: make(chan *waiting, mostQueued), ended: make(chan struct{}),
-		wake: make(chan struct{}, 1), policies: make(chan struct{}, 1), work: newWork(o.Now, o.Times.AssessEvery),
+		wake: make(chan struct{}, 1), policies: make(chan struct{}, 1), accounts: make(chan struct{}, 1), work: newWork(o.Now, o.Times.AssessEvery),
 	}
 	var err error
 	if f.digests, err = newDigestCache(); err != nil {
@@ -206,6 +209,7 @@ func (f *Fleet) Run(ctx context.Context) {
 	all.Go(func() { f.every(ctx, t.Sweep, "what was left can't be looked for", f.sweep) })
 	all.Go(func() { f.follow(ctx) })
 	all.Go(func() { f.keepPolicies(ctx) })
+	all.Go(func() { f.keepAccounts(ctx) })
 	all.Go(func() { f.keepMaintenance(ctx) })
 	all.Go(func() { f.assessAll(ctx) })
 	all.Wait()

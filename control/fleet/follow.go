@@ -118,6 +118,9 @@ func (f *Fleet) meet(ctx context.Context, s *stream, m *model.Member) error {
 		// older than its nodes.
 		s.offer(policies, true)
 	}
+	if err := f.meetAccounts(ctx, s); err != nil {
+		return err
+	}
 	f.offerMaintenance(s)
 	return f.offerSettings(ctx, s)
 }

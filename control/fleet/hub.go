@@ -137,6 +137,7 @@ func (h *hub) forget(before time.Time) {
 type stream struct {
 	node, tenant string
 	maintains    bool
+	guards       bool
 	ctx          context.Context //nolint:containedctx // lives as long as the stream
 	cancel       context.CancelCauseFunc
 	unhook       func() bool
@@ -161,11 +162,11 @@ const mostProbesWaiting = 16
 
 func newStream(m *model.Member, have Have) *stream {
 	return &stream{
-		node: m.ID, tenant: m.Tenant, pool: m.Pool, maintains: have.Maintains, wake: make(chan struct{}, 1), assessed: m.AssessedAt,
+		node: m.ID, tenant: m.Tenant, pool: m.Pool, maintains: have.Maintains, guards: have.Guards, wake: make(chan struct{}, 1), assessed: m.AssessedAt,
 		offered: map[model.BundleKind]int64{}, docs: map[model.BundleKind]*model.Bundle{},
 		have: map[model.BundleKind]int64{
 			model.BundlePolicies: have.Policies, model.BundleSettings: have.Settings, model.BundleAssignment: have.Assignment,
-			model.BundleMaintenance: have.Maintenance,
+			model.BundleMaintenance: have.Maintenance, model.BundleAccounts: have.Accounts,
 		},
 	}
 }
@@ -269,7 +270,7 @@ func (s *stream) take() []Item {
 	if s.alive {
 		out = append(out, Item{Alive: true})
 	}
-	for _, kind := range []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleSettings, model.BundleMaintenance} {
+	for _, kind := range []model.BundleKind{model.BundleAssignment, model.BundlePolicies, model.BundleAccounts, model.BundleSettings, model.BundleMaintenance} {
 		if b := s.docs[kind]; b != nil {
 			out = append(out, Item{Document: b})
 		}

@@ -98,6 +98,13 @@ type Store interface {
 	InTx(ctx context.Context, f func(context.Context) error) error
 }
 
+// PeopleSource has accounts, groups and what was approved for a time.
+type PeopleSource interface {
+	Accounts(ctx context.Context, q model.Query) ([]model.Account, string, error)
+	Groups(ctx context.Context, q model.Query) ([]model.AccountGroup, string, error)
+	Accesses(ctx context.Context, q model.Query) ([]model.Access, string, error)
+}
+
 // PolicySource has the newest policies of every tenant.
 type PolicySource interface {
 	AllPolicies(ctx context.Context) ([]model.Policies, error)

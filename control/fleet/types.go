@@ -31,10 +31,12 @@ type Answer struct {
 
 // Have is what a node has when it opens its stream.
 type Have struct {
-	Run                                         string
-	Policies, Settings, Assignment, Maintenance int64
+	Run                                                   string
+	Policies, Settings, Assignment, Maintenance, Accounts int64
 	// Maintains says that the agent acts on its orchestrator.
 	Maintains bool
+	// Guards says that the agent guards its engine: it takes accounts.
+	Guards bool
 }
 
 // Item is something for a node to take or to do: one of its fields is set.

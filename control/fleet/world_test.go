@@ -129,7 +129,7 @@ func newWorldOn(t testing.TB, o store.Options) *world {
 func (w *world) replica(name string) *Fleet {
 	w.Helper()
 	f, err := New(Options{
-		Store: w.store, Policies: w.store, Signer: w.signer, Settings: assess.DefaultSettings(), Log: slog.New(slog.DiscardHandler),
+		Store: w.store, Policies: w.store, People: w.store, Signer: w.signer, Settings: assess.DefaultSettings(), Log: slog.New(slog.DiscardHandler),
 		Now: w.clock.now, Replica: name, Times: Times{Gather: time.Millisecond, Poll: time.Millisecond},
 		Alarm: func(_ context.Context, e model.Event) error {
 			w.mu.Lock()

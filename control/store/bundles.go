@@ -108,6 +108,6 @@ func (s *Store) bundle(ctx context.Context, id, where string, args ...any) (*mod
 func deleteBundles(ctx context.Context, db bun.IDB, tenant string) error {
 	// '0' is what follows '/'.
 	_, err := db.NewRaw("DELETE FROM bundles WHERE kind IN (?) AND (scope = ? OR scope > ? AND scope < ?)",
-		bun.List([]string{string(model.BundlePolicies), string(model.BundleSettings), string(model.BundleMaintenance)}), tenant, tenant+"/", tenant+"0").Exec(ctx)
+		bun.List([]string{string(model.BundlePolicies), string(model.BundleSettings), string(model.BundleMaintenance), string(model.BundleAccounts)}), tenant, tenant+"/", tenant+"0").Exec(ctx)
 	return err
 }

@@ -32,6 +32,34 @@ type Policies struct {
 	Sets   []model.Policies `json:"sets"`
 }
 
+// Accounts is the document of those who may come to the container engines of a tenant's nodes: its own accounts and those of "system",
+// and for nodes of "system", which may serve all tenants, all. There are no secrets in it.
+type Accounts struct {
+	Schema   string    `json:"schema"`
+	Tenant   string    `json:"tenant"`
+	Accounts []Account `json:"accounts"`
+	Grants   []Grant   `json:"grants"`
+}
+
+// Account is an account as a node knows it.
+type Account struct {
+	ID     string   `json:"id"`
+	Name   string   `json:"name"`
+	Tenant string   `json:"tenant"`
+	Roles  []string `json:"roles,omitempty"`  // own ones and those of groups
+	Groups []string `json:"groups,omitempty"` // ids
+	Hosts  []string `json:"hosts,omitempty"`
+}
+
+// Grant is something that an account may do until a time: approved by a second person, or, as ActionStepUp, a second factor that the
+// account showed to the control plane.
+type Grant struct {
+	User     string    `json:"user"`
+	Action   string    `json:"action"`
+	Resource model.Ref `json:"resource"`
+	Until    time.Time `json:"until"`
+}
+
 // Settings is the document of a pool's settings.
 type Settings struct {
 	Schema       string         `json:"schema"`

@@ -69,12 +69,18 @@ type Ask struct {
 	Record string
 }
 
-// Judge decides on calls.
+// Judge decides on calls, and has what became of them recorded.
 type Judge interface {
 	// Judge decides on a call before it is made and records it. An error refuses it; a *Refusal says why.
 	Judge(ctx context.Context, a *Ask) error
 	// Sees says of each object whether it may be shown to whoever asked for the list that it is in.
 	Sees(ctx context.Context, a *Ask, objects []Object) ([]bool, error)
+	// Whole says whether the caller may see the host as a whole.
+	Whole(ctx context.Context, a *Ask) bool
+	// NotUnderstood records a call that was refused before it could be judged, and gives the record's id; s is nil for a stranger.
+	NotUnderstood(ctx context.Context, s *Subject, method, target string, why error) (string, error)
+	// Failed records that a call that was allowed did not work.
+	Failed(ctx context.Context, a *Ask, why string) error
 }
 
 // Refusal is a judge's no.
@@ -96,4 +102,44 @@ func (r *Refusal) Error() string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// Sight says what a caller may see; a Judge is one.
+type Sight interface {
+	Sees(ctx context.Context, a *Ask, objects []Object) ([]bool, error)
+	Whole(ctx context.Context, a *Ask) bool
+}
+
+// Missing is an object that does not exist, or that the caller may not know of: the two look alike.
+type Missing struct {
+	Kind route.Object
+	Name string
+}
+
+// Error implements error.
+func (m *Missing) Error() string { return NoSuch(m.Kind, m.Name) }
+
+// Unclear is a name that the guard can't take for one object, or a body that names too much.
+type Unclear struct {
+	// Status is of HTTP: 400, 404, 409 or 502.
+	Status int
+	Why    string
+}
+
+// Error implements error.
+func (u *Unclear) Error() string { return u.Why }
+
+// NoSuch is how an engine says that there is no such object.
+func NoSuch(kind route.Object, name string) string {
+	switch kind {
+	case route.Container:
+		return "No such container: " + name
+	case route.Image:
+		return "No such image: " + name
+	case route.Exec:
+		return "No such exec instance: " + name
+	case route.Volume:
+		return "get " + name + ": no such volume"
+	}
+	return strings.ToLower(string(kind)) + " " + name + " not found"
 }

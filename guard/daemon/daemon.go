@@ -10,212 +10,134 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
-
-// Door is an http.Handler in front of an engine.
-type Door struct {
-	router *route.Router
-	engine *forward.Engine
-	judge  call.Judge
-	who    Identifier
-	log    *slog.Logger
-}
 
 // Identifier says who is at the other end of a connection. An error means that nobody is known there.
 type Identifier interface {
 	Identify(r *http.Request) (*call.Subject, error)
 }
 
-// Parts are what a door is made of.
+// Objects finds what a call names, by its identity, and puts that in place of the names.
+type Objects interface {
+	Complete(ctx context.Context, a *call.Ask) error
+}
+
+// Answers takes out of answers what the caller may not see.
+type Answers interface {
+	Filters(r *route.Route) bool
+	Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, may call.Sight) error
+}
+
+// Images is told of calls that bring images; what it gives is called after them.
+type Images interface {
+	Watch(ctx context.Context, a *call.Ask) (func(ctx context.Context) error, error)
+}
+
+// Sessions looks after terminals: it may record them, and ends ctx when the right to one ends. The func is called at the end.
+type Sessions interface {
+	Begin(ctx context.Context, a *call.Ask) (context.Context, forward.Tap, func(error) error, error)
+}
+
+// Parts are what a door is made of. Objects, Answers, Images and Sessions may be nil: then names go on as they are, answers are not
+// looked at, images are not remembered and terminals not looked after.
 type Parts struct {
-	Engine *forward.Engine
-	Judge  call.Judge
-	Who    Identifier
-	Log    *slog.Logger
+	Engine   *forward.Engine
+	Judge    call.Judge
+	Who      Identifier
+	Objects  Objects
+	Answers  Answers
+	Images   Images
+	Sessions Sessions
+	Log      *slog.Logger
+}
+
+// Door is an http.Handler in front of an engine.
+type Door struct {
+	p      Parts
+	router *route.Router
 }
 
 // New makes a door.
 func New(p Parts) *Door {
-	return &Door{router: route.New(), engine: p.Engine, judge: p.Judge, who: p.Who, log: p.Log}
-}
-
-// ServeHTTP implements http.Handler.
-func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := d.serve(w, r); err != nil {
-		d.refuse(w, r, err)
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
 	}
-}
-
-// serve gives an error where the caller was not answered yet.
-func (d *Door) serve(w http.ResponseWriter, r *http.Request) error {
-	who, err := d.identify(r)
-	if err != nil {
-		return err
-	}
-	c, err := d.understand(r)
-	if err != nil {
-		return err
-	}
-	ask := &call.Ask{Subject: who, Call: c}
-	if ask.Body, err = d.read(r, c); err != nil {
-		return err
-	}
-	if err := d.judge.Judge(r.Context(), ask); err != nil {
-		return err
-	}
-	return d.pass(w, r, ask)
+	return &Door{p: p, router: route.New()}
 }
 
 // errUnknown refuses whoever is nobody here.
 var errUnknown = errors.New("nobody that this host knows is at the other end of the connection")
 
-func (d *Door) identify(r *http.Request) (*call.Subject, error) {
-	who, err := d.who.Identify(r)
+// ServeHTTP implements http.Handler.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	who, err := d.p.Who.Identify(r)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errUnknown, err)
+		d.notUnderstood(w, r, nil, fmt.Errorf("%w: %w", errUnknown, err))
+		return
 	}
-	return who, nil
-}
-
-// understand reads what can be seen without the body.
-func (d *Door) understand(r *http.Request) (*route.Call, error) {
-	if r.ProtoMajor != 1 {
-		return nil, &route.Refusal{Status: http.StatusHTTPVersionNotSupported, Field: "protocol", Why: "the engine's API is spoken over HTTP/1.1"}
-	}
-	c, err := d.router.Match(r.Method, r.RequestURI)
+	a, err := d.understood(r, who)
 	if err != nil {
-		return nil, err
+		d.notUnderstood(w, r, who, err)
+		return
 	}
-	return c, checkUpgrade(c, r.Header)
+	if err := d.serve(w, r, a); err != nil {
+		d.refuse(w, r, err)
+	}
 }
 
-// checkUpgrade refuses to change to a protocol that the route does not go on with.
-func checkUpgrade(c *route.Call, h http.Header) error {
-	asked := h.Values("Upgrade")
-	if len(asked) == 0 {
-		return nil
-	}
-	fits := map[route.Body]string{route.Stream: "tcp", route.Socket: "websocket"}[c.Route.Body]
-	if len(asked) == 1 && fits != "" && strings.EqualFold(asked[0], fits) {
-		return nil
-	}
-	return &route.Refusal{Status: http.StatusBadRequest, Field: "Upgrade", Why: "the call does not go on in another protocol than the engine's own"}
-}
-
-// read takes the body of calls that have a JSON one, and makes sure that others have none.
-func (d *Door) read(r *http.Request, c *route.Call) (any, error) {
-	into := call.BodyOf(c.Route)
-	if into == nil {
-		if c.Route.Body == route.Tar || r.ContentLength == 0 {
-			return nil, nil
-		}
-		return nil, &body.Fault{Status: http.StatusBadRequest, Why: "the call has none"}
-	}
-	present, err := body.Check(r.Header, r.ContentLength)
-	if err != nil || !present {
-		return nil, err
-	}
-	text, err := body.Read(r.Body)
+// understood reads a call without asking anybody about it.
+func (d *Door) understood(r *http.Request, who *call.Subject) (*call.Ask, error) {
+	c, err := d.understand(r)
 	if err != nil {
 		return nil, err
 	}
-	if err := body.Decode(text, into); err != nil {
-		return nil, err
-	}
-	return into, nil
+	a := &call.Ask{Subject: who, Call: c}
+	a.Body, err = d.read(r, c)
+	return a, err
 }
 
-// pass makes the call that was judged.
-func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
-	version := a.Call.Version
-	if version == "" {
-		version = route.NewestVersion // of which the engine says itself when it is older
-	}
-	target, err := a.Call.Target(version, a.Call.Name)
-	if err != nil {
-		return err
-	}
-	c := &forward.Call{Method: r.Method, Target: target, Header: headers(a.Call.Route, r.Header)}
-	switch {
-	case a.Body != nil:
-		text, err := body.Encode(a.Body)
-		if err != nil {
+// serve gives an error where the caller was not answered yet.
+func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
+	ctx := r.Context()
+	if d.p.Objects != nil {
+		if err := d.p.Objects.Complete(ctx, a); err != nil {
 			return err
 		}
-		c.Body, c.Length = strings.NewReader(string(text)), int64(len(text))
-		c.Header.Set("Content-Type", "application/json")
-	case a.Call.Route.Body == route.Tar:
-		c.Body, c.Length = r.Body, r.ContentLength
-		c.Header.Set("Content-Type", "application/x-tar")
 	}
-	switch a.Call.Route.Body {
-	case route.Stream, route.Socket:
-		return d.engine.Session(r.Context(), w, c, r.Header.Get("Upgrade"), forward.Tap{})
+	if err := d.p.Judge.Judge(ctx, a); err != nil {
+		return hidden(a, err)
 	}
-	res, err := d.engine.Send(r.Context(), c) //nolint:bodyclose // Answer closes it
-	if err != nil {
-		return err
-	}
-	if err := forward.Answer(w, res); err != nil {
-		d.log.DebugContext(r.Context(), "an answer was not taken to its end", "path", a.Call.Route.Path, "error", err)
-		panic(http.ErrAbortHandler) // the caller must not take it for whole
-	}
-	return nil
-}
-
-// headers are those that reach the engine.
-func headers(r *route.Route, from http.Header) http.Header {
-	to := http.Header{}
-	for _, name := range append([]string{"Accept", "User-Agent"}, r.Headers...) {
-		if v := from.Values(name); len(v) > 0 {
-			to.Set(name, v[0])
+	after := func(context.Context) error { return nil }
+	if d.p.Images != nil {
+		var err error
+		if after, err = d.p.Images.Watch(ctx, a); err != nil {
+			return d.failed(ctx, a, err)
 		}
 	}
-	if r.Body == route.Socket {
-		for _, name := range []string{"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Protocol", "Origin"} {
-			if v := from.Get(name); v != "" {
-				to.Set(name, v)
-			}
-		}
+	err := d.pass(w, r, a)
+	// What a call brought is the caller's also when the caller did not wait for the answer's end.
+	if aerr := after(context.WithoutCancel(ctx)); aerr != nil {
+		d.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", aerr)
 	}
-	return to
+	return err
 }
 
-// refuse answers as the engine does.
-func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status := http.StatusBadGateway
-	var path *route.Refusal
-	var fault *body.Fault
+func (d *Door) failed(ctx context.Context, a *call.Ask, err error) error {
+	if rerr := d.p.Judge.Failed(ctx, a, err.Error()); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	return err
+}
+
+// hidden answers as if the object did not exist where the caller may not know that it does.
+func hidden(a *call.Ask, err error) error {
 	var no *call.Refusal
-	switch {
-	case errors.Is(err, errUnknown):
-		status = http.StatusUnauthorized
-	case errors.As(err, &path):
-		status = path.Status
-	case errors.As(err, &fault):
-		status = fault.Status
-	case errors.As(err, &no):
-		status = http.StatusForbidden
-	case errors.Is(err, context.Canceled):
-		return // the caller is gone
-	default:
-		d.log.WarnContext(r.Context(), "a call was not made", "error", err)
+	if errors.As(err, &no) && no.Hidden && a.Object != nil {
+		return &call.Missing{Kind: a.Call.Route.On, Name: a.Call.Name}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	text, jerr := body.Encode(struct {
-		Message string `json:"message"`
-	}{"bulkhead: " + err.Error()})
-	if jerr == nil {
-		_, jerr = w.Write(text)
-	}
-	if jerr != nil {
-		d.log.DebugContext(r.Context(), "a refusal was not taken", "error", fmt.Errorf("%w; refused for: %w", jerr, err))
-	}
+	return err
 }

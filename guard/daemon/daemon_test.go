@@ -35,6 +35,17 @@ func (j judge) Sees(_ context.Context, _ *call.Ask, objects []call.Object) ([]bo
 	return seen, nil
 }
 
+// Whole implements Judge.
+func (judge) Whole(context.Context, *call.Ask) bool { return true }
+
+// NotUnderstood implements Judge.
+func (judge) NotUnderstood(context.Context, *call.Subject, string, string, error) (string, error) {
+	return "record", nil
+}
+
+// Failed implements Judge.
+func (judge) Failed(context.Context, *call.Ask, string) error { return nil }
+
 // root is everybody.
 type root struct{}
 

@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -60,7 +61,7 @@ func partial(c container.Summary, err error) *model.Container {
 		name = strings.TrimPrefix(c.Names[0], "/")
 	}
 	out := &model.Container{ID: c.ID, Name: name, State: string(c.State), Created: time.Unix(c.Created, 0).UTC()}
-	out.Workload.Image = parseImage(c.Image, c.ImageID)
+	out.Workload.Image = workload.ParseImage(c.Image, c.ImageID)
 	out.Gaps = []model.Gap{gap("/workload", err, "run again, or look into the engine's log")}
 	for _, p := range []string{"/changes", "/processes", "/endpoints"} {
 		out.Gaps = append(out.Gaps, gap(p, err, ""))

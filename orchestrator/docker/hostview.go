@@ -8,6 +8,7 @@ import (
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
 
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -78,4 +79,14 @@ func (h *hostView) defaults() {
 	if !hasSeccomp {
 		h.seccomp = "unconfined" // a kernel or engine without it
 	}
+}
+
+// workloadDefaults are what a container gets of the engine that asks for nothing.
+func (h *hostView) workloadDefaults() workload.Defaults {
+	d := workload.Defaults{Seccomp: h.seccomp, NoNewPrivileges: h.noNewPrivileges, Remapped: h.remapped, CgroupNamespace: "private", Sockets: h.sockets}
+	// Without a mode of its own a container gets a private namespace on cgroup v2 only.
+	if h.info.CgroupVersion != "2" {
+		d.CgroupNamespace = "host"
+	}
+	return d
 }

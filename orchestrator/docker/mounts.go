@@ -11,6 +11,7 @@ import (
 	securejoin "github.com/cyphar/filepath-securejoin"
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -49,7 +50,7 @@ func (e *Collector) resolveMount(m *model.Mount, h *hostView) error {
 		if ok && m.Driver == "" {
 			m.Driver = v.Driver
 		}
-		if ok && isBind(v.Options) && v.Driver == "local" {
+		if ok && workload.IsBind(v.Options) && v.Driver == "local" {
 			source = v.Options["device"]
 		}
 	}
@@ -71,25 +72,8 @@ func (e *Collector) resolveMount(m *model.Mount, h *hostView) error {
 			err = nil // gone since the container started
 		}
 	}
-	m.EngineSocket = socketName(m.Resolved) || slices.ContainsFunc(h.sockets, func(s string) bool {
-		return s == m.Resolved || m.Resolved == "/" || strings.HasPrefix(s, m.Resolved+"/")
-	})
+	m.EngineSocket = workload.GivesSocket(m.Resolved, h.sockets)
 	return err
-}
-
-// isBind is true for the options of a local volume that is a bind mount.
-func isBind(options map[string]string) bool {
-	o := strings.Split(options["o"], ",")
-	return slices.Contains(o, "bind") || slices.Contains(o, "rbind")
-}
-
-// socketName knows the engines' sockets by name, wherever they lie.
-func socketName(path string) bool {
-	switch filepath.Base(path) {
-	case "docker.sock", "containerd.sock", "podman.sock", "crio.sock", "docker-containerd.sock":
-		return true
-	}
-	return false
 }
 
 // resolve follows the links of a host path, inside Root.

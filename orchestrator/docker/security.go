@@ -8,75 +8,33 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // security reads the options that harden or open a container, with the engine's defaults.
 func security(w *model.Workload, in container.InspectResponse, h *hostView) {
-	w.NoNewPrivileges = h.noNewPrivileges
-	w.Seccomp = h.seccomp
-	w.AppArmor = in.AppArmorProfile
-	if w.AppArmor == "" && h.apparmor && in.HostConfig.Privileged {
-		w.AppArmor = "unconfined"
+	d := h.workloadDefaults()
+	d.AppArmor = in.AppArmorProfile
+	if d.AppArmor == "" && h.apparmor && in.HostConfig.Privileged {
+		d.AppArmor = "unconfined"
 	}
-	if in.HostConfig.Privileged {
-		w.Seccomp = "unconfined"
-	}
-	for _, o := range in.HostConfig.SecurityOpt {
-		// Old clients wrote "key:value".
-		i := strings.IndexAny(o, "=:")
-		key, value := o, ""
-		if i >= 0 {
-			key, value = o[:i], o[i+1:]
-		}
-		switch key {
-		case "no-new-privileges":
-			w.NoNewPrivileges = value == "" || value == "true"
-		case "seccomp":
-			switch value {
-			case "unconfined", "builtin":
-				w.Seccomp = value
-			default:
-				w.Seccomp = "custom"
-			}
-		case "apparmor":
-			w.AppArmor = value
-		case "label":
-			if value == "disable" {
-				value = "disabled"
-			}
-			w.SELinux = append(w.SELinux, value)
-		case "systempaths":
-			w.MaskedPathsOff = w.MaskedPathsOff || value == "unconfined"
-		}
-	}
-	slices.Sort(w.SELinux)
-	// The engine shows an opened list as an empty one; no list at all means its defaults.
-	masked, readonly := in.HostConfig.MaskedPaths, in.HostConfig.ReadonlyPaths
-	if in.HostConfig.Privileged || (masked != nil && !slices.Contains(masked, "/proc/kcore")) ||
-		(readonly != nil && !slices.Contains(readonly, "/proc/sys")) {
-		w.MaskedPathsOff = true
-	}
+	workload.Security(w, in.HostConfig, d)
+	w.Weakened, w.Unknown = nil, nil // a collector says what is, and not what was asked for
 }
 
 // user decides whether the container runs as uid 0: by number, by the name root, or by its own passwd.
 func (e *Collector) user(w *model.Workload, in container.InspectResponse, h *hostView, c *model.Container) {
+	var known bool
+	if w.Root, known = workload.IsRoot(w.UserEffective); known {
+		return
+	}
 	name, _, _ := strings.Cut(w.UserEffective, ":")
-	if name == "" || name == "root" {
-		w.Root = true
-		return
-	}
-	if uid, err := strconv.ParseInt(name, 10, 64); err == nil {
-		w.Root = uid == 0
-		return
-	}
 	body, err := e.readInContainer(in, h, "etc/passwd")
 	if err == nil {
 		err = fmt.Errorf("user %q is not in the container's /etc/passwd", name)

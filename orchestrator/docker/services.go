@@ -2,14 +2,13 @@ package docker
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
 
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -81,19 +80,9 @@ func serviceMode(m swarm.ServiceMode) (string, int) {
 
 // serviceWorkload is what a service asks to run. What an image adds is known only where a task runs.
 func (e *Collector) serviceWorkload(s swarm.Service, c swarm.ContainerSpec, names map[string]string) model.Workload {
-	w := model.Workload{
-		Image: parseImage(c.Image, ""), User: c.User, UserEffective: c.User, CapAdd: capabilities(c.CapabilityAdd),
-		CapDrop: capabilities(c.CapabilityDrop), Seccomp: "default", ReadOnlyRoot: c.ReadOnly, Sysctls: keyVals(c.Sysctls),
-		Namespaces:     model.Namespaces{Network: "bridge", PID: "private", IPC: "private", UTS: "private", User: "host", Cgroup: "private"},
-		HasHealthcheck: hasHealthcheck(c.Healthcheck), Init: c.Init != nil && *c.Init, Restart: "always",
-		Tenant: c.Labels[e.o.TenantLabel], Sensitivity: c.Labels[e.o.SensitivityLabel],
-		EntrypointOverridden: len(c.Command) > 0,
-	}
-	e.texts(&w, c.Command, c.Args, c.Env, c.Labels)
-	user, _, _ := strings.Cut(c.User, ":")
-	uid, err := strconv.Atoi(user)
-	w.Root = user == "" || user == "root" || err == nil && uid == 0
-	privileges(&w, c.Privileges)
+	w := workload.ServiceContainer(&c, workload.Defaults{})
+	w.Tenant, w.Sensitivity = c.Labels[e.o.TenantLabel], c.Labels[e.o.SensitivityLabel]
+	workload.WriteTexts(e.o.Secrets, &w, c.Command, c.Args, c.Env, c.Labels)
 	for _, m := range c.Mounts {
 		mount := model.Mount{Type: string(m.Type), Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly}
 		if m.BindOptions != nil {
@@ -102,39 +91,11 @@ func (e *Collector) serviceWorkload(s swarm.Service, c swarm.ContainerSpec, name
 		if m.Type == "volume" {
 			mount.Volume = m.Source
 		}
-		mount.EngineSocket = m.Type == "bind" && (socketName(m.Source) || m.Source == "/" || m.Source == "/run" || m.Source == "/var/run")
+		mount.EngineSocket = m.Type == "bind" && (workload.SocketName(m.Source) || m.Source == "/" || m.Source == "/run" || m.Source == "/var/run")
 		w.Mounts = append(w.Mounts, mount)
 	}
-	for _, u := range c.Ulimits {
-		if u != nil {
-			w.Limits.Ulimits = append(w.Limits.Ulimits, fmt.Sprintf("%s=%d:%d", u.Name, u.Soft, u.Hard))
-		}
-	}
-	e.taskTemplate(&w, s.Spec.TaskTemplate, names)
-	for _, p := range s.Endpoint.Ports {
-		w.Ports = append(w.Ports, model.PortMap{HostPort: int(p.PublishedPort), ContainerPort: int(p.TargetPort), Protocol: string(p.Protocol)})
-	}
-	return w
-}
-
-func (e *Collector) taskTemplate(w *model.Workload, t swarm.TaskSpec, names map[string]string) {
-	if t.Resources != nil && t.Resources.Limits != nil {
-		l := t.Resources.Limits
-		w.Limits.MemoryBytes, w.Limits.NanoCPUs, w.Limits.PIDs = l.MemoryBytes, l.NanoCPUs, l.Pids
-	}
-	if p := t.RestartPolicy; p != nil {
-		w.Restart = map[swarm.RestartPolicyCondition]string{"none": "no", "on-failure": "on-failure"}[p.Condition]
-		if w.Restart == "" {
-			w.Restart = "always"
-		}
-		if p.MaxAttempts != nil {
-			w.RestartMax = int(min(*p.MaxAttempts, 1<<31))
-		}
-	}
-	if t.LogDriver != nil {
-		w.LogDriver = t.LogDriver.Name
-	}
-	for _, n := range t.Networks {
+	workload.ServiceTask(&w, &s.Spec.TaskTemplate)
+	for _, n := range s.Spec.TaskTemplate.Networks {
 		name := names[n.Target]
 		if name == "" {
 			name = n.Target
@@ -145,20 +106,6 @@ func (e *Collector) taskTemplate(w *model.Workload, t swarm.TaskSpec, names map[
 	if len(w.Networks) > 0 {
 		w.Namespaces.Network = w.Networks[0]
 	}
-}
-
-func privileges(w *model.Workload, p *swarm.Privileges) {
-	if p == nil {
-		return
-	}
-	w.NoNewPrivileges = p.NoNewPrivileges
-	if p.Seccomp != nil && p.Seccomp.Mode != "" {
-		w.Seccomp = string(p.Seccomp.Mode)
-	}
-	if p.AppArmor != nil && p.AppArmor.Mode == swarm.AppArmorModeDisabled {
-		w.AppArmor = "unconfined"
-	}
-	if p.SELinuxContext != nil && p.SELinuxContext.Disable {
-		w.SELinux = []string{"disabled"}
-	}
+	w.Ports = workload.ServicePorts(s.Endpoint.Ports)
+	return w
 }

@@ -75,6 +75,26 @@ func (e *Engine) Send(ctx context.Context, c *Call) (*http.Response, error) {
 	return res, nil
 }
 
+// largest is the longest answer to a question of the guard's own.
+const largest = 64 << 20
+
+// Get asks the engine for something of the guard's own account. The target has no version: the engine takes its newest.
+func (e *Engine) Get(ctx context.Context, target string) (status int, text []byte, err error) {
+	res, err := e.Send(ctx, &Call{Method: http.MethodGet, Target: target, Header: http.Header{"Accept": {"application/json"}}})
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	text, err = io.ReadAll(io.LimitReader(res.Body, largest+1))
+	if err != nil {
+		return 0, nil, fmt.Errorf("the engine's answer to %s: %w", target, err)
+	}
+	if len(text) > largest {
+		return 0, nil, fmt.Errorf("the engine's answer to %s has more than %d MiB", target, largest>>20)
+	}
+	return res.StatusCode, text, nil
+}
+
 func (e *Engine) request(ctx context.Context, c *Call) (*http.Request, error) {
 	path, query, _ := strings.Cut(c.Target, "?")
 	plain, err := url.PathUnescape(path)

@@ -1141,7 +1141,11 @@ type FollowRequest struct {
 	// See policies_version.
 	MaintenanceVersion int64 `protobuf:"varint,5,opt,name=maintenance_version,json=maintenanceVersion,proto3" json:"maintenance_version,omitempty"`
 	// The agent acts on its orchestrator: it takes documents of maintenance.
-	Maintains     bool `protobuf:"varint,6,opt,name=maintains,proto3" json:"maintains,omitempty"`
+	Maintains bool `protobuf:"varint,6,opt,name=maintains,proto3" json:"maintains,omitempty"`
+	// See policies_version.
+	AccountsVersion int64 `protobuf:"varint,7,opt,name=accounts_version,json=accountsVersion,proto3" json:"accounts_version,omitempty"`
+	// The agent guards its container engine: it takes accounts.
+	Guards        bool `protobuf:"varint,8,opt,name=guards,proto3" json:"guards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1214,6 +1218,20 @@ func (x *FollowRequest) GetMaintenanceVersion() int64 {
 func (x *FollowRequest) GetMaintains() bool {
 	if x != nil {
 		return x.Maintains
+	}
+	return false
+}
+
+func (x *FollowRequest) GetAccountsVersion() int64 {
+	if x != nil {
+		return x.AccountsVersion
+	}
+	return 0
+}
+
+func (x *FollowRequest) GetGuards() bool {
+	if x != nil {
+		return x.Guards
 	}
 	return false
 }
@@ -1359,7 +1377,7 @@ func (*FollowResponse_Renew) isFollowResponse_What() {}
 // SignedDocument is a bundle or an assignment.
 type SignedDocument struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "policies", "settings", "assignment" or "maintenance".
+	// "policies", "accounts", "settings", "assignment" or "maintenance".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Its version.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
@@ -1577,14 +1595,16 @@ const file_bulkhead_v1_agent_proto_rawDesc = "" +
 	"\x04path\x18\x02 \x03(\fB\t\xbaH\x06\x92\x01\x03\x10\x80\x01R\x04path\"9\n" +
 	"\x0fSendLogResponse\x12\x12\n" +
 	"\x04next\x18\x01 \x01(\x04R\x04next\x12\x12\n" +
-	"\x04kept\x18\x02 \x03(\x04R\x04kept\"\x80\x02\n" +
+	"\x04kept\x18\x02 \x03(\x04R\x04kept\"\xc3\x02\n" +
 	"\rFollowRequest\x12\x1b\n" +
 	"\x03run\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x03run\x12)\n" +
 	"\x10policies_version\x18\x02 \x01(\x03R\x0fpoliciesVersion\x12)\n" +
 	"\x10settings_version\x18\x03 \x01(\x03R\x0fsettingsVersion\x12-\n" +
 	"\x12assignment_version\x18\x04 \x01(\x03R\x11assignmentVersion\x12/\n" +
 	"\x13maintenance_version\x18\x05 \x01(\x03R\x12maintenanceVersion\x12\x1c\n" +
-	"\tmaintains\x18\x06 \x01(\bR\tmaintains\"\x85\x02\n" +
+	"\tmaintains\x18\x06 \x01(\bR\tmaintains\x12)\n" +
+	"\x10accounts_version\x18\a \x01(\x03R\x0faccountsVersion\x12\x16\n" +
+	"\x06guards\x18\b \x01(\bR\x06guards\"\x85\x02\n" +
 	"\x0eFollowResponse\x12*\n" +
 	"\x05alive\x18\x01 \x01(\v2\x12.bulkhead.v1.EmptyH\x00R\x05alive\x129\n" +
 	"\bdocument\x18\x02 \x01(\v2\x1b.bulkhead.v1.SignedDocumentH\x00R\bdocument\x12*\n" +

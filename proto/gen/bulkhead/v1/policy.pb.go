@@ -2085,6 +2085,61 @@ func (x *AccessRequest) GetNote() string {
 	return ""
 }
 
+// StepUpEnginesRequest says for how long.
+type StepUpEnginesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From one minute to an hour; empty means 15 minutes.
+	Duration *durationpb.Duration `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
+	// For what; it is in the record.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepUpEnginesRequest) Reset() {
+	*x = StepUpEnginesRequest{}
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepUpEnginesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepUpEnginesRequest) ProtoMessage() {}
+
+func (x *StepUpEnginesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepUpEnginesRequest.ProtoReflect.Descriptor instead.
+func (*StepUpEnginesRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *StepUpEnginesRequest) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *StepUpEnginesRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // ListAccessRequestsResponse is a page of requests.
 type ListAccessRequestsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2098,7 +2153,7 @@ type ListAccessRequestsResponse struct {
 
 func (x *ListAccessRequestsResponse) Reset() {
 	*x = ListAccessRequestsResponse{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[26]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +2165,7 @@ func (x *ListAccessRequestsResponse) String() string {
 func (*ListAccessRequestsResponse) ProtoMessage() {}
 
 func (x *ListAccessRequestsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[26]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +2178,7 @@ func (x *ListAccessRequestsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccessRequestsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccessRequestsResponse) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{26}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListAccessRequestsResponse) GetRequests() []*AccessRequest {
@@ -2151,7 +2206,7 @@ type ListMyAccessRequestsRequest struct {
 
 func (x *ListMyAccessRequestsRequest) Reset() {
 	*x = ListMyAccessRequestsRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[27]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2218,7 @@ func (x *ListMyAccessRequestsRequest) String() string {
 func (*ListMyAccessRequestsRequest) ProtoMessage() {}
 
 func (x *ListMyAccessRequestsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[27]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2231,7 @@ func (x *ListMyAccessRequestsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMyAccessRequestsRequest.ProtoReflect.Descriptor instead.
 func (*ListMyAccessRequestsRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{27}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListMyAccessRequestsRequest) GetPage() *Page {
@@ -2201,7 +2256,7 @@ type DecideAccessRequest struct {
 
 func (x *DecideAccessRequest) Reset() {
 	*x = DecideAccessRequest{}
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[28]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2213,7 +2268,7 @@ func (x *DecideAccessRequest) String() string {
 func (*DecideAccessRequest) ProtoMessage() {}
 
 func (x *DecideAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bulkhead_v1_policy_proto_msgTypes[28]
+	mi := &file_bulkhead_v1_policy_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2226,7 +2281,7 @@ func (x *DecideAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideAccessRequest.ProtoReflect.Descriptor instead.
 func (*DecideAccessRequest) Descriptor() ([]byte, []int) {
-	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{28}
+	return file_bulkhead_v1_policy_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DecideAccessRequest) GetId() string {
@@ -2416,7 +2471,10 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\acreated\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
 	"\aexpires\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x12\n" +
-	"\x04note\x18\f \x01(\tR\x04note\"q\n" +
+	"\x04note\x18\f \x01(\tR\x04note\"o\n" +
+	"\x14StepUpEnginesRequest\x125\n" +
+	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"q\n" +
 	"\x1aListAccessRequestsResponse\x126\n" +
 	"\brequests\x18\x01 \x03(\v2\x1a.bulkhead.v1.AccessRequestR\brequests\x12\x1b\n" +
 	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"D\n" +
@@ -2457,7 +2515,7 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\x06WhoCan\x12\x1a.bulkhead.v1.WhoCanRequest\x1a\x1b.bulkhead.v1.WhoCanResponse\"\x1d\x9a\xdd\x18\x19\n" +
 	"\rPolicyExplain\"\x06tenant(\x01\x12c\n" +
 	"\aWhatCan\x12\x1b.bulkhead.v1.WhatCanRequest\x1a\x1c.bulkhead.v1.WhatCanResponse\"\x1d\x9a\xdd\x18\x19\n" +
-	"\rPolicyExplain\"\x06tenant(\x012\xb5\x05\n" +
+	"\rPolicyExplain\"\x06tenant(\x012\x9f\x06\n" +
 	"\rAccessService\x12g\n" +
 	"\rRequestAccess\x12!.bulkhead.v1.RequestAccessRequest\x1a\x1a.bulkhead.v1.AccessRequest\"\x17\x9a\xdd\x18\x13\n" +
 	"\rAccessRequest(\x020\x02\x12{\n" +
@@ -2469,7 +2527,9 @@ const file_bulkhead_v1_policy_proto_rawDesc = "" +
 	"\x0eWithdrawAccess\x12\x0f.bulkhead.v1.Id\x1a\x1a.bulkhead.v1.AccessRequest\"\x1b\x9a\xdd\x18\x17\n" +
 	"\x11OwnAccessWithdraw(\x020\x02\x12w\n" +
 	"\fDecideAccess\x12 .bulkhead.v1.DecideAccessRequest\x1a\x1a.bulkhead.v1.AccessRequest\")\x9a\xdd\x18%\n" +
-	"\fAccessDecide\x12\rAccessRequest\x1a\x02id(\x028\x01\x12d\n" +
+	"\fAccessDecide\x12\rAccessRequest\x1a\x02id(\x028\x01\x12h\n" +
+	"\rStepUpEngines\x12!.bulkhead.v1.StepUpEnginesRequest\x1a\x1a.bulkhead.v1.AccessRequest\"\x18\x9a\xdd\x18\x14\n" +
+	"\fEngineStepUp(\x020\x028\x01\x12d\n" +
 	"\fRevokeAccess\x12\x0f.bulkhead.v1.Id\x1a\x1a.bulkhead.v1.AccessRequest\"'\x9a\xdd\x18#\n" +
 	"\fAccessDecide\x12\rAccessRequest\x1a\x02id(\x02BHZFgithub.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1;bulkheadv1b\x06proto3"
 
@@ -2485,7 +2545,7 @@ func file_bulkhead_v1_policy_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_policy_proto_rawDescData
 }
 
-var file_bulkhead_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_bulkhead_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_bulkhead_v1_policy_proto_goTypes = []any{
 	(*PolicyFile)(nil),                  // 0: bulkhead.v1.PolicyFile
 	(*PolicySet)(nil),                   // 1: bulkhead.v1.PolicySet
@@ -2513,99 +2573,103 @@ var file_bulkhead_v1_policy_proto_goTypes = []any{
 	(*WhatCanResponse)(nil),             // 23: bulkhead.v1.WhatCanResponse
 	(*RequestAccessRequest)(nil),        // 24: bulkhead.v1.RequestAccessRequest
 	(*AccessRequest)(nil),               // 25: bulkhead.v1.AccessRequest
-	(*ListAccessRequestsResponse)(nil),  // 26: bulkhead.v1.ListAccessRequestsResponse
-	(*ListMyAccessRequestsRequest)(nil), // 27: bulkhead.v1.ListMyAccessRequestsRequest
-	(*DecideAccessRequest)(nil),         // 28: bulkhead.v1.DecideAccessRequest
-	(*timestamppb.Timestamp)(nil),       // 29: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 30: google.protobuf.Duration
-	(*ObjectRef)(nil),                   // 31: bulkhead.v1.ObjectRef
-	(*structpb.Struct)(nil),             // 32: google.protobuf.Struct
-	(*Page)(nil),                        // 33: bulkhead.v1.Page
-	(*ListInTenantRequest)(nil),         // 34: bulkhead.v1.ListInTenantRequest
-	(*Empty)(nil),                       // 35: bulkhead.v1.Empty
-	(*Id)(nil),                          // 36: bulkhead.v1.Id
+	(*StepUpEnginesRequest)(nil),        // 26: bulkhead.v1.StepUpEnginesRequest
+	(*ListAccessRequestsResponse)(nil),  // 27: bulkhead.v1.ListAccessRequestsResponse
+	(*ListMyAccessRequestsRequest)(nil), // 28: bulkhead.v1.ListMyAccessRequestsRequest
+	(*DecideAccessRequest)(nil),         // 29: bulkhead.v1.DecideAccessRequest
+	(*timestamppb.Timestamp)(nil),       // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 31: google.protobuf.Duration
+	(*ObjectRef)(nil),                   // 32: bulkhead.v1.ObjectRef
+	(*structpb.Struct)(nil),             // 33: google.protobuf.Struct
+	(*Page)(nil),                        // 34: bulkhead.v1.Page
+	(*ListInTenantRequest)(nil),         // 35: bulkhead.v1.ListInTenantRequest
+	(*Empty)(nil),                       // 36: bulkhead.v1.Empty
+	(*Id)(nil),                          // 37: bulkhead.v1.Id
 }
 var file_bulkhead_v1_policy_proto_depIdxs = []int32{
 	0,  // 0: bulkhead.v1.PolicySet.files:type_name -> bulkhead.v1.PolicyFile
-	29, // 1: bulkhead.v1.PolicySet.created:type_name -> google.protobuf.Timestamp
+	30, // 1: bulkhead.v1.PolicySet.created:type_name -> google.protobuf.Timestamp
 	0,  // 2: bulkhead.v1.PolicySet.shipped:type_name -> bulkhead.v1.PolicyFile
 	1,  // 3: bulkhead.v1.ListPolicyVersionsResponse.versions:type_name -> bulkhead.v1.PolicySet
 	0,  // 4: bulkhead.v1.PreviewPoliciesRequest.files:type_name -> bulkhead.v1.PolicyFile
-	30, // 5: bulkhead.v1.PreviewPoliciesRequest.since:type_name -> google.protobuf.Duration
+	31, // 5: bulkhead.v1.PreviewPoliciesRequest.since:type_name -> google.protobuf.Duration
 	7,  // 6: bulkhead.v1.PolicyPreview.problems:type_name -> bulkhead.v1.PolicyProblem
 	8,  // 7: bulkhead.v1.PolicyPreview.tests:type_name -> bulkhead.v1.PolicyTestResult
 	9,  // 8: bulkhead.v1.PolicyPreview.changes:type_name -> bulkhead.v1.DecisionChange
-	29, // 9: bulkhead.v1.DecisionChange.time:type_name -> google.protobuf.Timestamp
-	31, // 10: bulkhead.v1.DecisionChange.resource:type_name -> bulkhead.v1.ObjectRef
+	30, // 9: bulkhead.v1.DecisionChange.time:type_name -> google.protobuf.Timestamp
+	32, // 10: bulkhead.v1.DecisionChange.resource:type_name -> bulkhead.v1.ObjectRef
 	0,  // 11: bulkhead.v1.ApplyPoliciesRequest.files:type_name -> bulkhead.v1.PolicyFile
 	0,  // 12: bulkhead.v1.ProposePoliciesRequest.files:type_name -> bulkhead.v1.PolicyFile
 	0,  // 13: bulkhead.v1.PolicyProposal.files:type_name -> bulkhead.v1.PolicyFile
-	29, // 14: bulkhead.v1.PolicyProposal.created:type_name -> google.protobuf.Timestamp
-	29, // 15: bulkhead.v1.PolicyProposal.ended:type_name -> google.protobuf.Timestamp
+	30, // 14: bulkhead.v1.PolicyProposal.created:type_name -> google.protobuf.Timestamp
+	30, // 15: bulkhead.v1.PolicyProposal.ended:type_name -> google.protobuf.Timestamp
 	6,  // 16: bulkhead.v1.PolicyProposal.check:type_name -> bulkhead.v1.PolicyPreview
 	13, // 17: bulkhead.v1.ListPolicyProposalsResponse.proposals:type_name -> bulkhead.v1.PolicyProposal
-	31, // 18: bulkhead.v1.ExplainRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	32, // 19: bulkhead.v1.ExplainRequest.attributes:type_name -> google.protobuf.Struct
-	32, // 20: bulkhead.v1.ExplainRequest.context:type_name -> google.protobuf.Struct
+	32, // 18: bulkhead.v1.ExplainRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	33, // 19: bulkhead.v1.ExplainRequest.attributes:type_name -> google.protobuf.Struct
+	33, // 20: bulkhead.v1.ExplainRequest.context:type_name -> google.protobuf.Struct
 	18, // 21: bulkhead.v1.Explanation.policies:type_name -> bulkhead.v1.DecidingPolicy
-	31, // 22: bulkhead.v1.WhoCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	32, // 23: bulkhead.v1.WhoCanRequest.attributes:type_name -> google.protobuf.Struct
+	32, // 22: bulkhead.v1.WhoCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	33, // 23: bulkhead.v1.WhoCanRequest.attributes:type_name -> google.protobuf.Struct
 	21, // 24: bulkhead.v1.WhoCanResponse.users:type_name -> bulkhead.v1.Permission
-	31, // 25: bulkhead.v1.WhatCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	32, // 25: bulkhead.v1.WhatCanRequest.resource:type_name -> bulkhead.v1.ObjectRef
 	21, // 26: bulkhead.v1.WhatCanResponse.permissions:type_name -> bulkhead.v1.Permission
-	31, // 27: bulkhead.v1.RequestAccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	30, // 28: bulkhead.v1.RequestAccessRequest.duration:type_name -> google.protobuf.Duration
-	31, // 29: bulkhead.v1.AccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
-	30, // 30: bulkhead.v1.AccessRequest.duration:type_name -> google.protobuf.Duration
-	29, // 31: bulkhead.v1.AccessRequest.created:type_name -> google.protobuf.Timestamp
-	29, // 32: bulkhead.v1.AccessRequest.expires:type_name -> google.protobuf.Timestamp
-	25, // 33: bulkhead.v1.ListAccessRequestsResponse.requests:type_name -> bulkhead.v1.AccessRequest
-	33, // 34: bulkhead.v1.ListMyAccessRequestsRequest.page:type_name -> bulkhead.v1.Page
-	2,  // 35: bulkhead.v1.PolicyService.GetPolicies:input_type -> bulkhead.v1.GetPoliciesRequest
-	34, // 36: bulkhead.v1.PolicyService.ListPolicyVersions:input_type -> bulkhead.v1.ListInTenantRequest
-	35, // 37: bulkhead.v1.PolicyService.GetSchema:input_type -> bulkhead.v1.Empty
-	5,  // 38: bulkhead.v1.PolicyService.PreviewPolicies:input_type -> bulkhead.v1.PreviewPoliciesRequest
-	10, // 39: bulkhead.v1.PolicyService.ApplyPolicies:input_type -> bulkhead.v1.ApplyPoliciesRequest
-	11, // 40: bulkhead.v1.PolicyService.RollbackPolicies:input_type -> bulkhead.v1.RollbackPoliciesRequest
-	12, // 41: bulkhead.v1.PolicyService.ProposePolicies:input_type -> bulkhead.v1.ProposePoliciesRequest
-	34, // 42: bulkhead.v1.PolicyService.ListPolicyProposals:input_type -> bulkhead.v1.ListInTenantRequest
-	36, // 43: bulkhead.v1.PolicyService.GetPolicyProposal:input_type -> bulkhead.v1.Id
-	15, // 44: bulkhead.v1.PolicyService.DecidePolicyProposal:input_type -> bulkhead.v1.DecidePolicyProposalRequest
-	36, // 45: bulkhead.v1.PolicyService.WithdrawPolicyProposal:input_type -> bulkhead.v1.Id
-	16, // 46: bulkhead.v1.PolicyService.Explain:input_type -> bulkhead.v1.ExplainRequest
-	19, // 47: bulkhead.v1.PolicyService.WhoCan:input_type -> bulkhead.v1.WhoCanRequest
-	22, // 48: bulkhead.v1.PolicyService.WhatCan:input_type -> bulkhead.v1.WhatCanRequest
-	24, // 49: bulkhead.v1.AccessService.RequestAccess:input_type -> bulkhead.v1.RequestAccessRequest
-	34, // 50: bulkhead.v1.AccessService.ListAccessRequests:input_type -> bulkhead.v1.ListInTenantRequest
-	27, // 51: bulkhead.v1.AccessService.ListMyAccessRequests:input_type -> bulkhead.v1.ListMyAccessRequestsRequest
-	36, // 52: bulkhead.v1.AccessService.WithdrawAccess:input_type -> bulkhead.v1.Id
-	28, // 53: bulkhead.v1.AccessService.DecideAccess:input_type -> bulkhead.v1.DecideAccessRequest
-	36, // 54: bulkhead.v1.AccessService.RevokeAccess:input_type -> bulkhead.v1.Id
-	1,  // 55: bulkhead.v1.PolicyService.GetPolicies:output_type -> bulkhead.v1.PolicySet
-	3,  // 56: bulkhead.v1.PolicyService.ListPolicyVersions:output_type -> bulkhead.v1.ListPolicyVersionsResponse
-	4,  // 57: bulkhead.v1.PolicyService.GetSchema:output_type -> bulkhead.v1.GetSchemaResponse
-	6,  // 58: bulkhead.v1.PolicyService.PreviewPolicies:output_type -> bulkhead.v1.PolicyPreview
-	1,  // 59: bulkhead.v1.PolicyService.ApplyPolicies:output_type -> bulkhead.v1.PolicySet
-	1,  // 60: bulkhead.v1.PolicyService.RollbackPolicies:output_type -> bulkhead.v1.PolicySet
-	13, // 61: bulkhead.v1.PolicyService.ProposePolicies:output_type -> bulkhead.v1.PolicyProposal
-	14, // 62: bulkhead.v1.PolicyService.ListPolicyProposals:output_type -> bulkhead.v1.ListPolicyProposalsResponse
-	13, // 63: bulkhead.v1.PolicyService.GetPolicyProposal:output_type -> bulkhead.v1.PolicyProposal
-	13, // 64: bulkhead.v1.PolicyService.DecidePolicyProposal:output_type -> bulkhead.v1.PolicyProposal
-	13, // 65: bulkhead.v1.PolicyService.WithdrawPolicyProposal:output_type -> bulkhead.v1.PolicyProposal
-	17, // 66: bulkhead.v1.PolicyService.Explain:output_type -> bulkhead.v1.Explanation
-	20, // 67: bulkhead.v1.PolicyService.WhoCan:output_type -> bulkhead.v1.WhoCanResponse
-	23, // 68: bulkhead.v1.PolicyService.WhatCan:output_type -> bulkhead.v1.WhatCanResponse
-	25, // 69: bulkhead.v1.AccessService.RequestAccess:output_type -> bulkhead.v1.AccessRequest
-	26, // 70: bulkhead.v1.AccessService.ListAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
-	26, // 71: bulkhead.v1.AccessService.ListMyAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
-	25, // 72: bulkhead.v1.AccessService.WithdrawAccess:output_type -> bulkhead.v1.AccessRequest
-	25, // 73: bulkhead.v1.AccessService.DecideAccess:output_type -> bulkhead.v1.AccessRequest
-	25, // 74: bulkhead.v1.AccessService.RevokeAccess:output_type -> bulkhead.v1.AccessRequest
-	55, // [55:75] is the sub-list for method output_type
-	35, // [35:55] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	32, // 27: bulkhead.v1.RequestAccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	31, // 28: bulkhead.v1.RequestAccessRequest.duration:type_name -> google.protobuf.Duration
+	32, // 29: bulkhead.v1.AccessRequest.resource:type_name -> bulkhead.v1.ObjectRef
+	31, // 30: bulkhead.v1.AccessRequest.duration:type_name -> google.protobuf.Duration
+	30, // 31: bulkhead.v1.AccessRequest.created:type_name -> google.protobuf.Timestamp
+	30, // 32: bulkhead.v1.AccessRequest.expires:type_name -> google.protobuf.Timestamp
+	31, // 33: bulkhead.v1.StepUpEnginesRequest.duration:type_name -> google.protobuf.Duration
+	25, // 34: bulkhead.v1.ListAccessRequestsResponse.requests:type_name -> bulkhead.v1.AccessRequest
+	34, // 35: bulkhead.v1.ListMyAccessRequestsRequest.page:type_name -> bulkhead.v1.Page
+	2,  // 36: bulkhead.v1.PolicyService.GetPolicies:input_type -> bulkhead.v1.GetPoliciesRequest
+	35, // 37: bulkhead.v1.PolicyService.ListPolicyVersions:input_type -> bulkhead.v1.ListInTenantRequest
+	36, // 38: bulkhead.v1.PolicyService.GetSchema:input_type -> bulkhead.v1.Empty
+	5,  // 39: bulkhead.v1.PolicyService.PreviewPolicies:input_type -> bulkhead.v1.PreviewPoliciesRequest
+	10, // 40: bulkhead.v1.PolicyService.ApplyPolicies:input_type -> bulkhead.v1.ApplyPoliciesRequest
+	11, // 41: bulkhead.v1.PolicyService.RollbackPolicies:input_type -> bulkhead.v1.RollbackPoliciesRequest
+	12, // 42: bulkhead.v1.PolicyService.ProposePolicies:input_type -> bulkhead.v1.ProposePoliciesRequest
+	35, // 43: bulkhead.v1.PolicyService.ListPolicyProposals:input_type -> bulkhead.v1.ListInTenantRequest
+	37, // 44: bulkhead.v1.PolicyService.GetPolicyProposal:input_type -> bulkhead.v1.Id
+	15, // 45: bulkhead.v1.PolicyService.DecidePolicyProposal:input_type -> bulkhead.v1.DecidePolicyProposalRequest
+	37, // 46: bulkhead.v1.PolicyService.WithdrawPolicyProposal:input_type -> bulkhead.v1.Id
+	16, // 47: bulkhead.v1.PolicyService.Explain:input_type -> bulkhead.v1.ExplainRequest
+	19, // 48: bulkhead.v1.PolicyService.WhoCan:input_type -> bulkhead.v1.WhoCanRequest
+	22, // 49: bulkhead.v1.PolicyService.WhatCan:input_type -> bulkhead.v1.WhatCanRequest
+	24, // 50: bulkhead.v1.AccessService.RequestAccess:input_type -> bulkhead.v1.RequestAccessRequest
+	35, // 51: bulkhead.v1.AccessService.ListAccessRequests:input_type -> bulkhead.v1.ListInTenantRequest
+	28, // 52: bulkhead.v1.AccessService.ListMyAccessRequests:input_type -> bulkhead.v1.ListMyAccessRequestsRequest
+	37, // 53: bulkhead.v1.AccessService.WithdrawAccess:input_type -> bulkhead.v1.Id
+	29, // 54: bulkhead.v1.AccessService.DecideAccess:input_type -> bulkhead.v1.DecideAccessRequest
+	26, // 55: bulkhead.v1.AccessService.StepUpEngines:input_type -> bulkhead.v1.StepUpEnginesRequest
+	37, // 56: bulkhead.v1.AccessService.RevokeAccess:input_type -> bulkhead.v1.Id
+	1,  // 57: bulkhead.v1.PolicyService.GetPolicies:output_type -> bulkhead.v1.PolicySet
+	3,  // 58: bulkhead.v1.PolicyService.ListPolicyVersions:output_type -> bulkhead.v1.ListPolicyVersionsResponse
+	4,  // 59: bulkhead.v1.PolicyService.GetSchema:output_type -> bulkhead.v1.GetSchemaResponse
+	6,  // 60: bulkhead.v1.PolicyService.PreviewPolicies:output_type -> bulkhead.v1.PolicyPreview
+	1,  // 61: bulkhead.v1.PolicyService.ApplyPolicies:output_type -> bulkhead.v1.PolicySet
+	1,  // 62: bulkhead.v1.PolicyService.RollbackPolicies:output_type -> bulkhead.v1.PolicySet
+	13, // 63: bulkhead.v1.PolicyService.ProposePolicies:output_type -> bulkhead.v1.PolicyProposal
+	14, // 64: bulkhead.v1.PolicyService.ListPolicyProposals:output_type -> bulkhead.v1.ListPolicyProposalsResponse
+	13, // 65: bulkhead.v1.PolicyService.GetPolicyProposal:output_type -> bulkhead.v1.PolicyProposal
+	13, // 66: bulkhead.v1.PolicyService.DecidePolicyProposal:output_type -> bulkhead.v1.PolicyProposal
+	13, // 67: bulkhead.v1.PolicyService.WithdrawPolicyProposal:output_type -> bulkhead.v1.PolicyProposal
+	17, // 68: bulkhead.v1.PolicyService.Explain:output_type -> bulkhead.v1.Explanation
+	20, // 69: bulkhead.v1.PolicyService.WhoCan:output_type -> bulkhead.v1.WhoCanResponse
+	23, // 70: bulkhead.v1.PolicyService.WhatCan:output_type -> bulkhead.v1.WhatCanResponse
+	25, // 71: bulkhead.v1.AccessService.RequestAccess:output_type -> bulkhead.v1.AccessRequest
+	27, // 72: bulkhead.v1.AccessService.ListAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
+	27, // 73: bulkhead.v1.AccessService.ListMyAccessRequests:output_type -> bulkhead.v1.ListAccessRequestsResponse
+	25, // 74: bulkhead.v1.AccessService.WithdrawAccess:output_type -> bulkhead.v1.AccessRequest
+	25, // 75: bulkhead.v1.AccessService.DecideAccess:output_type -> bulkhead.v1.AccessRequest
+	25, // 76: bulkhead.v1.AccessService.StepUpEngines:output_type -> bulkhead.v1.AccessRequest
+	25, // 77: bulkhead.v1.AccessService.RevokeAccess:output_type -> bulkhead.v1.AccessRequest
+	57, // [57:78] is the sub-list for method output_type
+	36, // [36:57] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_policy_proto_init() }
@@ -2621,7 +2685,7 @@ func file_bulkhead_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_policy_proto_rawDesc), len(file_bulkhead_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -88,6 +88,9 @@ const (
 	// AccessServiceDecideAccessProcedure is the fully-qualified name of the AccessService's
 	// DecideAccess RPC.
 	AccessServiceDecideAccessProcedure = "/bulkhead.v1.AccessService/DecideAccess"
+	// AccessServiceStepUpEnginesProcedure is the fully-qualified name of the AccessService's
+	// StepUpEngines RPC.
+	AccessServiceStepUpEnginesProcedure = "/bulkhead.v1.AccessService/StepUpEngines"
 	// AccessServiceRevokeAccessProcedure is the fully-qualified name of the AccessService's
 	// RevokeAccess RPC.
 	AccessServiceRevokeAccessProcedure = "/bulkhead.v1.AccessService/RevokeAccess"
@@ -602,6 +605,9 @@ type AccessServiceClient interface {
 	WithdrawAccess(context.Context, *v1.Id) (*v1.AccessRequest, error)
 	// DecideAccess approves or denies. The approver is never the one who asked, and may do the action itself.
 	DecideAccess(context.Context, *v1.DecideAccessRequest) (*v1.AccessRequest, error)
+	// StepUpEngines tells the guards of container engines for some minutes that the caller showed a second factor just now. It ends early
+	// by WithdrawAccess.
+	StepUpEngines(context.Context, *v1.StepUpEnginesRequest) (*v1.AccessRequest, error)
 	// RevokeAccess ends approved access early.
 	RevokeAccess(context.Context, *v1.Id) (*v1.AccessRequest, error)
 }
@@ -647,6 +653,12 @@ func NewAccessServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(accessServiceMethods.ByName("DecideAccess")),
 			connect.WithClientOptions(opts...),
 		),
+		stepUpEngines: connect.NewClient[v1.StepUpEnginesRequest, v1.AccessRequest](
+			httpClient,
+			baseURL+AccessServiceStepUpEnginesProcedure,
+			connect.WithSchema(accessServiceMethods.ByName("StepUpEngines")),
+			connect.WithClientOptions(opts...),
+		),
 		revokeAccess: connect.NewClient[v1.Id, v1.AccessRequest](
 			httpClient,
 			baseURL+AccessServiceRevokeAccessProcedure,
@@ -663,6 +675,7 @@ type accessServiceClient struct {
 	listMyAccessRequests *connect.Client[v1.ListMyAccessRequestsRequest, v1.ListAccessRequestsResponse]
 	withdrawAccess       *connect.Client[v1.Id, v1.AccessRequest]
 	decideAccess         *connect.Client[v1.DecideAccessRequest, v1.AccessRequest]
+	stepUpEngines        *connect.Client[v1.StepUpEnginesRequest, v1.AccessRequest]
 	revokeAccess         *connect.Client[v1.Id, v1.AccessRequest]
 }
 
@@ -711,6 +724,15 @@ func (c *accessServiceClient) DecideAccess(ctx context.Context, req *v1.DecideAc
 	return nil, err
 }
 
+// StepUpEngines calls bulkhead.v1.AccessService.StepUpEngines.
+func (c *accessServiceClient) StepUpEngines(ctx context.Context, req *v1.StepUpEnginesRequest) (*v1.AccessRequest, error) {
+	response, err := c.stepUpEngines.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // RevokeAccess calls bulkhead.v1.AccessService.RevokeAccess.
 func (c *accessServiceClient) RevokeAccess(ctx context.Context, req *v1.Id) (*v1.AccessRequest, error) {
 	response, err := c.revokeAccess.CallUnary(ctx, connect.NewRequest(req))
@@ -733,6 +755,9 @@ type AccessServiceHandler interface {
 	WithdrawAccess(context.Context, *v1.Id) (*v1.AccessRequest, error)
 	// DecideAccess approves or denies. The approver is never the one who asked, and may do the action itself.
 	DecideAccess(context.Context, *v1.DecideAccessRequest) (*v1.AccessRequest, error)
+	// StepUpEngines tells the guards of container engines for some minutes that the caller showed a second factor just now. It ends early
+	// by WithdrawAccess.
+	StepUpEngines(context.Context, *v1.StepUpEnginesRequest) (*v1.AccessRequest, error)
 	// RevokeAccess ends approved access early.
 	RevokeAccess(context.Context, *v1.Id) (*v1.AccessRequest, error)
 }
@@ -774,6 +799,12 @@ func NewAccessServiceHandler(svc AccessServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(accessServiceMethods.ByName("DecideAccess")),
 		connect.WithHandlerOptions(opts...),
 	)
+	accessServiceStepUpEnginesHandler := connect.NewUnaryHandlerSimple(
+		AccessServiceStepUpEnginesProcedure,
+		svc.StepUpEngines,
+		connect.WithSchema(accessServiceMethods.ByName("StepUpEngines")),
+		connect.WithHandlerOptions(opts...),
+	)
 	accessServiceRevokeAccessHandler := connect.NewUnaryHandlerSimple(
 		AccessServiceRevokeAccessProcedure,
 		svc.RevokeAccess,
@@ -792,6 +823,8 @@ func NewAccessServiceHandler(svc AccessServiceHandler, opts ...connect.HandlerOp
 			accessServiceWithdrawAccessHandler.ServeHTTP(w, r)
 		case AccessServiceDecideAccessProcedure:
 			accessServiceDecideAccessHandler.ServeHTTP(w, r)
+		case AccessServiceStepUpEnginesProcedure:
+			accessServiceStepUpEnginesHandler.ServeHTTP(w, r)
 		case AccessServiceRevokeAccessProcedure:
 			accessServiceRevokeAccessHandler.ServeHTTP(w, r)
 		default:
@@ -821,6 +854,10 @@ func (UnimplementedAccessServiceHandler) WithdrawAccess(context.Context, *v1.Id)
 
 func (UnimplementedAccessServiceHandler) DecideAccess(context.Context, *v1.DecideAccessRequest) (*v1.AccessRequest, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AccessService.DecideAccess is not implemented"))
+}
+
+func (UnimplementedAccessServiceHandler) StepUpEngines(context.Context, *v1.StepUpEnginesRequest) (*v1.AccessRequest, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AccessService.StepUpEngines is not implemented"))
 }
 
 func (UnimplementedAccessServiceHandler) RevokeAccess(context.Context, *v1.Id) (*v1.AccessRequest, error) {

@@ -1,0 +1,140 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+)
+
+// pass makes the call that was judged.
+func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
+	c, err := request(r, a)
+	if err != nil {
+		return err
+	}
+	switch a.Call.Route.Body {
+	case route.Stream, route.Socket:
+		return d.session(w, r, a, c)
+	}
+	res, err := d.p.Engine.Send(r.Context(), c) //nolint:bodyclose // who answers closes it
+	if err != nil {
+		return d.failed(r.Context(), a, err)
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		if err := d.p.Judge.Failed(r.Context(), a, fmt.Sprintf("the engine answered %s", res.Status)); err != nil {
+			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
+		}
+	}
+	if err := d.answer(r.Context(), w, a, res); err != nil {
+		d.p.Log.DebugContext(r.Context(), "an answer was not taken to its end", "path", a.Call.Route.Path, "error", err)
+		panic(http.ErrAbortHandler) // the caller must not take it for whole
+	}
+	return nil
+}
+
+// answer gives the engine's answer, without what the caller may not see, and with what the guard has to say.
+func (d *Door) answer(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response) error {
+	good := res.StatusCode < http.StatusBadRequest
+	switch {
+	case good && d.p.Answers != nil && d.p.Answers.Filters(a.Call.Route):
+		return d.p.Answers.Write(ctx, w, a, res, d.p.Judge)
+	case good && len(a.Warnings) > 0 && warns(a.Call.Route.Action):
+		return warned(w, a, res)
+	}
+	return forward.Answer(w, res)
+}
+
+// warns are calls whose answer has a place for warnings.
+func warns(a route.Action) bool {
+	return a == "ContainerCreate" || a == "ServiceCreate" || a == "ServiceUpdate"
+}
+
+// warned adds warnings to an answer, which is small.
+func warned(w http.ResponseWriter, a *call.Ask, res *http.Response) error {
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("read the engine's answer: %w", err)
+	}
+	var told map[string]any
+	if err := json.Unmarshal(text, &told); err == nil && told != nil {
+		list, _ := told["Warnings"].([]any)
+		for _, one := range a.Warnings {
+			list = append(list, "bulkhead: "+one)
+		}
+		told["Warnings"] = list
+		if text, err = json.Marshal(told); err != nil {
+			return fmt.Errorf("warn the caller: %w", err)
+		}
+	}
+	res.Body = io.NopCloser(bytes.NewReader(text))
+	res.Header.Set("Content-Length", strconv.Itoa(len(text)))
+	return forward.Answer(w, res)
+}
+
+// session carries a terminal, for as long as the right to it lasts.
+func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
+	ctx, tap := r.Context(), forward.Tap{}
+	end := func(err error) error { return err }
+	if d.p.Sessions != nil {
+		var err error
+		if ctx, tap, end, err = d.p.Sessions.Begin(ctx, a); err != nil {
+			return d.failed(r.Context(), a, err)
+		}
+	}
+	return end(d.p.Engine.Session(ctx, w, c, r.Header.Get("Upgrade"), tap))
+}
+
+// request is what the engine gets.
+func request(r *http.Request, a *call.Ask) (*forward.Call, error) {
+	version := a.Call.Version
+	if version == "" {
+		version = route.NewestVersion // of which the engine says itself when it is older
+	}
+	target, err := a.Call.Target(version, a.Call.Name)
+	if err != nil {
+		return nil, err
+	}
+	c := &forward.Call{Method: r.Method, Target: target, Header: headers(a.Call.Route, r.Header)}
+	switch {
+	case a.Body != nil:
+		text, err := body.Encode(a.Body)
+		if err != nil {
+			return nil, err
+		}
+		c.Body, c.Length = strings.NewReader(string(text)), int64(len(text))
+		c.Header.Set("Content-Type", "application/json")
+	case a.Call.Route.Body == route.Tar:
+		c.Body, c.Length = r.Body, r.ContentLength
+		c.Header.Set("Content-Type", "application/x-tar")
+	}
+	return c, nil
+}
+
+// headers are those that reach the engine.
+func headers(r *route.Route, from http.Header) http.Header {
+	to := http.Header{}
+	for _, name := range append([]string{"Accept", "User-Agent"}, r.Headers...) {
+		if v := from.Values(name); len(v) > 0 {
+			to.Set(name, v[0])
+		}
+	}
+	if r.Body == route.Socket {
+		for _, name := range []string{"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Protocol", "Origin"} {
+			if v := from.Get(name); v != "" {
+				to.Set(name, v)
+			}
+		}
+	}
+	return to
+}

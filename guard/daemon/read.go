@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+)
+
+// understand reads what can be seen without the body.
+func (d *Door) understand(r *http.Request) (*route.Call, error) {
+	if r.ProtoMajor != 1 {
+		return nil, &route.Refusal{Status: http.StatusHTTPVersionNotSupported, Field: "protocol", Why: "the engine's API is spoken over HTTP/1.1"}
+	}
+	c, err := d.router.Match(r.Method, r.RequestURI)
+	if err != nil {
+		return nil, err
+	}
+	return c, checkUpgrade(c, r.Header)
+}
+
+// checkUpgrade refuses to change to a protocol that the route does not go on with.
+func checkUpgrade(c *route.Call, h http.Header) error {
+	asked := h.Values("Upgrade")
+	if len(asked) == 0 {
+		return nil
+	}
+	fits := map[route.Body]string{route.Stream: "tcp", route.Socket: "websocket"}[c.Route.Body]
+	if len(asked) == 1 && fits != "" && strings.EqualFold(asked[0], fits) {
+		return nil
+	}
+	return &route.Refusal{Status: http.StatusBadRequest, Field: "Upgrade", Why: "the call does not go on in another protocol than the engine's own"}
+}
+
+// read takes the body of calls that have a JSON one, and makes sure that others have none.
+func (d *Door) read(r *http.Request, c *route.Call) (any, error) {
+	into := call.BodyOf(c.Route)
+	if into == nil {
+		if c.Route.Body == route.Tar || r.ContentLength == 0 {
+			return nil, nil
+		}
+		return nil, &body.Fault{Status: http.StatusBadRequest, Why: "the call has none"}
+	}
+	present, err := body.Check(r.Header, r.ContentLength)
+	if err != nil || !present {
+		return nil, err
+	}
+	text, err := body.Read(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := body.Decode(text, into); err != nil {
+		return nil, err
+	}
+	return into, nil
+}

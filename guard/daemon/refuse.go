@@ -1,0 +1,67 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+)
+
+// notUnderstood refuses what could not be judged, with its record.
+func (d *Door) notUnderstood(w http.ResponseWriter, r *http.Request, who *call.Subject, why error) {
+	id, err := d.p.Judge.NotUnderstood(r.Context(), who, r.Method, r.RequestURI, why)
+	if err != nil {
+		d.p.Log.ErrorContext(r.Context(), "a refusal could not be recorded", "error", err, "refused", why)
+	} else {
+		why = fmt.Errorf("%w; audit record: %s", why, id)
+	}
+	d.refuse(w, r, why)
+}
+
+// refuse answers as the engine does.
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // the caller is gone
+	}
+	status, message := d.statusOf(r.Context(), err)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	text, jerr := body.Encode(struct {
+		Message string `json:"message"`
+	}{message})
+	if jerr == nil {
+		_, jerr = w.Write(text)
+	}
+	if jerr != nil {
+		d.p.Log.DebugContext(r.Context(), "a refusal was not taken", "error", fmt.Errorf("%w; refused for: %w", jerr, err))
+	}
+}
+
+func (d *Door) statusOf(ctx context.Context, err error) (int, string) {
+	var path *route.Refusal
+	var fault *body.Fault
+	var no *call.Refusal
+	var missing *call.Missing
+	var unclear *call.Unclear
+	message := "bulkhead: " + err.Error()
+	switch {
+	case errors.As(err, &missing):
+		return http.StatusNotFound, missing.Error() // in the engine's own words: clients look at them
+	case errors.As(err, &unclear):
+		return unclear.Status, message
+	case errors.Is(err, errUnknown):
+		return http.StatusUnauthorized, message
+	case errors.As(err, &path):
+		return path.Status, message
+	case errors.As(err, &fault):
+		return fault.Status, message
+	case errors.As(err, &no):
+		return http.StatusForbidden, message
+	}
+	d.p.Log.WarnContext(ctx, "a call was not made", "error", err)
+	return http.StatusBadGateway, message
+}

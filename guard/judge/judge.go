@@ -1,0 +1,297 @@
+// Package judge decides on calls to a container engine: it makes the questions for Cedar out of a call, asks all of them, sets the labels
+// of tenant and owner, and has the outcome recorded before the call is made.
+//
+// It is pure: it knows neither HTTP nor the engine, and what it can't decide, it refuses.
+package judge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Decider decides; *authz.Engine is one.
+type Decider interface {
+	Decide(ctx context.Context, r model.Request) model.Decision
+}
+
+// Recorder keeps records. Append returns when the record is safe; Later may lose the last ones.
+type Recorder interface {
+	Append(ctx context.Context, r model.Record) error
+	Later(ctx context.Context, r model.Record) error
+}
+
+// Workloads says what a call would run, as facts of the context, and makes it harder where that is wanted. It is asked for calls that
+// run or change a workload only; what it can't say is an error, and the call is refused.
+type Workloads interface {
+	Facts(ctx context.Context, a *call.Ask) (map[string]any, error)
+	Harden(a *call.Ask) ([]string, error)
+}
+
+// Images knows who brought an image to the host: an image can't be labelled afterwards, and its own labels are its maker's.
+type Images interface {
+	// Of gives whom an image belongs to, as far as the given caller is concerned; empty for the host's own.
+	Of(o *call.Object, p *model.Principal) (tenant, owner string, err error)
+}
+
+// Mode says whether the profile refuses or only tells what it would have refused.
+type Mode string
+
+// The modes.
+const (
+	Enforce Mode = "enforce"
+	Observe Mode = "observe"
+)
+
+// Parts are what a judge is made of.
+type Parts struct {
+	Decider   Decider
+	Log       Recorder
+	Workloads Workloads // nil: calls that run something are refused
+	Images    Images    // nil: images belong to the host
+	// Tenant is the host's own, Host its id.
+	Tenant, Host string
+	// Profile is "baseline", "restricted", or empty for none; Mode is how it is applied.
+	Profile string
+	Mode    Mode
+	Now     func() time.Time
+}
+
+// Judge implements call.Judge.
+type Judge struct {
+	p         Parts
+	questions map[route.Action]question
+}
+
+var _ call.Judge = (*Judge)(nil)
+
+// New makes a judge.
+func New(p Parts) *Judge {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Mode == "" {
+		p.Mode = Enforce
+	}
+	return &Judge{p: p, questions: questions()}
+}
+
+// asked is one question with its answer.
+type asked struct {
+	request  model.Request
+	decision model.Decision
+	object   *call.Object
+	field    string // where the body names it
+}
+
+// Judge implements call.Judge.
+func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
+	q, known := j.questions[a.Call.Route.Action]
+	if !known {
+		return j.unasked(ctx, a, fmt.Sprintf("the guard has no question for %s", a.Call.Route.Action))
+	}
+	facts, err := j.facts(ctx, a)
+	if err != nil {
+		return j.unasked(ctx, a, err.Error())
+	}
+	if err := j.images(a); err != nil {
+		return j.unasked(ctx, a, err.Error())
+	}
+	if err := j.own(ctx, a); err != nil {
+		return j.unasked(ctx, a, err.Error())
+	}
+	list, err := j.list(a, q, facts)
+	if err != nil {
+		return j.unasked(ctx, a, err.Error())
+	}
+	would := ""
+	for i := range list {
+		one := &list[i]
+		one.decision = j.p.Decider.Decide(ctx, one.request)
+		if one.decision.Allowed {
+			continue
+		}
+		if j.p.Mode == Observe && one.request.Facts["profile"] != nil {
+			if w, ok := j.withoutProfile(ctx, one); ok {
+				would = w
+				continue
+			}
+		}
+		return j.refused(ctx, a, one)
+	}
+	if would != "" {
+		a.Warnings = append(a.Warnings, "enforcement would refuse this: "+would)
+	}
+	return j.allowed(ctx, a, &list[0], would)
+}
+
+// withoutProfile asks again without the profile, which is only observed; it says what the profile would have refused.
+func (j *Judge) withoutProfile(ctx context.Context, one *asked) (string, bool) {
+	r := one.request
+	r.Facts = map[string]any{}
+	for k, v := range one.request.Facts {
+		if k != "profile" {
+			r.Facts[k] = v
+		}
+	}
+	d := j.p.Decider.Decide(ctx, r)
+	if !d.Allowed {
+		one.request, one.decision = r, d
+		return "", false
+	}
+	why := one.decision.Reason
+	if len(one.decision.Policies) > 0 {
+		why += " (" + one.decision.Policies[0] + ")"
+	}
+	one.decision = d
+	return why, true
+}
+
+// list are all questions about a call: the call's own first, then one for each thing that it names beside.
+func (j *Judge) list(a *call.Ask, q question, facts map[string]any) ([]asked, error) {
+	own, err := j.about(a, q)
+	if err != nil {
+		return nil, err
+	}
+	list := []asked{own}
+	for i := range a.Uses {
+		u := &a.Uses[i]
+		list = append(list, asked{request: model.Request{Action: u.Action, Resource: j.entity(&u.Object)}, object: &u.Object, field: u.Field})
+	}
+	if a.Call.Route.Action == "ImagePull" && a.Call.Query.Texts["fromSrc"] != "" {
+		list = append(list, asked{request: model.Request{Action: "ImageLoad", Resource: j.entity(a.Object)}, object: a.Object, field: "fromSrc"})
+	}
+	for i := range list {
+		r := &list[i].request
+		r.Principal, r.Time, r.FreshFactor = a.Subject.Principal, j.p.Now(), a.Subject.FreshFactor
+		r.Objects = []model.Object{j.host()}
+		r.Facts = facts
+	}
+	return list, nil
+}
+
+func (j *Judge) about(a *call.Ask, q question) (asked, error) {
+	r := model.Request{Action: q.action}
+	switch q.on {
+	case host:
+		r.Resource = j.host()
+		return asked{request: r}, nil
+	case tenant:
+		r.Resource = model.Object{Ref: model.Ref{Type: "Tenant", ID: a.Subject.Principal.Tenant}}
+		return asked{request: r}, nil
+	}
+	if a.Object == nil {
+		return asked{}, fmt.Errorf("the guard does not know what %s is about", a.Call.Route.Action)
+	}
+	r.Resource = j.entity(a.Object)
+	return asked{request: r, object: a.Object}, nil
+}
+
+// facts are the context of all questions about a call.
+func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) {
+	facts := map[string]any{"door": "engine", "address": a.Subject.Address}
+	if n, ok := a.Body.(*call.NetworkCreate); ok {
+		facts["network_driver"], facts["network_options"] = network(n)
+	}
+	if !runs(a.Call.Route.Action) {
+		return facts, nil
+	}
+	if j.p.Workloads == nil {
+		return nil, fmt.Errorf("the guard can't say what the call would run")
+	}
+	w, err := j.p.Workloads.Facts(ctx, a)
+	if err != nil {
+		return nil, fmt.Errorf("what the call would run can't be told: %w", err)
+	}
+	if w != nil {
+		facts["workload"] = w
+		if j.p.Profile != "" {
+			facts["profile"] = j.p.Profile
+		}
+	}
+	return facts, nil
+}
+
+// runs are calls that run or change a workload.
+func runs(a route.Action) bool {
+	switch a {
+	case "ContainerCreate", "ContainerStart", "ContainerRestart", "ContainerUpdate", "ContainerExec", "ServiceCreate", "ServiceUpdate", "ImageBuild", "VolumeCreate":
+		return true
+	}
+	return false
+}
+
+func network(n *call.NetworkCreate) (driver string, options []string) {
+	driver, options = n.Driver, []string{}
+	if driver == "" {
+		driver = "bridge"
+	}
+	for k, v := range n.Options {
+		options = append(options, k+"="+v)
+	}
+	if n.IPAM != nil {
+		if n.IPAM.Driver != "" && n.IPAM.Driver != "default" {
+			options = append(options, "ipam="+n.IPAM.Driver)
+		}
+		for k, v := range n.IPAM.Options {
+			options = append(options, "ipam."+k+"="+v)
+		}
+	}
+	if n.ConfigFrom != nil && n.ConfigFrom.Network != "" {
+		options = append(options, "config-from="+n.ConfigFrom.Network)
+	}
+	for name, on := range map[string]bool{"config-only": n.ConfigOnly, "ingress": n.Ingress} {
+		if on {
+			options = append(options, name)
+		}
+	}
+	slices.Sort(options)
+	return driver, options
+}
+
+// Sees implements call.Judge.
+func (j *Judge) Sees(ctx context.Context, a *call.Ask, objects []call.Object) ([]bool, error) {
+	list := make([]bool, len(objects))
+	if err := j.imagesOf(a, objects); err != nil {
+		return nil, err
+	}
+	facts := map[string]any{"door": "engine", "address": a.Subject.Address}
+	for i := range objects {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		list[i] = j.may(ctx, a, listed(objects[i].Kind), &objects[i], facts)
+	}
+	return list, nil
+}
+
+// Whole says whether the caller may see the host as a whole, and not only what is the caller's own.
+func (j *Judge) Whole(ctx context.Context, a *call.Ask) bool {
+	return j.may(ctx, a, "HostRead", nil, map[string]any{"door": "engine", "address": a.Subject.Address})
+}
+
+func (j *Judge) may(ctx context.Context, a *call.Ask, action string, o *call.Object, facts map[string]any) bool {
+	return j.p.Decider.Decide(ctx, model.Request{
+		Principal: a.Subject.Principal, Action: action, Resource: j.entity(o), Objects: []model.Object{j.host()}, Time: j.p.Now(),
+		FreshFactor: a.Subject.FreshFactor, Facts: facts,
+	}).Allowed
+}
+
+func newID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("an id for the record: %w", err)
+	}
+	return id.String(), nil
+}
+
+// rule is a policy's name for people.
+func rule(d model.Decision) string { return strings.Join(d.Policies, ", ") }

@@ -1,0 +1,199 @@
+package judge_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/judge"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+	"github.com/bulkhead-security/bulkhead/identity/authz"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// log keeps records in memory, or nothing when it is broken.
+type log struct {
+	records []model.Record
+	err     error
+}
+
+func (l *log) Append(_ context.Context, r model.Record) error {
+	if l.err == nil {
+		l.records = append(l.records, r)
+	}
+	return l.err
+}
+
+func (l *log) Later(ctx context.Context, r model.Record) error { return l.Append(ctx, r) }
+
+// plain runs nothing out of the ordinary.
+type plain struct{}
+
+func (plain) Facts(context.Context, *call.Ask) (map[string]any, error) { return nil, nil }
+func (plain) Harden(*call.Ask) ([]string, error)                       { return nil, nil }
+
+func newJudge(t *testing.T, l *log) *judge.Judge {
+	t.Helper()
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return judge.New(judge.Parts{Decider: e, Log: l, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1"})
+}
+
+func dev(id string) *call.Subject {
+	return &call.Subject{
+		Principal: model.Principal{
+			Ref: model.Ref{Type: "User", ID: id}, Name: id, Tenant: "acme", Roles: []string{model.RoleDeveloper},
+			Credential: model.Ref{Type: "Session", ID: "peer:1000"},
+		},
+		Address: "unix:pid=7,uid=1000,gid=1000",
+	}
+}
+
+func ask(t *testing.T, who *call.Subject, method, target string) *call.Ask {
+	t.Helper()
+	c, err := route.New().Match(method, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &call.Ask{Subject: who, Call: c, Body: call.BodyOf(c.Route)}
+}
+
+func of(kind route.Object, id, tenant, owner string) *call.Object {
+	o := &call.Object{Kind: kind, ID: id, Name: id, Tenant: tenant, Owner: owner, Labels: map[string]string{}}
+	if owner != "" {
+		o.Labels[call.LabelTenant], o.Labels[call.LabelOwner] = tenant, owner
+	}
+	return o
+}
+
+func TestOwnAndOthers(t *testing.T) {
+	for _, c := range []struct {
+		name, method, target string
+		object               *call.Object
+		allowed, hidden      bool
+	}{
+		{"hello", "GET", "/_ping", nil, true, false},
+		{"a list, of which each entry is asked about", "GET", "/containers/json", nil, true, false},
+		{"own", "POST", "/containers/c1/stop", of(route.Container, "c1", "acme", "dev"), true, false},
+		{"a colleague's", "POST", "/containers/c1/stop", of(route.Container, "c1", "acme", "other"), false, true},
+		{"another tenant's", "GET", "/containers/c1/json", of(route.Container, "c1", "globex", "victor"), false, true},
+		{"one that was made past the guard", "POST", "/containers/c1/stop", of(route.Container, "c1", "", ""), false, true},
+		{"export of an own one, which takes more", "GET", "/containers/c1/export", of(route.Container, "c1", "acme", "dev"), false, false},
+		{"the swarm's tokens", "GET", "/swarm", nil, false, false},
+		{"plugins", "POST", "/plugins/p/enable", nil, false, false},
+		{"own volume", "DELETE", "/volumes/v", of(route.Volume, "v", "acme", "dev"), true, false},
+		{"another's volume", "GET", "/volumes/v", of(route.Volume, "v", "globex", "victor"), false, true},
+		{"the bridge that all have", "GET", "/networks/bridge", of(route.Network, "bridge", "", ""), true, false},
+		{"an image of the host", "GET", "/images/busybox/json", of(route.Image, "busybox", "", ""), true, false},
+		{"removing it", "DELETE", "/images/busybox", of(route.Image, "busybox", "", ""), false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := &log{}
+			a := ask(t, dev("dev"), c.method, c.target)
+			a.Object = c.object
+			err := newJudge(t, l).Judge(t.Context(), a)
+			var no *call.Refusal
+			if c.allowed != (err == nil) || err != nil && (!errors.As(err, &no) || no.Hidden != c.hidden || no.Record == "") {
+				t.Fatalf("%v", err)
+			}
+			if len(l.records) != 1 || (l.records[0].Outcome == model.OutcomeAllowed) != c.allowed || l.records[0].Actor != "dev" {
+				t.Errorf("%+v", l.records)
+			}
+		})
+	}
+}
+
+// What the body names is asked about, too.
+func TestUses(t *testing.T) {
+	l := &log{}
+	a := ask(t, dev("dev"), "POST", "/containers/create?name=web")
+	a.Object = &call.Object{Kind: route.Container, Name: "web", New: true}
+	a.Uses = []call.Use{{Object: *of(route.Volume, "theirs", "globex", "victor"), Action: "VolumeMount", Field: "/HostConfig/Binds/0"}}
+	err := newJudge(t, l).Judge(t.Context(), a)
+	var no *call.Refusal
+	if !errors.As(err, &no) || !strings.HasPrefix(no.Why, "/HostConfig/Binds/0: ") || l.records[0].Resource.Type != "Volume" {
+		t.Fatalf("%v %+v", err, l.records)
+	}
+}
+
+func TestLabels(t *testing.T) {
+	j := newJudge(t, &log{})
+	a := ask(t, dev("dev"), "POST", "/containers/create")
+	a.Object = &call.Object{Kind: route.Container, Name: "web", New: true}
+	body := &container.CreateRequest{Config: &container.Config{Labels: map[string]string{"app": "web"}}}
+	a.Body = body
+	if err := j.Judge(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if body.Labels[call.LabelTenant] != "acme" || body.Labels[call.LabelOwner] != "dev" || body.Labels["app"] != "web" {
+		t.Errorf("%v", body.Labels)
+	}
+	for _, k := range []string{call.LabelOwner, "IO.bulkhead.owner", " io.bulkhead.x"} {
+		a := ask(t, dev("dev"), "POST", "/containers/create")
+		a.Object = &call.Object{Kind: route.Container, Name: "web", New: true}
+		a.Body = &container.CreateRequest{Config: &container.Config{Labels: map[string]string{k: "victor"}}}
+		if err := j.Judge(t.Context(), a); err == nil || !strings.Contains(err.Error(), "the guard's") {
+			t.Errorf("%q: %v", k, err)
+		}
+	}
+}
+
+func TestPruneIsNarrowed(t *testing.T) {
+	a := ask(t, dev("dev"), "POST", "/containers/prune")
+	if err := newJudge(t, &log{}).Judge(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Call.Query.Filters["label"]; !slices.Contains(got, call.LabelOwner+"=dev") {
+		t.Errorf("%v", got)
+	}
+	if err := newJudge(t, &log{}).Judge(t.Context(), ask(t, dev("dev"), "POST", "/images/prune")); err == nil {
+		t.Error("images of others can be pruned")
+	}
+}
+
+func TestNothingIsDoneUnrecorded(t *testing.T) {
+	l := &log{err: errors.New("the disk is full")}
+	a := ask(t, dev("dev"), "POST", "/containers/c1/stop")
+	a.Object = of(route.Container, "c1", "acme", "dev")
+	if err := newJudge(t, l).Judge(t.Context(), a); err == nil || !strings.Contains(err.Error(), "not made") {
+		t.Error(err)
+	}
+}
+
+// Every call of the table has a question, and each question an action of the schema.
+func TestEveryCallIsAsked(t *testing.T) {
+	j := newJudge(t, &log{})
+	root := dev("root")
+	root.Principal.Roles, root.Principal.Tenant = []string{model.RoleAdministrator}, model.SystemTenant
+	root.Principal.Auth.MFA = true
+	root.FreshFactor = true
+	for _, r := range route.Table() {
+		a := &call.Ask{Subject: root, Call: &route.Call{Route: &r, Name: "x"}, Body: call.BodyOf(&r), Object: &call.Object{Kind: r.On, ID: "x", Name: "x"}}
+		if r.On == route.Exec {
+			a.Object.Container = of(route.Container, "c", "", "")
+		}
+		if err := j.Judge(t.Context(), a); err != nil {
+			t.Errorf("%s %s: %v", r.Method, r.Path, err)
+		}
+	}
+}
+
+func TestSees(t *testing.T) {
+	a := ask(t, dev("dev"), "GET", "/containers/json")
+	got, err := newJudge(t, &log{}).Sees(t.Context(), a, []call.Object{
+		*of(route.Container, "c1", "acme", "dev"), *of(route.Container, "c2", "globex", "victor"), *of(route.Network, "bridge", "", ""), *of(route.Volume, "v", "", ""),
+	})
+	if err != nil || !slices.Equal(got, []bool{true, false, true, false}) {
+		t.Errorf("%v %v", got, err)
+	}
+	if newJudge(t, &log{}).Whole(t.Context(), a) {
+		t.Error("a developer sees the whole host")
+	}
+}

@@ -1,0 +1,163 @@
+package judge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/api/types/volume"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+)
+
+// own gives what the call makes to the caller: in what policies see, and by labels in what the engine keeps. Labels of the guard that
+// a caller sets are refused, unless they say what is so already.
+func (j *Judge) own(ctx context.Context, a *call.Ask) error {
+	p := a.Subject.Principal
+	mine := func(o *call.Object) {
+		if o != nil && o.New {
+			o.Tenant, o.Owner = p.Tenant, p.ID
+		}
+	}
+	mine(a.Object)
+	for i := range a.Uses {
+		mine(&a.Uses[i].Object)
+	}
+	if err := j.prune(ctx, a); err != nil {
+		return err
+	}
+	// What exists keeps whom it belongs to, whoever changes it.
+	of := map[string]string{call.LabelTenant: p.Tenant, call.LabelOwner: p.ID}
+	if a.Object != nil && !a.Object.New {
+		of = map[string]string{}
+		for k, v := range a.Object.Labels {
+			if strings.HasPrefix(k, call.LabelPrefix) {
+				of[k] = v
+			}
+		}
+	}
+	for _, m := range labelsOf(a.Body) {
+		if err := setLabels(m.labels, of, m.field); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labelled is a place for labels in a body.
+type labelled struct {
+	labels *map[string]string
+	field  string
+}
+
+func labelsOf(body any) []labelled {
+	switch b := body.(type) {
+	case *container.CreateRequest:
+		if b.Config == nil {
+			b.Config = &container.Config{}
+		}
+		return []labelled{{&b.Labels, "/Labels"}}
+	case *call.NetworkCreate:
+		return []labelled{{&b.Labels, "/Labels"}}
+	case *volume.CreateRequest:
+		return []labelled{{&b.Labels, "/Labels"}}
+	case *swarm.ServiceSpec:
+		list := []labelled{{&b.Labels, "/Labels"}}
+		if c := b.TaskTemplate.ContainerSpec; c != nil {
+			list = append(list, labelled{&c.Labels, "/TaskTemplate/ContainerSpec/Labels"})
+		}
+		return list
+	case *swarm.SecretSpec:
+		return []labelled{{&b.Labels, "/Labels"}}
+	case *swarm.ConfigSpec:
+		return []labelled{{&b.Labels, "/Labels"}}
+	}
+	return nil
+}
+
+func setLabels(labels *map[string]string, of map[string]string, field string) error {
+	for k, v := range *labels {
+		if !strings.HasPrefix(strings.ToLower(strings.TrimSpace(k)), call.LabelPrefix) {
+			continue
+		}
+		if of[k] != v {
+			return fmt.Errorf("%s: labels that begin with %s are the guard's: %q can't be set", field, call.LabelPrefix, cut(k, 80))
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	if *labels == nil {
+		*labels = map[string]string{}
+	}
+	for k, v := range of {
+		(*labels)[k] = v
+	}
+	return nil
+}
+
+// prune narrows a prune to what is the caller's own, for whoever may not prune the host.
+func (j *Judge) prune(ctx context.Context, a *call.Ask) error {
+	kind, is := strings.CutSuffix(string(a.Call.Route.Action), "Prune")
+	if _, known := pruned()[kind]; !is || !known {
+		return nil
+	}
+	p := a.Subject.Principal
+	a.Object = &call.Object{Kind: route.Object(kind), ID: "prune", New: true, Tenant: p.Tenant, Owner: p.ID}
+	if j.may(ctx, a, "HostPrune", nil, map[string]any{"door": "engine", "address": a.Subject.Address}) {
+		return nil
+	}
+	if a.Object.Kind == route.Image {
+		return fmt.Errorf("images of others can't be told from own ones when the engine prunes; remove them by name")
+	}
+	if a.Call.Query.Filters == nil {
+		a.Call.Query.Filters = map[string][]string{}
+	}
+	a.Call.Query.Filters["label"] = append(a.Call.Query.Filters["label"], call.LabelOwner+"="+p.ID, call.LabelTenant+"="+p.Tenant)
+	return nil
+}
+
+// images fills in whom images belong to.
+func (j *Judge) images(a *call.Ask) error {
+	if a.Object != nil {
+		if err := j.imageOf(a, a.Object); err != nil {
+			return err
+		}
+	}
+	for i := range a.Uses {
+		if err := j.imageOf(a, &a.Uses[i].Object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Judge) imagesOf(a *call.Ask, objects []call.Object) error {
+	for i := range objects {
+		if err := j.imageOf(a, &objects[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Judge) imageOf(a *call.Ask, o *call.Object) error {
+	if o.Kind != route.Image {
+		return nil
+	}
+	o.Tenant, o.Owner = "", "" // labels of an image are its maker's
+	if j.p.Images == nil {
+		return nil
+	}
+	var err error
+	if o.Tenant, o.Owner, err = j.p.Images.Of(o, &a.Subject.Principal); err != nil {
+		return fmt.Errorf("whom the image belongs to can't be told: %w", err)
+	}
+	if o.Tenant != "" {
+		o.New = false // the name is somebody's already
+	}
+	return nil
+}

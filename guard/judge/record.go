@@ -1,0 +1,148 @@
+package judge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// record is what the log keeps of a call; what was decided goes with it, so that it can be explained and decided again.
+func (j *Judge) record(a *call.Ask, one *asked) (model.Record, error) {
+	id, err := newID()
+	if err != nil {
+		return model.Record{}, err
+	}
+	p := a.Subject.Principal
+	r := model.Record{
+		ID: id, Time: j.p.Now(), Actor: p.ID, ActorName: p.Name, Tenant: j.p.Tenant, Action: string(a.Call.Route.Action), Resource: j.host().Ref,
+		Address: a.Subject.Address, UserAgent: a.Subject.UserAgent, Credential: p.Credential.String(), AMR: p.Auth.AMR,
+		Changes: map[string]string{"call": a.Call.Route.Method + " " + a.Call.Route.Path},
+	}
+	if a.Call.Name != "" {
+		r.Changes["name"] = a.Call.Name
+	}
+	if one != nil {
+		r.Action, r.Resource = one.request.Action, one.request.Resource.Ref
+		if t := tenantOf(one.request.Resource); t != "" {
+			r.Tenant = t
+		}
+		d := one.decision
+		r.Reason, r.Policies, r.PolicyVersion, r.PolicySets = d.Reason, d.Policies, d.PolicyVersion, d.PolicySets
+		request := one.request
+		r.Request = &request
+		if one.field != "" {
+			r.Changes["field"] = one.field
+		}
+	}
+	if len(a.Warnings) > 0 {
+		r.Changes["warnings"] = strings.Join(a.Warnings, "; ")
+	}
+	return r, nil
+}
+
+func tenantOf(o model.Object) string {
+	for _, p := range o.Parents {
+		if p.Type == "Tenant" {
+			return p.ID
+		}
+	}
+	return ""
+}
+
+// allowed records a permission. A change is not made unless its record is safe.
+func (j *Judge) allowed(ctx context.Context, a *call.Ask, one *asked, would string) error {
+	r, err := j.record(a, one)
+	if err != nil {
+		return err
+	}
+	r.Outcome = model.OutcomeAllowed
+	if would != "" {
+		r.Changes["would_refuse"] = would
+	}
+	a.Record = r.ID
+	if a.Call.Route.Effect == route.Reads {
+		if err := j.p.Log.Later(ctx, r); err != nil {
+			return fmt.Errorf("the record of the call can't be written: %w", err)
+		}
+		return nil
+	}
+	if err := j.p.Log.Append(ctx, r); err != nil {
+		return fmt.Errorf("the record of the call can't be written, so it is not made: %w", err)
+	}
+	return nil
+}
+
+// refused records a refusal and says it.
+func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
+	r, err := j.record(a, one)
+	if err != nil {
+		return err
+	}
+	r.Outcome = model.OutcomeRefused
+	if err := j.p.Log.Append(ctx, r); err != nil {
+		return fmt.Errorf("the record of a refusal can't be written: %w", err)
+	}
+	no := &call.Refusal{Rule: rule(one.decision), Why: one.decision.Reason, Remedy: one.decision.Remedy, Record: r.ID}
+	if one.field != "" {
+		no.Why = one.field + ": " + no.Why
+	}
+	if o := one.object; o != nil && !o.New && !j.may(ctx, a, seen(o.Kind), o, one.request.Facts) {
+		no.Hidden = true
+	}
+	return no
+}
+
+// unasked refuses a call about which no question could be made.
+func (j *Judge) unasked(ctx context.Context, a *call.Ask, why string) error {
+	r, err := j.record(a, nil)
+	if err != nil {
+		return err
+	}
+	r.Outcome, r.Reason = model.OutcomeRefused, why
+	if err := j.p.Log.Append(ctx, r); err != nil {
+		return fmt.Errorf("the record of a refusal can't be written: %w", err)
+	}
+	return &call.Refusal{Why: why, Record: r.ID}
+}
+
+// NotUnderstood records a call that was refused before it could be judged: an unknown route, a body that is not strict, an unknown caller.
+func (j *Judge) NotUnderstood(ctx context.Context, s *call.Subject, method, target string, why error) (string, error) {
+	id, err := newID()
+	if err != nil {
+		return "", err
+	}
+	r := model.Record{
+		ID: id, Time: j.p.Now(), Tenant: j.p.Tenant, Action: "EngineCall", Resource: j.host().Ref, Outcome: model.OutcomeRefused,
+		Reason: why.Error(), Changes: map[string]string{"call": cut(method, 20) + " " + cut(target, 300)},
+	}
+	if s != nil {
+		p := s.Principal
+		r.Actor, r.ActorName, r.Address, r.UserAgent, r.Credential = p.ID, p.Name, s.Address, s.UserAgent, p.Credential.String()
+	}
+	return id, j.p.Log.Append(ctx, r)
+}
+
+// Failed records that a call that was allowed did not work, or was not made.
+func (j *Judge) Failed(ctx context.Context, a *call.Ask, why string) error {
+	id, err := newID()
+	if err != nil {
+		return err
+	}
+	p := a.Subject.Principal
+	return j.p.Log.Later(ctx, model.Record{
+		ID: id, Time: j.p.Now(), Actor: p.ID, ActorName: p.Name, Tenant: j.p.Tenant, Action: string(a.Call.Route.Action), Resource: j.entity(a.Object).Ref,
+		Outcome: model.OutcomeFailed, Reason: cut(why, 500), Of: a.Record, Address: a.Subject.Address, Credential: p.Credential.String(),
+	})
+}
+
+func cut(s string, n int) string {
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,110 @@
+package workload
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// mountSets sort a workload's mounts by what they give.
+type mountSets struct {
+	binds, writable, unstable, system      []string
+	volumes, drivers, volumeBinds, devices []string
+	network, foreign, from, fromOthers     []string
+	images, types                          []string
+	root, socket, shared                   bool
+}
+
+func (s *mountSets) add(m *model.Mount, more []string) {
+	s.types = add(s.types, m.Type)
+	s.shared = s.shared || m.Propagation == "shared" || m.Propagation == "rshared"
+	if m.From != "" {
+		s.from = add(s.from, m.From)
+		if m.Foreign {
+			s.fromOthers = add(s.fromOthers, m.From)
+		}
+	}
+	switch m.Type {
+	case "image":
+		s.images = add(s.images, m.Source)
+	case typeVolume, "cluster":
+		s.volume(m)
+	}
+	if m.Type == typeBind || strings.HasPrefix(m.Device, typeBind+":") {
+		s.bind(m, more)
+	}
+}
+
+func (s *mountSets) volume(m *model.Mount) {
+	if m.Volume != "" {
+		s.volumes = add(s.volumes, m.Volume)
+	}
+	if m.Type == "cluster" {
+		s.drivers = add(s.drivers, "cluster")
+	} else if m.Driver != "" && m.Driver != local {
+		s.drivers = add(s.drivers, m.Driver)
+	}
+	if m.Foreign && m.From == "" {
+		s.foreign = add(s.foreign, or(m.Volume, m.Target))
+	}
+	switch {
+	case strings.HasPrefix(m.Device, networkDevice):
+		s.network = add(s.network, m.Device)
+	case strings.HasPrefix(m.Device, typeBind+":"):
+		s.volumeBinds = add(s.volumeBinds, or(m.Resolved, m.Device))
+	case m.Device != "":
+		s.devices = add(s.devices, m.Device)
+	}
+}
+
+func (s *mountSets) bind(m *model.Mount, more []string) {
+	p := or(m.Resolved, clean(m.Source))
+	s.binds = add(s.binds, p)
+	if !m.ReadOnly {
+		s.writable = add(s.writable, p)
+	}
+	if !m.Stable {
+		s.unstable = add(s.unstable, p)
+	}
+	s.root = s.root || p == "/"
+	s.socket = s.socket || m.EngineSocket
+	// As it is written counts as well: what is a link at this moment can be a directory in the next.
+	if SystemPath(p, m.ReadOnly, more) || m.Type == typeBind && SystemPath(clean(m.Source), m.ReadOnly, more) {
+		s.system = add(s.system, p)
+	}
+}
+
+// SystemPath says that a path belongs to the host's own programs, or has something below that does. What everybody may read
+// and programs need (time zones, certificates) is left out where it is read-only.
+func SystemPath(p string, readOnly bool, more []string) bool {
+	if readOnly && slices.ContainsFunc(commonPaths(), func(c string) bool { return p == c || below(p, c) }) {
+		return false
+	}
+	for _, s := range append(systemPaths(), more...) {
+		if p == s || below(p, s) || below(s, p) {
+			return true
+		}
+	}
+	return p == "/"
+}
+
+func systemPaths() []string {
+	return []string{
+		"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root", "/run", "/sbin", "/sys", "/usr",
+		"/var/lib/bulkhead", "/var/lib/containerd", "/var/lib/containers", "/var/lib/cloud", "/var/lib/docker", "/var/lib/dpkg",
+		"/var/lib/kubelet", "/var/lib/rpm", "/var/lib/systemd", "/var/log", "/var/run", "/var/spool/at", "/var/spool/cron",
+	}
+}
+
+func commonPaths() []string {
+	return []string{"/etc/localtime", "/etc/timezone", "/etc/ssl/certs", "/etc/ca-certificates", "/usr/share/zoneinfo", "/usr/share/ca-certificates"}
+}
+
+func clean(p string) string {
+	if p == "" {
+		return ""
+	}
+	return path.Clean(p)
+}

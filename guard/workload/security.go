@@ -1,0 +1,143 @@
+package workload
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Security reads the options that harden or open a container, over the engine's defaults. apparmor is the profile in force where
+// nothing is asked for.
+func Security(w *model.Workload, hc *container.HostConfig, d Defaults) {
+	w.NoNewPrivileges, w.Seccomp, w.AppArmor = d.NoNewPrivileges, d.Seccomp, d.AppArmor
+	if hc.Privileged {
+		w.Seccomp = unconfined
+	}
+	securityOptions(w, hc.SecurityOpt, d)
+	w.MaskedPathsOff = w.MaskedPathsOff || hc.Privileged || opened(hc.MaskedPaths, maskedPaths()) || opened(hc.ReadonlyPaths, readonlyPaths())
+}
+
+const unconfined = "unconfined"
+
+// securityOptions reads them as the engine does: the first "=" ends the name, and where there is none, the first ":".
+func securityOptions(w *model.Workload, options []string, d Defaults) {
+	for _, o := range options {
+		key, value, found := strings.Cut(o, "=")
+		if !found {
+			key, value, found = strings.Cut(o, ":")
+		}
+		switch {
+		case !found && o == "disable":
+			key, value = "label", "disable"
+		case !found && (o == noNewPrivileges || o == writableCgroups):
+			value = "true"
+		case !found:
+			note(w, "/HostConfig/SecurityOpt", strconv.Quote(o)+" is not known")
+			continue
+		}
+		securityOption(w, key, value, d)
+	}
+	slices.Sort(w.SELinux)
+}
+
+const (
+	noNewPrivileges = "no-new-privileges"
+	writableCgroups = "writable-cgroups"
+)
+
+func securityOption(w *model.Workload, key, value string, d Defaults) {
+	switch key {
+	case noNewPrivileges:
+		on, err := strconv.ParseBool(value)
+		if err != nil {
+			note(w, "/HostConfig/SecurityOpt", key+" is neither true nor false")
+		}
+		w.NoNewPrivileges = on
+	case "seccomp":
+		switch value {
+		case "":
+			w.Seccomp = d.Seccomp
+		case unconfined, "builtin":
+			w.Seccomp = value
+		default:
+			w.Seccomp = "custom"
+		}
+	case "apparmor":
+		w.AppArmor = value
+		if value == "" {
+			w.AppArmor = d.AppArmor
+		}
+	case "label":
+		if value == "disable" {
+			value = "disabled"
+		}
+		w.SELinux = append(w.SELinux, value)
+	case "systempaths":
+		w.MaskedPathsOff = w.MaskedPathsOff || value == unconfined
+		if value != unconfined {
+			note(w, "/HostConfig/SecurityOpt", "systempaths has an unknown value")
+		}
+	case writableCgroups:
+		if on, err := strconv.ParseBool(value); on || err != nil {
+			weaken(w, writableCgroups)
+		}
+	default:
+		note(w, "/HostConfig/SecurityOpt", strconv.Quote(key)+" is not known")
+	}
+}
+
+func weaken(w *model.Workload, what string) {
+	if !slices.Contains(w.Weakened, what) {
+		w.Weakened = append(w.Weakened, what)
+		slices.Sort(w.Weakened)
+	}
+}
+
+// weakened compares what was asked for with what the engine gives by itself.
+func weakened(w *model.Workload, d Defaults) {
+	if w.Seccomp != d.Seccomp && w.Seccomp != "default" && w.Seccomp != "builtin" {
+		weaken(w, "seccomp")
+	}
+	// A profile by another name can be one that allows all.
+	if w.AppArmor != d.AppArmor && w.AppArmor != "docker-default" {
+		weaken(w, "apparmor")
+	}
+	for _, l := range w.SELinux {
+		if !confinedLabel(l) {
+			weaken(w, "selinux")
+		}
+	}
+	if d.NoNewPrivileges && !w.NoNewPrivileges {
+		weaken(w, noNewPrivileges)
+	}
+}
+
+// confinedLabel knows the options of SELinux that leave a container where containers belong.
+func confinedLabel(option string) bool {
+	key, value, _ := strings.Cut(option, ":")
+	switch key {
+	case "level", "nested":
+		return key == "level"
+	case "type":
+		return slices.Contains([]string{"container_t", "container_init_t", "container_kvm_t", "svirt_lxc_net_t"}, value)
+	}
+	return false
+}
+
+// opened says that a list leaves out what every engine hides. No list means the engine's own.
+func opened(list, needed []string) bool {
+	return list != nil && slices.ContainsFunc(needed, func(p string) bool { return !slices.Contains(list, p) })
+}
+
+// maskedPaths are those that all versions of the engine mask.
+func maskedPaths() []string {
+	return []string{"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"}
+}
+
+func readonlyPaths() []string {
+	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+}
