@@ -96,8 +96,11 @@ func (d *Door) understood(r *http.Request, who *call.Subject) (*call.Ask, error)
 		return nil, err
 	}
 	a := &call.Ask{Subject: who, Call: c}
-	a.Body, err = d.read(r, c)
-	return a, err
+	if a.Body, err = d.read(r, c); err != nil {
+		return nil, err
+	}
+	apart(a)
+	return a, nil
 }
 
 // serve gives an error where the caller was not answered yet.

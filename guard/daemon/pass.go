@@ -97,18 +97,14 @@ func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *f
 
 // request is what the engine gets.
 func request(r *http.Request, a *call.Ask) (*forward.Call, error) {
-	version := a.Call.Version
-	if version == "" {
-		version = route.NewestVersion // of which the engine says itself when it is older
-	}
-	target, err := a.Call.Target(version, a.Call.Name)
+	target, err := a.Call.Target(a.Call.Version, a.Call.Name)
 	if err != nil {
 		return nil, err
 	}
 	c := &forward.Call{Method: r.Method, Target: target, Header: headers(a.Call.Route, r.Header)}
 	switch {
 	case a.Body != nil:
-		text, err := body.Encode(a.Body)
+		text, err := body.Encode(together(a))
 		if err != nil {
 			return nil, err
 		}

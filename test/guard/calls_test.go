@@ -40,10 +40,17 @@ func TestClients(t *testing.T) {
 			r := newRecorder(t, string(kind))
 			p := newPair(t, kind, r.see)
 			began, calls := time.Now(), 0
-			for _, c := range []client{old, newest} {
-				for _, name := range []string{"containers", "images", "networks", "compose", "engine", "swarm"} {
-					r.client = c.name
-					t.Run(c.name+"/"+name, func(t *testing.T) { calls += play(t, p, c, name) })
+			own, other := old, newest
+			if kind == lab.Current {
+				own, other = newest, old
+			}
+			for _, part := range []struct {
+				client  client
+				scripts []string
+			}{{own, []string{"containers", "images", "networks", "compose"}}, {other, []string{"mixed", "compose"}}, {own, []string{"engine", "swarm"}}} {
+				for _, name := range part.scripts {
+					r.client = part.client.name
+					t.Run(part.client.name+"/"+name, func(t *testing.T) { calls += play(t, p, part.client, name) })
 				}
 			}
 			t.Logf("%d calls on each side in %s", calls, time.Since(began).Round(time.Second))
@@ -61,9 +68,13 @@ func play(t *testing.T, p *pair, c client, name string) int {
 		}
 	}
 	for i, line := range lines {
+		line, own := strings.CutPrefix(line, "~ ") // the guard refuses it in its own words
 		unique := strings.NewReplacer("NAME", strings.ReplaceAll(c.name, ".", "")+name[:2], "COMPOSE", c.compose).Replace(line)
 		began := time.Now()
 		got := p.both(t.Context(), c, unique)
+		if own {
+			got[0].err, got[1].err = "", ""
+		}
 		if d := cmp.Diff(got[0].String(), got[1].String()); d != "" {
 			t.Errorf("%s:%d: %s\ndirectly, and through the door: %s", name, i+1, line, d)
 		}

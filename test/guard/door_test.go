@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -32,6 +33,17 @@ func (everything) Sees(_ context.Context, _ *call.Ask, objects []call.Object) ([
 	return seen, nil
 }
 
+// Whole implements call.Judge.
+func (everything) Whole(context.Context, *call.Ask) bool { return true }
+
+// NotUnderstood implements call.Judge.
+func (everything) NotUnderstood(context.Context, *call.Subject, string, string, error) (string, error) {
+	return "", nil
+}
+
+// Failed implements call.Judge.
+func (everything) Failed(context.Context, *call.Ask, string) error { return nil }
+
 // root is whoever calls.
 type root struct{}
 
@@ -48,7 +60,9 @@ func guarded(t testing.TB, at, engine string, seen func(*http.Request)) {
 		t.Fatal(err)
 	}
 	to := forward.New(engine)
-	door := http.Handler(daemon.New(daemon.Parts{Engine: to, Judge: everything{}, Who: root{}, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}))
+	door := http.Handler(daemon.New(daemon.Parts{
+		Engine: to, Judge: everything{}, Who: root{}, Objects: objects.New(to), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}))
 	if seen != nil {
 		inner := door
 		door = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
