@@ -12,6 +12,7 @@ import (
 	"net/http"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
@@ -21,15 +22,17 @@ type Identifier interface {
 	Identify(r *http.Request) (*call.Subject, error)
 }
 
-// Objects finds what a call names, by its identity, and puts that in place of the names.
+// Objects finds what a call names, by its identity, and puts that in place of the names. Verify makes sure, after a call, that names
+// which stayed meant the same when it was made. NoSuch is how the engine says that something is not there.
 type Objects interface {
 	Complete(ctx context.Context, a *call.Ask) error
+	Verify(ctx context.Context, a *call.Ask, made string) error
+	NoSuch(ctx context.Context, kind route.Object, name string) error
 }
 
-// Answers takes out of answers what the caller may not see.
+// Answers takes out of answers what the caller may not see. Of an error that is answers.ErrBroken part of the answer went out already.
 type Answers interface {
-	Filters(r *route.Route) bool
-	Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, may call.Sight) error
+	Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, sees answers.Sees, whole bool) error
 }
 
 // Images is told of calls that bring images; what it gives is called after them.
@@ -112,7 +115,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 		}
 	}
 	if err := d.p.Judge.Judge(ctx, a); err != nil {
-		return hidden(a, err)
+		return d.hidden(ctx, a, err)
 	}
 	after := func(context.Context) error { return nil }
 	if d.p.Images != nil {
@@ -137,10 +140,14 @@ func (d *Door) failed(ctx context.Context, a *call.Ask, err error) error {
 }
 
 // hidden answers as if the object did not exist where the caller may not know that it does.
-func hidden(a *call.Ask, err error) error {
+func (d *Door) hidden(ctx context.Context, a *call.Ask, err error) error {
 	var no *call.Refusal
-	if errors.As(err, &no) && no.Hidden && a.Object != nil {
-		return &call.Missing{Kind: a.Call.Route.On, Name: a.Call.Name}
+	if !errors.As(err, &no) || !no.Hidden || a.Object == nil || d.p.Objects == nil {
+		return err
 	}
-	return err
+	name := a.Call.Name
+	if name == "" {
+		name = a.Object.Name
+	}
+	return d.p.Objects.NoSuch(ctx, a.Object.Kind, name)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -35,6 +36,9 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
+	if res, err = d.verified(r.Context(), a, res); err != nil {
+		return d.failed(r.Context(), a, err)
+	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {
 		d.p.Log.DebugContext(r.Context(), "an answer was not taken to its end", "path", a.Call.Route.Path, "error", err)
 		panic(http.ErrAbortHandler) // the caller must not take it for whole
@@ -46,8 +50,9 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 func (d *Door) answer(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response) error {
 	good := res.StatusCode < http.StatusBadRequest
 	switch {
-	case good && d.p.Answers != nil && d.p.Answers.Filters(a.Call.Route):
-		return d.p.Answers.Write(ctx, w, a, res, d.p.Judge)
+	case good && d.p.Answers != nil && answers.Filters(a.Call.Route):
+		sees := func(ctx context.Context, list []call.Object) ([]bool, error) { return d.p.Judge.Sees(ctx, a, list) }
+		return d.p.Answers.Write(ctx, w, a, res, sees, d.p.Judge.Whole(ctx, a))
 	case good && len(a.Warnings) > 0 && warns(a.Call.Route.Action):
 		return warned(w, a, res)
 	}
@@ -61,10 +66,9 @@ func warns(a route.Action) bool {
 
 // warned adds warnings to an answer, which is small.
 func warned(w http.ResponseWriter, a *call.Ask, res *http.Response) error {
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	text, err := small(res)
 	if err != nil {
-		return fmt.Errorf("read the engine's answer: %w", err)
+		return err
 	}
 	var told map[string]any
 	if err := json.Unmarshal(text, &told); err == nil && told != nil {
@@ -80,6 +84,20 @@ func warned(w http.ResponseWriter, a *call.Ask, res *http.Response) error {
 	res.Body = io.NopCloser(bytes.NewReader(text))
 	res.Header.Set("Content-Length", strconv.Itoa(len(text)))
 	return forward.Answer(w, res)
+}
+
+// small reads an answer that is small.
+func small(res *http.Response) ([]byte, error) {
+	defer res.Body.Close()
+	const most = 1 << 20
+	text, err := io.ReadAll(io.LimitReader(res.Body, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the engine's answer: %w", err)
+	}
+	if len(text) > most {
+		return nil, fmt.Errorf("the engine's answer has more than %d bytes", most)
+	}
+	return text, nil
 }
 
 // session carries a terminal, for as long as the right to it lasts.

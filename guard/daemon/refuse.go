@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
@@ -45,14 +46,11 @@ func (d *Door) statusOf(ctx context.Context, err error) (int, string) {
 	var path *route.Refusal
 	var fault *body.Fault
 	var no *call.Refusal
-	var missing *call.Missing
-	var unclear *call.Unclear
+	var unclear *objects.Fault
 	message := "bulkhead: " + err.Error()
 	switch {
-	case errors.As(err, &missing):
-		return http.StatusNotFound, missing.Error() // in the engine's own words: clients look at them
 	case errors.As(err, &unclear):
-		return unclear.Status, message
+		return unclear.Status, unclear.Error() // in the engine's own words: clients look at them
 	case errors.Is(err, errUnknown):
 		return http.StatusUnauthorized, message
 	case errors.As(err, &path):

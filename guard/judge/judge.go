@@ -29,11 +29,10 @@ type Recorder interface {
 	Later(ctx context.Context, r model.Record) error
 }
 
-// Workloads says what a call would run, as facts of the context, and makes it harder where that is wanted. It is asked for calls that
-// run or change a workload only; what it can't say is an error, and the call is refused.
+// Workloads says what a call would run, as facts of the context. It is asked for calls that run or change a workload only; what it
+// can't say is an error, and the call is refused.
 type Workloads interface {
 	Facts(ctx context.Context, a *call.Ask) (map[string]any, error)
-	Harden(a *call.Ask) ([]string, error)
 }
 
 // Images knows who brought an image to the host: an image can't be labelled afterwards, and its own labels are its maker's.

@@ -35,7 +35,6 @@ func (l *log) Later(ctx context.Context, r model.Record) error { return l.Append
 type plain struct{}
 
 func (plain) Facts(context.Context, *call.Ask) (map[string]any, error) { return nil, nil }
-func (plain) Harden(*call.Ask) ([]string, error)                       { return nil, nil }
 
 func newJudge(t *testing.T, l *log) *judge.Judge {
 	t.Helper()

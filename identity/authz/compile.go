@@ -42,6 +42,7 @@ type entry struct {
 	wall    types.EntityUID
 	actions []types.EntityUID // that its scope names; none for all
 	reads   reads             // of the context
+	needs   string            // a fact of the context without which it does not hold; empty for none
 	rank    int               // place in the order of loading; the shipped guardrails come first
 }
 
@@ -53,6 +54,7 @@ type Source struct {
 	Column int
 	Effect string // "permit" or "forbid"
 	Reason string // annotation @reason
+	Remedy string // annotation @remedy: what would pass
 	Text   string
 }
 
@@ -170,14 +172,14 @@ func newEntry(tenant, file string, p *cedar.Policy, text string) (*entry, string
 	e := &entry{
 		Source: Source{
 			ID: id, File: file, Line: p.Position().Line, Column: p.Position().Column, Effect: "permit",
-			Reason: string(p.Annotations()["reason"]), Text: trimComments(text),
+			Reason: string(p.Annotations()["reason"]), Remedy: string(p.Annotations()["remedy"]), Text: trimComments(text),
 		},
 		id: cedar.PolicyID(id), policy: p, scope: tree, tenant: tenant,
 	}
 	if p.Effect() == cedar.Forbid {
 		e.Effect = "forbid"
 	}
-	e.actions, e.reads = scopeActions(tree.Action), readsOf(tree)
+	e.actions, e.reads, e.needs = scopeActions(tree.Action), readsOf(tree), needsOf(tree)
 	if tenant != "" && tenant != model.SystemTenant {
 		e.wall = types.NewEntityUID(typeTenant, types.String(tenant))
 		e.policy = confine(tree, e.wall)

@@ -3,6 +3,7 @@ package authz
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/cedar-policy/cedar-go/types"
 	"github.com/cedar-policy/cedar-go/x/exp/ast"
@@ -76,6 +77,43 @@ func readsOf(p *ast.Policy) reads {
 	return r
 }
 
+// needsOf is the fact that a policy asks for before all else, `when { context has FACT && … }`: without it the policy does not
+// hold, and can't err. Facts that are made here are none: whether they are there is not the door's to say.
+func needsOf(p *ast.Policy) string {
+	if len(p.Conditions) == 0 || p.Conditions[0].Condition != ast.ConditionWhen {
+		return ""
+	}
+	n := p.Conditions[0].Body
+	for {
+		and, ok := n.(ast.NodeTypeAnd)
+		if !ok {
+			break
+		}
+		n = and.Left
+	}
+	has, ok := n.(ast.NodeTypeHas)
+	if !ok || !isContext(has.Arg) || readOf(has.Value) != readOther {
+		return ""
+	}
+	switch has.Value {
+	case "ip", "address", "door", "amr", "time":
+		return ""
+	}
+	return string(has.Value)
+}
+
+// having leaves out the policies that need a fact that is not there: a call that runs nothing does not pay for the rules of those
+// that do.
+func (w walk) having(facts map[string]any) walk {
+	return slices.DeleteFunc(w, func(e *entry) bool {
+		if e.needs == "" {
+			return false
+		}
+		_, there := facts[e.needs]
+		return !there
+	})
+}
+
 func isContext(n ast.IsNode) bool {
 	v, ok := n.(ast.NodeTypeVariable)
 	return ok && v.Name == "context"
@@ -119,11 +157,11 @@ func (s *snapshot) context(r *model.Request, act *action, a Assume, mask reads) 
 			k.set |= f.bit
 		}
 	}
-	if err := s.checkFacts(r); err != nil {
-		return types.Record{}, err
-	}
 	if mask&readOther != 0 {
 		return s.wholeContext(r, k)
+	}
+	if err := s.checkFacts(r); err != nil {
+		return types.Record{}, err
 	}
 	k.set &= mask
 	if rec, ok := s.schema.cache.contexts.Get(k); ok {

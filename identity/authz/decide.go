@@ -37,7 +37,7 @@ func (s *snapshot) decide(r *model.Request, a Assume) model.Decision {
 	if err != nil {
 		return s.refuse(r, err.Error())
 	}
-	list := s.index.candidates(make(walk, 0, 32), w.ancestors(w.principal), act.ancestors, w.ancestors(w.resource))
+	list := s.index.candidates(make(walk, 0, 32), w.ancestors(w.principal), act.ancestors, w.ancestors(w.resource)).having(r.Facts)
 	facts, err := s.context(r, act, a, list.reads())
 	if err != nil {
 		return s.refuse(r, err.Error())
@@ -89,6 +89,9 @@ func (s *snapshot) answer(r *model.Request, list walk, outcome cedar.Decision, w
 		d.Reason = fmt.Sprintf("no policy permits %s on %s to %s", r.Action, r.Resource.Ref, name(&r.Principal))
 	default:
 		d.Reason = reason(deciding[0])
+		if !d.Allowed {
+			d.Remedy = deciding[0].Remedy
+		}
 	}
 	for _, p := range deciding {
 		d.Policies = append(d.Policies, p.ID)

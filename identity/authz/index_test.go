@@ -30,7 +30,7 @@ func plainWalk(s *snapshot, r *model.Request) model.Decision {
 }
 
 func same(a, b model.Decision) bool {
-	return a.Allowed == b.Allowed && a.Reason == b.Reason && slices.Equal(a.Policies, b.Policies) && slices.Equal(a.Errors, b.Errors)
+	return a.Allowed == b.Allowed && a.Reason == b.Reason && a.Remedy == b.Remedy && slices.Equal(a.Policies, b.Policies) && slices.Equal(a.Errors, b.Errors)
 }
 
 // source makes random policies and requests out of a few names, so that they meet often.
@@ -60,7 +60,9 @@ func (r source) resource() string {
 
 func (r source) condition() string {
 	return r.pick("", "", `when { context.mfa }`, `unless { context.fresh_factor }`, `when { resource.owner == principal }`,
-		`when { context.nonsense }`, `when { resource has host && resource.host == Bulkhead::Host::"h1" }`, `when { 1 + 9223372036854775807 > 0 }`)
+		`when { context.nonsense }`, `when { resource has host && resource.host == Bulkhead::Host::"h1" }`, `when { 1 + 9223372036854775807 > 0 }`,
+		`when { context has profile && context.profile == "baseline" }`, `when { context has profile && context.nonsense }`,
+		`when { context has ip && context.nonsense }`, `unless { context has profile && context.mfa }`)
 }
 
 func (r source) policies(n int) string {
@@ -99,6 +101,9 @@ func (r source) request() model.Request {
 	}
 	q := request(p, action, o)
 	q.FreshFactor = r.IntN(2) == 0
+	if r.IntN(2) == 0 {
+		q.Facts = map[string]any{"profile": r.pick("baseline", "restricted"), "address": r.pick("192.0.2.1", "unix:pid=1")}
+	}
 	if r.IntN(4) == 0 {
 		q.Objects = []model.Object{
 			{Ref: model.Ref{Type: "Host", ID: "h1"}, Parents: []model.Ref{{Type: "System", ID: "bulkhead"}}},

@@ -167,6 +167,7 @@ func (s *Schema) checkTest(t *testCase) string {
 func (e *Engine) run(ctx context.Context, tenant string, t *testCase) string {
 	for _, a := range t.Actions {
 		r := t.request(tenant, a)
+		e.schema.complete(r.Facts, a)
 		d := e.Decide(ctx, r)
 		got := refuse
 		if d.Allowed {

@@ -153,3 +153,12 @@ func path(parts ...string) string {
 	}
 	return "/" + strings.Join(parts, "/")
 }
+
+// Find is Object, with nil where there is no such thing: no object, and no error.
+func (r *Resolver) Find(ctx context.Context, kind route.Object, name string) (*call.Object, error) {
+	o, err := r.Object(ctx, kind, name)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
+		return nil, nil //nolint:nilnil // as said
+	}
+	return o, err
+}

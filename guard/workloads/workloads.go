@@ -1,0 +1,233 @@
+// Package workloads reads from the engine and the host what it takes to say what a call would run: the container that is started, the
+// volume behind a name, the image's own entry point, what the engine gives by default.
+//
+// It decides nothing. What it can't read is an error, and the call is refused.
+package workloads
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/api/types/volume"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+	"github.com/bulkhead-security/bulkhead/guard/workload"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Engine answers GET requests without a version.
+type Engine interface {
+	Get(ctx context.Context, target string) (status int, body []byte, err error)
+}
+
+// Finder knows what names mean.
+type Finder interface {
+	Object(ctx context.Context, kind route.Object, name string) (*call.Object, error)
+}
+
+// Paths says where paths of the host lead.
+type Paths interface {
+	Path(path string) workload.Path
+}
+
+// Parts are what it is made of.
+type Parts struct {
+	Engine Engine
+	Find   Finder
+	// Missing is what Find's errors are where there is no such thing.
+	Missing error
+	Paths   Paths
+	Texts   workload.Texts
+	// Tenant is the host's.
+	Tenant string
+	// TenantLabel and SensitivityLabel are what workloads say of themselves by.
+	TenantLabel, SensitivityLabel string
+	// Sockets are those of container engines, SystemPaths what belongs to the host beside the usual.
+	Sockets, SystemPaths []string
+	Now                  func() time.Time
+}
+
+// Workloads implements judge.Workloads.
+type Workloads struct {
+	p Parts
+
+	mu       sync.Mutex
+	defaults workload.Defaults
+	read     time.Time
+}
+
+// fresh is for how long the engine's settings are taken for what they were.
+const fresh = time.Minute
+
+// New makes it.
+func New(p Parts) *Workloads {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	return &Workloads{p: p}
+}
+
+// Facts says what a call would run; nil for a call that runs nothing.
+func (k *Workloads) Facts(ctx context.Context, a *call.Ask) (map[string]any, error) {
+	d, err := k.engineDefaults(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := k.workload(ctx, a, d)
+	if err != nil || w == nil {
+		return nil, err
+	}
+	a.Workload = w
+	return workload.Facts(w, workload.Extra{Defaults: d, Tenant: a.Subject.Principal.Tenant}), nil
+}
+
+func (k *Workloads) workload(ctx context.Context, a *call.Ask, d workload.Defaults) (*model.Workload, error) {
+	r := &workload.Reader{
+		Host: &view{k: k, who: a.Subject.Principal}, Texts: k.p.Texts, Defaults: d, TenantLabel: k.p.TenantLabel, SensitivityLabel: k.p.SensitivityLabel,
+	}
+	var w model.Workload
+	switch b := a.Body.(type) {
+	case *container.CreateRequest:
+		w = r.FromCreate(ctx, b)
+	case *swarm.ServiceSpec:
+		w = r.FromService(ctx, b)
+	case *volume.CreateRequest:
+		w = r.FromVolume(ctx, b)
+	case *container.UpdateConfig:
+		in, err := k.running(ctx, r, a)
+		if err != nil {
+			return nil, err
+		}
+		w = r.FromUpdate(b, in)
+	case *call.ExecCreate:
+		in, err := k.running(ctx, r, a)
+		if err != nil {
+			return nil, err
+		}
+		w = r.FromExec(&b.ExecCreateRequest, in, nil)
+	default:
+		switch a.Call.Route.Action {
+		case "ContainerStart", "ContainerRestart":
+			in, err := k.running(ctx, r, a)
+			if err != nil {
+				return nil, err
+			}
+			w = in
+		case "ImageBuild":
+			w = r.FromBuild(ctx, a.Call.Query)
+		default:
+			return nil, fmt.Errorf("the call has no body that says what it would run")
+		}
+	}
+	return &w, nil
+}
+
+// running is the container that a call is about, as it would start now.
+func (k *Workloads) running(ctx context.Context, r *workload.Reader, a *call.Ask) (model.Workload, error) {
+	if a.Object == nil || a.Object.Kind != route.Container {
+		return model.Workload{}, fmt.Errorf("the call names no container")
+	}
+	var in container.InspectResponse
+	if err := k.get(ctx, "/containers/"+url.PathEscape(a.Object.ID)+"/json", &in); err != nil {
+		return model.Workload{}, err
+	}
+	if in.Config == nil || in.HostConfig == nil {
+		return model.Workload{}, fmt.Errorf("the engine does not say how container %s was made", a.Object.ID)
+	}
+	return r.FromInspect(ctx, &in), nil
+}
+
+func (k *Workloads) get(ctx context.Context, target string, into any) error {
+	status, text, err := k.p.Engine.Get(ctx, target)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("the engine answered %d to %s", status, target)
+	}
+	return decode(target, text, into)
+}
+
+func decode(target string, text []byte, into any) error {
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("the engine's answer to %s: %w", target, err)
+	}
+	return nil
+}
+
+// engineDefaults are what the engine gives where nothing is asked for.
+func (k *Workloads) engineDefaults(ctx context.Context) (workload.Defaults, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.read.IsZero() && k.p.Now().Sub(k.read) < fresh {
+		return k.defaults, nil
+	}
+	var info system.Info
+	if err := k.get(ctx, "/info", &info); err != nil {
+		return workload.Defaults{}, fmt.Errorf("the engine's settings: %w", err)
+	}
+	k.defaults, k.read = k.of(&info), k.p.Now()
+	return k.defaults, nil
+}
+
+func (k *Workloads) of(i *system.Info) workload.Defaults {
+	d := workload.Defaults{
+		Seccomp: "unconfined", CgroupNamespace: "host", LogDriver: i.LoggingDriver, Runtime: i.DefaultRuntime,
+		Sockets: k.p.Sockets, SystemPaths: append(slices.Clone(k.p.SystemPaths), i.DockerRootDir),
+		Alone: i.Swarm.ControlAvailable && i.Swarm.Nodes <= 1,
+	}
+	for name := range i.Runtimes {
+		d.Runtimes = append(d.Runtimes, name)
+	}
+	slices.Sort(d.Runtimes)
+	for _, o := range i.SecurityOptions {
+		name, profile := securityOption(o)
+		switch name {
+		case "seccomp":
+			d.Seccomp = profileOf(profile)
+		case "apparmor":
+			d.AppArmor = "docker-default"
+		case "userns", "rootless":
+			d.Remapped = true
+		case "cgroupns":
+			d.CgroupNamespace = "private"
+		case "no-new-privileges":
+			d.NoNewPrivileges = true
+		}
+	}
+	return d
+}
+
+// securityOption reads "name=seccomp,profile=default".
+func securityOption(o string) (name, profile string) {
+	for _, part := range strings.Split(o, ",") {
+		switch k, v, _ := strings.Cut(part, "="); k {
+		case "name":
+			name = v
+		case "profile":
+			profile = v
+		}
+	}
+	return name, profile
+}
+
+func profileOf(profile string) string {
+	switch profile {
+	case "", "default":
+		return "default"
+	case "builtin", "unconfined":
+		return profile
+	}
+	return "custom"
+}
