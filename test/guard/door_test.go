@@ -8,13 +8,16 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
+	"github.com/bulkhead-security/bulkhead/guard/images"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -60,8 +63,17 @@ func guarded(t testing.TB, at, engine string, seen func(*http.Request)) {
 		t.Fatal(err)
 	}
 	to := forward.New(engine)
+	find := objects.New(to)
+	filter, err := answers.New(find, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := images.Open(filepath.Join(filepath.Dir(at), "images.db"), to)
+	if err != nil {
+		t.Fatal(err)
+	}
 	door := http.Handler(daemon.New(daemon.Parts{
-		Engine: to, Judge: everything{}, Who: root{}, Objects: objects.New(to), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Engine: to, Judge: everything{}, Who: root{}, Objects: find, Answers: filter, Images: kept, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}))
 	if seen != nil {
 		inner := door
@@ -72,5 +84,5 @@ func guarded(t testing.TB, at, engine string, seen func(*http.Request)) {
 	}
 	s := &http.Server{Handler: door, ReadHeaderTimeout: time.Minute}
 	go func() { _ = s.Serve(l) }()
-	t.Cleanup(func() { _ = s.Close(); to.Close() })
+	t.Cleanup(func() { _ = s.Close(); to.Close(); _ = kept.Close() })
 }
