@@ -29,7 +29,7 @@ var varies = []struct {
 	{regexp.MustCompile(`(?m)^( *(Goroutines|File Descriptors|System Time|EventsListeners): ).*`), "${1}N"},
 	{regexp.MustCompile(`/proc/\d+/`), "/proc/N/"},
 	{regexp.MustCompile(`[a-z]+_[a-z]+\d?\b`), "A_NAME"},                                // that the engine gives
-	{regexp.MustCompile(`("Size": )\d+`), "${1}N"},                                      // of layers with times in them
+	{regexp.MustCompile(`(?i)("size": )\d+`), "${1}N"},                                  // of layers with times in them
 	{regexp.MustCompile(`: ?(\{\}|\[\])`), ": null"},                                    // what is empty may be left out
 	{regexp.MustCompile(`(?m)^.*error waiting for container: context canceled\n+`), ""}, // of 20.10, now and then
 	{regexp.MustCompile(` +`), " "},                                                     // tables are as wide as what is in them

@@ -49,7 +49,7 @@ func newPair(t *testing.T, kind lab.Kind, seen func(*http.Request)) *pair {
 	return p
 }
 
-func newSide(t *testing.T, kind lab.Kind, name string) *side {
+func newSide(t testing.TB, kind lab.Kind, name string) *side {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bhg") // sockets need short paths
 	if err != nil {

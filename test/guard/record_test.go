@@ -59,6 +59,9 @@ func (r *recorder) see(req *http.Request) {
 	for _, v := range sensitive {
 		c.Target, c.Body = v.ReplaceAllString(c.Target, "${1}0123456789ab"), v.ReplaceAllString(c.Body, "${1}0123456789ab")
 	}
+	if guesses.MatchString(c.Target) {
+		return
+	}
 	form := anyName.ReplaceAllString(c.Method+" "+c.Target+" "+c.Body, "*")
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -71,7 +74,9 @@ func (r *recorder) see(req *http.Request) {
 var (
 	// What belongs to the machine that recorded.
 	sensitive = []*regexp.Regexp{regexp.MustCompile(`()/tmp/bhg\d+`), regexp.MustCompile(`(SWMTKN-1-)[0-9a-z-]+`), regexp.MustCompile(`(SWMKEY-1-)[0-9A-Za-z+/]+`)}
-	anyName   = regexp.MustCompile(`[0-9a-f]{64}|[0-9a-z]{25}|docker-[0-9a-z]+(-\w+)?|\b[0-9a-f]{12}\b|\d+`)
+	// guesses are what "docker inspect" tries with names of images, which no other thing can have: the engine knows no such thing, either.
+	guesses = regexp.MustCompile(`^(/v[0-9.]+)?/(containers|networks|volumes|nodes|services|secrets|configs|tasks|plugins)/lab/`)
+	anyName = regexp.MustCompile(`[0-9a-f]{64}|[0-9a-z]{25}|docker-[0-9a-z]+(-\w+)?|\b[0-9a-f]{12}\b|\d+`)
 )
 
 func (r *recorder) write(path string) error {
