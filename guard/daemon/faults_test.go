@@ -350,3 +350,40 @@ func attachOnce(ctx context.Context, url string) error {
 	_, err = io.ReadFull(r, b)
 	return err
 }
+
+// A call that meets a connection which the engine just closed, as when it starts anew, is made on another one, with its body.
+func TestEngineAnew(t *testing.T) {
+	var mu sync.Mutex
+	var conns []net.Conn
+	s := door(t, everything, func(w http.ResponseWriter, r *http.Request) {
+		if b, err := io.ReadAll(r.Body); err != nil || r.Method == http.MethodPost && len(b) == 0 {
+			t.Errorf("%s: %q %v", r.URL, b, err)
+		}
+		// The next call on this connection is met by its end.
+		c, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+		mu.Lock()
+		conns = append(conns, c)
+		mu.Unlock()
+		go func() { // it reads the next request's beginning, and goes
+			_, _ = rw.ReadByte()
+			_ = c.Close()
+		}()
+	})
+	t.Cleanup(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	})
+	for range 5 {
+		if err := expect(t.Context(), s.Client(), http.MethodGet, s.URL+"/v1.44/images/json", "", 200, false); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -72,13 +72,18 @@ func newEngine(t testing.TB) *engine {
 
 // read is what the engine takes a request line for; nil where it refuses it.
 func (e *engine) read(method, target string) *meaning {
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: docker\r\n\r\n")))
+	r, err := request(method, target)
 	if err != nil {
 		return nil
 	}
 	e.got = nil
 	e.router.ServeHTTP(httptest.NewRecorder(), r)
 	return e.got
+}
+
+// request reads a request line as servers of net/http do, the engine's and the guard's.
+func request(method, target string) (*http.Request, error) {
+	return http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: docker\r\n\r\n")))
 }
 
 // boolOf, intOf and filtersOf read parameters as package httputils and package filters of the engine do.
@@ -262,8 +267,8 @@ func FuzzAsTheEngine(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.ContainsAny(target, " \r\n\t\x00") {
-			return // never of a server's request line
+		if _, err := request(method, target); err != nil {
+			return // the guard's own server takes no such request line
 		}
 		if err := e.differ(c, method, target); err != nil {
 			t.Fatal(err)

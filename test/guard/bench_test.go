@@ -201,7 +201,7 @@ func startHAProxy(b *testing.B, dir, at, engine string) {
 }
 
 // startGuard starts the door as a process of its own, so that its memory can be told from the test's.
-func startGuard(b *testing.B, dir, engine string) (pid int, socket string) {
+func startGuard(b testing.TB, dir, engine string) (pid int, socket string) {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {

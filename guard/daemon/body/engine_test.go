@@ -88,7 +88,9 @@ func recorded(t testing.TB, each func(action, text string)) {
 func TestRecordedBodies(t *testing.T) {
 	all, n := bodies(), 0
 	recorded(t, func(action, text string) {
-		n++
+		if n++; strings.Contains(text, `"nonsense"`) {
+			return // what the tests send to be refused
+		}
 		// Beside the engine's own types: the door reads it (daemon/read.go).
 		text = strings.Replace(text, `"MacAddress":"02:42:0a:e2:07:82","OnBuild"`, `"OnBuild"`, 1)
 		if !differ(t, all[action], []byte(text)) {

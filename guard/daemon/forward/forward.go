@@ -18,7 +18,9 @@ import (
 type Engine struct {
 	socket string
 	client *http.Client
-	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	// once sends each call on a connection of its own: bodies that can't be sent again must not meet one that the engine just closed.
+	once *http.Client
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // host is what the engine sees as Host; it takes anything.
@@ -34,15 +36,16 @@ func New(socket string) *Engine {
 	e.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", socket)
 	}
-	e.client = &http.Client{
-		Transport: &http.Transport{
-			DialContext: e.dial, DisableCompression: true, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
-			// Uploads begin at once: the engine does not know Expect.
-			Protocols: http1(),
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	e.client = client(&http.Transport{
+		DialContext: e.dial, DisableCompression: true, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
+		Protocols: http1(), // uploads begin at once: the engine does not know Expect
+	})
+	e.once = client(&http.Transport{DialContext: e.dial, DisableCompression: true, DisableKeepAlives: true, Protocols: http1()})
 	return e
+}
+
+func client(t *http.Transport) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 func http1() *http.Protocols {
@@ -68,7 +71,11 @@ func (e *Engine) Send(ctx context.Context, c *Call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := e.client.Do(r)
+	by := e.client
+	if r.Body != nil && r.GetBody == nil {
+		by = e.once
+	}
+	res, err := by.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
 	}
@@ -107,6 +114,12 @@ func (e *Engine) request(ctx context.Context, c *Call) (*http.Request, error) {
 	}).WithContext(ctx)
 	if c.Body != nil {
 		r.Body, r.ContentLength = io.NopCloser(c.Body), c.Length
+		if again, ok := c.Body.(io.ReadSeeker); ok {
+			r.GetBody = func() (io.ReadCloser, error) {
+				_, err := again.Seek(0, io.SeekStart)
+				return io.NopCloser(again), err
+			}
+		}
 	}
 	return r, nil
 }
