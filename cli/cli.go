@@ -51,6 +51,9 @@ type App struct {
 	Drills Drills // nil where there are none
 	Server Server // nil where there is none
 	Agent  Agent  // nil where there is none
+	Guard  Guard  // nil where there is none
+	// EngineLock gives the lock of this machine's engines; nil where there is none.
+	EngineLock OpenEngineLock
 	// Database opens the server's database for its keeper; nil where there is none.
 	Database OpenDatabase
 	Build    Build
@@ -148,6 +151,9 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	if a.Agent != nil {
 		root.AddCommand(a.agentCommand())
 	}
+	if a.Guard != nil {
+		root.AddCommand(a.guardCommand(), a.dockerCommand())
+	}
 	if a.Drills != nil {
 		root.AddCommand(a.drillCommand())
 	}
@@ -169,6 +175,7 @@ func arrange(root *cobra.Command) {
 		{"Measure", []string{"assess", "assessments", "catalogue", "status"}},
 		{"Control plane", []string{"serve", "agent", "enrol", "login", "logout", "whoami", "account", "info", "settings", "jobs", "watch"}},
 		{"Fleet", []string{"nodes", "containers", "images", "networks", "findings", "exceptions", "pools", "rollouts", "apply"}},
+		{"Guard", []string{"guard", "docker"}},
 		{"Rights", []string{"tenants", "users", "groups", "tokens", "policy", "access", "approve"}},
 		{"Prove", []string{"drill", "report", "audit"}},
 		{"Keep", []string{"backup", "restore", "doctor", "recover"}},

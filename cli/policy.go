@@ -146,8 +146,8 @@ func writePolicies(dir string, files []*bulkheadv1.PolicyFile) error {
 	return nil
 }
 
-// readPolicies reads the policies and tests of a directory; other files are left alone.
-func readPolicies(dir string) ([]model.PolicyFile, error) {
+// ReadPolicies reads the policies and tests of a directory; other files are left alone.
+func ReadPolicies(dir string) ([]model.PolicyFile, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory of policies: %w", err)
@@ -182,7 +182,7 @@ func readPolicies(dir string) ([]model.PolicyFile, error) {
 }
 
 func (a *App) validatePolicies(ctx context.Context, args []string) error {
-	files, err := readPolicies(args[0])
+	files, err := ReadPolicies(args[0])
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (a *App) validatePolicies(ctx context.Context, args []string) error {
 }
 
 func (a *App) testPolicies(ctx context.Context, args []string) error {
-	files, err := readPolicies(args[0])
+	files, err := ReadPolicies(args[0])
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 func draftOf(dir string) ([]*bulkheadv1.PolicyFile, error) {
-	files, err := readPolicies(dir)
+	files, err := ReadPolicies(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -20,10 +20,11 @@ import (
 // everything is an App whose tree has all verbs. Only the tree is good for something.
 func everything() *App {
 	return &App{
-		Server: struct{ Server }{}, Drills: struct{ Drills }{}, Agent: struct{ Agent }{},
+		Server: struct{ Server }{}, Drills: struct{ Drills }{}, Agent: struct{ Agent }{}, Guard: struct{ Guard }{},
 		Database: func(context.Context, config.Server, string, bool, *slog.Logger) (Database, error) {
 			return nil, errors.New("none")
 		},
+		EngineLock: func(config.Config) (EngineLock, error) { return nil, errors.New("none") },
 	}
 }
 
@@ -92,7 +93,7 @@ func TestHelpIsUnderHeadings(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, &out)
 	}
 	at := -1
-	for _, title := range []string{"Measure:", "Control plane:", "Fleet:", "Rights:", "Prove:", "Keep:"} {
+	for _, title := range []string{"Measure:", "Control plane:", "Fleet:", "Guard:", "Rights:", "Prove:", "Keep:"} {
 		i := strings.Index(out.String(), "\n"+title)
 		if i <= at {
 			t.Errorf("%q is missing or out of place in\n%s", title, &out)
@@ -125,6 +126,9 @@ func TestCompletion(t *testing.T) {
 		"catalogue -o ":                         {"oscal", ":4"},
 		"users create bob --role ":              {"administrator", "node", ":4"},
 		"groups update night --role ":           {"operator", ":4"},
+		"guard docker --profile ":               {"baseline", "restricted", ":4"},
+		"guard docker --mode ":                  {"enforce", "observe", ":4"},
+		"guard token ":                          {":4"},
 		"account factors delete ":               {":4"},
 		"policy explain ContainerExec Host::x ": {":4"},
 	} {

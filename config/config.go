@@ -42,6 +42,7 @@ type Config struct {
 	Server     Server          `yaml:"server" envPrefix:"SERVER_"`
 	Client     Client          `yaml:"client" envPrefix:"CLIENT_"`
 	Agent      Agent           `yaml:"agent" envPrefix:"AGENT_"`
+	Guard      Guard           `yaml:"guard" envPrefix:"GUARD_"`
 }
 
 // Log says what is logged to standard error, and how.
@@ -92,6 +93,7 @@ func Default() Config {
 		Server: defaultServer(),
 		Client: Client{Timeout: 30 * time.Second},
 		Agent:  defaultAgent(),
+		Guard:  defaultGuard(),
 	}
 }
 
@@ -231,6 +233,9 @@ func (c *Config) Validate() error {
 		return err
 	}
 	if err := c.Agent.validate(); err != nil {
+		return err
+	}
+	if err := c.Guard.validate(); err != nil {
 		return err
 	}
 	return c.Assess.Validate()

@@ -21,7 +21,7 @@ var layers = []struct {
 	rooms []string
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
-	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/judge"}},
+	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/judge", "guard/approvals"}},
 	{"wires", []string{"deliver"}}, // what adapters send with
 	{"adapters", []string{
 		"config", "guard", "host", "image", "network", "orchestrator",
@@ -46,6 +46,7 @@ var allowedSiblings = map[string]string{
 	"identity/authz -> policies":              "the shipped policies are always in force",
 	"control/api -> control/gate":             "handlers ask the gate who is calling",
 	"fleet/maintenance -> fleet/bundle":       "what is wanted of a swarm's nodes is a document",
+	"guard/approvals -> fleet/bundle":         "what was approved comes in a document of the fleet",
 	"guard/call -> guard/route":               "a call is one of the table",
 	"guard/judge -> guard/call":               "what is judged",
 	"guard/judge -> guard/route":              "what calls do decides what is asked",

@@ -93,6 +93,14 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 			log.Error("the agent's status is not published any more", "error", err)
 		}
 	})
+	published.Go(func() {
+		err := agent.Contain("the watch over the engine's sockets", func() error {
+			return watchLock(publishing, c, a.Found, recordOf(parts.Log, n, log), log)
+		})
+		if err != nil {
+			log.Error("the engine's sockets are not watched", "error", err)
+		}
+	})
 	err = a.Run(ctx)
 	stop()
 	published.Wait()

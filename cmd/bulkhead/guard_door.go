@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/hostpath"
 	"github.com/bulkhead-security/bulkhead/guard/images"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/guard/workloads"
 )
 
@@ -26,6 +27,8 @@ type doorParts struct {
 	slog     *slog.Logger
 	// labels are what workloads say of themselves by.
 	tenantLabel, sensitivityLabel string
+	wanted                        workload.Wanted
+	pinDigest                     bool
 	// sockets and system are paths that nothing that runs may be given.
 	sockets, system []string
 }
@@ -60,6 +63,7 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		Engine: engine, Find: find, Missing: objects.ErrNotFound, Paths: hostpath.Paths{}, Texts: secret.New(throwAwayKey()), Tenant: p.judge.Tenant,
 		TenantLabel: p.tenantLabel, SensitivityLabel: p.sensitivityLabel,
 		Sockets: append([]string{p.engine}, p.sockets...), SystemPaths: append([]string{p.dir}, p.system...), Now: p.judge.Now,
+		Wanted: p.wanted, PinDigest: p.pinDigest,
 	})
 	door := guarddoor.New(guarddoor.Parts{
 		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: p.sessions, Log: p.slog,

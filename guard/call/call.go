@@ -56,6 +56,8 @@ type Use struct {
 type Ask struct {
 	Subject *Subject
 	Call    *route.Call
+	// Named is what the caller called the object, before names became ids.
+	Named string
 	// Body is the decoded JSON body, a pointer to one of the engine's types; the judge may change it. Nil for none.
 	Body any
 	// MAC is what clients before 1.44 send beside a container's body; since then it belongs to an endpoint.
@@ -69,12 +71,18 @@ type Ask struct {
 	Warnings []string
 	// Record is the id of the audit record of the decision.
 	Record string
+	// RecordSession says that a policy wants the terminal recorded.
+	RecordSession bool
+	// Recorded waits until the record is safe, where the call can be taken back and was made meanwhile; nil where it is safe already.
+	Recorded func() error
 }
 
 // Judge decides on calls, and has what became of them recorded.
 type Judge interface {
 	// Judge decides on a call before it is made and records it. An error refuses it; a *Refusal says why.
 	Judge(ctx context.Context, a *Ask) error
+	// Holds says, without a record, whether a call that was allowed would be allowed still; an error says why not.
+	Holds(ctx context.Context, a *Ask) error
 	// Sees says of each object whether it may be shown to whoever asked for the list that it is in.
 	Sees(ctx context.Context, a *Ask, objects []Object) ([]bool, error)
 	// Whole says whether the caller may see the host as a whole.

@@ -40,9 +40,10 @@ type Images interface {
 	Watch(ctx context.Context, a *call.Ask) (func(ctx context.Context) error, error)
 }
 
-// Sessions looks after terminals: it may record them, and ends ctx when the right to one ends. The func is called at the end.
+// Sessions looks after terminals: it may record them, asks whether the right to one holds, and ends what run carries when it does not.
 type Sessions interface {
-	Begin(ctx context.Context, a *call.Ask) (context.Context, forward.Tap, func(error) error, error)
+	Run(ctx context.Context, w http.ResponseWriter, a *call.Ask, holds func(context.Context) error,
+		run func(context.Context, http.ResponseWriter, forward.Tap) error) error
 }
 
 // Parts are what a door is made of. Objects, Answers, Images and Sessions may be nil: then names go on as they are, answers are not
@@ -87,7 +88,11 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.notUnderstood(w, r, who, err)
 		return
 	}
-	if err := d.serve(w, r, a); err != nil {
+	switch err := d.serve(w, r, a); {
+	case errors.Is(err, forward.ErrBegun):
+		d.p.Log.DebugContext(r.Context(), "an answer or a session was not taken to its end", "path", a.Call.Route.Path, "error", err)
+		panic(http.ErrAbortHandler) // the caller must not take it for whole
+	case err != nil:
 		d.refuse(w, r, err)
 	}
 }
@@ -98,7 +103,7 @@ func (d *Door) understood(r *http.Request, who *call.Subject) (*call.Ask, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &call.Ask{Subject: who, Call: c}
+	a := &call.Ask{Subject: who, Call: c, Named: c.Name}
 	if a.Body, err = d.read(r, c); err != nil {
 		return nil, err
 	}
@@ -106,7 +111,7 @@ func (d *Door) understood(r *http.Request, who *call.Subject) (*call.Ask, error)
 	return a, nil
 }
 
-// serve gives an error where the caller was not answered yet.
+// serve gives an error that is forward.ErrBegun where the caller was answered in part.
 func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 	ctx := r.Context()
 	if d.p.Objects != nil {
@@ -124,7 +129,11 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 			return d.failed(ctx, a, err)
 		}
 	}
-	err := d.pass(w, r, a)
+	made, err := d.volumes(ctx, a)
+	if err != nil {
+		return d.failed(ctx, a, err)
+	}
+	err = d.pass(w, r, a, made)
 	// What a call brought is the caller's also when the caller did not wait for the answer's end.
 	if aerr := after(context.WithoutCancel(ctx)); aerr != nil {
 		d.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", aerr)
@@ -145,7 +154,7 @@ func (d *Door) hidden(ctx context.Context, a *call.Ask, err error) error {
 	if !errors.As(err, &no) || !no.Hidden || a.Object == nil || d.p.Objects == nil {
 		return err
 	}
-	name := a.Call.Name
+	name := a.Named
 	if name == "" {
 		name = a.Object.Name
 	}

@@ -35,6 +35,9 @@ func (j judge) Sees(_ context.Context, _ *call.Ask, objects []call.Object) ([]bo
 	return seen, nil
 }
 
+// Holds implements Judge.
+func (judge) Holds(context.Context, *call.Ask) error { return nil }
+
 // Whole implements Judge.
 func (judge) Whole(context.Context, *call.Ask) bool { return true }
 
@@ -64,7 +67,14 @@ func door(t *testing.T, j judge, engine http.HandlerFunc) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind := &httptest.Server{Listener: l, Config: &http.Server{Handler: engine}}
+	said := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RequestURI == "/version" {
+			_, _ = io.WriteString(w, `{"ApiVersion":"1.41"}`)
+			return
+		}
+		engine(w, r)
+	})
+	behind := &httptest.Server{Listener: l, Config: &http.Server{Handler: said}}
 	behind.Start()
 	t.Cleanup(behind.Close)
 	e := forward.New(socket)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,8 +19,8 @@ import (
 )
 
 // pass makes the call that was judged.
-func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
-	c, err := request(r, a)
+func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made volumes) error {
+	c, err := d.request(r, a)
 	if err != nil {
 		return err
 	}
@@ -29,19 +30,21 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 	}
 	res, err := d.p.Engine.Send(r.Context(), c) //nolint:bodyclose // who answers closes it
 	if err != nil {
-		return d.failed(r.Context(), a, err)
+		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
 	if res.StatusCode >= http.StatusBadRequest {
+		if err := made.takeBack(r.Context(), d); err != nil {
+			d.p.Log.WarnContext(r.Context(), "a volume was made for a container that was not", "error", err)
+		}
 		if err := d.p.Judge.Failed(r.Context(), a, fmt.Sprintf("the engine answered %s", res.Status)); err != nil {
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
 	if res, err = d.verified(r.Context(), a, res); err != nil {
-		return d.failed(r.Context(), a, err)
+		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {
-		d.p.Log.DebugContext(r.Context(), "an answer was not taken to its end", "path", a.Call.Route.Path, "error", err)
-		panic(http.ErrAbortHandler) // the caller must not take it for whole
+		return fmt.Errorf("%w: %w", forward.ErrBegun, err)
 	}
 	return nil
 }
@@ -102,20 +105,42 @@ func small(res *http.Response) ([]byte, error) {
 
 // session carries a terminal, for as long as the right to it lasts.
 func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
-	ctx, tap := r.Context(), forward.Tap{}
-	end := func(err error) error { return err }
-	if d.p.Sessions != nil {
-		var err error
-		if ctx, tap, end, err = d.p.Sessions.Begin(ctx, a); err != nil {
-			return d.failed(r.Context(), a, err)
-		}
+	run := func(ctx context.Context, w http.ResponseWriter, tap forward.Tap) error {
+		return d.p.Engine.Session(ctx, w, c, r.Header.Get("Upgrade"), tap)
 	}
-	return end(d.p.Engine.Session(ctx, w, c, r.Header.Get("Upgrade"), tap))
+	if d.p.Sessions == nil {
+		return run(r.Context(), w, forward.Tap{})
+	}
+	return d.p.Sessions.Run(r.Context(), w, a, func(ctx context.Context) error { return d.holds(ctx, r, a) }, run)
+}
+
+// holds asks again whose connection it is, as accounts are now, and whether that one may still do it.
+func (d *Door) holds(ctx context.Context, r *http.Request, a *call.Ask) error {
+	who, err := d.p.Who.Identify(r)
+	if err != nil {
+		return err
+	}
+	if who.Principal.Ref != a.Subject.Principal.Ref {
+		return fmt.Errorf("the connection is %s's now", who.Principal.Name)
+	}
+	again, now := *a, *who
+	// A factor that was shown when the terminal was opened stays shown for it.
+	now.Principal.Auth, now.FreshFactor = a.Subject.Principal.Auth, a.Subject.FreshFactor
+	again.Subject = &now
+	return d.p.Judge.Holds(ctx, &again)
 }
 
 // request is what the engine gets.
-func request(r *http.Request, a *call.Ask) (*forward.Call, error) {
-	target, err := a.Call.Target(a.Call.Version, a.Call.Name)
+func (d *Door) request(r *http.Request, a *call.Ask) (*forward.Call, error) {
+	version := a.Call.Version
+	if version == "" {
+		// Without a version an engine takes its newest, which the guard may not know.
+		var err error
+		if version, err = d.p.Engine.Version(r.Context(), route.NewestVersion); err != nil {
+			return nil, err
+		}
+	}
+	target, err := a.Call.Target(version, a.Call.Name)
 	if err != nil {
 		return nil, err
 	}

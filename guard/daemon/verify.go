@@ -25,15 +25,20 @@ func undo(a route.Action) string {
 	return ""
 }
 
-// verified holds what was made to what was judged. Where a name came to mean something else in between, what was made is taken away.
+// verified holds what was made to what was judged, and waits for its record. Where a name came to mean something else in between, or the
+// record can't be written, what was made is taken away.
 func (d *Door) verified(ctx context.Context, a *call.Ask, res *http.Response) (*http.Response, error) {
 	path := undo(a.Call.Route.Action)
 	if path == "" || d.p.Objects == nil || res.StatusCode >= http.StatusBadRequest {
+		if err := recorded(a); err != nil {
+			res.Body.Close()
+			return nil, err
+		}
 		return res, nil
 	}
 	text, err := small(res)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, recorded(a))
 	}
 	var made struct {
 		ID string `json:"ID"` // also "Id"
@@ -41,11 +46,19 @@ func (d *Door) verified(ctx context.Context, a *call.Ask, res *http.Response) (*
 	if err := json.Unmarshal(text, &made); err != nil || !plainID(made.ID) {
 		return nil, fmt.Errorf("the engine does not say what it made: %.200q", text)
 	}
-	if err := d.p.Objects.Verify(ctx, a, made.ID); err != nil {
+	if err := errors.Join(d.p.Objects.Verify(ctx, a, made.ID), recorded(a)); err != nil {
 		return nil, errors.Join(err, d.takeBack(context.WithoutCancel(ctx), fmt.Sprintf(path, made.ID)))
 	}
 	res.Body = io.NopCloser(bytes.NewReader(text))
 	return res, nil
+}
+
+// recorded waits for the record of a call.
+func recorded(a *call.Ask) error {
+	if a.Recorded == nil {
+		return nil
+	}
+	return a.Recorded()
 }
 
 func plainID(id string) bool {

@@ -22,6 +22,8 @@ import (
 // Paths look at a file system whose root is at Root; empty means "/".
 type Paths struct {
 	Root string
+	// trusted is who may own what is stable: root, and in tests whoever runs them.
+	trusted uint32
 }
 
 const maxPath = 4096
@@ -37,7 +39,7 @@ func (p Paths) Path(path string) workload.Path {
 	}
 	// The engine cleans a path before it mounts it: "..", as it is written, goes back a word and not a directory.
 	clean := filepath.Clean(path)
-	w := &walk{root: filepath.Clean(root)}
+	w := &walk{root: filepath.Clean(root), trusted: p.trusted}
 	full, err := securejoin.SecureJoinVFS(root, clean, w)
 	if err != nil {
 		return workload.Path{Resolved: clean, Unstable: or(w.unstable, fmt.Sprintf("it can't be followed: %v", err))}
@@ -48,6 +50,7 @@ func (p Paths) Path(path string) workload.Path {
 // walk is the file system as it is followed; it notes the first place that others can change.
 type walk struct {
 	root     string
+	trusted  uint32
 	unstable string
 }
 
@@ -87,7 +90,7 @@ func (w *walk) directory(dir string) string {
 	switch {
 	case !ok:
 		return w.inside(dir) + " has no owner that can be read"
-	case st.Uid != 0:
+	case st.Uid != w.trusted:
 		return fmt.Sprintf("%s belongs to the uid %d", w.inside(dir), st.Uid)
 	// With an access list the bits of the group are the most that it gives to anybody. A sticky bit does not help: what is
 	// cleaned up in such a directory can be made anew by everybody.

@@ -73,6 +73,20 @@ func questions() map[route.Action]question {
 	return q
 }
 
+// Asked is what Cedar is asked about an action of the table, and about what, for the documentation.
+func Asked(a route.Action) (action, about string) {
+	q := questions()[a]
+	switch {
+	case q.list != "":
+		return q.action, "the host, and each"
+	case q.on == object:
+		return q.action, "the object"
+	case q.on == tenant:
+		return q.action, "the caller's tenant"
+	}
+	return q.action, "the host"
+}
+
 // listEach marks lists: each entry is asked about by the action of its kind.
 const listEach = "each"
 

@@ -6,6 +6,7 @@ package judge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,10 +30,16 @@ type Recorder interface {
 	Later(ctx context.Context, r model.Record) error
 }
 
-// Workloads says what a call would run, as facts of the context. It is asked for calls that run or change a workload only; what it
-// can't say is an error, and the call is refused.
+// Workloads says what a call would run, as facts of the context, after it made that harder where this is wanted and said what it
+// changed. It is asked for calls that run or change a workload only; what it can't say is an error, and the call is refused.
 type Workloads interface {
+	Harden(ctx context.Context, a *call.Ask) (changed []string, err error)
 	Facts(ctx context.Context, a *call.Ask) (map[string]any, error)
+}
+
+// Approvals knows what a second person approved for a time.
+type Approvals interface {
+	Approved(user, action string, on model.Ref, now time.Time) bool
 }
 
 // Images knows who brought an image to the host: an image can't be labelled afterwards, and its own labels are its maker's.
@@ -56,6 +63,9 @@ type Parts struct {
 	Log       Recorder
 	Workloads Workloads // nil: calls that run something are refused
 	Images    Images    // nil: images belong to the host
+	Approvals Approvals // nil: nobody approved anything
+	// StepUp are actions that need a second factor shown just now, FourEyes those that need a second person's approval.
+	StepUp, FourEyes []string
 	// Tenant is the host's own, Host its id.
 	Tenant, Host string
 	// Profile is "baseline", "restricted", or empty for none; Mode is how it is applied.
@@ -129,7 +139,26 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if would != "" {
 		a.Warnings = append(a.Warnings, "enforcement would refuse this: "+would)
 	}
+	a.RecordSession = list[0].decision.RecordSession
 	return j.allowed(ctx, a, &list[0], would)
+}
+
+// Holds implements call.Judge.
+func (j *Judge) Holds(ctx context.Context, a *call.Ask) error {
+	q, known := j.questions[a.Call.Route.Action]
+	if !known {
+		return fmt.Errorf("the guard has no question for %s", a.Call.Route.Action)
+	}
+	list, err := j.list(a, q, map[string]any{"door": "engine", "address": a.Subject.Address})
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if d := j.p.Decider.Decide(ctx, list[i].request); !d.Allowed {
+			return errors.New(d.Reason)
+		}
+	}
+	return nil
 }
 
 // withoutProfile asks again without the profile, which is only observed; it says what the profile would have refused.
@@ -173,6 +202,8 @@ func (j *Judge) list(a *call.Ask, q question, facts map[string]any) ([]asked, er
 		r.Principal, r.Time, r.FreshFactor = a.Subject.Principal, j.p.Now(), a.Subject.FreshFactor
 		r.Objects = []model.Object{j.host()}
 		r.Facts = facts
+		r.Dangerous, r.FourEyes = slices.Contains(j.p.StepUp, r.Action), slices.Contains(j.p.FourEyes, r.Action)
+		r.Approved = j.p.Approvals != nil && j.p.Approvals.Approved(r.Principal.ID, r.Action, r.Resource.Ref, r.Time)
 	}
 	return list, nil
 }
@@ -206,6 +237,11 @@ func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) 
 	if j.p.Workloads == nil {
 		return nil, fmt.Errorf("the guard can't say what the call would run")
 	}
+	changed, err := j.p.Workloads.Harden(ctx, a)
+	if err != nil {
+		return nil, fmt.Errorf("the call can't be made safer: %w", err)
+	}
+	a.Warnings = append(a.Warnings, changed...)
 	w, err := j.p.Workloads.Facts(ctx, a)
 	if err != nil {
 		return nil, fmt.Errorf("what the call would run can't be told: %w", err)
@@ -284,7 +320,8 @@ func (j *Judge) may(ctx context.Context, a *call.Ask, action string, o *call.Obj
 	}).Allowed
 }
 
-func newID() (string, error) {
+// NewID is a name for a record.
+func NewID() (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return "", fmt.Errorf("an id for the record: %w", err)

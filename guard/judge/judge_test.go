@@ -5,7 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 
@@ -18,11 +20,14 @@ import (
 
 // log keeps records in memory, or nothing when it is broken.
 type log struct {
+	mu      sync.Mutex
 	records []model.Record
 	err     error
 }
 
 func (l *log) Append(_ context.Context, r model.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.err == nil {
 		l.records = append(l.records, r)
 	}
@@ -34,6 +39,7 @@ func (l *log) Later(ctx context.Context, r model.Record) error { return l.Append
 // plain runs nothing out of the ordinary.
 type plain struct{}
 
+func (plain) Harden(context.Context, *call.Ask) ([]string, error)      { return nil, nil }
 func (plain) Facts(context.Context, *call.Ask) (map[string]any, error) { return nil, nil }
 
 func newJudge(t *testing.T, l *log) *judge.Judge {
@@ -164,6 +170,12 @@ func TestNothingIsDoneUnrecorded(t *testing.T) {
 	if err := newJudge(t, l).Judge(t.Context(), a); err == nil || !strings.Contains(err.Error(), "not made") {
 		t.Error(err)
 	}
+	// A create may begin meanwhile, and is taken back by who waits for the record.
+	a = ask(t, dev("dev"), "POST", "/containers/create")
+	a.Object = &call.Object{Kind: route.Container, Name: "web", New: true}
+	if err := newJudge(t, l).Judge(t.Context(), a); err != nil || a.Recorded == nil || a.Recorded() == nil {
+		t.Errorf("%v: a create is as good as recorded", err)
+	}
 }
 
 // Every call of the table has a question, and each question an action of the schema.
@@ -194,5 +206,41 @@ func TestSees(t *testing.T) {
 	}
 	if newJudge(t, &log{}).Whole(t.Context(), a) {
 		t.Error("a developer sees the whole host")
+	}
+}
+
+// approvals are of one action on one container.
+type approvals string
+
+func (a approvals) Approved(user, action string, on model.Ref, _ time.Time) bool {
+	return user == "dev" && action == "ContainerExec" && on == model.Ref{Type: "Container", ID: string(a)}
+}
+
+// An action that takes a second person says how to ask one, and is done once it was approved, for that container alone.
+func TestFourEyesAndStepUp(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := judge.Parts{Decider: e, Log: &log{}, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1", FourEyes: []string{"ContainerExec"}}
+	exec := func(id string) error {
+		a := ask(t, dev("dev"), "POST", "/containers/"+id+"/exec")
+		a.Object = of(route.Container, id, "acme", "dev")
+		return judge.New(p).Judge(t.Context(), a)
+	}
+	var no *call.Refusal
+	if err := exec("c1"); !errors.As(err, &no) || !strings.Contains(no.Remedy, "bulkhead access request ContainerExec Container::c1") || no.Hidden {
+		t.Errorf("%v", err)
+	}
+	p.Approvals = approvals("c1")
+	if err := exec("c1"); err != nil {
+		t.Error(err)
+	}
+	if err := exec("c2"); err == nil {
+		t.Error("an approval is for one container")
+	}
+	p.FourEyes, p.StepUp = nil, []string{"ContainerExec"}
+	if err := exec("c1"); !errors.As(err, &no) || !strings.Contains(no.Remedy, "bulkhead approve") {
+		t.Errorf("%v", err)
 	}
 }

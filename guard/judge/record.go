@@ -3,7 +3,9 @@ package judge
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -12,7 +14,7 @@ import (
 
 // record is what the log keeps of a call; what was decided goes with it, so that it can be explained and decided again.
 func (j *Judge) record(a *call.Ask, one *asked) (model.Record, error) {
-	id, err := newID()
+	id, err := NewID()
 	if err != nil {
 		return model.Record{}, err
 	}
@@ -70,10 +72,27 @@ func (j *Judge) allowed(ctx context.Context, a *call.Ask, one *asked, would stri
 		}
 		return nil
 	}
-	if err := j.p.Log.Append(ctx, r); err != nil {
-		return fmt.Errorf("the record of the call can't be written, so it is not made: %w", err)
+	// A caller who leaves does not take the record of what was begun along.
+	safe := context.WithoutCancel(ctx)
+	write := func() error {
+		if err := j.p.Log.Append(safe, r); err != nil {
+			return fmt.Errorf("the record of the call can't be written, so it is not made: %w", err)
+		}
+		return nil
 	}
-	return nil
+	if a.Call.Route.Action == "ContainerCreate" {
+		// What is made does not run yet, and is taken away where the record can't be written: the two need not wait for each other.
+		a.Recorded = meanwhile(write)
+		return nil
+	}
+	return write()
+}
+
+// meanwhile begins something, and gives what waits for its end.
+func meanwhile(do func() error) func() error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	return sync.OnceValue(func() error { return <-done })
 }
 
 // refused records a refusal and says it.
@@ -86,7 +105,7 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 	if err := j.p.Log.Append(ctx, r); err != nil {
 		return fmt.Errorf("the record of a refusal can't be written: %w", err)
 	}
-	no := &call.Refusal{Rule: rule(one.decision), Why: one.decision.Reason, Remedy: one.decision.Remedy, Record: r.ID}
+	no := &call.Refusal{Rule: rule(one.decision), Why: one.decision.Reason, Remedy: remedy(one), Record: r.ID}
 	if one.field != "" {
 		no.Why = one.field + ": " + no.Why
 	}
@@ -94,6 +113,23 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 		no.Hidden = true
 	}
 	return no
+}
+
+// remedy is what would pass: what the rule says, or else what the caller lacks.
+func remedy(one *asked) string {
+	if one.decision.Remedy != "" {
+		return one.decision.Remedy
+	}
+	var list []string
+	for _, n := range one.decision.Needs {
+		switch n {
+		case model.NeedFactor, model.NeedPhishingResistant, model.NeedStepUp:
+			list = append(list, "show your second factor to the control plane: bulkhead approve")
+		case model.NeedApproval:
+			list = append(list, fmt.Sprintf("have a second person approve it: bulkhead access request %s %s --reason ...", one.request.Action, one.request.Resource.Ref))
+		}
+	}
+	return strings.Join(slices.Compact(list), ", and ")
 }
 
 // unasked refuses a call about which no question could be made.
@@ -111,7 +147,7 @@ func (j *Judge) unasked(ctx context.Context, a *call.Ask, why string) error {
 
 // NotUnderstood records a call that was refused before it could be judged: an unknown route, a body that is not strict, an unknown caller.
 func (j *Judge) NotUnderstood(ctx context.Context, s *call.Subject, method, target string, why error) (string, error) {
-	id, err := newID()
+	id, err := NewID()
 	if err != nil {
 		return "", err
 	}
@@ -128,7 +164,7 @@ func (j *Judge) NotUnderstood(ctx context.Context, s *call.Subject, method, targ
 
 // Failed records that a call that was allowed did not work, or was not made.
 func (j *Judge) Failed(ctx context.Context, a *call.Ask, why string) error {
-	id, err := newID()
+	id, err := NewID()
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,11 @@ func (r *Reader) FromCreate(ctx context.Context, body *container.CreateRequest) 
 
 // opened reads what hardens or opens, and refuses what Linux does not have.
 func (r *Reader) opened(w *model.Workload, hc *container.HostConfig) {
-	Security(w, hc, r.Defaults)
+	d := r.Defaults
+	if hc.Privileged && d.AppArmor != "" {
+		d.AppArmor = unconfined
+	}
+	Security(w, hc, d)
 	weakened(w, r.Defaults)
 	if w.Isolation = string(hc.Isolation); w.Isolation != "" && w.Isolation != "default" {
 		note(w, "/HostConfig/Isolation", "it is not known here")
@@ -66,7 +70,7 @@ func (r *Reader) opened(w *model.Workload, hc *container.HostConfig) {
 			note(w, "/HostConfig/CapAdd", c+" is not known")
 		}
 	}
-	if c := hc.CPUCount; c != 0 || hc.CPUPercent != 0 || hc.IOMaximumIOps != 0 || hc.IOMaximumBandwidth != 0 {
+	if hc.CPUCount != 0 || hc.CPUPercent != 0 || hc.IOMaximumIOps != 0 || hc.IOMaximumBandwidth != 0 {
 		note(w, "/HostConfig", "it has limits of Windows")
 	}
 }
@@ -136,7 +140,7 @@ func (r *Reader) root(w *model.Workload, accounts map[string]int) {
 
 // FromInspect is what a container is that was made before, for when it is started: everything is looked up once more.
 func (r *Reader) FromInspect(ctx context.Context, in *container.InspectResponse) model.Workload {
-	body := &container.CreateRequest{Config: in.Config, HostConfig: in.HostConfig}
+	body := &container.CreateRequest{Config: in.Config, HostConfig: r.there(ctx, in.HostConfig)}
 	if in.NetworkSettings != nil {
 		body.NetworkingConfig = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{}}
 		for name, e := range in.NetworkSettings.Networks {
@@ -147,6 +151,20 @@ func (r *Reader) FromInspect(ctx context.Context, in *container.InspectResponse)
 	w.Image.ID = or(in.Image, w.Image.ID)
 	r.mounted(ctx, &w, in.Mounts)
 	return w
+}
+
+// there leaves out containers that mounts were taken from and that are gone: the mounts are told by the engine.
+func (r *Reader) there(ctx context.Context, hc *container.HostConfig) *container.HostConfig {
+	if hc == nil || len(hc.VolumesFrom) == 0 {
+		return hc
+	}
+	c := *hc
+	c.VolumesFrom = slices.DeleteFunc(slices.Clone(hc.VolumesFrom), func(spec string) bool {
+		name, _, _ := strings.Cut(spec, ":")
+		_, err := r.Host.Container(ctx, name)
+		return err != nil
+	})
+	return &c
 }
 
 // configured is what of an endpoint was asked for; the rest is what it has while it runs.

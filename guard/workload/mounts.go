@@ -181,9 +181,9 @@ func (r *Reader) onHost(w *model.Workload, m *model.Mount, source string) {
 	p := r.Host.Path(source)
 	m.Resolved, m.Unstable = p.Resolved, p.Unstable
 	if m.Resolved == "" {
-		m.Resolved = path.Clean(source)
-		m.Unstable = or(m.Unstable, "it could not be resolved")
+		m.Resolved, m.Unstable = source, or(m.Unstable, "it could not be resolved")
 	}
+	m.Resolved = path.Clean(m.Resolved)
 	if w.Kind == KindService && !r.Defaults.Alone {
 		m.Unstable = or(m.Unstable, "the service can run on another host")
 	}

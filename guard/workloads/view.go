@@ -20,8 +20,9 @@ import (
 
 // view is the engine and its host for one caller.
 type view struct {
-	k   *Workloads
-	who model.Principal
+	k       *Workloads
+	who     model.Principal
+	unnamed map[string]bool // volumes of the container that is looked at
 }
 
 var _ workload.Host = (*view)(nil)
@@ -57,7 +58,7 @@ func (v *view) Volume(ctx context.Context, name string) (workload.Volume, bool, 
 	if err := v.k.get(ctx, "/volumes/"+url.PathEscape(o.ID), &in); err != nil {
 		return workload.Volume{}, false, err
 	}
-	return workload.Volume{Driver: in.Driver, Mountpoint: in.Mountpoint, Options: in.Options, Foreign: v.foreign(o)}, true, nil
+	return workload.Volume{Driver: in.Driver, Mountpoint: in.Mountpoint, Options: in.Options, Foreign: v.foreign(o) && !v.unnamed[name]}, true, nil
 }
 
 // Container implements workload.Host.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
@@ -55,7 +56,10 @@ type Parts struct {
 	TenantLabel, SensitivityLabel string
 	// Sockets are those of container engines, SystemPaths what belongs to the host beside the usual.
 	Sockets, SystemPaths []string
-	Now                  func() time.Time
+	// Wanted is what is made harder, without Digest; PinDigest has images run by what their name stands for now.
+	Wanted    workload.Wanted
+	PinDigest bool
+	Now       func() time.Time
 }
 
 // Workloads implements judge.Workloads.
@@ -76,6 +80,34 @@ func New(p Parts) *Workloads {
 		p.Now = time.Now
 	}
 	return &Workloads{p: p}
+}
+
+// Harden makes what a call would run harder, and says what it changed.
+func (k *Workloads) Harden(ctx context.Context, a *call.Ask) ([]string, error) {
+	w := k.p.Wanted
+	ref := ""
+	switch b := a.Body.(type) {
+	case *container.CreateRequest:
+		if b.Config != nil {
+			ref = b.Image
+		}
+	case *swarm.ServiceSpec:
+		if c := b.TaskTemplate.ContainerSpec; c != nil {
+			ref = c.Image
+		}
+	default:
+		return nil, nil
+	}
+	if k.p.PinDigest && ref != "" {
+		i, there, err := (&view{k: k, who: a.Subject.Principal}).Image(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			w.Digest = i.Digest
+		}
+	}
+	return workload.Harden(a.Body, w), nil
 }
 
 // Facts says what a call would run; nil for a call that runs nothing.
@@ -145,7 +177,35 @@ func (k *Workloads) running(ctx context.Context, r *workload.Reader, a *call.Ask
 	if in.Config == nil || in.HostConfig == nil {
 		return model.Workload{}, fmt.Errorf("the engine does not say how container %s was made", a.Object.ID)
 	}
+	if v, ok := r.Host.(*view); ok {
+		v.unnamed = unnamed(&in)
+	}
 	return r.FromInspect(ctx, &in), nil
+}
+
+// unnamed are volumes that the engine made for a container, because its image or its body wants one and names none: they can't carry the
+// guard's labels, and belong to whom the container does.
+func unnamed(in *container.InspectResponse) map[string]bool {
+	list := map[string]bool{}
+	for _, p := range in.Mounts {
+		if p.Type == mount.TypeVolume && isHex(p.Name) {
+			list[p.Name] = true
+		}
+	}
+	for _, b := range in.HostConfig.Binds {
+		name, _, _ := strings.Cut(b, ":")
+		delete(list, name)
+	}
+	for _, m := range in.HostConfig.Mounts {
+		delete(list, m.Source)
+	}
+	return list
+}
+
+// isHex says whether a volume's name is one that the engine makes up.
+func isHex(name string) bool {
+	const size = 64
+	return len(name) == size && strings.Trim(name, "0123456789abcdef") == ""
 }
 
 func (k *Workloads) get(ctx context.Context, target string, into any) error {

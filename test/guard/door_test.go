@@ -47,6 +47,9 @@ func (everything) NotUnderstood(context.Context, *call.Subject, string, string, 
 // Failed implements call.Judge.
 func (everything) Failed(context.Context, *call.Ask, string) error { return nil }
 
+// Holds implements call.Judge.
+func (everything) Holds(context.Context, *call.Ask) error { return nil }
+
 // root is whoever calls.
 type root struct{}
 

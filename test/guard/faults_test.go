@@ -28,7 +28,9 @@ func hang(t *testing.T, s *side, c client, name string) (ended func(what string)
 	done := make(chan string, len(hanging))
 	for _, call := range hanging {
 		call = strings.Replace(call, "NAME", name, 1)
-		go func() { done <- fmt.Sprint(call, ": ", s.run(context.WithoutCancel(t.Context()), c, "timeout 60 "+call)) }()
+		go func() {
+			done <- fmt.Sprint(call, ": ", s.run(context.WithoutCancel(t.Context()), c, "timeout 60 "+call))
+		}()
 	}
 	time.Sleep(3 * time.Second) // until all of them hang
 	select {

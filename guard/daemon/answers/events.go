@@ -166,19 +166,28 @@ func (k *work) named(ctx context.Context, e *happening) ([]call.Object, error) {
 	if kind == route.Volume && e.Action == "create" {
 		k.known.Remove(string(kind) + " " + e.Actor.ID)
 	}
-	o, err := k.lookup(ctx, kind, e.Actor.ID)
+	o, err := k.attributed(ctx, kind, e.Actor.ID)
 	if err != nil || o == nil {
 		return nil, err
 	}
 	objects := []call.Object{*o}
 	if other := attributes["container"]; other != "" && (kind == route.Network || kind == route.Volume) {
-		c, err := k.lookup(ctx, route.Container, other)
+		c, err := k.attributed(ctx, route.Container, other)
 		if err != nil || c == nil {
 			return nil, err
 		}
 		objects = append(objects, *c)
 	}
 	return objects, nil
+}
+
+// attributed is lookup, but whoever sees the host may also see what nobody knows any more.
+func (k *work) attributed(ctx context.Context, kind route.Object, id string) (*call.Object, error) {
+	o, err := k.lookup(ctx, kind, id)
+	if o == nil && err == nil && k.whole {
+		o = &call.Object{Kind: kind, ID: id}
+	}
+	return o, err
 }
 
 // image is one by its id; events of pulls have a name in its place.

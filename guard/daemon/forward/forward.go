@@ -5,13 +5,17 @@ package forward
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/moby/moby/client/pkg/versions"
 )
 
 // Engine is the engine behind the guard.
@@ -19,8 +23,11 @@ type Engine struct {
 	socket string
 	client *http.Client
 	// once sends each call on a connection of its own: bodies that can't be sent again must not meet one that the engine just closed.
-	once *http.Client
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	once    *http.Client
+	mu      sync.Mutex
+	version string
+	asked   time.Time
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // host is what the engine sees as Host; it takes anything.
@@ -122,6 +129,36 @@ func (e *Engine) request(ctx context.Context, c *Call) (*http.Request, error) {
 		}
 	}
 	return r, nil
+}
+
+// versionLife is for how long an engine is taken to speak the version that it said: it may be upgraded.
+const versionLife = time.Minute
+
+// Version is the newest version of the API that the engine speaks, and no newer one than most.
+func (e *Engine) Version(ctx context.Context, most string) (string, error) {
+	e.mu.Lock()
+	v, at := e.version, e.asked
+	e.mu.Unlock()
+	if v == "" || time.Since(at) > versionLife {
+		status, text, err := e.Get(ctx, "/version")
+		if err != nil {
+			return "", err
+		}
+		var said struct {
+			APIVersion string `json:"ApiVersion"`
+		}
+		if err := json.Unmarshal(text, &said); err != nil || status != http.StatusOK || said.APIVersion == "" {
+			return "", fmt.Errorf("the engine at %s does not say its version: %d", e.socket, status)
+		}
+		v = said.APIVersion
+		e.mu.Lock()
+		e.version, e.asked = v, time.Now()
+		e.mu.Unlock()
+	}
+	if versions.LessThan(most, v) {
+		return most, nil
+	}
+	return v, nil
 }
 
 // Close ends connections that wait for the next call.
