@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
@@ -92,9 +93,16 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, forward.ErrBegun):
 		d.p.Log.DebugContext(r.Context(), "an answer or a session was not taken to its end", "path", a.Call.Route.Path, "error", err)
 		panic(http.ErrAbortHandler) // the caller must not take it for whole
+	case err != nil && goneAnyway(a, err):
+		w.WriteHeader(http.StatusNoContent)
 	case err != nil:
 		d.refuse(w, r, err)
 	}
+}
+
+// goneAnyway says whether the engine calls it a success that there was nothing: it does where a volume is removed by force.
+func goneAnyway(a *call.Ask, err error) bool {
+	return a.Call.Route.Action == "VolumeRemove" && a.Call.Query.Bools["force"] && errors.Is(err, objects.ErrNotFound)
 }
 
 // understood reads a call without asking anybody about it.

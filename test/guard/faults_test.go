@@ -41,11 +41,13 @@ func hang(t *testing.T, s *side, c client, name string) (ended func(what string)
 	return func(what string) {
 		t.Helper()
 		end := time.After(notice)
-		for i := range hanging {
+		var noticed []string
+		for range hanging {
 			select {
-			case <-done:
+			case call := <-done:
+				noticed = append(noticed, call)
 			case <-end:
-				t.Fatalf("%s: %d of %d calls don't notice", what, len(hanging)-i, len(hanging))
+				t.Fatalf("%s: only these of %q notice: %q", what, hanging, noticed)
 			}
 		}
 	}

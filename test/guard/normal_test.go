@@ -28,12 +28,15 @@ var varies = []struct {
 	{regexp.MustCompile(`("?(Pid|SystemTime|NGoroutines|NFd|NEventsListener|LastShare|Index|DataPathPort)"?: ?)"?[^,\s}]+`), "${1}N"},
 	{regexp.MustCompile(`(?m)^( *(Goroutines|File Descriptors|System Time|EventsListeners): ).*`), "${1}N"},
 	{regexp.MustCompile(`/proc/\d+/`), "/proc/N/"},
-	{regexp.MustCompile(`[a-z]+_[a-z]+\d?\b`), "A_NAME"},                                // that the engine gives
-	{regexp.MustCompile(`(?i)("size": )\d+`), "${1}N"},                                  // of layers with times in them
-	{regexp.MustCompile(`: ?(\{\}|\[\])`), ": null"},                                    // what is empty may be left out
-	{regexp.MustCompile(`(?m)^.*error waiting for container: context canceled\n+`), ""}, // of 20.10, now and then
-	{regexp.MustCompile(` +`), " "},                                                     // tables are as wide as what is in them
+	{regexp.MustCompile(`[a-z]+_[a-z]+\d?\b`), "A_NAME"},                                  // that the engine gives
+	{regexp.MustCompile(`(?i)("size": )\d+`), "${1}N"},                                    // of layers with times in them
+	{regexp.MustCompile(`: ?(\{\}|\[\])`), ": null"},                                      // what is empty may be left out
+	{regexp.MustCompile(`(?m)^.*error waiting for container: context canceled"?\n+`), ""}, // of 20.10, now and then
+	{regexp.MustCompile(` +`), " "},                                                       // tables are as wide as what is in them
 }
+
+// ownNames are those of containers, networks and volumes in the scripts.
+var ownNames = regexp.MustCompile(`docker-\d+[a-z]{2}-\w+`)
 
 // normal takes out of a text what differs from one engine to the next.
 func normal(text string, s *side) string {

@@ -186,13 +186,21 @@ func Answer(w http.ResponseWriter, res *http.Response) error {
 	if err := http.NewResponseController(w).Flush(); err != nil {
 		return fmt.Errorf("answer the caller: %w", err)
 	}
-	return Copy(w, res.Body)
+	return carryOn(w, res.Body, res.ContentLength)
 }
 
 // Copy passes bytes on as they come: logs and events are read by somebody who waits for them.
-func Copy(w http.ResponseWriter, from io.Reader) error {
+func Copy(w http.ResponseWriter, from io.Reader) error { return carryOn(w, from, -1) }
+
+// carryOn copies what has length bytes, or as many as come where that is negative.
+func carryOn(w http.ResponseWriter, from io.Reader, length int64) error {
 	flush := http.NewResponseController(w)
-	buffer := make([]byte, 32<<10)
+	const most, least = 64 << 10, 512
+	size := int64(most)
+	if length >= 0 {
+		size = max(least, min(length, most)) // most answers are small
+	}
+	buffer := make([]byte, size)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
