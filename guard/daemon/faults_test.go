@@ -55,7 +55,7 @@ func TestEngineGoneInSession(t *testing.T) {
 		talk(w, func(c net.Conn, _ *bufio.ReadWriter) { _, _ = io.WriteString(c, "half a li") })
 	})
 	_, r := raw(t, s.URL, attach)
-	res, err := http.ReadResponse(r, nil)
+	res, err := http.ReadResponse(r, nil) //nolint:bodyclose // it has none: the connection goes on
 	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("%v %v", res, err)
 	}
@@ -106,6 +106,7 @@ func TestEngineTalksNonsense(t *testing.T) {
 				continue
 			}
 			b, err := io.ReadAll(res.Body)
+			res.Body.Close()
 			if err != nil || res.StatusCode != http.StatusBadGateway || !strings.Contains(string(b), "bulkhead: the engine") {
 				t.Errorf("%q to %.20s: %d %s %v", answer, text, res.StatusCode, b, err)
 			}

@@ -28,7 +28,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made vo
 	case route.Stream, route.Socket:
 		return d.session(w, r, a, c)
 	}
-	res, err := d.p.Engine.Send(r.Context(), c) //nolint:bodyclose // who answers closes it
+	res, err := d.p.Engine.Send(r.Context(), c)
 	if err != nil {
 		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
@@ -40,7 +40,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made vo
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
-	if res, err = d.verified(r.Context(), a, res); err != nil {
+	if res, err = d.verified(r.Context(), a, res); err != nil { //nolint:bodyclose // who answers closes it
 		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {

@@ -33,7 +33,6 @@ type meaning struct {
 	Version       string
 	Name, Second  string
 	Form          url.Values
-	statusOfOther int
 }
 
 var braces = regexp.MustCompile(`\{[a-z]+(:[^}]*)?\}`)
@@ -144,7 +143,7 @@ func (e *engine) differ(c *Call, method, target string) error {
 		if have.Name == "" && have.Pattern == want.Pattern && !strings.Contains(want.Pattern, "{}") {
 			want.Name = ""
 		}
-		if d := cmp.Diff(want, have, cmp.AllowUnexported(meaning{})); d != "" {
+		if d := cmp.Diff(want, have); d != "" {
 			return fmt.Errorf("%s %s: the guard and the engine: %s", method, line, d)
 		}
 		if err := sameQuery(&c.Query, c.Route, m.Form); err != nil {

@@ -24,8 +24,10 @@ func guardLines(ctx context.Context) ([]line, error) {
 		call, name, quantile string
 		most                 float64
 	}{
-		{"list", "GET /containers/json", "p50", 250}, {"list", "GET /containers/json", "p99", 2000},
-		{"create", "create", "p50", 250}, {"create", "create", "p99", 2000},
+		{"list", "GET /containers/json", "p50", 250},
+		{"list", "GET /containers/json", "p99", 2000},
+		{"create", "create", "p50", 250},
+		{"create", "create", "p99", 2000},
 	} {
 		unit := x.call + "-" + x.quantile + "-µs-"
 		direct := get(unit + "direct")

@@ -53,7 +53,7 @@ func BenchmarkGuard(b *testing.B) {
 			count                    int
 		}{
 			{"list", http.MethodGet, "/v1.44/containers/json", "", 3000},
-			{"create", http.MethodPost, "/v1.44/containers/create", createBody, 200},
+			{"create", http.MethodPost, "/v1.44/containers/create", createBody, 100},
 		} {
 			took := map[string][]time.Duration{}
 			clients := map[string]*http.Client{}
@@ -122,7 +122,7 @@ func streams(b *testing.B, ways []struct{ name, socket string }, dir string) {
 		b.Fatalf("an image of random data: %v: %s", err, out)
 	}
 	best := map[string]float64{}
-	for range 3 {
+	for range 2 {
 		for _, w := range ways {
 			c := plain(w.socket)
 			for _, do := range []struct {

@@ -19,7 +19,7 @@ const notice = 20 * time.Second
 
 // hanging are calls that last, each on the container NAME.
 var hanging = []string{
-	"docker logs -f NAME", "docker attach --no-stdin NAME", "docker exec NAME sleep 600", "docker wait NAME", "docker events", "docker stats NAME",
+	"docker logs -f NAME", "docker attach --no-stdin NAME", "docker exec NAME sleep 600", "docker wait NAME", "docker events",
 }
 
 // hang starts the calls, and gives what waits for their end.
