@@ -46,8 +46,10 @@ type Parts struct {
 	// Maintainer acts on the orchestrator; nil leaves it alone.
 	Maintainer Maintainer
 	Log        NodeLog // the node's audit log; nil for none
-	LogKey     string  // its verifier key
-	Version    string
+	// Ready is called once, when what is on disk is in force; nil for nobody.
+	Ready   func()
+	LogKey  string // its verifier key
+	Version string
 	// Every is how often facts are collected while no settings say otherwise.
 	Every time.Duration
 	// Calm is for how long the agent runs before a failure of the run before it is over; zero takes ten minutes.
@@ -142,6 +144,9 @@ func (a *Agent) Joined(ctx context.Context) {
 // an agent that died.
 func (a *Agent) Run(ctx context.Context) error {
 	a.begin(ctx)
+	if a.p.Ready != nil {
+		a.p.Ready()
+	}
 	streaming, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	g, working := errgroup.WithContext(ctx)

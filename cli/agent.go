@@ -21,8 +21,9 @@ import (
 
 // Agent is this machine as a member of a fleet. dir is the agent's data directory.
 type Agent interface {
-	// Run joins where the machine has not, and works until ctx ends. What a person must know goes to out.
-	Run(ctx context.Context, c config.Config, dir string, join *AgentJoin, log *slog.Logger, out io.Writer) error
+	// Run joins where the machine has not, and works until ctx ends. At SIGHUP its guard reads accounts by again. What a person must know goes
+	// to out.
+	Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, join *AgentJoin, log *slog.Logger, out io.Writer) error
 	// Status is what the agent that runs says of itself.
 	Status(dir string) (*model.AgentStatus, error)
 	// Doctor looks what the machine offers to each part.
@@ -63,7 +64,7 @@ stops it; the server is told.`,
   bulkhead agent --join https://bulkhead.example.org --ca-file ca.pem --token-file - < join.token
   bulkhead agent`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd, f) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.join, "join", "", "`URL` of the control plane, https://HOST:PORT#ca=sha256:…, for the first run")
@@ -81,12 +82,13 @@ func (a *App) agentDir(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.cfg.Agent.DataDir, "data-dir", a.cfg.Agent.DataDir, "`directory` of key, certificate, documents and spool (default: /var/lib/bulkhead-agent for root)")
 }
 
-func (a *App) runAgent(ctx context.Context, f agentFlags) error {
+func (a *App) runAgent(cmd *cobra.Command, f agentFlags) error {
 	join, err := a.agentJoin(f)
 	if err != nil {
 		return err
 	}
-	return remedied(a.Agent.Run(ctx, a.cfg, a.cfg.Agent.Dir(a.Environ), join, a.log, a.Out))
+	again := func() (config.Config, error) { err := a.load(cmd); return a.cfg, err }
+	return remedied(a.Agent.Run(cmd.Context(), a.cfg, again, a.cfg.Agent.Dir(a.Environ), join, a.log, a.Out))
 }
 
 // agentJoin is where to join by the flags; nil where they don't say.

@@ -26,7 +26,7 @@ type fakeAgent struct {
 	parts  []model.AgentPart
 }
 
-func (f *fakeAgent) Run(_ context.Context, _ config.Config, dir string, join *AgentJoin, _ *slog.Logger, _ io.Writer) error {
+func (f *fakeAgent) Run(_ context.Context, _ config.Config, _ func() (config.Config, error), dir string, join *AgentJoin, _ *slog.Logger, _ io.Writer) error {
 	f.dir, f.join = dir, join
 	if f.joined {
 		return nil

@@ -40,10 +40,14 @@ type membership struct {
 	beside *uplink.Beside
 	// known is called when it is known who the node is, before its agent works.
 	known func(*state.Dir, *state.Node) error
+	// again reads the configuration again, for the guard; nil where it can't be.
+	again func() (config.Config, error)
 }
 
 // Run implements cli.Agent.
-func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli.AgentJoin, log *slog.Logger, out io.Writer) error {
+func (m *member) Run(
+	ctx context.Context, c config.Config, again func() (config.Config, error), dir string, join *cli.AgentJoin, log *slog.Logger, out io.Writer,
+) error {
 	klog.SetSlogLogger(log) // tessera's
 	limits := func(*state.Dir, *state.Node) error {
 		if err := (agent.Limits{Memory: c.Agent.Memory, CPUs: c.Agent.CPUs, Nice: c.Agent.Nice}).Apply(); err != nil {
@@ -51,7 +55,7 @@ func (m *member) Run(ctx context.Context, c config.Config, dir string, join *cli
 		}
 		return nil
 	}
-	return m.run(ctx, c, membership{dir: dir, join: join, known: limits}, log, out)
+	return m.run(ctx, c, membership{dir: dir, join: join, known: limits, again: again}, log, out)
 }
 
 // run joins where the machine has not, and works until ctx ends.
@@ -77,6 +81,7 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 		return errors.Join(err, closers.close())
 	}
 	defer func() { err = errors.Join(err, closers.close()) }()
+	g := m.guardOf(c, d, n, &parts, log, out)
 	a, err := agent.New(parts)
 	if err != nil {
 		return err
@@ -84,6 +89,7 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 	if fresh {
 		a.Joined(ctx)
 	}
+	defer g.begin(ctx, as.again)()
 	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, as.dir)
 	publishing, stop := context.WithCancel(ctx)
 	var published sync.WaitGroup

@@ -48,12 +48,12 @@ func TestNodeSettings(t *testing.T) {
 func TestAgentThatHasNotJoined(t *testing.T) {
 	m, dir := &member{version: "1"}, filepath.Join(t.TempDir(), "agent")
 	var out bytes.Buffer
-	err := m.Run(t.Context(), config.Default(), dir, nil, slog.New(slog.DiscardHandler), &out)
+	err := m.Run(t.Context(), config.Default(), nil, dir, nil, slog.New(slog.DiscardHandler), &out)
 	if model.CodeOf(err) != model.CodeNotFound || out.Len() > 0 {
 		t.Errorf("%v, %s", err, &out)
 	}
 	want := errors.New("no token")
-	err = m.Run(t.Context(), config.Default(), dir, &cli.AgentJoin{Token: func() (string, error) { return "", want }}, slog.New(slog.DiscardHandler), &out)
+	err = m.Run(t.Context(), config.Default(), nil, dir, &cli.AgentJoin{Token: func() (string, error) { return "", want }}, slog.New(slog.DiscardHandler), &out)
 	if !errors.Is(err, want) {
 		t.Errorf("%v", err)
 	}

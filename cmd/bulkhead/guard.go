@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"k8s.io/klog/v2"
@@ -19,8 +20,12 @@ import (
 	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
+	"github.com/bulkhead-security/bulkhead/guard/approvals"
+	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/guard/listen"
+	"github.com/bulkhead-security/bulkhead/guard/lock"
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -63,6 +68,8 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	fmt.Fprintf(out, "It listens at %s; `bulkhead docker setup` says how to use it\n", strings.Join(g.doors.Places(), " and "))
 	stop := onHangUp(func() { g.reload(again, engine) })
 	defer stop()
+	watched := watchAlone(ctx, c, l, log)
+	defer watched()
 	return g.run(ctx)
 }
 
@@ -84,6 +91,7 @@ func hostID(c config.Guard) string {
 // guardParts are what a guard is given: those that the guard alone has of its own, and the agent's guard of the agent.
 type guardParts struct {
 	decider      judge.Decider
+	approvals    *approvals.Approvals // nil where there is no control plane
 	log          judge.Recorder
 	tenant, host string
 	dir          string // where it is remembered who brought images
@@ -93,19 +101,29 @@ type guardParts struct {
 // raised is a guard whose doors are open.
 type raised struct {
 	who    *accounts.Accounts
+	local  []accounts.Definition // of the configuration
+	people *fleetPeople          // nil where there is no control plane
 	doors  *listen.Server
 	engine *guardedEngine
+	status model.GuardStatus
 	log    *slog.Logger
 }
 
 // raise opens the doors.
 func raise(c config.Config, p guardParts) (*raised, error) {
-	who, err := guard{}.Accounts(c, p.slog)
+	local, err := definitions(c.Guard.Accounts)
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Guard.Accounts) == 0 {
+	who, err := accounts.New(accounts.Options{Definitions: local, Log: p.slog, Now: clock()})
+	if err != nil {
+		return nil, err
+	}
+	if len(local) == 0 {
 		p.slog.Warn("no account is configured (guard.accounts): the guard refuses everybody")
+	}
+	if err := checkActions(c.Guard); err != nil {
+		return nil, err
 	}
 	o, err := guardDoors(c.Guard, p.slog)
 	if err != nil {
@@ -116,8 +134,12 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		profile = ""
 	}
 	engine, err := newGuardedEngine(doorParts{
-		engine: c.Guard.Engine, dir: p.dir, who: who, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
-		judge:   judge.Parts{Decider: p.decider, Log: p.log, Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), Now: clock()},
+		engine: c.Guard.Engine, dir: p.dir, who: identifier(who, p.approvals), sessions: c.Guard, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
+		judge: judge.Parts{
+			Decider: p.decider, Approvals: approved(p.approvals), Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
+			Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), Now: clock(),
+		},
+		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
 	})
 	if err != nil {
@@ -128,7 +150,51 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	if err != nil {
 		return nil, errors.Join(err, engine.close())
 	}
-	return &raised{who: who, doors: doors, engine: engine, log: p.slog}, nil
+	status := model.GuardStatus{
+		PID: os.Getpid(), Started: clock()().UTC().Truncate(time.Second), Mode: model.ControlMode(c.Guard.Mode), Version: buildVersion(),
+		Engine: c.Guard.Engine, Socket: c.Guard.Socket, TLS: c.Guard.TLS.Listen, Profile: c.Guard.Profile,
+	}
+	return &raised{who: who, local: local, doors: doors, engine: engine, status: status, log: p.slog}, nil
+}
+
+// identifier adds factors that were shown to the control plane, where there is one.
+func identifier(who *accounts.Accounts, a *approvals.Approvals) guarddoor.Identifier {
+	if a == nil {
+		return who
+	}
+	return &steppedUp{who: who, approvals: a, now: clock()}
+}
+
+// approved is nothing where there is no control plane; a nil pointer in an interface would not be nil.
+func approved(a *approvals.Approvals) judge.Approvals {
+	if a == nil {
+		return nil
+	}
+	return a
+}
+
+// checkActions refuses names that are no actions: a demand that is misspelt would be none.
+func checkActions(c config.Guard) error {
+	schema, err := authz.NewSchema()
+	if err != nil {
+		return fmt.Errorf("policies: %w", err)
+	}
+	for setting, list := range map[string][]string{"step_up": c.StepUp, "four_eyes": c.FourEyes} {
+		for _, a := range list {
+			if !schema.HasAction(a) {
+				return fmt.Errorf("guard.%s names %.80q, which is no action; `bulkhead policy schema` lists them", setting, a)
+			}
+		}
+	}
+	return nil
+}
+
+// wanted is what is added to workloads.
+func wanted(h config.GuardHarden) workload.Wanted {
+	return workload.Wanted{
+		NoNewPrivileges: h.NoNewPrivileges, DropCapabilities: h.DropCapabilities, ReadOnlyRoot: h.ReadOnlyRoot,
+		MemoryBytes: h.Memory, PIDs: h.PIDs, NanoCPUs: int64(h.CPUs * 1e9),
+	}
 }
 
 // named are those paths that are set.
@@ -163,6 +229,17 @@ func guardDoors(c config.Guard, log *slog.Logger) (listen.Options, error) {
 
 // run serves until ctx ends.
 func (g *raised) run(ctx context.Context) error {
+	// What the guard says of itself is for root's word only: nobody else could stand before the engine.
+	if os.Geteuid() == 0 {
+		if err := lock.WriteStatus(lock.DefaultGuardFile, g.status); err != nil {
+			g.log.Warn("`bulkhead assess` won't see the guard", "error", err)
+		}
+		defer func() {
+			if err := lock.RemoveStatus(lock.DefaultGuardFile, g.status.PID); err != nil {
+				g.log.Warn("the guard's status stays behind", "error", err)
+			}
+		}()
+	}
 	notify(g.log, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { notify(g.log, daemon.SdNotifyStopping) })
 	defer stop()
@@ -186,7 +263,11 @@ func (g *raised) reload(again func() (config.Config, error), engine *authz.Engin
 		return
 	}
 	d, err := definitions(c.Guard.Accounts)
-	if err == nil {
+	switch {
+	case err != nil:
+	case g.people != nil:
+		err = g.people.at(d, g.who.Set)
+	default:
 		err = g.who.Set(d)
 	}
 	if engine != nil {

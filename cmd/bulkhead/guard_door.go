@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 
+	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/detect/secret"
 	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
@@ -22,8 +24,8 @@ type doorParts struct {
 	engine   string // its socket
 	dir      string // where it is remembered who brought images
 	who      guarddoor.Identifier
-	judge    judge.Parts // without Images and Workloads
-	sessions guarddoor.Sessions
+	judge    judge.Parts  // without Images and Workloads
+	sessions config.Guard // its Sessions say what is recorded
 	slog     *slog.Logger
 	// labels are what workloads say of themselves by.
 	tenantLabel, sensitivityLabel string
@@ -36,13 +38,14 @@ type doorParts struct {
 // guardedEngine is a door with what has to be closed after it.
 type guardedEngine struct {
 	*guarddoor.Door
-	engine *forward.Engine
-	images *images.Images
+	engine    *forward.Engine
+	images    *images.Images
+	terminals *terminals
 }
 
 func (g *guardedEngine) close() error {
 	g.engine.Close()
-	return g.images.Close()
+	return errors.Join(g.terminals.close(), g.images.Close())
 }
 
 // newGuardedEngine puts the door to an engine together: here is the only place where its parts meet.
@@ -56,7 +59,8 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 	find := objects.New(engine)
 	filter, err := answers.New(find, engine)
 	if err != nil {
-		return nil, err
+		engine.Close()
+		return nil, errors.Join(err, kept.Close())
 	}
 	p.judge.Images = kept
 	p.judge.Workloads = workloads.New(workloads.Parts{
@@ -65,8 +69,13 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		Sockets: append([]string{p.engine}, p.sockets...), SystemPaths: append([]string{p.dir}, p.system...), Now: p.judge.Now,
 		Wanted: p.wanted, PinDigest: p.pinDigest,
 	})
+	looked, err := newTerminals(p.sessions, engine, p.dir, p.judge.Host, p.judge.Log, p.slog)
+	if err != nil {
+		engine.Close()
+		return nil, errors.Join(err, kept.Close())
+	}
 	door := guarddoor.New(guarddoor.Parts{
-		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: p.sessions, Log: p.slog,
+		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: looked, Log: p.slog,
 	})
-	return &guardedEngine{Door: door, engine: engine, images: kept}, nil
+	return &guardedEngine{Door: door, engine: engine, images: kept, terminals: looked}, nil
 }

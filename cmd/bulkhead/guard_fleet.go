@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/fleet/bundle"
@@ -16,9 +17,12 @@ import (
 
 // fleetPeople are the accounts of the control plane at this node's guard. It implements agent.Applier.
 type fleetPeople struct {
-	local     []accounts.Definition
-	set       func([]accounts.Definition) error
 	approvals *approvals.Approvals
+
+	mu    sync.Mutex
+	fleet []bundle.Account
+	local []accounts.Definition
+	set   func([]accounts.Definition) error // of the guard that runs; nil before it does
 }
 
 // Apply implements agent.Applier: nil means that the control plane told of nobody.
@@ -29,10 +33,26 @@ func (f *fleetPeople) Apply(_ context.Context, document []byte) error {
 			return err
 		}
 	}
-	if err := f.set(joined(f.local, d.Accounts)); err != nil {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.set != nil {
+		if err := f.set(joined(f.local, d.Accounts)); err != nil {
+			return fmt.Errorf("accounts of the control plane: %w", err)
+		}
+	}
+	f.fleet = d.Accounts
+	f.approvals.Set(d.Grants)
+	return nil
+}
+
+// at has a guard that was raised, or whose configuration was read again, know the accounts.
+func (f *fleetPeople) at(local []accounts.Definition, set func([]accounts.Definition) error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := set(joined(local, f.fleet)); err != nil {
 		return fmt.Errorf("accounts of the control plane: %w", err)
 	}
-	f.approvals.Set(d.Grants)
+	f.local, f.set = local, set
 	return nil
 }
 

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/agent"
+	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/guard/approvals"
+	"github.com/bulkhead-security/bulkhead/guard/judge"
+	"github.com/bulkhead-security/bulkhead/identity/audit"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Pauses before a guard that failed is raised again.
+const (
+	firstGuardPause = time.Second
+	mostGuardPause  = time.Minute
+)
+
+// agentGuard is the guard in the agent's process.
+type agentGuard struct {
+	c     config.Config
+	parts guardParts
+	// people are the accounts of the control plane.
+	people *fleetPeople
+	ready  chan struct{} // closed when the policies on disk are in force
+	log    *slog.Logger
+	out    io.Writer
+}
+
+// guardOf is the guard where the configuration wants one beside the agent, with the agent's policies, audit log, tenant and node id; nil
+// otherwise. The agent takes what the control plane approved for it.
+func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.Parts, log *slog.Logger, out io.Writer) *agentGuard {
+	if !c.Guard.Enabled {
+		return nil
+	}
+	l, ok := p.Log.(*audit.Log)
+	if !ok || l == nil {
+		log.Error("the guard does not run: the node's audit log can't be opened, and it lets nothing through without")
+		return nil
+	}
+	host := c.Guard.Host
+	if host == "" {
+		host = n.ID
+	}
+	g := &agentGuard{c: c, ready: make(chan struct{}), log: log, out: out}
+	approved := &approvals.Approvals{}
+	g.people = &fleetPeople{approvals: approved}
+	p.Appliers[model.BundleAccounts] = []agent.Applier{g.people}
+	p.Ready = sync.OnceFunc(func() { close(g.ready) })
+	g.parts = guardParts{
+		decider: engineOf(*p), approvals: approved, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
+	}
+	return g
+}
+
+// begin runs the guard until ctx ends, or what is given back is called, which also waits until it has drained. A guard that fails is raised
+// again; meanwhile its socket is not there, and nobody gets to the engine by it.
+func (g *agentGuard) begin(ctx context.Context, again func() (config.Config, error)) (end func()) {
+	if g == nil {
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-g.ready:
+			g.run(ctx, again)
+		case <-ctx.Done():
+		}
+	}()
+	return func() {
+		stop()
+		<-done
+	}
+}
+
+func (g *agentGuard) run(ctx context.Context, again func() (config.Config, error)) {
+	pause := firstGuardPause
+	for {
+		began := time.Now()
+		err := agent.Contain("the guard", func() error { return g.once(ctx, again) })
+		if ctx.Err() != nil {
+			if err != nil {
+				g.log.Warn("the guard ended with an error", "error", err)
+			}
+			return
+		}
+		if time.Since(began) > mostGuardPause {
+			pause = firstGuardPause
+		}
+		g.log.Error("the guard does not run; it is tried again", "error", err, "in", pause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, mostGuardPause)
+	}
+}
+
+// once raises the guard and serves until ctx ends.
+func (g *agentGuard) once(ctx context.Context, again func() (config.Config, error)) (err error) {
+	if err := os.MkdirAll(g.parts.dir, 0o700); err != nil {
+		return fmt.Errorf("the guard's directory: %w", err)
+	}
+	r, err := raise(g.c, g.parts)
+	if err != nil {
+		return err
+	}
+	if err := g.people.at(r.local, r.who.Set); err != nil {
+		return errors.Join(err, r.close())
+	}
+	r.people = g.people
+	defer func() { err = errors.Join(err, r.close()) }()
+	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", g.c.Guard.Engine, strings.Join(r.doors.Places(), " and "))
+	if again != nil {
+		stop := onHangUp(func() { r.reload(again, nil) })
+		defer stop()
+	}
+	return r.run(ctx)
+}
+
+// engineOf is what the agent decides with: the policies that it was given last.
+func engineOf(p agent.Parts) judge.Decider {
+	for _, a := range p.Appliers[model.BundlePolicies] {
+		if policies, ok := a.(*agent.Policies); ok {
+			if d, ok := policies.Engine.(judge.Decider); ok {
+				return d
+			}
+		}
+	}
+	return refusing{}
+}
+
+// refusing decides where there is nothing to decide with.
+type refusing struct{}
+
+// Decide implements judge.Decider.
+func (refusing) Decide(context.Context, model.Request) model.Decision {
+	return model.Decision{Reason: "there are no policies on this node"}
+}
