@@ -65,7 +65,8 @@ func (a *answer) id() string {
 }
 
 func (a *answer) String() string {
-	return fmt.Sprintf("%d %.300s", a.status, strings.TrimSpace(string(a.body)))
+	text := strings.TrimSpace(string(a.body))
+	return fmt.Sprintf("%d %s", a.status, text[max(0, len(text)-300):]) // streams say at their end what went wrong
 }
 
 // send makes a well-formed call. A body that is text is sent as it is, with the type of JSON; any other value is written as JSON.

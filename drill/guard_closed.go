@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -39,7 +40,9 @@ type closing struct {
 // shut locks the sockets, and takes away what is to be away.
 func (w *EngineWorld) shut(ctx context.Context, c *closing) error {
 	// As installations have it before the lock.
-	if err := errors.Join(os.Chmod(w.engine.Socket, everybody), os.Chmod(w.engine.Containerd, everybody)); err != nil {
+	below := filepath.Dir(w.engine.Containerd)
+	if err := errors.Join(os.Chmod(filepath.Dir(below), 0o711), os.Chmod(below, 0o711), //nolint:gosec // as /run/docker
+		os.Chmod(w.engine.Socket, everybody), os.Chmod(w.engine.Containerd, everybody)); err != nil {
 		return err
 	}
 	if w.guard == nil {

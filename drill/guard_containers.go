@@ -59,7 +59,6 @@ func containerDrills() []Drill {
 		drill("links", "T1046", "A container is linked to somebody else's", linksTo),
 		guardDrill("checkpoint-removes", "T1485", "The engine, as root, removes any directory of the host for a checkpoint", removesDirectory),
 		guardDrill("checkpoint-lists", "T1083", "The engine, as root, lists any directory of the host for checkpoints", listsDirectory),
-		guardDrill("update-own", "T1499", "The limits of a container of one's own are taken away", updatesOwn),
 		guardDrill("own-label", "T1036", "A container says to be somebody else's", labelled(func(w *EngineWorld) fields {
 			c := plain()
 			c["Labels"] = fields{"io.bulkhead.owner": "victor", "io.bulkhead.tenant": other}
@@ -351,20 +350,6 @@ func listsDirectory(ctx context.Context, w *EngineWorld) (bool, error) {
 		return false, err
 	}
 	return bytes.Contains(a.body, []byte(w.secret)), w.fair(a)
-}
-
-// updatesOwn makes a container with a limit, and asks for one that is the host's.
-func updatesOwn(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.madeBy(ctx, w.mallory, "own", with(plain(), "PidsLimit", 50))
-	if err != nil {
-		return false, err
-	}
-	a, err := w.mallory.send(ctx, http.MethodPost, "/containers/"+id+"/update", fields{"PidsLimit": -1})
-	if err != nil {
-		return false, err
-	}
-	c, err := w.look(ctx, id)
-	return err == nil && (c.HostConfig.PidsLimit == nil || *c.HostConfig.PidsLimit <= 0), errOr(err, w.fair(a))
 }
 
 // labelled says whether a container has a label that says to be somebody else's.

@@ -41,7 +41,7 @@ func swarmDrills() []Drill {
 		guardDrill("swarm-join", "T1578", "The host joins a swarm of somebody else's", reachesHost(func(_ *EngineWorld, address string) (string, string, any) {
 			return http.MethodPost, "/swarm/join", fields{ //nolint:gosec // the token is nobody's
 				"ListenAddr": "127.0.0.1:2377", "AdvertiseAddr": "127.0.0.1", "RemoteAddrs": []string{address},
-				"JoinToken": "SWMTKN-1-0000000000000000000000000000000000000000000000000-0000000000000000000000000",
+				"JoinToken": "SWMTKN-1-00000000000000000000000000000000000000000000000000-0000000000000000000000000",
 			}
 		})),
 		guardDrill("swarm-leave", "T1489", "The host leaves its swarm", inSwarm(func(ctx context.Context, w *EngineWorld) (bool, error) {
@@ -122,8 +122,18 @@ func makesService(container func(w *EngineWorld) fields) attack {
 	}
 }
 
+// host makes something as the host's own people do: developers make no services and secrets.
+func (w *EngineWorld) host(ctx context.Context, target string, body any) (*answer, error) {
+	root, err := newCaller(Person{Name: "root"}, w.engine.Socket)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.close() }()
+	return w.must(ctx, root, target, body)
+}
+
 func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, "/secrets/create", fields{"Name": w.name + "-secret", "Data": []byte(w.secret)})
+	a, err := w.host(ctx, "/secrets/create", fields{"Name": w.name + "-secret", "Data": []byte(w.secret)})
 	if err != nil {
 		return "", err
 	}
@@ -132,7 +142,7 @@ func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
 }
 
 func (w *EngineWorld) victimsService(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, "/services/create", w.service("victim", fields{"Image": "x", "Env": []string{"SECRET=" + w.secret}}))
+	a, err := w.host(ctx, "/services/create", w.service("victim", fields{"Image": "x", "Env": []string{"SECRET=" + w.secret}}))
 	if err != nil {
 		return "", err
 	}

@@ -148,8 +148,15 @@ func (g *engines) Lock(ctx context.Context, e *ground.Engine) (*drill.Lock, erro
 	if err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
+	file := filepath.Join(dir, "guard.json")
+	err = lock.WriteStatus(file, model.GuardStatus{
+		PID: os.Getpid(), Started: clock()(), Mode: model.ModeEnforce, Engine: e.Socket,
+	})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	l, err := lock.New(lock.Options{
-		Root: dir, Sockets: []string{e.Socket, e.Containerd}, StateDir: filepath.Join(dir, "state"), GuardFile: filepath.Join(dir, "guard.json"), Now: clock(),
+		Root: dir, Sockets: []string{e.Socket, e.Containerd}, StateDir: filepath.Join(dir, "state"), GuardFile: file, Now: clock(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
