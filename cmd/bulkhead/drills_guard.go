@@ -150,7 +150,7 @@ func (g *engines) Lock(ctx context.Context, e *ground.Engine) (*drill.Lock, erro
 	}
 	file := filepath.Join(dir, "guard.json")
 	err = lock.WriteStatus(file, model.GuardStatus{
-		PID: os.Getpid(), Started: clock()(), Mode: model.ModeEnforce, Engine: e.Socket,
+		PID: os.Getpid(), Started: clock()(), Mode: model.ModeEnforce, Engine: e.Socket, Socket: filepath.Join(dir, "guard.sock"),
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
