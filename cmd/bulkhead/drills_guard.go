@@ -143,14 +143,20 @@ func spoil(c *config.Config, o drill.GuardOptions) error {
 }
 
 // Lock implements drill.Engines: the product's own lock, for the sockets of the throw-away engine.
-func (g *engines) Lock(ctx context.Context, e *ground.Engine) (*drill.Lock, error) {
+func (g *engines) Lock(ctx context.Context, e *ground.Engine) (_ *drill.Lock, err error) {
 	dir, err := os.MkdirTemp(e.Dir, "l")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
+	// A lock is made while a guard runs, which may be away afterwards.
+	sound, err := g.Guard(ctx, e, drill.GuardOptions{})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	defer func() { err = errors.Join(err, sound.Stop(ctx)) }()
 	file := filepath.Join(dir, "guard.json")
 	err = lock.WriteStatus(file, model.GuardStatus{
-		PID: os.Getpid(), Started: clock()(), Mode: model.ModeEnforce, Engine: e.Socket, Socket: filepath.Join(dir, "guard.sock"),
+		PID: os.Getpid(), Started: clock()(), Mode: model.ModeEnforce, Engine: e.Socket, Socket: sound.Socket,
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
