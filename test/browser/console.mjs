@@ -2,7 +2,7 @@
 // a line on its output, and waits for an answer. Each capability has a file in console/ with its pages and what is done on them.
 // Usage: node console.mjs URL LINK-OF-AN-ADMINISTRATOR LINK-OF-AN-AUDITOR-OF-ACME SPKI-OF-THE-CA SCREENSHOTS
 // BULKHEAD_CONSOLE_ONLY=nodes,findings goes through these alone, for whoever works on them.
-import { readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { capabilities } from "./console/all.mjs";
 import { grid, heading, open } from "./console/shared.mjs";
 import { tenant } from "./console/tenant.mjs";
@@ -54,8 +54,9 @@ async function everyWidth(ann) {
 
 // spaces are the first parts of the keys of all texts: a key that has no text would be shown as it is.
 function spaces() {
-  const index = readFileSync(new URL("../../console/src/texts/en/index.ts", import.meta.url), "utf8");
-  return [...index.matchAll(/^import (\w+) from/gm)].map((m) => m[1]).join("|");
+  const texts = new URL("../../console/src/texts/en/", import.meta.url);
+  const names = ["", "first/"].flatMap((dir) => readdirSync(new URL(dir, texts))).filter((n) => n.endsWith(".json"));
+  return names.map((n) => n.replace(".json", "")).join("|");
 }
 
 async function chinese(ann) {

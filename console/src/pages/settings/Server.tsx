@@ -63,6 +63,7 @@ function SignIn({ s }: { s: Settings }) {
             [t("settings.tokenDays"), t("settings.days", { count: i?.tokenDays ?? 0 })],
             [t("settings.blocklist"), yes(i?.blocklist)],
             [t("settings.fourEyes"), s.fourEyes.join(", ") || t("table.none")],
+            [t("settings.policies"), t(`settings.approval.${s.policyApproval === "required" ? "required" : "optional"}`)],
           ]}
         />
       </div>
