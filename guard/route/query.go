@@ -114,7 +114,7 @@ func readFilters(text string) (map[string][]string, error) {
 	}
 	var sets map[string]map[string]bool
 	if err := jsonv2.Unmarshal([]byte(text), &sets); err != nil {
-		return nil, refuse(http.StatusBadRequest, "filters", "they are no filters: %v", err)
+		return nil, refuse(http.StatusBadRequest, "filters", "it is no JSON object of lists or of sets: %v", err)
 	}
 	out := map[string][]string{}
 	for name, set := range sets {
