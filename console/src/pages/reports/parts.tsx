@@ -1,7 +1,7 @@
-import { Table, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { absolute, dateOf, type Moment } from "@/lib/time";
 import { useWords } from "@/lib/words";
 import type { Words } from "./content";
@@ -22,20 +22,11 @@ export function useSay(): (w: Words) => string {
   return (w) => words(w.en, w.zh);
 }
 
-export function Rows({ label, head, children }: { label: string; head: string[]; children: ReactNode }) {
+export function Rows(p: { label: string; head: string[]; children: ReactNode }) {
   return (
-    <ScrollTable label={label} whole>
-      <Table className={classes.table}>
-        <Table.Thead>
-          <Table.Tr>
-            {head.map((h) => (
-              <Table.Th key={h}>{h}</Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>{children}</Table.Tbody>
-      </Table>
-    </ScrollTable>
+    <SmallTable label={p.label} head={p.head} whole className={classes.table}>
+      {p.children}
+    </SmallTable>
   );
 }
 
