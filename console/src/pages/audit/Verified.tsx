@@ -81,7 +81,7 @@ function NoProof({ of }: { of: string }) {
   return (
     <>
       {t(nodeOf(of) === undefined ? "audit.step.inclusion.ofReplica" : "audit.step.inclusion.ofNode")}{" "}
-      <PageLink to="/audit/log/$" params={{ _splat: of }}>
+      <PageLink to="/audit/log/$" params={{ _splat: of }} underline="always">
         {t("audit.step.inclusion.log")}
       </PageLink>
     </>
