@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -123,7 +124,7 @@ func Normal(name string) string {
 	return name + ":latest"
 }
 
-// Making is a call that brings images, under way. A nil one brings none.
+// Making is a call that brings images, under way.
 type Making struct {
 	i      *Images
 	holder Holder
@@ -137,7 +138,15 @@ type Making struct {
 
 // Watch is called before a call is made. What it gives is shown the engine's answer, and ended after it. Only what the call itself names, and
 // what the engine says that it made, is the caller's: what appears meanwhile may be another's.
-func (i *Images) Watch(ctx context.Context, a *call.Ask) (*Making, error) {
+func (i *Images) Watch(ctx context.Context, a *call.Ask) (said io.Writer, end func(context.Context) error, err error) {
+	m, err := i.making(ctx, a)
+	if m == nil || err != nil {
+		return nil, func(context.Context) error { return nil }, err
+	}
+	return m, m.End, nil
+}
+
+func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 	m := &Making{i: i, holder: Holder{Tenant: a.Subject.Principal.Tenant, Owner: a.Subject.Principal.ID}, names: map[string]bool{}, given: true}
 	switch a.Call.Route.Action {
 	case "ImagePull":
@@ -147,7 +156,7 @@ func (i *Images) Watch(ctx context.Context, a *call.Ask) (*Making, error) {
 		}
 	case "ImageLoad", "ImageBuild", "ContainerCommit", "ImageTag":
 	default:
-		return nil, nil
+		return nil, nil //nolint:nilnil // it brings none
 	}
 	m.said.action = a.Call.Route.Action
 	for _, o := range objects(a) {
@@ -197,9 +206,6 @@ func (i *Images) list(ctx context.Context) (map[string]string, error) {
 
 // End remembers what the call brought.
 func (m *Making) End(ctx context.Context) error {
-	if m == nil {
-		return nil
-	}
 	m.said.end()
 	for _, name := range m.said.names {
 		m.names[Normal(name)] = true

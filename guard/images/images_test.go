@@ -58,19 +58,19 @@ func (h *house) brings(who *call.Subject, method, target string, names []string,
 	for _, n := range names {
 		a.Object = &call.Object{Kind: route.Image, Name: n, New: true}
 	}
-	m, err := h.kept.Watch(h.Context(), a)
+	said, end, err := h.kept.Watch(h.Context(), a)
 	if err != nil {
 		h.Fatal(err)
 	}
 	answer := does()
-	if m != nil {
+	if said != nil {
 		for _, part := range []string{answer[:len(answer)/2], answer[len(answer)/2:]} {
-			if _, err := m.Write([]byte(part)); err != nil {
+			if _, err := said.Write([]byte(part)); err != nil {
 				h.Fatal(err)
 			}
 		}
 	}
-	if err := m.End(h.Context()); err != nil {
+	if err := end(h.Context()); err != nil {
 		h.Fatal(err)
 	}
 }
