@@ -70,7 +70,7 @@ fmt: $(MODULES) $(TOOLS)/golangci-lint ## format the code
 	@npm run --silent --prefix console fix
 
 .PHONY: generate
-generate: $(MODULES) $(TOOLS)/buf ## write the generated files again: proto/gen, console/src/gen, docs/requirements, docs/schema, docs/coverage.md
+generate: $(MODULES) $(TOOLS)/buf ## write the generated files again: proto/gen, console/src/gen, docs/requirements, docs/schema, docs/coverage.md, docs/profiles.md
 	@scripts/proto generate
 	$(GO) run ./docs/gen
 

@@ -229,7 +229,41 @@ func TestAnEngineElsewhereIsNotJoinedWithThisMachine(t *testing.T) {
 	for _, g := range s.Gaps {
 		paths = append(paths, g.Path)
 	}
-	if d := cmp.Diff([]string{"/controls", "/firewall", "/host"}, paths); d != "" || s.Host != nil || s.Firewall != nil || s.Controls != nil {
+	if d := cmp.Diff([]string{"/controls", "/firewall", "/guard", "/host"}, paths); d != "" || s.Host != nil || s.Firewall != nil || s.Controls != nil {
 		t.Errorf("gaps %s, snapshot %+v", d, s)
+	}
+}
+
+func TestTheGuardIsAControl(t *testing.T) {
+	with := func(change func(s *model.Snapshot)) *model.Snapshot {
+		return linked(t, func(s *model.Snapshot) {
+			s.Guard = &model.GuardStatus{PID: 7, Mode: model.ModeEnforce, Engine: "/run/docker.sock", Socket: "/run/bulkhead/docker.sock", Profile: "baseline"}
+			s.Engine = &model.Engine{Endpoint: "unix:///run/docker.sock", Sockets: []model.EngineSocket{
+				{Engine: "docker", FileFact: model.FileFact{Path: "/run/docker.sock", Exists: true}},
+				{Engine: "docker", FileFact: model.FileFact{Path: "/run/bulkhead/docker.sock", Exists: true}, Users: []string{"alice"}},
+			}}
+			change(s)
+		})
+	}
+	s := with(func(*model.Snapshot) {})
+	if len(s.Controls) != 1 || s.Controls[0].Name != model.ControlDaemonGuard || s.Controls[0].Mode != model.ModeEnforce || s.Controls[0].PID != 7 {
+		t.Errorf("controls %+v", s.Controls)
+	}
+	if got := s.Engine.Sockets; !got[0].Guarded || got[1].Guarded || got[1].Engine != model.EngineGuard {
+		t.Errorf("sockets %+v", got)
+	}
+	s = with(func(s *model.Snapshot) { s.Engine.Sockets[0].Users = []string{"bob"} })
+	if s.Engine.Sockets[0].Guarded {
+		t.Error("a socket that bob can reach is not the guard's alone")
+	}
+	s = with(func(s *model.Snapshot) {
+		s.Controls = []model.Control{{Name: model.ControlDaemonGuard, Mode: model.ModeObserve}}
+	})
+	if len(s.Controls) != 1 || s.Controls[0].Mode != model.ModeObserve {
+		t.Errorf("a status file of the control counts before: %+v", s.Controls)
+	}
+	s = with(func(s *model.Snapshot) { s.Guard = nil })
+	if len(s.Controls) != 0 || s.Engine.Sockets[0].Guarded {
+		t.Errorf("without a guard: %+v, %+v", s.Controls, s.Engine.Sockets)
 	}
 }

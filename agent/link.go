@@ -10,7 +10,7 @@ import (
 
 // link joins facts of different collectors: a process or listener in the pid namespace of a container's init process
 // belongs to that container, also where the cgroup does not tell; a socket is marked with the containers that hold it;
-// a component of the engine belongs to the package that owns its program.
+// a component of the engine belongs to the package that owns its program; a socket that the guard alone can reach is marked.
 func link(s *model.Snapshot) {
 	dropOtherMachine(s)
 	if s.Host != nil {
@@ -18,6 +18,9 @@ func link(s *model.Snapshot) {
 	}
 	if s.Engine != nil {
 		linkSockets(s)
+	}
+	if s.Guard != nil {
+		linkGuard(s)
 	}
 	if s.Engine != nil && s.Host != nil {
 		linkComponents(s)
@@ -32,7 +35,7 @@ func dropOtherMachine(s *model.Snapshot) {
 	if s.Engine == nil || s.Engine.Endpoint == "" || strings.HasPrefix(s.Engine.Endpoint, "unix://") {
 		return
 	}
-	s.Host, s.Firewall, s.Controls = nil, nil, nil
+	s.Host, s.Firewall, s.Controls, s.Guard = nil, nil, nil, nil
 	s.Gaps = slices.DeleteFunc(s.Gaps, func(g model.Gap) bool {
 		return slices.ContainsFunc(thisMachine, func(part string) bool { return g.Path == part || strings.HasPrefix(g.Path, part+"/") })
 	})
@@ -46,7 +49,7 @@ func dropOtherMachine(s *model.Snapshot) {
 }
 
 // thisMachine are the parts of a snapshot that are read beside the engine.
-var thisMachine = []string{"/host", "/firewall", "/controls"}
+var thisMachine = []string{"/host", "/firewall", "/controls", "/guard"}
 
 func linkProcesses(s *model.Snapshot) {
 	nsOf := map[int]uint64{}
@@ -102,6 +105,31 @@ func linkSockets(s *model.Snapshot) {
 				}
 			}
 		}
+	}
+}
+
+// linkGuard makes a control of the guard that says of itself that it runs, and marks the sockets that nobody else can reach.
+func linkGuard(s *model.Snapshot) {
+	g := s.Guard
+	if !slices.ContainsFunc(s.Controls, func(c model.Control) bool { return c.Name == model.ControlDaemonGuard }) {
+		c := model.Control{Name: model.ControlDaemonGuard, Mode: g.Mode, Version: g.Version, Since: g.Started, PID: g.PID}
+		for _, f := range []model.KeyVal{{Key: "engine", Value: g.Engine}, {Key: "profile", Value: g.Profile}, {Key: "socket", Value: g.Socket}, {Key: "tls", Value: g.TLS}} {
+			if f.Value != "" {
+				c.Facts = append(c.Facts, f)
+			}
+		}
+		s.Controls = append(s.Controls, c)
+		slices.SortFunc(s.Controls, func(a, b model.Control) int { return strings.Compare(a.Name, b.Name) })
+	}
+	if s.Engine == nil {
+		return
+	}
+	for i := range s.Engine.Sockets {
+		sock := &s.Engine.Sockets[i]
+		if runPath(sock.Path) == runPath(g.Socket) {
+			sock.Engine = model.EngineGuard
+		}
+		sock.Guarded = sock.Engine != model.EngineGuard && sock.Exists && len(sock.Users) == 0
 	}
 }
 

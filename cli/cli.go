@@ -52,6 +52,8 @@ type App struct {
 	Server Server // nil where there is none
 	Agent  Agent  // nil where there is none
 	Guard  Guard  // nil where there is none
+	// EngineLock gives the lock of this machine's engines; nil where there is none.
+	EngineLock OpenEngineLock
 	// Database opens the server's database for its keeper; nil where there is none.
 	Database OpenDatabase
 	Build    Build

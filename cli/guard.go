@@ -29,11 +29,14 @@ then makes it. People and tools get the guard's socket in place of the engine's.
 		Example: `  bulkhead guard docker
   bulkhead guard token ci --days 90 --out ci.token
   bulkhead guard accounts --user alice
-  bulkhead guard routes --output json`,
+  bulkhead guard routes --output json
+  bulkhead guard keys new recordings.key
+  bulkhead guard sessions replay 0198f2c4 --identity recordings.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.guardDockerCommand(), a.guardTokenCommand(), a.guardAccountsCommand(), a.guardRoutesCommand())
+	cmd.AddCommand(a.guardDockerCommand(), a.guardTokenCommand(), a.guardAccountsCommand(), a.guardRoutesCommand(),
+		a.guardSessionsCommand(), a.guardKeysCommand())
 	return cmd
 }
 
@@ -76,3 +79,6 @@ Started by a socket unit (LISTEN_FDS), it takes the sockets from there, and nobo
 	_ = cmd.MarkFlagDirname("data-dir")
 	return cmd
 }
+
+// sessionSettings are those of recorded sessions.
+func (a *App) sessionSettings() config.GuardSessions { return a.cfg.Guard.Sessions }

@@ -24,6 +24,7 @@ func everything() *App {
 		Database: func(context.Context, config.Server, string, bool, *slog.Logger) (Database, error) {
 			return nil, errors.New("none")
 		},
+		EngineLock: func(config.Config) (EngineLock, error) { return nil, errors.New("none") },
 	}
 }
 

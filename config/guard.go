@@ -27,16 +27,23 @@ type Guard struct {
 	Host   string `yaml:"host" env:"HOST"`
 	// Profile is what workloads may be: "baseline", "restricted", "none". Mode is "enforce" or "observe": what the profile would refuse is said
 	// and recorded only.
-	Profile string      `yaml:"profile" env:"PROFILE"`
-	Mode    string      `yaml:"mode" env:"MODE"`
-	Harden  GuardHarden `yaml:"harden" envPrefix:"HARDEN_"`
-	// StepUp are actions that need a second factor shown just now, FourEyes those that a second person approves.
+	Profile  string      `yaml:"profile" env:"PROFILE"`
+	Mode     string      `yaml:"mode" env:"MODE"`
+	Harden   GuardHarden `yaml:"harden" envPrefix:"HARDEN_"`
+	Build    string      `yaml:"build" env:"BUILD"`       // "classic", "none"
+	Policies string      `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
+	DataDir  string      `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
+	Limits   GuardLimits `yaml:"limits" envPrefix:"LIMITS_"`
+	// Lock is "keep", which closes a locked socket of the engine again when it was opened, or "watch", which only tells of it. Group may use the
+	// locked sockets beside root: a guard that does not run as root needs one of its own, with nobody else in it. Direct are programs that
+	// may use the sockets past the guard, by path.
+	Lock     string        `yaml:"lock" env:"LOCK"`
+	Group    string        `yaml:"group" env:"GROUP"`
+	Direct   []string      `yaml:"direct" env:"DIRECT"`
+	Sessions GuardSessions `yaml:"sessions" envPrefix:"SESSIONS_"`
+	// StepUp are Cedar actions at the engine that need a second factor shown just now, FourEyes those that need a second person's approval.
 	StepUp   []string       `yaml:"step_up" env:"STEP_UP"`
 	FourEyes []string       `yaml:"four_eyes" env:"FOUR_EYES"`
-	Build    string         `yaml:"build" env:"BUILD"`       // "classic", "none"
-	Policies string         `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
-	DataDir  string         `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
-	Limits   GuardLimits    `yaml:"limits" envPrefix:"LIMITS_"`
 	Accounts []GuardAccount `yaml:"accounts"`
 }
 
@@ -118,7 +125,7 @@ type GuardOIDC struct {
 func defaultGuard() Guard {
 	return Guard{
 		Engine: "/run/docker.sock", Socket: "/run/bulkhead/docker.sock", SocketMode: "0660", SocketGroup: "docker",
-		Tenant: "system", Profile: "baseline", Mode: "enforce", Build: "classic",
+		Tenant: "system", Profile: "baseline", Mode: "enforce", Build: "classic", Sessions: DefaultGuardSessions(), Lock: "keep",
 		Limits: GuardLimits{
 			Connections: 1024, Each: 256, Header: 128 << 10, HeaderTime: 10 * time.Second, Idle: 2 * time.Minute, Drain: 30 * time.Second,
 		},
@@ -168,7 +175,7 @@ func (g *Guard) validate() error {
 			}
 		}
 	}
-	return errors.Join(g.TLS.validate(), g.Harden.validate(), g.Limits.validate())
+	return errors.Join(g.TLS.validate(), g.Harden.validate(), g.Limits.validate(), g.Sessions.validate(), g.validateLock())
 }
 
 func (t *GuardTLS) validate() error {

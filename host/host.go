@@ -85,5 +85,6 @@ func (h *Host) Collectors() []model.Collector {
 		{Name: "host.interfaces", Paths: []string{"/host/interfaces"}, Collect: h.Interfaces},
 		{Name: "host.files", Paths: []string{"/host/files", "/host/file_integrity"}, Collect: h.Files},
 		{Name: "host.controls", Paths: []string{"/controls"}, Collect: h.Controls},
+		{Name: "host.guard", Paths: []string{"/guard"}, Collect: h.Guard},
 	}
 }

@@ -104,6 +104,8 @@ type Decision struct {
 	Reason   string   `json:"reason"`
 	// Remedy is what would pass, where the policy says so (@remedy).
 	Remedy string `json:"remedy,omitempty"`
+	// RecordSession says that one of the policies that permit wants the session recorded (@record("session")).
+	RecordSession bool `json:"record_session,omitempty"`
 	// Needs is set on a refusal that would be a permission with them.
 	Needs  []Need   `json:"needs,omitempty"`
 	Errors []string `json:"errors,omitempty"`

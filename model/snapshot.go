@@ -26,6 +26,8 @@ type Snapshot struct {
 	Kubernetes *Kubernetes `json:"kubernetes,omitempty"`
 	// Controls lists the parts of Bulkhead that run on the node and what they enforce.
 	Controls []Control `json:"controls,omitempty"`
+	// Guard is what the guard that runs before the engine says of itself; nil where none runs.
+	Guard *GuardStatus `json:"guard,omitempty"`
 	// Maintenance is what the node's agent does to keep workloads away from nodes; nil without an agent, or with nothing to say.
 	Maintenance *Maintenance `json:"maintenance,omitempty"`
 	Gaps        []Gap        `json:"gaps,omitempty"`

@@ -81,7 +81,10 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 		return errors.Join(err, closers.close())
 	}
 	defer func() { err = errors.Join(err, closers.close()) }()
-	g := m.guardOf(c, d, n, &parts, log, out)
+	g, err := m.guardOf(c, d, n, &parts, log, out)
+	if err != nil {
+		return err
+	}
 	a, err := agent.New(parts)
 	if err != nil {
 		return err
@@ -97,6 +100,14 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 		err := agent.Contain("publishing the status", func() error { publishAgent(publishing, statusDir, a.Status, log); return nil })
 		if err != nil {
 			log.Error("the agent's status is not published any more", "error", err)
+		}
+	})
+	published.Go(func() {
+		err := agent.Contain("the watch over the engine's sockets", func() error {
+			return watchLock(publishing, c, a.Found, recordOf(parts.Log, n, log), log)
+		})
+		if err != nil {
+			log.Error("the engine's sockets are not watched", "error", err)
 		}
 	})
 	err = a.Run(ctx)

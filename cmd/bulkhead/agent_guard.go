@@ -14,7 +14,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent"
 	"github.com/bulkhead-security/bulkhead/agent/state"
 	"github.com/bulkhead-security/bulkhead/config"
-	"github.com/bulkhead-security/bulkhead/fleet/bundle"
+	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
@@ -37,43 +37,37 @@ type agentGuard struct {
 }
 
 // guardOf is the guard where the configuration wants one beside the agent, with the agent's policies, audit log, tenant and node id; nil
-// otherwise. The agent takes what the control plane approved for it.
-func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.Parts, log *slog.Logger, out io.Writer) *agentGuard {
+// otherwise. The agent takes for it what the control plane says of accounts and approvals.
+func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.Parts, log *slog.Logger, out io.Writer) (*agentGuard, error) {
 	if !c.Guard.Enabled {
-		return nil
+		return nil, nil //nolint:nilnil // none is wanted
 	}
 	l, ok := p.Log.(*audit.Log)
 	if !ok || l == nil {
 		log.Error("the guard does not run: the node's audit log can't be opened, and it lets nothing through without")
-		return nil
+		return nil, nil //nolint:nilnil // the agent goes on
 	}
+	local, err := definitions(c.Guard.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	who, err := accounts.New(accounts.Options{Definitions: local, Log: log, Now: clock()})
+	if err != nil {
+		return nil, err
+	}
+	people := &fleetPeople{local: local, set: who.Set, approvals: &approvals.Approvals{}}
 	host := c.Guard.Host
 	if host == "" {
 		host = n.ID
 	}
 	g := &agentGuard{c: c, ready: make(chan struct{}), log: log, out: out}
-	approved := &approvals.Approvals{}
-	p.Appliers[model.BundleAccounts] = []agent.Applier{approving{approved}}
+	p.Appliers[model.BundleAccounts] = []agent.Applier{people}
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
 	g.parts = guardParts{
-		decider: engineOf(*p), approvals: approved, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
+		decider: engineOf(*p), approvals: people.approvals, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
+		who: who, set: people.setLocal,
 	}
-	return g
-}
-
-// approving takes what was approved out of the document of accounts.
-type approving struct{ to *approvals.Approvals }
-
-// Apply implements agent.Applier.
-func (a approving) Apply(_ context.Context, document []byte) error {
-	var d bundle.Accounts
-	if document != nil {
-		if err := bundle.Decode(document, &d); err != nil {
-			return err
-		}
-	}
-	a.to.Set(d.Grants)
-	return nil
+	return g, nil
 }
 
 // begin runs the guard until ctx ends, or what is given back is called, which also waits until it has drained. A guard that fails is raised

@@ -19,6 +19,9 @@ import (
 	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
+	"github.com/bulkhead-security/bulkhead/guard/approvals"
+	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/guard/listen"
 	"github.com/bulkhead-security/bulkhead/guard/workload"
@@ -85,16 +88,20 @@ func hostID(c config.Guard) string {
 // guardParts are what a guard is given: those that the guard alone has of its own, and the agent's guard of the agent.
 type guardParts struct {
 	decider      judge.Decider
-	approvals    judge.Approvals // nil where there is no control plane
+	approvals    *approvals.Approvals // nil where there is no control plane
 	log          judge.Recorder
 	tenant, host string
-	dir          string // where it is remembered who brought images
+	dir          string // where it is remembered who brought images, and recordings are
 	slog         *slog.Logger
+	who          *accounts.Accounts // nil makes those of the configuration
+	// set takes other accounts of the configuration; nil gives them to who.
+	set func([]accounts.Definition) error
 }
 
 // raised is a guard whose doors are open.
 type raised struct {
 	who    *accounts.Accounts
+	set    func([]accounts.Definition) error
 	doors  *listen.Server
 	engine *guardedEngine
 	log    *slog.Logger
@@ -102,9 +109,16 @@ type raised struct {
 
 // raise opens the doors.
 func raise(c config.Config, p guardParts) (*raised, error) {
-	who, err := guard{}.Accounts(c, p.slog)
-	if err != nil {
-		return nil, err
+	who, identify := p.who, guarddoor.Identifier(p.who)
+	if who == nil {
+		var err error
+		if who, err = (guard{}).Accounts(c, p.slog); err != nil {
+			return nil, err
+		}
+		identify, p.set = who, who.Set
+	}
+	if p.approvals != nil {
+		identify = &steppedUp{who: who, approvals: p.approvals, now: clock()}
 	}
 	if len(c.Guard.Accounts) == 0 {
 		p.slog.Warn("no account is configured (guard.accounts): the guard refuses everybody")
@@ -120,15 +134,22 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	if profile == "none" {
 		profile = ""
 	}
-	engine, err := newGuardedEngine(doorParts{
-		engine: c.Guard.Engine, dir: p.dir, who: who, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
+	parts := doorParts{
+		engine: c.Guard.Engine, dir: p.dir, who: identify, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
 		judge: judge.Parts{
-			Decider: p.decider, Approvals: p.approvals, Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
+			Decider: p.decider, Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
 			Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), Now: clock(),
 		},
 		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
-	})
+		terminals: func(e *forward.Engine) (*terminals, error) {
+			return newTerminals(c.Guard, e, p.dir, p.host, p.log, p.slog)
+		},
+	}
+	if p.approvals != nil {
+		parts.judge.Approvals = p.approvals
+	}
+	engine, err := newGuardedEngine(parts)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +158,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	if err != nil {
 		return nil, errors.Join(err, engine.close())
 	}
-	return &raised{who: who, doors: doors, engine: engine, log: p.slog}, nil
+	return &raised{who: who, set: p.set, doors: doors, engine: engine, log: p.slog}, nil
 }
 
 // checkActions refuses names that are no actions: a demand that is misspelt would be none.
@@ -220,7 +241,7 @@ func (g *raised) reload(again func() (config.Config, error), engine *authz.Engin
 	}
 	d, err := definitions(c.Guard.Accounts)
 	if err == nil {
-		err = g.who.Set(d)
+		err = g.set(d)
 	}
 	if engine != nil {
 		err = errors.Join(err, loadGuardPolicies(engine, c.Guard.Policies))

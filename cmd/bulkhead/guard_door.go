@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -24,7 +25,9 @@ type doorParts struct {
 	who      guarddoor.Identifier
 	judge    judge.Parts // without Images and Workloads
 	sessions guarddoor.Sessions
-	slog     *slog.Logger
+	// terminals, where it is set, makes what looks after terminals with the line to the engine, in place of sessions.
+	terminals func(*forward.Engine) (*terminals, error)
+	slog      *slog.Logger
 	// labels are what workloads say of themselves by.
 	tenantLabel, sensitivityLabel string
 	wanted                        workload.Wanted
@@ -36,13 +39,18 @@ type doorParts struct {
 // guardedEngine is a door with what has to be closed after it.
 type guardedEngine struct {
 	*guarddoor.Door
-	engine *forward.Engine
-	images *images.Images
+	engine    *forward.Engine
+	images    *images.Images
+	terminals *terminals // nil where nobody looks after them
 }
 
 func (g *guardedEngine) close() error {
+	var err error
+	if g.terminals != nil {
+		err = g.terminals.close()
+	}
 	g.engine.Close()
-	return g.images.Close()
+	return errors.Join(err, g.images.Close())
 }
 
 // newGuardedEngine puts the door to an engine together: here is the only place where its parts meet.
@@ -65,8 +73,15 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		Sockets: append([]string{p.engine}, p.sockets...), SystemPaths: append([]string{p.dir}, p.system...), Now: p.judge.Now,
 		Wanted: p.wanted, PinDigest: p.pinDigest,
 	})
-	door := guarddoor.New(guarddoor.Parts{
+	g := &guardedEngine{engine: engine, images: kept}
+	if p.terminals != nil {
+		if g.terminals, err = p.terminals(engine); err != nil {
+			return nil, errors.Join(err, g.close())
+		}
+		p.sessions = g.terminals
+	}
+	g.Door = guarddoor.New(guarddoor.Parts{
 		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: p.sessions, Log: p.slog,
 	})
-	return &guardedEngine{Door: door, engine: engine, images: kept}, nil
+	return g, nil
 }

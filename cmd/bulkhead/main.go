@@ -29,17 +29,18 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 	app := &cli.App{
-		Node:     &node{version: buildVersion()},
-		Drills:   &drills{version: buildVersion()},
-		Server:   &server{version: buildVersion()},
-		Agent:    &member{version: buildVersion()},
-		Guard:    guard{},
-		Database: openDatabase,
-		Build:    cli.Build{Version: buildVersion(), Commit: commit, Date: date, Go: runtime.Version()},
-		In:       os.Stdin,
-		Out:      os.Stdout,
-		Err:      os.Stderr,
-		Environ:  os.Environ(),
+		Node:       &node{version: buildVersion()},
+		Drills:     &drills{version: buildVersion()},
+		Server:     &server{version: buildVersion()},
+		Agent:      &member{version: buildVersion()},
+		Guard:      guard{},
+		EngineLock: openLock,
+		Database:   openDatabase,
+		Build:      cli.Build{Version: buildVersion(), Commit: commit, Date: date, Go: runtime.Version()},
+		In:         os.Stdin,
+		Out:        os.Stdout,
+		Err:        os.Stderr,
+		Environ:    os.Environ(),
 	}
 	code := app.Run(ctx, os.Args[1:])
 	stop()

@@ -51,7 +51,7 @@ func generated(t *testing.T) map[string]string {
 
 func TestPages(t *testing.T) {
 	files := generated(t)
-	if want := 2*(29+1) + 2 + 2 + 1; len(files) != want {
+	if want := 2*(29+1) + 3 + 2 + 1; len(files) != want {
 		t.Errorf("%d files, want %d", len(files), want)
 	}
 	links := regexp.MustCompile(`\]\(([^)#:]+)\)`)

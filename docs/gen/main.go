@@ -1,5 +1,6 @@
 // Command gen writes the generated part of docs: a page per requirement, the threats, the coverage of
-// docker-bench-security, the calls of the engine that the guard knows, and the JSON Schemas of snapshot and assessment. Run it from the root of the repository:
+// docker-bench-security, the calls of the engine that the guard knows,
+// the rules of workloads, and the JSON Schemas of snapshot and assessment. Run it from the root of the repository:
 //
 //	go run ./docs/gen
 //
@@ -106,7 +107,14 @@ func (s site) pages(files map[string][]byte) error {
 	if err := render("threats.md", "threats.md.tmpl", "en", nil); err != nil {
 		return err
 	}
-	return render("coverage.md", "coverage.md.tmpl", "en", assess.DockerBench())
+	if err := render("coverage.md", "coverage.md.tmpl", "en", assess.DockerBench()); err != nil {
+		return err
+	}
+	p, err := readProfiles()
+	if err != nil {
+		return err
+	}
+	return render("profiles.md", "profiles.md.tmpl", "en", p)
 }
 
 func (v view) render(name string) ([]byte, error) {

@@ -15,8 +15,12 @@ func wellKept() *model.Snapshot {
 		Product: "docker", Version: "29.5.0",
 		Components: []model.Component{{Name: "containerd", Version: "v2.3.5"}, {Name: "runc", Version: "1.4.3"}},
 		Sockets: []model.EngineSocket{
-			{Engine: "docker", FileFact: model.FileFact{Path: "/run/docker.sock", Exists: true, Mode: "0660", Group: "docker", GID: 999}},
+			{Engine: "docker", FileFact: model.FileFact{Path: "/run/docker.sock", Exists: true, Mode: "0600"}, Guarded: true},
+			{Engine: model.EngineGuard, FileFact: model.FileFact{Path: "/run/bulkhead/docker.sock", Exists: true, Mode: "0666"}, Users: []string{"alice"}},
 		},
+	}
+	s.Guard = &model.GuardStatus{
+		Schema: model.GuardSchema, PID: 7, Mode: model.ModeEnforce, Engine: "/run/docker.sock", Socket: "/run/bulkhead/docker.sock", Profile: "baseline",
 	}
 	c, img := &s.Containers[0], &s.Images[0]
 	c.Created = img.Created

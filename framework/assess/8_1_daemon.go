@@ -19,8 +19,8 @@ func daemonChecks() []Check {
 				"CIS Docker 1.6.0 3.15", "CIS Docker 1.6.0 3.16", "CIS Docker 1.6.0 3.23", "CIS Docker 1.6.0 3.24", "ATT&CK T1611",
 			},
 			Remediation: say(
-				"chown root:docker /run/docker.sock && chmod 660 /run/docker.sock; chown root:root /run/containerd/containerd.sock && chmod 660 /run/containerd/containerd.sock. Keep it with SocketUser=root, SocketGroup=docker and SocketMode=0660 in docker.socket.",
-				"chown root:docker /run/docker.sock && chmod 660 /run/docker.sock；chown root:root /run/containerd/containerd.sock && chmod 660 /run/containerd/containerd.sock。在 docker.socket 中设置 SocketUser=root、SocketGroup=docker、SocketMode=0660 使其长期生效。"),
+				"bulkhead docker lock, where the guard runs. Else: chown root:docker /run/docker.sock && chmod 660 /run/docker.sock; chown root:root /run/containerd/containerd.sock && chmod 660 /run/containerd/containerd.sock. Keep it with SocketUser=root, SocketGroup=docker and SocketMode=0660 in docker.socket.",
+				"在运行守护进程防护的主机上：bulkhead docker lock。否则：chown root:docker /run/docker.sock && chmod 660 /run/docker.sock；chown root:root /run/containerd/containerd.sock && chmod 660 /run/containerd/containerd.sock。在 docker.socket 中设置 SocketUser=root、SocketGroup=docker、SocketMode=0660 使其长期生效。"),
 			Eval: evalSocketMode,
 		},
 		{
@@ -67,8 +67,8 @@ func daemonChecks() []Check {
 			Title:      say("Each call to the daemon is decided by policy", "对守护进程的每次调用都按策略判定"),
 			References: []string{"NIST SP 800-190 4.3.1", "ATT&CK T1610"},
 			Remediation: say(
-				`Turn on the daemon guard in mode enforce, or set "authorization-plugins": ["NAME"] in /etc/docker/daemon.json.`,
-				`以 enforce 模式启用守护进程防护（daemon-guard），或在 /etc/docker/daemon.json 中设置 "authorization-plugins": ["NAME"]。`),
+				`Turn on the daemon guard in mode enforce and make the engine's socket its alone: bulkhead docker lock. Or set "authorization-plugins": ["NAME"] in /etc/docker/daemon.json.`,
+				`以 enforce 模式启用守护进程防护（daemon-guard），并使引擎套接字仅供其使用：bulkhead docker lock。或在 /etc/docker/daemon.json 中设置 "authorization-plugins": ["NAME"]。`),
 			Eval: evalAuthorization,
 		},
 	}
@@ -92,7 +92,7 @@ func eachSocket(in *Input, r *Recorder, good model.Text, judge func(s *model.Eng
 			continue
 		}
 		all++
-		if s.Guarded || s.Engine == "bulkhead-guard" || !judge(s, ptr) {
+		if s.Guarded || s.Engine == model.EngineGuard || !judge(s, ptr) {
 			fine++
 		}
 	}
@@ -292,15 +292,4 @@ func judgeRootFile(r *Recorder, ptr string, f model.FileFact, most uint64) {
 	default:
 		r.Pass(ptr, f.Path, say("%s belongs to root with mode %s", "%s 属于 root，权限为 %s", f.Path, f.Mode))
 	}
-}
-
-func evalAuthorization(in *Input, r *Recorder) {
-	if noEngine(in, r) {
-		return
-	}
-	if _, _, guarded := in.Control(model.ControlDaemonGuard); !guarded && len(in.Snap.Engine.AuthorizationPlugins) > 0 {
-		r.Pass("/engine/authorization_plugins", "", say("authorization plugin %s decides each call", "授权插件 %s 判定每次调用", strings.Join(in.Snap.Engine.AuthorizationPlugins, ", ")))
-		return
-	}
-	control(in, r, model.ControlDaemonGuard, model.CheckWarn)
 }

@@ -23,6 +23,17 @@ func closedEngine() *model.Snapshot {
 	}
 }
 
+// guarded puts a guard that enforces before the engine, and sins then.
+func guarded(sin func(*model.Snapshot)) func(*model.Snapshot) {
+	return func(s *model.Snapshot) {
+		s.Controls = []model.Control{{Name: model.ControlDaemonGuard, Mode: model.ModeEnforce}}
+		s.Guard = &model.GuardStatus{PID: 7, Mode: model.ModeEnforce, Engine: "/run/docker.sock", Socket: "/run/bulkhead/docker.sock", Profile: "baseline"}
+		if sin != nil {
+			sin(s)
+		}
+	}
+}
+
 func TestDaemonAccess(t *testing.T) {
 	socket := func(f func(s *model.EngineSocket)) func(*model.Snapshot) {
 		return func(s *model.Snapshot) { f(&s.Engine.Sockets[0]) }
@@ -96,6 +107,26 @@ func TestDaemonAccess(t *testing.T) {
 		{"guard", "8.1.c/authorization", func(s *model.Snapshot) {
 			s.Controls = []model.Control{{Name: model.ControlDaemonGuard, Mode: model.ModeEnforce}}
 		}, model.CheckPass, nil},
+		{"guard before it", "8.1.c/authorization", guarded(nil), model.CheckPass, nil},
+		{"guard by the other name", "8.1.c/authorization", guarded(func(s *model.Snapshot) { s.Guard.Engine = "/var/run/docker.sock" }), model.CheckPass, nil},
+		{"guard asked by the collector", "8.1.c/authorization", guarded(func(s *model.Snapshot) {
+			s.Engine.Sockets, s.Engine.Endpoint = nil, "unix:///run/bulkhead/docker.sock"
+		}), model.CheckPass, nil},
+		{"guard elsewhere", "8.1.c/authorization", guarded(func(s *model.Snapshot) { s.Guard.Engine = "/run/other.sock" }), model.CheckWarn, nil},
+		{"guard observes", "8.1.c/authorization", guarded(func(s *model.Snapshot) {
+			s.Guard.Mode, s.Controls[0].Mode = model.ModeObserve, model.ModeObserve
+		}), model.CheckWarn, nil},
+		{"past the guard by the group", "8.1.c/authorization", guarded(func(s *model.Snapshot) { s.Engine.Sockets[0].Users = []string{"deploy"} }), model.CheckWarn, []func(*Settings){allow}},
+		{"past the guard by containerd", "8.1.c/authorization", guarded(func(s *model.Snapshot) { s.Engine.Sockets[1].Users = []string{"deploy"} }), model.CheckWarn, nil},
+		{"past the guard by TCP", "8.1.c/authorization", guarded(tcp(model.EngineTCP{TLS: true, VerifyClient: true})), model.CheckWarn, nil},
+		{"sockets unread", "8.1.c/authorization", guarded(func(s *model.Snapshot) {
+			s.Gaps = []model.Gap{{Path: "/engine/sockets", Reason: model.GapPermission}}
+		}), model.CheckUnknown, nil},
+		{"profile", "8.4.e/admission", guarded(nil), model.CheckPass, nil},
+		{"no profile", "8.4.e/admission", guarded(func(s *model.Snapshot) { s.Guard.Profile = "" }), model.CheckWarn, nil},
+		{"profile that can be passed", "8.4.e/admission", guarded(tcp(model.EngineTCP{})), model.CheckWarn, nil},
+		{"behind a guard", "8.4.e/engine-rootless", guarded(nil), model.CheckPass, nil},
+		{"past a guard", "8.4.e/engine-rootless", guarded(tcp(model.EngineTCP{})), model.CheckWarn, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.check+" "+c.name, func(t *testing.T) {

@@ -115,14 +115,8 @@ func defaultChecks() []Check {
 			ID: "8.4.e/admission", Severity: model.Medium,
 			Title:       say("Rights of new containers are decided by policy", "新容器的权限由策略决定"),
 			References:  []string{"CIS Kubernetes 1.9 5.2.1", "NIST SP 800-190 4.4.3"},
-			Remediation: say("Turn on the daemon guard (Kubernetes: the control admission) in mode enforce.", "以 enforce 模式启用守护进程防护（daemon-guard；Kubernetes：admission）。"),
-			Eval: func(in *Input, r *Recorder) {
-				name := model.ControlDaemonGuard
-				if in.Snap.Engine == nil && in.Snap.Kubernetes != nil {
-					name = model.ControlAdmission
-				}
-				control(in, r, name, model.CheckWarn)
-			},
+			Remediation: say("Turn on the daemon guard (Kubernetes: the control admission) in mode enforce, with the profile baseline or restricted.", "以 enforce 模式启用守护进程防护（daemon-guard；Kubernetes：admission），并选用 baseline 或 restricted 配置。"),
+			Eval:        evalAdmission,
 		},
 	}
 }
@@ -137,8 +131,10 @@ func evalRootless(in *Input, r *Recorder) {
 	switch {
 	case e.Rootless:
 		r.Pass(ptr, e.Product, say("the engine is rootless", "引擎以 rootless 模式运行"))
-	case ok && guard.Mode == model.ModeEnforce:
+	case ok && guard.Mode == model.ModeEnforce && decides(in):
 		r.Pass(pointer("controls", i), e.Product, say("the engine runs as root; every call is decided by the guard", "引擎以 root 运行，但每次调用均由防护组件决定"))
+	case ok && guard.Mode == model.ModeEnforce:
+		r.Warn(pointer("controls", i), e.Product, say("the engine runs as root, and there is a way past the guard: see 8.1.c/authorization", "引擎以 root 运行，且存在绕过守护进程防护的途径：见 8.1.c/authorization"))
 	default:
 		r.Warn(ptr, e.Product, say("the engine runs as root", "引擎以 root 运行"))
 	}

@@ -69,6 +69,8 @@ type Ask struct {
 	Warnings []string
 	// Record is the id of the audit record of the decision.
 	Record string
+	// RecordSession says that a policy wants the terminal recorded.
+	RecordSession bool
 	// Recorded waits until the record is safe, where the call can be taken back and was made meanwhile; nil where it is safe already.
 	Recorded func() error
 }
@@ -77,6 +79,8 @@ type Ask struct {
 type Judge interface {
 	// Judge decides on a call before it is made and records it. An error refuses it; a *Refusal says why.
 	Judge(ctx context.Context, a *Ask) error
+	// Holds says, without a record, whether a call that was allowed would be allowed still; an error says why not.
+	Holds(ctx context.Context, a *Ask) error
 	// Sees says of each object whether it may be shown to whoever asked for the list that it is in.
 	Sees(ctx context.Context, a *Ask, objects []Object) ([]bool, error)
 	// Whole says whether the caller may see the host as a whole.

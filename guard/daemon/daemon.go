@@ -40,9 +40,10 @@ type Images interface {
 	Watch(ctx context.Context, a *call.Ask) (func(ctx context.Context) error, error)
 }
 
-// Sessions looks after terminals: it may record them, and ends ctx when the right to one ends. The func is called at the end.
+// Sessions looks after terminals: it may record them, asks whether the right to one holds, and ends what run carries when it does not.
 type Sessions interface {
-	Begin(ctx context.Context, a *call.Ask) (context.Context, forward.Tap, func(error) error, error)
+	Run(ctx context.Context, w http.ResponseWriter, a *call.Ask, holds func(context.Context) error,
+		run func(context.Context, http.ResponseWriter, forward.Tap) error) error
 }
 
 // Parts are what a door is made of. Objects, Answers, Images and Sessions may be nil: then names go on as they are, answers are not

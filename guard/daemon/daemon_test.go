@@ -35,6 +35,9 @@ func (j judge) Sees(_ context.Context, _ *call.Ask, objects []call.Object) ([]bo
 	return seen, nil
 }
 
+// Holds implements Judge.
+func (judge) Holds(context.Context, *call.Ask) error { return nil }
+
 // Whole implements Judge.
 func (judge) Whole(context.Context, *call.Ask) bool { return true }
 

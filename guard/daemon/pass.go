@@ -106,15 +106,29 @@ func small(res *http.Response) ([]byte, error) {
 
 // session carries a terminal, for as long as the right to it lasts.
 func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
-	ctx, tap := r.Context(), forward.Tap{}
-	end := func(err error) error { return err }
-	if d.p.Sessions != nil {
-		var err error
-		if ctx, tap, end, err = d.p.Sessions.Begin(ctx, a); err != nil {
-			return d.failed(r.Context(), a, err)
-		}
+	run := func(ctx context.Context, w http.ResponseWriter, tap forward.Tap) error {
+		return d.p.Engine.Session(ctx, w, c, r.Header.Get("Upgrade"), tap)
 	}
-	return end(d.p.Engine.Session(ctx, w, c, r.Header.Get("Upgrade"), tap))
+	if d.p.Sessions == nil {
+		return run(r.Context(), w, forward.Tap{})
+	}
+	return d.p.Sessions.Run(r.Context(), w, a, func(ctx context.Context) error { return d.holds(ctx, r, a) }, run)
+}
+
+// holds asks again whose connection it is, as accounts are now, and whether that one may still do it.
+func (d *Door) holds(ctx context.Context, r *http.Request, a *call.Ask) error {
+	who, err := d.p.Who.Identify(r)
+	if err != nil {
+		return err
+	}
+	if who.Principal.Ref != a.Subject.Principal.Ref {
+		return fmt.Errorf("the connection is %s's now", who.Principal.Name)
+	}
+	again, now := *a, *who
+	// A factor that was shown when the terminal was opened stays shown for it.
+	now.Principal.Auth, now.FreshFactor = a.Subject.Principal.Auth, a.Subject.FreshFactor
+	again.Subject = &now
+	return d.p.Judge.Holds(ctx, &again)
 }
 
 // request is what the engine gets.

@@ -6,6 +6,7 @@ package judge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -138,7 +139,26 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if would != "" {
 		a.Warnings = append(a.Warnings, "enforcement would refuse this: "+would)
 	}
+	a.RecordSession = list[0].decision.RecordSession
 	return j.allowed(ctx, a, &list[0], would)
+}
+
+// Holds implements call.Judge.
+func (j *Judge) Holds(ctx context.Context, a *call.Ask) error {
+	q, known := j.questions[a.Call.Route.Action]
+	if !known {
+		return fmt.Errorf("the guard has no question for %s", a.Call.Route.Action)
+	}
+	list, err := j.list(a, q, map[string]any{"door": "engine", "address": a.Subject.Address})
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if d := j.p.Decider.Decide(ctx, list[i].request); !d.Allowed {
+			return errors.New(d.Reason)
+		}
+	}
+	return nil
 }
 
 // withoutProfile asks again without the profile, which is only observed; it says what the profile would have refused.
@@ -300,7 +320,8 @@ func (j *Judge) may(ctx context.Context, a *call.Ask, action string, o *call.Obj
 	}).Allowed
 }
 
-func newID() (string, error) {
+// NewID is a name for a record.
+func NewID() (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return "", fmt.Errorf("an id for the record: %w", err)

@@ -14,7 +14,7 @@ import (
 
 // record is what the log keeps of a call; what was decided goes with it, so that it can be explained and decided again.
 func (j *Judge) record(a *call.Ask, one *asked) (model.Record, error) {
-	id, err := newID()
+	id, err := NewID()
 	if err != nil {
 		return model.Record{}, err
 	}
@@ -147,7 +147,7 @@ func (j *Judge) unasked(ctx context.Context, a *call.Ask, why string) error {
 
 // NotUnderstood records a call that was refused before it could be judged: an unknown route, a body that is not strict, an unknown caller.
 func (j *Judge) NotUnderstood(ctx context.Context, s *call.Subject, method, target string, why error) (string, error) {
-	id, err := newID()
+	id, err := NewID()
 	if err != nil {
 		return "", err
 	}
@@ -164,7 +164,7 @@ func (j *Judge) NotUnderstood(ctx context.Context, s *call.Subject, method, targ
 
 // Failed records that a call that was allowed did not work, or was not made.
 func (j *Judge) Failed(ctx context.Context, a *call.Ask, why string) error {
-	id, err := newID()
+	id, err := NewID()
 	if err != nil {
 		return err
 	}

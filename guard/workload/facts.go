@@ -135,15 +135,15 @@ func limitFacts(f map[string]any, w *model.Workload, _ Extra) {
 func engineFacts(f map[string]any, w *model.Workload, x Extra) {
 	d := &x.Defaults
 	f["runtime"], f["runtime_configured"] = w.Runtime, w.Runtime == "" || w.Runtime == d.Runtime || slices.Contains(d.Runtimes, w.Runtime)
-	f["sysctls"], f["unsafe_sysctls"] = set(keys(w.Sysctls)), without(keys(w.Sysctls), safeSysctls())
+	f["sysctls"], f["unsafe_sysctls"] = set(keys(w.Sysctls)), without(keys(w.Sysctls), SafeSysctls())
 	f["log_driver"], f["log_options"], f["storage_options"] = w.LogDriver, set(w.LogOptions), set(w.StorageOptions)
 	f["log_local"] = w.LogDriver == "" || w.LogDriver == d.LogDriver || slices.Contains([]string{"json-file", "local", "journald", "none"}, w.LogDriver)
 	f["cgroup_parent_other"] = w.CgroupParent != "" && w.CgroupParent != d.CgroupParent
 	f["remote"] = w.Remote
 }
 
-// safeSysctls are settings of the container's own namespaces that no other one feels: those of Kubernetes.
-func safeSysctls() []string {
+// SafeSysctls are settings of the container's own namespaces that no other one feels: those of Kubernetes.
+func SafeSysctls() []string {
 	return []string{
 		"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.ip_unprivileged_port_start",
 		"net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes",

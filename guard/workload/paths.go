@@ -79,10 +79,10 @@ func (s *mountSets) bind(m *model.Mount, more []string) {
 // SystemPath says that a path belongs to the host's own programs, or has something below that does. What everybody may read
 // and programs need (time zones, certificates) is left out where it is read-only.
 func SystemPath(p string, readOnly bool, more []string) bool {
-	if readOnly && slices.ContainsFunc(commonPaths(), func(c string) bool { return p == c || below(p, c) }) {
+	if readOnly && slices.ContainsFunc(CommonPaths(), func(c string) bool { return p == c || below(p, c) }) {
 		return false
 	}
-	for _, s := range append(systemPaths(), more...) {
+	for _, s := range append(SystemPaths(), more...) {
 		if p == s || below(p, s) || below(s, p) {
 			return true
 		}
@@ -90,7 +90,8 @@ func SystemPath(p string, readOnly bool, more []string) bool {
 	return p == "/"
 }
 
-func systemPaths() []string {
+// SystemPaths belong to the host's own programs.
+func SystemPaths() []string {
 	return []string{
 		"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root", "/run", "/sbin", "/sys", "/usr",
 		"/var/lib/bulkhead", "/var/lib/containerd", "/var/lib/containers", "/var/lib/cloud", "/var/lib/docker", "/var/lib/dpkg",
@@ -98,7 +99,8 @@ func systemPaths() []string {
 	}
 }
 
-func commonPaths() []string {
+// CommonPaths are those of them that everybody may read.
+func CommonPaths() []string {
 	return []string{"/etc/localtime", "/etc/timezone", "/etc/ssl/certs", "/etc/ca-certificates", "/usr/share/zoneinfo", "/usr/share/ca-certificates"}
 }
 

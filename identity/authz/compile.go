@@ -54,6 +54,7 @@ type Source struct {
 	Column int
 	Effect string // "permit" or "forbid"
 	Reason string // annotation @reason
+	Record bool   // annotation @record("session")
 	Remedy string // annotation @remedy: what would pass
 	Text   string
 }
@@ -172,7 +173,7 @@ func newEntry(tenant, file string, p *cedar.Policy, text string) (*entry, string
 	e := &entry{
 		Source: Source{
 			ID: id, File: file, Line: p.Position().Line, Column: p.Position().Column, Effect: "permit",
-			Reason: string(p.Annotations()["reason"]), Remedy: string(p.Annotations()["remedy"]), Text: trimComments(text),
+			Reason: string(p.Annotations()["reason"]), Remedy: string(p.Annotations()["remedy"]), Record: p.Annotations()["record"] == "session", Text: trimComments(text),
 		},
 		id: cedar.PolicyID(id), policy: p, scope: tree, tenant: tenant,
 	}

@@ -95,6 +95,7 @@ func (s *snapshot) answer(r *model.Request, list walk, outcome cedar.Decision, w
 	}
 	for _, p := range deciding {
 		d.Policies = append(d.Policies, p.ID)
+		d.RecordSession = d.RecordSession || p.Record && d.Allowed
 	}
 	return d
 }

@@ -48,3 +48,53 @@ func TestRecipes(t *testing.T) {
 		}
 	}
 }
+
+// The custom profile of docs/profiles.md is right, and refuses what it says with what would pass.
+func TestCustomProfile(t *testing.T) {
+	b, err := os.ReadFile("../../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "```cedar\n")
+	text, _, ok := strings.Cut(rest, "```\n")
+	if !ok {
+		t.Fatal("the recipe is gone")
+	}
+	files := []model.PolicyFile{{Name: "ours.cedar", Text: text}, {Name: "ours.test.yaml", Text: `tests:
+  - name: an image from elsewhere
+    principal: {id: olga, roles: [owner]}
+    actions: [ContainerCreate, ContainerStart, ContainerRestart]
+    resource: {type: Container, id: web}
+    context: {workload: {registry: docker.io}}
+    expect: refuse
+    policies: [acme/ours/only-our-registry]
+  - name: one of ours
+    principal: {id: olga, roles: [owner]}
+    actions: [ContainerCreate, ContainerStop]
+    resource: {type: Container, id: web}
+    context: {workload: {registry: registry.example}}
+    expect: allow
+`}}
+	e := newEngine(t, Options{})
+	for _, p := range e.Schema().Validate(context.Background(), "acme", files) {
+		t.Errorf("%s:%d: %s", p.File, p.Line, p.Message)
+	}
+	draft, err := e.With(model.Policies{Tenant: "acme", Version: 1, Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range draft.Test(context.Background(), "acme", files) {
+		if !r.Passed {
+			t.Errorf("%s: %s", r.Name, r.Why)
+		}
+	}
+	r := request(user("olga", "acme", model.RoleOwner), "ContainerCreate", on("Container", "web", "acme"))
+	r.Facts = map[string]any{"workload": map[string]any{"registry": "docker.io"}}
+	if d := draft.Decide(context.Background(), r); d.Allowed || d.Remedy != "push the image to registry.example and name it there" {
+		t.Errorf("%+v", d)
+	}
+	r.Facts = nil
+	if d := draft.Decide(context.Background(), r); !d.Allowed || d.Remedy != "" {
+		t.Errorf("%+v", d)
+	}
+}

@@ -145,7 +145,6 @@ func TestSockets(t *testing.T) {
 	check(t, "owner only", users(look(0o600, 0o755)), "")
 	check(t, "everybody", users(look(0o666, 0o755)), "alice bob")
 	check(t, "closed directory", users(look(0o666, 0o700)), "")
-	check(t, "guarded without a guard", look(0o600, 0o755)[1].Guarded, false)
 }
 
 func TestOctal(t *testing.T) {

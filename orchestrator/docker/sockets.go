@@ -41,7 +41,6 @@ func (e *Collector) sockets(s settings, d daemon, info system.Info) ([]model.Eng
 		gaps = append(gaps, gap("/engine/sockets", fmt.Errorf("accounts of the host: %w", err), ""))
 	}
 	var list []model.EngineSocket
-	guard := false
 	for path, engine := range e.socketPaths(s, info) {
 		st, err := os.Lstat(e.host(path))
 		if err != nil || st.Mode()&fs.ModeSocket == 0 {
@@ -50,11 +49,7 @@ func (e *Collector) sockets(s settings, d daemon, info system.Info) ([]model.Eng
 		sock := model.EngineSocket{FileFact: acc.fact(path, st), Engine: engine}
 		sock.Purpose = engine + ".socket"
 		sock.Users = acc.reach(e, path)
-		guard = guard || engine == "bulkhead-guard"
 		list = append(list, sock)
-	}
-	for i := range list {
-		list[i].Guarded = guard && list[i].Engine != "bulkhead-guard" && len(list[i].Users) == 0
 	}
 	slices.SortFunc(list, func(a, b model.EngineSocket) int { return strings.Compare(a.Path, b.Path) })
 	return list, gaps

@@ -187,11 +187,20 @@ func (v *visit) body(ctx context.Context) error {
 	case *registry.AuthConfig:
 		v.ask.Object = &call.Object{Kind: route.Registry, ID: b.ServerAddress, Name: b.ServerAddress}
 	case *swarm.SecretSpec:
-		v.made(route.Secret, b.Name, b.Labels)
+		return v.makes(ctx, route.Secret, b.Annotations)
 	case *swarm.ConfigSpec:
-		v.made(route.Config, b.Name, b.Labels)
+		return v.makes(ctx, route.Config, b.Annotations)
 	}
 	return nil
+}
+
+// makes is made for what has a name of its own in its body.
+func (v *visit) makes(ctx context.Context, kind route.Object, a swarm.Annotations) error {
+	if v.ask.Object != nil {
+		return nil
+	}
+	v.made(kind, a.Name, a.Labels)
+	return v.taken(ctx, kind, a.Name, "/Name")
 }
 
 // made is an object that the call makes, where its path names none.
@@ -204,7 +213,12 @@ func (v *visit) made(kind route.Object, name string, labels map[string]string) {
 // taken refuses a name that is the beginning of another object's id: whoever means that one by its short id would get this one, since the
 // engine looks for names first.
 func (v *visit) taken(ctx context.Context, kind route.Object, name, field string) error {
-	if !v.couldBe.MatchString(name) {
+	short := v.hexShort
+	switch kind {
+	case route.Network, route.Service, route.Secret, route.Config: // ids of a swarm have all letters
+		short = v.anyShort
+	}
+	if !short.MatchString(name) {
 		return nil
 	}
 	if v.hexID.MatchString(name) {

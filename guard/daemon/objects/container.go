@@ -2,16 +2,14 @@ package objects
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
-	"github.com/moby/moby/api/types/network"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -28,7 +26,7 @@ func (v *visit) containerCreate(ctx context.Context, b *container.CreateRequest)
 		made.Image, made.Labels = b.Image, b.Labels
 		if b.Image != "" { // what the engine has against none it says itself
 			if _, err := v.named(ctx, route.Image, b.Image, "ImageRun", imageField); err != nil {
-				return plain(err)
+				return noImage(b.Image, err)
 			}
 		}
 	}
@@ -43,6 +41,22 @@ func (v *visit) containerCreate(ctx context.Context, b *container.CreateRequest)
 
 // plain is a fault as the engine words it: clients look for it.
 func plain(err error) error { return at("", err) }
+
+// noImage words a missing image as the engine does when it makes a container, which is not how it does when it shows an image.
+func noImage(name string, err error) error {
+	var f *Fault
+	if !errors.As(err, &f) || !isMissing(err) {
+		return plain(err)
+	}
+	if ref, err := reference.ParseAnyReference(name); err == nil {
+		if named, ok := ref.(reference.Named); ok {
+			name = reference.FamiliarString(reference.TagNameOnly(named))
+		} else {
+			name = ref.String()
+		}
+	}
+	return &Fault{Status: f.Status, Kind: route.Image, Message: "No such image: " + name, Reason: ErrNotFound}
+}
 
 func (v *visit) hostConfig(ctx context.Context, h *container.HostConfig) error {
 	modes := []struct {
@@ -104,7 +118,7 @@ func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
 // links are those of the default bridge, which give a container the environment of another. On other networks they are names only.
 func (v *visit) links(ctx context.Context, h *container.HostConfig) error {
-	if h.NetworkMode.IsUserDefined() {
+	if h.NetworkMode != "" && h.NetworkMode.IsUserDefined() {
 		return nil
 	}
 	for i, text := range h.Links {
@@ -161,106 +175,4 @@ func (v *visit) volumeUse(ctx context.Context, name, field string) error {
 		return at(field, err)
 	}
 	return v.use(o, "VolumeMount", field)
-}
-
-// endpoints are the networks that a container joins. Their names stay, as inspections show them; the id goes beside each, and the engine
-// takes that.
-func (v *visit) endpoints(ctx context.Context, b *container.CreateRequest) error {
-	mode := container.NetworkMode("")
-	if b.HostConfig != nil {
-		mode = b.HostConfig.NetworkMode
-	}
-	all := map[string]*network.EndpointSettings{}
-	if b.NetworkingConfig != nil && b.NetworkingConfig.EndpointsConfig != nil {
-		all = b.NetworkingConfig.EndpointsConfig
-	}
-	if mode.IsUserDefined() && len(all) == 0 {
-		all[string(mode)] = nil
-	}
-	const field = "/NetworkingConfig/EndpointsConfig/"
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if err := v.endpoint(ctx, all, key, field+pointer(key)); err != nil {
-			return err
-		}
-	}
-	if mode.IsUserDefined() {
-		o, err := v.look(ctx, route.Network, string(mode))
-		if err != nil {
-			return at("/HostConfig/NetworkMode", err)
-		}
-		if !joins(all, o.ID) { // the engine takes the networks of the list, and shows the mode
-			if err := v.use(o, "NetworkConnect", "/HostConfig/NetworkMode"); err != nil {
-				return err
-			}
-		}
-		b.HostConfig.NetworkMode = container.NetworkMode(kept(string(mode), o))
-	}
-	if len(all) > 0 {
-		if b.NetworkingConfig == nil {
-			b.NetworkingConfig = &network.NetworkingConfig{}
-		}
-		b.NetworkingConfig.EndpointsConfig = all
-	}
-	return nil
-}
-
-func joins(all map[string]*network.EndpointSettings, id string) bool {
-	for _, e := range all {
-		if e != nil && e.NetworkID == id {
-			return true
-		}
-	}
-	return false
-}
-
-// endpoint pins one network by its id.
-func (v *visit) endpoint(ctx context.Context, all map[string]*network.EndpointSettings, key, field string) error {
-	e := all[key]
-	if !container.NetworkMode(key).IsUserDefined() {
-		if e != nil {
-			e.NetworkID = "" // the engine goes by the name of its own networks
-		}
-		return nil
-	}
-	o, err := v.look(ctx, route.Network, key)
-	if err != nil {
-		return at(field, err)
-	}
-	if e == nil {
-		e = &network.EndpointSettings{}
-	}
-	if err := v.sameNetwork(ctx, o, e, field+"/NetworkID"); err != nil {
-		return err
-	}
-	e.NetworkID = o.ID
-	delete(all, key)
-	key = kept(key, o)
-	if _, twice := all[key]; twice || joins(all, o.ID) {
-		return at(field, invalid(route.Network, "network %.80q is there twice", o.Name))
-	}
-	all[key] = e
-	return v.use(o, "NetworkConnect", field)
-}
-
-// sameNetwork refuses two identities in one place: the engine would take that beside the name.
-func (v *visit) sameNetwork(ctx context.Context, o *call.Object, e *network.EndpointSettings, field string) error {
-	if e == nil || e.NetworkID == "" || e.NetworkID == o.ID {
-		return nil
-	}
-	other, err := v.look(ctx, route.Network, e.NetworkID)
-	if err != nil {
-		return at(field, err)
-	}
-	if other.ID != o.ID {
-		return &Fault{
-			Status: http.StatusBadRequest, Kind: route.Network, Reason: ErrInvalid,
-			Message: fmt.Sprintf("it is another network than %.80q (%s)", o.Name, field),
-		}
-	}
-	return nil
-}
-
-// pointer escapes a part of a JSON pointer (RFC 6901).
-func pointer(s string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(s)
 }

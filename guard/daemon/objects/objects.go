@@ -26,21 +26,23 @@ type Engine interface {
 
 // Resolver knows what names mean.
 type Resolver struct {
-	engine  Engine
-	word    *regexp.Regexp // names of most things
-	wide    *regexp.Regexp // names of images and plugins
-	hexID   *regexp.Regexp
-	couldBe *regexp.Regexp // what could be the short form of an id
+	engine Engine
+	word   *regexp.Regexp // names of most things
+	wide   *regexp.Regexp // names of images and plugins
+	hexID  *regexp.Regexp
+	// What could be the short form of an id.
+	hexShort, anyShort *regexp.Regexp
 }
 
 // New makes a resolver of the names of an engine.
 func New(e Engine) *Resolver {
 	return &Resolver{
-		engine:  e,
-		word:    regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`),
-		wide:    regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:@-]*(/[a-zA-Z0-9][a-zA-Z0-9_.:@-]*)*$`),
-		hexID:   regexp.MustCompile(`^[0-9a-f]{64}$`),
-		couldBe: regexp.MustCompile(`^[0-9a-f]{12,64}$`),
+		engine:   e,
+		word:     regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`),
+		wide:     regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:@-]*(/[a-zA-Z0-9][a-zA-Z0-9_.:@-]*)*$`),
+		hexID:    regexp.MustCompile(`^[0-9a-f]{64}$`),
+		hexShort: regexp.MustCompile(`^[0-9a-f]{12,64}$`),
+		anyShort: regexp.MustCompile(`^[0-9a-z]{12,64}$`),
 	}
 }
 

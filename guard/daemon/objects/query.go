@@ -24,6 +24,8 @@ func (v *visit) query(ctx context.Context) error {
 		return v.beforeSince(ctx, route.Container, "ContainerRead")
 	case "ImageList":
 		return v.beforeSince(ctx, route.Image, "ImageRead")
+	case "ContainerStart", "ContainerRestart":
+		return v.starts(ctx)
 	case "ContainerRename":
 		return v.taken(ctx, route.Container, strings.TrimPrefix(q.Texts["name"], "/"), "query name")
 	case "ContainerCommit":

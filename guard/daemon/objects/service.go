@@ -13,7 +13,9 @@ import (
 func (v *visit) service(ctx context.Context, b *swarm.ServiceSpec) error {
 	task := &b.TaskTemplate
 	if v.ask.Object == nil {
-		v.made(route.Service, b.Name, b.Labels)
+		if err := v.makes(ctx, route.Service, b.Annotations); err != nil {
+			return err
+		}
 		if task.ContainerSpec != nil {
 			v.ask.Object.Image = task.ContainerSpec.Image
 		}

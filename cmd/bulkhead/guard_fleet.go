@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/fleet/bundle"
+	"github.com/bulkhead-security/bulkhead/guard/accounts"
+	"github.com/bulkhead-security/bulkhead/guard/approvals"
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
+)
+
+// fleetPeople are the accounts of the control plane at this node's guard. It implements agent.Applier.
+type fleetPeople struct {
+	set       func([]accounts.Definition) error
+	approvals *approvals.Approvals
+
+	mu    sync.Mutex
+	local []accounts.Definition
+	fleet []bundle.Account // the last that it was told of
+}
+
+// Apply implements agent.Applier: nil means that the control plane told of nobody.
+func (f *fleetPeople) Apply(_ context.Context, document []byte) error {
+	var d bundle.Accounts
+	if document != nil {
+		if err := bundle.Decode(document, &d); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.set(joined(f.local, d.Accounts)); err != nil {
+		return fmt.Errorf("accounts of the control plane: %w", err)
+	}
+	f.fleet = d.Accounts
+	f.approvals.Set(d.Grants)
+	return nil
+}
+
+// setLocal takes other definitions of the configuration.
+func (f *fleetPeople) setLocal(local []accounts.Definition) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.set(joined(local, f.fleet)); err != nil {
+		return err
+	}
+	f.local = local
+	return nil
+}
+
+// joined are the definitions of the configuration, which say how somebody is recognised, with what the control plane says of the accounts
+// of the same name: one that names no roles has those of the control plane, and nothing where it is not known or disabled there.
+func joined(local []accounts.Definition, fleet []bundle.Account) []accounts.Definition {
+	type name struct{ tenant, name string }
+	known := make(map[name]*bundle.Account, len(fleet))
+	for i := range fleet {
+		known[name{fleet[i].Tenant, fleet[i].Name}] = &fleet[i]
+	}
+	out := slices.Clone(local)
+	for i := range out {
+		d := &out[i]
+		if len(d.Roles) > 0 || d.ID != "" || len(d.OSGroups) > 0 {
+			continue
+		}
+		if a := known[name{d.Tenant, d.Name}]; a != nil {
+			d.ID, d.Roles, d.Groups, d.Hosts = a.ID, a.Roles, a.Groups, a.Hosts
+		}
+	}
+	return out
+}
+
+// steppedUp adds the second factor that somebody showed to the control plane for the engines.
+type steppedUp struct {
+	who       guarddoor.Identifier
+	approvals *approvals.Approvals
+	now       func() time.Time
+}
+
+// Identify implements guard/daemon's Identifier.
+func (s *steppedUp) Identify(r *http.Request) (*call.Subject, error) {
+	who, err := s.who.Identify(r)
+	if err != nil || !s.approvals.SteppedUp(who.Principal.ID, s.now()) {
+		return who, err
+	}
+	who.Principal.Auth.MFA, who.FreshFactor = true, true
+	return who, nil
+}

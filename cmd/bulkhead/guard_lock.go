@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/agent"
+	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/guard/lock"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// openLock is the lock of this machine's engines, for the command line.
+func openLock(c config.Config) (cli.EngineLock, error) {
+	l, err := newLock(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// newLock gives the lock by the configuration.
+func newLock(c config.Config, log *slog.Logger) (*lock.Lock, error) {
+	o := lock.Options{Root: "/", Direct: c.Guard.Direct, Reload: reloadUnits, Log: log, Now: clock()}
+	if c.Engine.Endpoint != "" {
+		o.Sockets = []string{c.Engine.Endpoint}
+	}
+	if c.Guard.Group != "" {
+		g, err := user.LookupGroup(c.Guard.Group)
+		if err != nil {
+			return nil, fmt.Errorf("guard.group: %w", err)
+		}
+		if o.Group, err = strconv.Atoi(g.Gid); err != nil {
+			return nil, fmt.Errorf("guard.group: %w", err)
+		}
+	}
+	return lock.New(o)
+}
+
+// reloadUnits has systemd read its units anew. It restarts nothing.
+func reloadUnits(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "systemctl", "daemon-reload").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("systemctl daemon-reload: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// watchLock looks after the lock until ctx ends. Only root can, and what runs as somebody else leaves it alone.
+func watchLock(ctx context.Context, c config.Config, found func(model.Finding) error, record func(context.Context, model.Record), log *slog.Logger) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	l, err := newLock(c, log)
+	if err != nil {
+		return err
+	}
+	if err := l.Watch(ctx, lock.Watcher{Keep: c.Guard.Lock == "keep", Found: found, Record: record}); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("the watch over the engine's sockets: %w", err)
+	}
+	return nil
+}
+
+// recordOf writes records of a node into its audit log; nil where it has none.
+func recordOf(l agent.NodeLog, n *state.Node, log *slog.Logger) func(context.Context, model.Record) {
+	if l == nil {
+		return nil
+	}
+	return func(ctx context.Context, r model.Record) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		r.Actor, r.ActorName, r.Tenant, r.Resource = n.ID, n.Name, n.Tenant, model.Ref{Type: "Node", ID: n.ID}
+		if _, err := l.Append(ctx, r); err != nil {
+			log.Error("the node's audit log lacks a record", "action", r.Action, "error", err)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package lock
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	stateSchema = "bulkhead.lock/v1"
+	mostState   = 8 << 20
+)
+
+// Phases of the lock. What was there before is on disk before anything changes, so that each can be gone on with, or back from.
+const (
+	phaseLocking   = "locking"
+	phaseLocked    = "locked"
+	phaseUnlocking = "unlocking"
+)
+
+// state is what is kept: what was there, so that it can be put back.
+type state struct {
+	Schema string    `json:"schema"`
+	Phase  string    `json:"phase"`
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"` // who locked
+	// Recorded says that the lock is in the audit log.
+	Recorded bool `json:"recorded,omitempty"`
+	Group    int  `json:"group,omitempty"`
+	// Sockets and Files as they were before.
+	Sockets []keptSocket `json:"sockets"`
+	Files   []keptFile   `json:"files,omitempty"`
+}
+
+type keptSocket struct {
+	Engine string `json:"engine"`
+	Path   string `json:"path"`
+	Was    perm   `json:"was"`
+	// ID is the socket that was last there.
+	ID identity `json:"id,omitzero"`
+}
+
+// keptFile is a file of settings, as it was before and as it was left.
+type keptFile struct {
+	Path    string    `json:"path"`
+	Existed bool      `json:"existed"`
+	Before  []byte    `json:"before,omitempty"`
+	Was     perm      `json:"was"`
+	Changed time.Time `json:"changed,omitzero"`
+	After   []byte    `json:"after"`
+	// Unit says that systemd has to read it.
+	Unit bool `json:"unit,omitempty"`
+	// Dirs are directories that were made for it, the outermost first.
+	Dirs []string `json:"dirs,omitempty"`
+}
+
+func (l *Lock) statePath() string { return filepath.Join(l.o.StateDir, stateFile) }
+
+// load reads the state; nil where nothing is locked. Only root's word counts.
+func (l *Lock) load() (*state, error) {
+	path := l.statePath()
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what the lock keeps: %w", err)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || !info.Mode().IsRegular() || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s must be a file that is root's alone (0600): what it says can't be trusted, and is not acted on", path)
+	}
+	b, err := readFile(path, mostState)
+	if err != nil {
+		return nil, fmt.Errorf("what the lock keeps: %w", err)
+	}
+	s := &state{}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(s); err != nil {
+		return nil, fmt.Errorf("%s is not understood: %w; the sockets can be opened by hand: docs/guard-lock.md#by-hand", path, err)
+	}
+	if s.Schema != stateSchema {
+		return nil, fmt.Errorf("%s was written by another version (%q)", path, s.Schema)
+	}
+	return s, nil
+}
+
+func (l *Lock) save(s *state) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("what the lock keeps: %w", err)
+	}
+	if len(b) > mostState {
+		return fmt.Errorf("what the lock would keep is larger than %d MiB", mostState>>20)
+	}
+	return writeWhole(l.statePath(), b, 0o600)
+}
+
+// hold keeps others of this package from the sockets until it is released.
+func (l *Lock) hold() (release func(), err error) {
+	if err := os.MkdirAll(l.o.StateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("directory of the lock: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(l.o.StateDir, "lock.lock"), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("directory of the lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for whoever else works on the lock: %w", err), f.Close())
+	}
+	return func() { f.Close() }, nil
+}
+
+// writeWhole writes a file so that a reader, or a crash, never sees half of it.
+func writeWhole(path string, b []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".bulkhead-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in a directory last.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,389 @@
+package lock
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// Watcher says what Watch does with what it finds.
+type Watcher struct {
+	// Keep puts right what can be: the rights of sockets. Otherwise it is only told.
+	Keep bool
+	// Found takes a finding: one that began, or goes on, or is over. agent.Agent's is one.
+	Found func(f model.Finding) error
+	// Record writes into the audit log; nil leaves that out.
+	Record func(ctx context.Context, r model.Record)
+	// Every is how often everything is looked at; zero takes 10 s. Sockets and connections are looked at every Every/10.
+	Every time.Duration
+}
+
+// How long a finding stays when what was wrong is right again: long enough to be seen, and not to come and go with each call.
+const lingers = time.Minute
+
+// watch is Watch at work.
+type watch struct {
+	l *Lock
+	w Watcher
+
+	state   *state
+	list    []socket
+	table   *table
+	slow    []Problem // of the last full look
+	known   map[uint64]*Problem
+	fresh   map[string]time.Time // when sockets were first seen
+	gone    map[string]time.Time // since when sockets are not there
+	open    map[string]*model.Finding
+	files   *fsnotify.Watcher
+	dirs    map[string]bool
+	trouble string
+}
+
+// Watch looks after the lock until ctx ends. Changes of a socket are seen at once, where the kernel tells of them, and else within a tenth
+// of Every. While nothing is locked it waits for that.
+func (l *Lock) Watch(ctx context.Context, w Watcher) error {
+	if w.Every <= 0 {
+		w.Every = 10 * time.Second
+	}
+	x := &watch{l: l, w: w, known: map[uint64]*Problem{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{}, open: map[string]*model.Finding{}, dirs: map[string]bool{}}
+	var err error
+	if x.files, err = fsnotify.NewWatcher(); err != nil {
+		l.o.Log.Warn("changes of the engine's sockets are seen later", "error", err) // e.g. no more inotify instances
+		x.files = &fsnotify.Watcher{}
+	} else {
+		defer x.files.Close() //nolint:errcheck // nothing was written
+	}
+	quick, full := time.NewTicker(max(w.Every/10, 20*time.Millisecond)), time.NewTicker(w.Every)
+	defer quick.Stop()
+	defer full.Stop()
+	x.full(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-full.C:
+			x.full(ctx)
+		case <-quick.C:
+			x.quick(ctx)
+		case e := <-x.files.Events:
+			if x.concerns(e.Name) {
+				x.quick(ctx)
+			}
+		case err := <-x.files.Errors:
+			l.o.Log.Warn("changes of the engine's sockets", "error", err) // the ticker sees them
+		}
+	}
+}
+
+// concerns says whether a change in a directory is one of a socket, or of the lock itself.
+func (x *watch) concerns(name string) bool {
+	if name == x.l.statePath() {
+		return true
+	}
+	for _, s := range x.list {
+		if s.path == name {
+			return true
+		}
+	}
+	if x.state != nil {
+		for _, k := range x.state.Sockets {
+			if k.Path == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reload reads the state, and tells when somebody locked or unlocked.
+func (x *watch) reload(ctx context.Context) bool {
+	s, err := x.l.load()
+	if err != nil {
+		x.complain(err)
+		return false
+	}
+	was := x.state != nil && x.state.Phase == phaseLocked
+	is := s != nil && s.Phase == phaseLocked
+	x.state = s
+	switch {
+	case is && !s.Recorded:
+		x.record(ctx, "EngineLock", s.By, "the engines' sockets are the guard's alone")
+		x.remember(func(s *state) { s.Recorded = true })
+	case was && !is:
+		x.record(ctx, "EngineUnlock", "", "the engines' sockets are as they were before they were locked")
+	}
+	if !is {
+		x.list, x.slow = nil, nil
+		x.settle(nil)
+	}
+	return is
+}
+
+// full looks at everything.
+func (x *watch) full(ctx context.Context) {
+	x.follow(x.l.o.StateDir)
+	if !x.reload(ctx) {
+		return
+	}
+	list, t, err := x.l.everything(x.state)
+	if err != nil {
+		x.complain(err)
+		return
+	}
+	x.list, x.table = list, t
+	for _, s := range x.list {
+		x.follow(filepath.Dir(s.path))
+	}
+	for _, k := range x.state.Sockets {
+		x.follow(filepath.Dir(k.Path))
+	}
+	engines := x.engines()
+	x.slow = append(unknown(list, x.state), x.state.files()...)
+	mounts, blind := x.l.mounted(list)
+	x.slow = append(append(x.slow, mounts...), listeners(engines, t)...)
+	if len(blind)+len(t.blind) > 0 {
+		x.complain(fmt.Errorf("it can't see everything: %v %v", blind, t.blind))
+	}
+	x.quick(ctx)
+}
+
+// quick looks at the sockets and at who is connected.
+func (x *watch) quick(ctx context.Context) {
+	if !x.reload(ctx) {
+		return
+	}
+	if x.table == nil {
+		x.full(ctx)
+		return
+	}
+	found := append(x.repair(ctx), x.slow...)
+	engines := x.engines()
+	t := &table{bound: map[uint64]string{}, accepted: map[uint64]string{}, servers: x.table.servers}
+	if err := t.connections(engines); err != nil {
+		x.complain(err)
+	}
+	uses, blind := x.l.direct(engines, t, x.known)
+	if len(blind) > 0 {
+		x.complain(fmt.Errorf("who uses the sockets can't be seen: %v", blind))
+	}
+	x.settle(append(found, uses...))
+}
+
+func (x *watch) engines() map[string]string {
+	engines := map[string]string{}
+	for _, s := range x.list {
+		engines[s.path] = s.engine
+	}
+	for _, k := range x.state.Sockets {
+		engines[k.Path] = k.Engine
+	}
+	return engines
+}
+
+// How long an engine takes to make its socket, and how long one may be away while an engine ends.
+const (
+	making = 5 * time.Second
+	ending = 2 * time.Second
+)
+
+// repair gives what is wrong with the sockets, and puts their rights right. A socket that an engine has just made is put right without
+// being a finding: it is no sign of anything, but it is recorded.
+func (x *watch) repair(ctx context.Context) (found []Problem) {
+	for _, k := range x.state.Sockets {
+		now, err := lookAt(k.Engine, k.Path)
+		young := x.young(k, now, err)
+		for _, p := range x.l.open(k, x.table, x.state.Group) {
+			if p.socket == "" || !x.w.Keep || err != nil {
+				if !x.passing(k.Path) {
+					found = append(found, p)
+				}
+				continue
+			}
+			was, err := x.put(k)
+			switch {
+			case err != nil:
+				found = append(found, p)
+				x.complain(err)
+			case was != nil && young:
+				x.record(ctx, "EngineSocketRepair", k.Path, "the engine made its socket anew as "+was.String()+"; it was closed")
+			case was != nil:
+				found = append(found, p)
+				x.record(ctx, "EngineSocketRepair", k.Path, p.Text.EN+"; it was closed again")
+			}
+		}
+	}
+	return found
+}
+
+// young says whether the socket was made a moment ago: an engine opens it, and then gives it its rights.
+func (x *watch) young(k keptSocket, now socket, err error) bool {
+	at := x.l.o.Now()
+	if err != nil {
+		if x.gone[k.Path].IsZero() {
+			x.gone[k.Path] = at
+		}
+		if len(x.table.servers[k.Path]) > 0 { // it may have ended
+			x.newcomer()
+		}
+		return false
+	}
+	delete(x.gone, k.Path)
+	if k.ID != now.id {
+		if k.ID != (identity{}) {
+			x.fresh[k.Path] = at
+		}
+		x.remember(func(s *state) {
+			for i := range s.Sockets {
+				if s.Sockets[i].Path == k.Path {
+					s.Sockets[i].ID = now.id
+				}
+			}
+		})
+		x.newcomer()
+	}
+	return at.Sub(x.fresh[k.Path]) < making
+}
+
+// passing says whether a socket is away only since a moment ago.
+func (x *watch) passing(path string) bool {
+	since, ok := x.gone[path]
+	return ok && x.l.o.Now().Sub(since) < ending
+}
+
+// remember changes what is kept, unless somebody has unlocked meanwhile.
+func (x *watch) remember(change func(*state)) {
+	release, err := x.l.hold()
+	if err != nil {
+		x.complain(err)
+		return
+	}
+	defer release()
+	s, err := x.l.load()
+	if err != nil || s == nil || s.Phase != phaseLocked {
+		x.complain(err)
+		return
+	}
+	change(s)
+	if err := x.l.save(s); err != nil {
+		x.complain(err)
+		return
+	}
+	x.state = s
+}
+
+// put makes a socket as it should be, unless somebody has unlocked meanwhile.
+func (x *watch) put(k keptSocket) (*perm, error) {
+	release, err := x.l.hold()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	s, err := x.l.load()
+	if err != nil || s == nil || s.Phase != phaseLocked {
+		return nil, err
+	}
+	return shut(k.Path, s.Group)
+}
+
+// newcomer has the servers looked for again: the engine was started anew.
+func (x *watch) newcomer() {
+	if err := x.table.refresh(x.engines()); err != nil {
+		x.complain(err)
+	}
+}
+
+// follow watches a directory, where it can be.
+func (x *watch) follow(dir string) {
+	if x.files.Events == nil {
+		return
+	}
+	// Adding again is cheap, and needed where the directory was made anew.
+	if err := x.files.Add(dir); err != nil && x.dirs[dir] {
+		x.dirs[dir] = false
+		x.l.o.Log.Debug("a directory is not watched any more", "directory", dir, "error", err)
+	} else if err == nil {
+		x.dirs[dir] = true
+	}
+}
+
+// settle tells of problems that came and went.
+func (x *watch) settle(now []Problem) {
+	at := x.l.o.Now()
+	there := map[string]bool{}
+	for _, p := range now {
+		id := findingID(p.Kind, p.Subject)
+		if there[id] {
+			continue
+		}
+		there[id] = true
+		f := x.open[id]
+		if f == nil {
+			f = &model.Finding{ID: id, Kind: p.Kind, Requirement: "8.1.c", Severity: p.Severity, Subject: p.Subject, Text: p.Text, First: at, Source: model.SourceNode}
+			x.open[id] = f
+		}
+		again := f.Text == p.Text && at.Sub(f.Last) < lingers
+		f.Text, f.Severity = p.Text, p.Severity
+		if again {
+			continue
+		}
+		f.Last = at
+		f.Count++
+		x.tell(*f)
+	}
+	for id, f := range x.open {
+		if there[id] {
+			continue
+		}
+		if at.Sub(f.Last) < lingers && x.state != nil {
+			continue
+		}
+		f.Over = at
+		x.tell(*f)
+		delete(x.open, id)
+	}
+}
+
+func (x *watch) tell(f model.Finding) {
+	x.l.o.Log.Warn("found", "kind", f.Kind, "subject", f.Subject, "text", f.Text.EN, "over", !f.Over.IsZero())
+	if x.w.Found == nil {
+		return
+	}
+	if err := x.w.Found(f); err != nil {
+		x.complain(fmt.Errorf("a finding was not taken: %w", err))
+	}
+}
+
+// findingID is the same for the same problem, so that it is one finding however often it is seen.
+func findingID(kind, subject string) string {
+	sum := sha256.Sum256([]byte(kind + "\x00" + subject))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (x *watch) record(ctx context.Context, action, subject, why string) {
+	x.l.o.Log.Info("the engines' sockets", "action", action, "subject", subject, "why", why)
+	if x.w.Record == nil {
+		return
+	}
+	r := model.Record{Time: x.l.o.Now(), Action: action, Outcome: model.OutcomeAllowed, Reason: why}
+	if subject != "" {
+		r.Changes = map[string]string{"subject": subject}
+	}
+	x.w.Record(ctx, r)
+}
+
+// complain logs the same trouble once.
+func (x *watch) complain(err error) {
+	if err == nil || err.Error() == x.trouble || errors.Is(err, context.Canceled) {
+		return
+	}
+	x.trouble = err.Error()
+	x.l.o.Log.Error("the watch over the engines' sockets", "error", err)
+}

@@ -1,0 +1,101 @@
+package lock_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/guard/lock"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// watched is a notebook of a watch that ends with the test.
+func (s *scene) watched(t *testing.T, keep bool) *notebook {
+	t.Helper()
+	notes := &notebook{}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- s.l.Watch(ctx, lock.Watcher{Keep: keep, Found: notes.found, Record: notes.record, Every: time.Second})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return notes
+}
+
+// TestWatchOnlyTells does not close what was opened, and says when it is over.
+func TestWatchOnlyTells(t *testing.T) {
+	s := newScene(t, "{}")
+	notes := s.watched(t, false)
+	time.Sleep(300 * time.Millisecond) // nothing is locked yet, and nothing is wrong
+	s.lock(t)
+	eventually(t, "the lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "the test") })
+	if k := notes.kinds(); len(k) > 0 {
+		t.Errorf("found %q", k)
+	}
+	must(t, os.Chmod(s.socket, 0o622))
+	eventually(t, "a finding", 5*time.Second, func() bool { return notes.has(model.FindingSocketOpen, "0622") })
+	time.Sleep(300 * time.Millisecond)
+	if got := modeOf(s.socket); got != "0622 0:0" {
+		t.Errorf("it was changed to %s", got)
+	}
+	if notes.recorded("EngineSocketRepair", "") {
+		t.Error("a repair was recorded")
+	}
+	s.unlock(t, 0)
+	eventually(t, "it is over", 5*time.Second, func() bool {
+		notes.mu.Lock()
+		defer notes.mu.Unlock()
+		last := notes.findings[len(notes.findings)-1]
+		return last.Kind == model.FindingSocketOpen && !last.Over.IsZero() && last.ID == notes.findings[0].ID
+	})
+	eventually(t, "the unlocking is recorded", 5*time.Second, func() bool { return notes.recorded("EngineUnlock", "") })
+}
+
+// TestWatchSeesTheEngineAnew closes a socket that an engine makes with other rights, without a finding, and a listener with one.
+func TestWatchSeesTheEngineAnew(t *testing.T) {
+	s := newScene(t, "{}", "--group=users") // so that no setting keeps the lock
+	s.lock(t)
+	notes := s.watched(t, true)
+	eventually(t, "the lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "") })
+	must(t, os.Remove(s.socket))
+	_, stop := startEngine(t, s.dockerd, s.socket, "127.0.0.1:0", "--group=users")
+	must(t, os.Chmod(s.socket, 0o666)) // as this engine does
+	eventually(t, "it is closed", time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "that is recorded", 5*time.Second, func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })
+	eventually(t, "a finding of the listener", 5*time.Second, func() bool { return notes.has(model.FindingTCPListener, "127.0.0.1:") })
+	if notes.has(model.FindingSocketOpen, "may connect") {
+		t.Errorf("a new socket is a finding: %q", notes.kinds())
+	}
+	stop()
+}
+
+// TestWhoMayUseIt tells programs that guard.direct names from others.
+func TestWhoMayUseIt(t *testing.T) {
+	s := newScene(t, "{}")
+	allowed, other := copyOf(t, filepath.Join(s.dir, "bin", "kubelet")), copyOf(t, filepath.Join(s.dir, "bin", "docker"))
+	s.o.Direct = []string{allowed}
+	s.reopen(t)
+	s.lock(t)
+	own := ask(t, "/proc/self/exe", s.socket, 0) // root's own bulkhead
+	good, bad := ask(t, allowed, s.socket, 0), ask(t, other, s.socket, 0)
+	for _, a := range []asking{own, good, bad} {
+		if !strings.HasPrefix(a.answer, "HTTP/1.1 200 OK") {
+			t.Fatalf("answer %q", a.answer)
+		}
+	}
+	st, err := s.l.Status(context.Background())
+	must(t, err)
+	if len(st.Problems) != 1 || st.Problems[0].Kind != model.FindingDirectUse || st.Problems[0].Subject != s.socket+": "+other+" (uid 0)" || st.Problems[0].Text.ZH == "" {
+		t.Errorf("problems %+v", st.Problems)
+	}
+	bad.end()
+	eventually(t, "the status is good again", 2*time.Second, func() bool { st, err := s.l.Status(context.Background()); return err == nil && st.OK() })
+}
