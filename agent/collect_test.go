@@ -239,8 +239,8 @@ func TestTheGuardIsAControl(t *testing.T) {
 		return linked(t, func(s *model.Snapshot) {
 			s.Guard = &model.GuardStatus{PID: 7, Mode: model.ModeEnforce, Engine: "/run/docker.sock", Socket: "/run/bulkhead/docker.sock", Profile: "baseline"}
 			s.Engine = &model.Engine{Endpoint: "unix:///run/docker.sock", Sockets: []model.EngineSocket{
-				{Engine: "docker", FileFact: model.FileFact{Path: "/run/docker.sock", Exists: true}},
-				{Engine: "docker", FileFact: model.FileFact{Path: "/run/bulkhead/docker.sock", Exists: true}, Users: []string{"alice"}},
+				{Engine: "docker", FileFact: model.FileFact{Path: "/run/docker.sock", Exists: true, Mode: "0600"}},
+				{Engine: "docker", FileFact: model.FileFact{Path: "/run/bulkhead/docker.sock", Exists: true, Mode: "0666"}, Users: []string{"alice"}},
 			}}
 			change(s)
 		})
@@ -255,6 +255,10 @@ func TestTheGuardIsAControl(t *testing.T) {
 	s = with(func(s *model.Snapshot) { s.Engine.Sockets[0].Users = []string{"bob"} })
 	if s.Engine.Sockets[0].Guarded {
 		t.Error("a socket that bob can reach is not the guard's alone")
+	}
+	s = with(func(s *model.Snapshot) { s.Engine.Sockets[0].Mode = "0666" })
+	if s.Engine.Sockets[0].Guarded {
+		t.Error("a socket that is open to everybody is not the guard's alone")
 	}
 	s = with(func(s *model.Snapshot) {
 		s.Controls = []model.Control{{Name: model.ControlDaemonGuard, Mode: model.ModeObserve}}

@@ -3,6 +3,7 @@ package agent
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -129,7 +130,9 @@ func linkGuard(s *model.Snapshot) {
 		if runPath(sock.Path) == runPath(g.Socket) {
 			sock.Engine = model.EngineGuard
 		}
-		sock.Guarded = sock.Engine != model.EngineGuard && sock.Exists && len(sock.Users) == 0
+		// What is open to everybody counts as open, also where today no account of the host comes as far as its directory.
+		mode, err := strconv.ParseUint(sock.Mode, 8, 32)
+		sock.Guarded = sock.Engine != model.EngineGuard && sock.Exists && err == nil && mode&0o007 == 0 && len(sock.Users) == 0
 	}
 }
 

@@ -14,7 +14,7 @@ func tree(t *testing.T, entries ...string) Paths {
 	for _, e := range entries {
 		name, target, isLink := strings.Cut(e, " -> ")
 		full := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil { //nolint:gosec // what a host has
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		var err error
@@ -22,7 +22,7 @@ func tree(t *testing.T, entries ...string) Paths {
 		case isLink:
 			err = os.Symlink(target, full)
 		case strings.HasSuffix(name, "/"):
-			err = os.MkdirAll(full, 0o755) //nolint:gosec // what a host has
+			err = os.MkdirAll(full, 0o755)
 		default:
 			err = os.WriteFile(full, nil, 0o600)
 		}
@@ -30,7 +30,7 @@ func tree(t *testing.T, entries ...string) Paths {
 			t.Fatal(err)
 		}
 	}
-	return Paths{Root: root, trusted: uint32(os.Getuid())} //nolint:gosec // never negative here
+	return Paths{Root: root, trusted: uint32(os.Getuid())}
 }
 
 func open(t *testing.T, p Paths, dir string, mode os.FileMode) {

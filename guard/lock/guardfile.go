@@ -44,8 +44,12 @@ func normal(path string) string {
 
 // RemoveStatus takes the file away, unless another guard has written its own meanwhile.
 func RemoveStatus(path string, pid int) error {
-	if s, err := decodeStatus(path); err != nil || s.PID != pid {
+	s, err := decodeStatus(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && s.PID != pid {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the guard's status: %w", err)

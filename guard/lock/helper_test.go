@@ -205,7 +205,7 @@ func copyOf(t *testing.T, path string) string {
 }
 
 // startEngine starts what the lock takes for an engine.
-func startEngine(t *testing.T, program, socket, tcp string, args ...string) (pid int, stop func()) {
+func startEngine(t *testing.T, program, socket, tcp string, args ...string) (stop func()) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Env = []string{listenVariable + "=" + socket, tcpVariable + "=" + tcp}
@@ -221,7 +221,7 @@ func startEngine(t *testing.T, program, socket, tcp string, args ...string) (pid
 	if string(line[:n]) != "ready\n" {
 		t.Fatalf("the engine says %q", line[:n])
 	}
-	return cmd.Process.Pid, stop
+	return stop
 }
 
 // openTo lets other accounts come as far as the directory.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -50,20 +49,18 @@ func newHouse(t *testing.T, kind lab.Kind) *house {
 	return h
 }
 
-func (h *house) watch(t *testing.T, keep bool) (stop func()) {
+func (h *house) watch(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- h.l.Watch(ctx, lock.Watcher{Keep: keep, Found: h.notes.found, Record: h.notes.record, Every: 2 * time.Second})
+		done <- h.l.Watch(ctx, lock.Watcher{Keep: true, Found: h.notes.found, Record: h.notes.record, Every: 2 * time.Second})
 	}()
-	stop = sync.OnceFunc(func() {
+	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	t.Cleanup(stop)
-	return stop
 }
 
 func TestLockedEngine(t *testing.T) {
@@ -85,7 +82,7 @@ func lockedEngine(t *testing.T, h *house) {
 	} else {
 		a.end()
 	}
-	h.watch(t, true)
+	h.watch(t)
 
 	p, err := h.l.Lock(ctx, "the test")
 	if err != nil {
@@ -268,7 +265,7 @@ func TestListenerIsAdded(t *testing.T) {
 	_, err := h.l.Lock(ctx, "the test")
 	must(t, err)
 	wantStatus(t, h, true)
-	h.watch(t, true)
+	h.watch(t)
 	must(t, h.e.Stop(ctx))
 	again, err := lab.StartEngine(ctx, lab.EngineOptions{
 		Kind: lab.Debian, Private: true, Dir: filepath.Join(h.dir, "e"), Config: map[string]any{"log-level": "warn"},

@@ -19,7 +19,7 @@ func (l *Lock) mounted(list []socket) (found []Problem, blind []string) {
 	if err != nil {
 		return nil, []string{"mounts of containers: " + err.Error()}
 	}
-	host, err := mountinfo.PidMountInfo(os.Getpid())
+	host, err := mountsOf(os.Getpid())
 	if err != nil {
 		return nil, []string{"mounts of containers: " + err.Error()}
 	}
@@ -38,7 +38,7 @@ func (l *Lock) mounted(list []socket) (found []Problem, blind []string) {
 		if err != nil || seen[ns] {
 			continue
 		}
-		there, err := mountinfo.PidMountInfo(pid)
+		there, err := mountsOf(pid)
 		if err != nil {
 			continue // it has ended; another of the same namespace may come
 		}
@@ -50,6 +50,16 @@ func (l *Lock) mounted(list []socket) (found []Problem, blind []string) {
 	}
 	slices.SortFunc(found, func(a, b Problem) int { return strings.Compare(a.Subject, b.Subject) })
 	return found, nil
+}
+
+// mountsOf are the mounts that a process sees. The kernel bounds how many there can be.
+func mountsOf(pid int) ([]*mountinfo.Info, error) {
+	f, err := os.Open(procPath(pid, "mountinfo"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return mountinfo.GetMountsFromReader(f, nil)
 }
 
 // rootOf is what is at "/".

@@ -55,6 +55,7 @@ func TestGroupInSettings(t *testing.T) {
 		`[]`:                              "",
 		`{"icc":`:                         "",
 		`{"group":"a","group":"b"}`:       "",
+		`{"gro\u0075p":"a"}`:              `{"gro\u0075p":"root"}`,
 		`{"group":"a","Group":"b"}`:       "", // the engine reads either
 		`"text"`:                          "",
 	} {

@@ -84,6 +84,9 @@ func (l *Lock) Plan(ctx context.Context) (*Plan, error) {
 	}
 	p.changes, p.Warnings = changes, append(p.Warnings, notes...)
 	for _, s := range list {
+		if i := slices.IndexFunc(t.servers[s.path], func(q process) bool { return q.uid > 0 }); i >= 0 {
+			p.Refused = append(p.Refused, fmt.Sprintf("%s is that of a rootless engine of %s: it is its owner's own and gives nobody root", s.path, userName(t.servers[s.path][i].uid)))
+		}
 		then := perm{Mode: mode(l.o.Group), GID: l.o.Group}
 		p.Sockets = append(p.Sockets, PlannedSocket{Engine: s.engine, Path: s.path, Now: s.perm.String(), Then: then.String(), KeptBy: by[s.path]})
 		if s.Mode&0o020 != 0 && s.GID != 0 && s.GID != l.o.Group {

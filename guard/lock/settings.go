@@ -145,7 +145,7 @@ func (l *Lock) daemonJSON(at string, t *table) (c change, why string, err error)
 	if c.before, c.existed, err = readSetting(file); err != nil {
 		return c, "", err
 	}
-	if _, err := os.Stat(filepath.Dir(file)); err != nil {
+	if info, serr := os.Stat(filepath.Dir(file)); serr != nil || !info.IsDir() {
 		return c, fmt.Sprintf("there is no directory %s for the settings of dockerd", filepath.Dir(file)), nil
 	}
 	group := "root"
@@ -167,21 +167,25 @@ func withGroup(before []byte, group string) ([]byte, error) {
 	if !json.Valid(before) || !gjson.ParseBytes(before).IsObject() {
 		return nil, errors.New("it is not a JSON object")
 	}
-	many := 0
-	gjson.ParseBytes(before).ForEach(func(k, _ gjson.Result) bool {
-		if strings.EqualFold(k.String(), "group") {
-			many++
-		}
-		return true
-	})
-	if many > 1 {
-		return nil, errors.New(`it has "group" more than once`)
-	}
 	after, err := sjson.SetBytes(before, "group", group)
 	if err != nil {
 		return nil, fmt.Errorf("set the group: %w", err)
 	}
+	if groups(after) != 1 { // in other letters, which the engine takes as well, or escaped
+		return nil, errors.New(`it has "group" more than once, or spelt in another way`)
+	}
 	return after, nil
+}
+
+// groups counts the keys that the engine reads as "group".
+func groups(object []byte) (n int) {
+	gjson.ParseBytes(object).ForEach(func(k, _ gjson.Result) bool {
+		if strings.EqualFold(k.String(), "group") {
+			n++
+		}
+		return true
+	})
+	return n
 }
 
 // readSetting reads a file that may not be there. A link or anything else is refused: it may be another's.

@@ -117,7 +117,7 @@ func (g *grip) look() (socket, error) {
 
 // set makes the permissions what they should be. It closes first and opens last, so that in between nobody gets in who should not.
 func (g *grip) set(p perm) error {
-	if err := os.Chmod(g.name(), 0o600); err != nil { //nolint:gosec // the least that there is
+	if err := os.Chmod(g.name(), 0o600); err != nil {
 		return fmt.Errorf("close %s: %w", g.f.Name(), err)
 	}
 	if err := unix.Fchownat(int(g.f.Fd()), "", p.UID, p.GID, unix.AT_EMPTY_PATH); err != nil {

@@ -97,7 +97,7 @@ func (l *Lock) everything(s *state) ([]socket, *table, error) {
 			}
 		}
 	}
-	list, t, err := with.find()
+	list, _, err := with.find()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,6 +112,6 @@ func (l *Lock) everything(s *state) ([]socket, *table, error) {
 		}
 		engines[k.Path] = k.Engine
 	}
-	t, err = readTable(engines)
+	t, err := readTable(engines)
 	return list, t, err
 }

@@ -37,8 +37,9 @@ type watch struct {
 	state   *state
 	list    []socket
 	table   *table
-	slow    []Problem // of the last full look
-	known   map[uint64]*Problem
+	slow    []Problem            // of the last full look
+	known   map[uint64]*Problem  // what was judged, by inode
+	held    map[uint64]bool      // sockets of the engines at the last look
 	fresh   map[string]time.Time // when sockets were first seen
 	gone    map[string]time.Time // since when sockets are not there
 	open    map[string]*model.Finding
@@ -165,16 +166,47 @@ func (x *watch) quick(ctx context.Context) {
 		return
 	}
 	found := append(x.repair(ctx), x.slow...)
+	x.settle(append(found, x.uses()...))
+}
+
+// uses are connections past the guard. Only when an engine has a socket that it had not before is it looked what that is: to ask for all
+// connections of a machine takes a look at each process.
+func (x *watch) uses() (found []Problem) {
+	now, fresh := map[uint64]bool{}, false
+	for _, servers := range x.table.servers {
+		for _, p := range servers {
+			list, err := inodes(p.pid)
+			if err != nil {
+				continue // it has ended
+			}
+			for inode := range list {
+				now[inode] = true
+				fresh = fresh || !x.held[inode]
+			}
+		}
+	}
+	x.held = now
+	if !fresh {
+		for inode, p := range x.known {
+			switch {
+			case !now[inode]:
+				delete(x.known, inode)
+			case p != nil:
+				found = append(found, *p)
+			}
+		}
+		return found
+	}
 	engines := x.engines()
 	t := &table{bound: map[uint64]string{}, accepted: map[uint64]string{}, servers: x.table.servers}
 	if err := t.connections(engines); err != nil {
 		x.complain(err)
 	}
-	uses, blind := x.l.direct(engines, t, x.known)
+	found, blind := x.l.direct(engines, t, x.known)
 	if len(blind) > 0 {
 		x.complain(fmt.Errorf("who uses the sockets can't be seen: %v", blind))
 	}
-	x.settle(append(found, uses...))
+	return found
 }
 
 func (x *watch) engines() map[string]string {

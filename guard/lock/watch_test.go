@@ -66,7 +66,7 @@ func TestWatchSeesTheEngineAnew(t *testing.T) {
 	notes := s.watched(t, true)
 	eventually(t, "the lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "") })
 	must(t, os.Remove(s.socket))
-	_, stop := startEngine(t, s.dockerd, s.socket, "127.0.0.1:0", "--group=users")
+	stop := startEngine(t, s.dockerd, s.socket, "127.0.0.1:0", "--group=users")
 	must(t, os.Chmod(s.socket, 0o666)) // as this engine does
 	eventually(t, "it is closed", time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
 	eventually(t, "that is recorded", 5*time.Second, func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })

@@ -89,7 +89,8 @@ func knownCapability(c string) bool {
 func (r *Reader) devices(w *model.Workload) {
 	for i := range w.Devices {
 		if d := &w.Devices[i]; d.Host != "" {
-			if p := r.Host.Path(d.Host); p.Resolved != "" {
+			// A link that others can change is what it is called, and not what it leads to at this moment.
+			if p := r.Host.Path(d.Host); p.Resolved != "" && p.Unstable == "" {
 				d.Resolved = p.Resolved
 			}
 		}
@@ -127,11 +128,15 @@ func (r *Reader) image(ctx context.Context, w *model.Workload, a asked) {
 	r.root(w, img.Accounts)
 }
 
-// root says whether it runs as uid 0. A name that nobody looked up can be one for it.
+// root says whether it runs as uid 0. A name that nobody looked up can be one for it. The group that is named with the user is one
+// of its groups.
 func (r *Reader) root(w *model.Workload, accounts map[string]int) {
 	root, known := IsRoot(w.UserEffective)
+	name, group, _ := strings.Cut(w.UserEffective, ":")
+	if group != "" {
+		w.Groups = add(slices.Clone(w.Groups), group)
+	}
 	if !known {
-		name, _, _ := strings.Cut(w.UserEffective, ":")
 		uid, found := accounts[name]
 		root = !found || uid == 0
 	}

@@ -12,8 +12,8 @@ import (
 func (r *Reader) FromExec(body *container.ExecCreateRequest, in model.Workload, accounts map[string]int) model.Workload {
 	w := in
 	w.Kind, w.Privileged = KindExec, in.Privileged || body.Privileged
-	if body.Privileged {
-		w.Seccomp, w.AppArmor = or(w.Seccomp, unconfined), or(w.AppArmor, unconfined)
+	if body.Privileged && w.AppArmor != "" {
+		w.AppArmor = unconfined
 	}
 	if body.User != "" {
 		w.User, w.UserEffective = body.User, body.User

@@ -155,7 +155,7 @@ func (r *Reader) resolve(ctx context.Context, w *model.Workload, m *model.Mount)
 		case err != nil:
 			note(w, "volume "+m.Volume, err.Error())
 		case exists:
-			m.Driver, m.Foreign = v.Driver, v.Foreign
+			m.Driver, m.Foreign = v.Driver, m.Foreign || v.Foreign
 			volumeDevice(m, v.Driver, v.Options)
 		}
 	}

@@ -151,7 +151,7 @@ func IsRoot(user string) (root, known bool) {
 	}
 	// The engine reads numbers in this way: "00" and "+0" are 0 as well.
 	if uid, err := strconv.Atoi(name); err == nil {
-		return uid == 0, true
+		return uid <= 0 || uid > 1<<31-1, true // what is no uid is left to nobody's guess
 	}
 	return false, false
 }

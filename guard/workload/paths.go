@@ -93,9 +93,9 @@ func SystemPath(p string, readOnly bool, more []string) bool {
 // SystemPaths belong to the host's own programs.
 func SystemPaths() []string {
 	return []string{
-		"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root", "/run", "/sbin", "/sys", "/usr",
-		"/var/lib/bulkhead", "/var/lib/containerd", "/var/lib/containers", "/var/lib/cloud", "/var/lib/docker", "/var/lib/dpkg",
-		"/var/lib/kubelet", "/var/lib/rpm", "/var/lib/systemd", "/var/log", "/var/run", "/var/spool/at", "/var/spool/cron",
+		"/bin", "/boot", "/dev", "/efi", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt/cni", "/opt/containerd",
+		"/ostree", "/proc", "/root", "/run", "/sbin", "/snap", "/sys", "/sysroot", "/usr", "/var/backups", "/var/cache", "/var/lib",
+		"/var/lock", "/var/log", "/var/run", "/var/spool",
 	}
 }
 

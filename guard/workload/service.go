@@ -27,6 +27,12 @@ func (r *Reader) FromService(ctx context.Context, spec *swarm.ServiceSpec) model
 	}
 	w := ServiceContainer(c, r.Defaults)
 	w.Kind, w.Tenant, w.Sensitivity = KindService, c.Labels[r.TenantLabel], c.Labels[r.SensitivityLabel]
+	if own := spec.Labels[r.TenantLabel]; own != "" {
+		if w.Tenant != "" && w.Tenant != own {
+			note(&w, "/Labels/"+r.TenantLabel, "the service and its tasks name different tenants")
+		}
+		w.Tenant = own
+	}
 	if t.Runtime != "" && t.Runtime != swarm.RuntimeContainer && !strings.HasSuffix(string(t.Runtime), "RuntimeContainer") {
 		note(&w, "/TaskTemplate/Runtime", "it is not known")
 	}

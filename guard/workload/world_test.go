@@ -21,6 +21,9 @@ const mine, theirs = "3f5a3f5a3f5a", "99999999ffff"
 
 func (world) Path(p string) workload.Path {
 	links := map[string]string{"/srv/link": "/", "/var/run/docker.sock": "/run/docker.sock", "/etc/localtime": "/usr/share/zoneinfo/Etc/UTC"}
+	if p == "/home/bob/null" { // a link of bob's
+		return workload.Path{Resolved: "/dev/null", Unstable: "/home/bob belongs to the uid 1000"}
+	}
 	out := workload.Path{Resolved: path.Clean(p)}
 	if to, ok := links[p]; ok {
 		out.Resolved = to
@@ -56,7 +59,9 @@ func (world) Container(_ context.Context, name string) (workload.Peer, error) {
 			Mounts: []model.Mount{{Type: "bind", Source: "/srv/shop", Target: "/m"}, {Type: "volume", Source: "bound", Volume: "bound", Target: "/n"}},
 		}, nil
 	case "theirs", theirs:
-		return workload.Peer{ID: theirs, Foreign: true, Namespaces: model.Namespaces{PID: "private"}}, nil
+		return workload.Peer{
+			ID: theirs, Foreign: true, Namespaces: model.Namespaces{PID: "private"}, Mounts: []model.Mount{{Type: "volume", Volume: "plain", Target: "/t"}},
+		}, nil
 	}
 	return workload.Peer{}, errors.New("there is no such container")
 }
