@@ -50,8 +50,8 @@ func (m *memory) last() model.Record {
 	return r
 }
 
-// user is a process's user and group, with a supplementary group, and Docker's configuration.
-type user struct {
+// osUser is a process's user and group, with a supplementary group, and Docker's configuration.
+type osUser struct {
 	uid, gid uint32
 	groups   []uint32
 	env      []string
@@ -59,8 +59,8 @@ type user struct {
 }
 
 // The users of the tests have no name on this machine.
-func users() (alice, bob, carol user) {
-	return user{uid: 4711, gid: 4711}, user{uid: 4712, gid: 4712, groups: []uint32{4720}}, user{uid: 4713, gid: 4713}
+func users() (alice, bob, carol osUser) {
+	return osUser{uid: 4711, gid: 4711}, osUser{uid: 4712, gid: 4712, groups: []uint32{4720}}, osUser{uid: 4713, gid: 4713}
 }
 
 // behind is a guard in front of a real engine.
@@ -122,7 +122,7 @@ func must(t *testing.T, err error) {
 }
 
 // docker is Docker's own command line as a user.
-func (b *behind) docker(t *testing.T, as user, args ...string) *exec.Cmd {
+func (b *behind) docker(t *testing.T, as osUser, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "docker", args...)
 	cmd.Dir = "/"
@@ -136,17 +136,17 @@ func TestGuardKnowsCallersAtTheSocket(t *testing.T) {
 	alice, bob, carol := users()
 	contained := alice
 	contained.flags = syscall.CLONE_NEWPID
-	asRoot := user{flags: syscall.CLONE_NEWPID}
+	asRoot := osUser{flags: syscall.CLONE_NEWPID}
 	for _, c := range []struct {
 		name string
-		as   user
+		as   osUser
 		id   string
 		say  string
 	}{
 		{"an account", alice, "alice", ""},
 		{"a group", bob, "os:4712", ""},
 		{"nobody here", carol, "", "uid 4713 of process"},
-		{"root, who has no account", user{}, "", `adds ` + "`users: [\"root\"]`"},
+		{"root, who has no account", osUser{}, "", `adds ` + "`users: [\"root\"]`"},
 		{"the same user in another process namespace", contained, "", "another process namespace"},
 		{"root of another process namespace", asRoot, "", "from_containers"},
 	} {
@@ -214,7 +214,7 @@ func TestGuardKnowsCallersOverTLS(t *testing.T) {
 			Name: "builds", Tenant: "acme", Roles: []string{"developer"}, Tokens: []config.GuardToken{{ID: "ci", SHA256: token.SHA256, Expires: token.Expires.Format(time.RFC3339)}},
 		})
 	})
-	carol := user{uid: 4713, gid: 4713} // whom the socket does not know
+	carol := osUser{uid: 4713, gid: 4713} // whom the socket does not know
 	client := func(name string, out io.Writer, args ...string) []string {
 		dir := filepath.Join(b.dir, name)
 		app := &cli.App{Guard: guard{}, Out: out, Err: t.Output(), In: strings.NewReader(""), Environ: []string{"BULKHEAD_CONFIG=/dev/null"}}
