@@ -17,8 +17,9 @@ import (
 type Drills interface {
 	// List gives the drills of a requirement, or all.
 	List(requirement string) []model.Drill
-	// Run runs those with the ids, or of the requirement, or all. An error means that a name is unknown.
-	Run(ctx context.Context, ids []string, requirement string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error)
+	// Run runs those with the ids, or of the requirement, or all. Those of container engines run on the engine in the directory engineBin,
+	// or on the one in PATH. An error means that a name is unknown, or that something was left behind.
+	Run(ctx context.Context, ids []string, requirement, engineBin string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error)
 	// Replica is what a process does that a drill starts to kill it: it reads what to be, and serves until the input ends.
 	Replica(ctx context.Context, in io.Reader, out io.Writer) error
 }
@@ -79,7 +80,7 @@ func (a *App) drillList(requirement string) error {
 }
 
 func (a *App) drillRunCommand() *cobra.Command {
-	var requirement, node string
+	var requirement, node, engine string
 	var all, publish bool
 	cmd := &cobra.Command{
 		Use:   "run [ID...]",
@@ -87,6 +88,7 @@ func (a *App) drillRunCommand() *cobra.Command {
 		Example: `  bulkhead drill run 8.5.d/password-only
   bulkhead drill run --requirement 8.5.c --output json
   bulkhead drill run --all
+  bulkhead drill run --requirement 8.1.c --engine-bin /opt/docker/bin
   bulkhead drill run --all --publish --node web-1          # also send the results to the control plane`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var ids []string
@@ -108,11 +110,12 @@ func (a *App) drillRunCommand() *cobra.Command {
 			if node != "" && !publish {
 				return errors.New("--node says of which machine results are published: add --publish")
 			}
-			return a.drillRun(cmd.Context(), args, drillRun{requirement, node, publish})
+			return a.drillRun(cmd.Context(), args, drillRun{requirement, node, engine, publish})
 		},
 	}
 	cmd.Flags().StringVar(&requirement, "requirement", "", "those of this requirement, e.g. 8.5.c")
 	cmd.Flags().BoolVar(&all, "all", false, "all drills")
+	cmd.Flags().StringVar(&engine, "engine-bin", "", "start the throw-away container engine from this `directory` with dockerd, containerd and runc (default: PATH)")
 	cmd.Flags().BoolVar(&publish, "publish", false, "also send the results to the control plane (see `bulkhead login`)")
 	cmd.Flags().StringVar(&node, "node", "", "publish as of this `machine` (default: this machine's name)")
 	a.localRemoteFlags(cmd)
@@ -121,8 +124,8 @@ func (a *App) drillRunCommand() *cobra.Command {
 
 // drillRun says which drills run, and whether their results are published.
 type drillRun struct {
-	requirement, node string
-	publish           bool
+	requirement, node, engine string
+	publish                   bool
 }
 
 func (a *App) drillRun(ctx context.Context, ids []string, how drillRun) error {
@@ -141,7 +144,7 @@ func (a *App) drillRun(ctx context.Context, ids []string, how drillRun) error {
 				done, all, r.Verdict, r.ID, r.DurationMS, r.WithoutControl, r.WithControl, r.Why)
 		}
 	}
-	report, err := a.Drills.Run(ctx, ids, requirement, tell)
+	report, err := a.Drills.Run(ctx, ids, requirement, how.engine, tell)
 	if err != nil {
 		return err
 	}

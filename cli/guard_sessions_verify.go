@@ -70,7 +70,7 @@ func (a *App) sessionsVerify(ctx context.Context, dir string, names []string, v 
 	if err != nil {
 		return err
 	}
-	from := a.digestsOfServer
+	var from digests = a.digestsOfServer
 	if v.log != "" {
 		from = func(ctx context.Context, ids []string) (map[string][]sealedBy, error) {
 			return a.digestsOfLog(ctx, v, ids)

@@ -40,6 +40,9 @@ const (
 	ControlStandby           Control = "standby"            // without: the database is one server only
 )
 
+// ControlGuard is the guard of the engine. Without: people talk straight to the engine's socket, as members of a group "docker" do.
+const ControlGuard Control = "daemon-guard"
+
 // Plane is a control plane that lives for one half of a drill.
 type Plane struct {
 	URL       string
@@ -68,6 +71,7 @@ type Launcher interface {
 	Launch(ctx context.Context, off Control) (*Plane, error)
 	// Replica starts a control plane as a process of its own, with the machine's clock and all controls.
 	Replica(ctx context.Context, r Replica) (*Plane, error)
+	Engines
 }
 
 // Drill is an attack with what it proves.
@@ -82,6 +86,14 @@ type Drill struct {
 	// Outage is there instead of Action and Attack where something is taken away rather than asked for: it makes what it needs,
 	// takes it away, and says what was seen.
 	Outage func(ctx context.Context, l Launcher, off Control) (Half, error)
+	// Door is there instead where the attack is on a container engine, through whatever door there is.
+	Door func(ctx context.Context, w *EngineWorld) (succeeded bool, err error)
+	// Quiet is for an attack of which nothing is refused: what the attacker may not see is left out of the answer. The call is recorded.
+	Quiet bool
+	// Seen is for an attack that no guard can record, since none is asked: it says whether what stopped it can be seen otherwise.
+	Seen func(ctx context.Context, w *EngineWorld) (bool, error)
+
+	closing *closing
 }
 
 // Half is what an outage did, with its control off or on.
@@ -95,7 +107,7 @@ type Half struct {
 }
 
 // All lists the drills.
-func All() []Drill { return slices.Concat(outages(), rights(), factors()) }
+func All() []Drill { return slices.Concat(outages(), rights(), factors(), guards()) }
 
 // Progress is told of each result.
 type Progress func(r model.DrillResult, done, all int)
@@ -153,6 +165,16 @@ func judge(d Drill, without, with outcome) (model.Verdict, string) {
 		verdict, why = model.VerdictNotProved, "the attack succeeded although the control was on"
 	case !with.recorded && d.Outage != nil:
 		verdict, why = model.VerdictNotProved, "the service went on, but the loss and the recovery can't be seen afterwards"
+	case !with.recorded && d.Seen != nil:
+		verdict, why = model.VerdictNotProved, "the attack failed, but what stopped it can't be seen"
+	case d.Seen != nil:
+		why = "the attack succeeded without the control and failed with it, and what stopped it can be seen"
+	case !with.recorded && d.Quiet:
+		verdict, why = model.VerdictNotProved, "the attack failed, but no call of the attacker is in the audit log"
+	case !with.recorded && d.Door != nil:
+		verdict, why = model.VerdictNotProved, "the attack failed, but no refusal of the attacker is in the audit log"
+	case d.Quiet:
+		why = "the answer had without the control what it had not with it, and the call was recorded"
 	case !with.recorded:
 		verdict, why = model.VerdictNotProved, fmt.Sprintf("the attack was refused, but no refusal of %s is in the audit log", d.Action)
 	case d.Outage != nil:
@@ -169,8 +191,11 @@ func half(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, e
 	out.result = model.AttackNotRun
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if d.Outage != nil {
+	switch {
+	case d.Outage != nil:
 		return outage(ctx, l, d, off)
+	case d.Door != nil:
+		return door(ctx, l, d, off)
 	}
 	plane, err := l.Launch(ctx, off)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-security/bulkhead/drill/ground"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
@@ -83,6 +84,17 @@ func TestLostUnlessAllIsBack(t *testing.T) {
 	}
 }
 
+// one says whether exactly one is true.
+func one(list ...bool) bool {
+	n := 0
+	for _, is := range list {
+		if is {
+			n++
+		}
+	}
+	return n == 1
+}
+
 func TestEveryDrillIsWhole(t *testing.T) {
 	seen := map[string]bool{}
 	count := map[string]int{}
@@ -93,11 +105,11 @@ func TestEveryDrillIsWhole(t *testing.T) {
 		seen[d.ID] = true
 		count[d.Requirement]++
 		if !strings.HasPrefix(d.ID, d.Requirement+"/") || d.Title == "" || d.Technique == "" || len(d.Threats) == 0 ||
-			d.Needs == nil || d.Control == ControlNone || (d.Action == "" || d.Attack == nil) == (d.Outage == nil) {
+			d.Needs == nil || d.Control == ControlNone || !one(d.Action != "" && d.Attack != nil, d.Outage != nil, d.Door != nil) {
 			t.Errorf("%s lacks something: %+v", d.ID, d.Drill)
 		}
 	}
-	if count["8.5.b"] < 3 || count["8.5.c"] < 5 || count["8.5.d"] < 4 {
+	if count["8.5.b"] < 3 || count["8.5.c"] < 5 || count["8.5.d"] < 4 || count["8.1.c"] < 45 {
 		t.Errorf("too few drills: %v", count)
 	}
 }
@@ -157,6 +169,14 @@ type broken struct{ err error }
 func (b broken) Launch(context.Context, Control) (*Plane, error) { return nil, b.err }
 
 func (b broken) Replica(context.Context, Replica) (*Plane, error) { return nil, b.err }
+
+func (b broken) Ground(context.Context) (*ground.Engine, error) { return nil, b.err }
+
+func (b broken) Guard(context.Context, *ground.Engine, GuardOptions) (*Guard, error) {
+	return nil, b.err
+}
+
+func (b broken) Lock(context.Context, *ground.Engine) (*Lock, error) { return nil, b.err }
 
 func TestWhatCannotRunSaysWhy(t *testing.T) {
 	var told []string

@@ -14,7 +14,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent"
 	"github.com/bulkhead-security/bulkhead/agent/state"
 	"github.com/bulkhead-security/bulkhead/config"
-	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
@@ -31,43 +30,37 @@ const (
 type agentGuard struct {
 	c     config.Config
 	parts guardParts
-	ready chan struct{} // closed when the policies on disk are in force
-	log   *slog.Logger
-	out   io.Writer
+	// people are the accounts of the control plane.
+	people *fleetPeople
+	ready  chan struct{} // closed when the policies on disk are in force
+	log    *slog.Logger
+	out    io.Writer
 }
 
 // guardOf is the guard where the configuration wants one beside the agent, with the agent's policies, audit log, tenant and node id; nil
-// otherwise. The agent takes for it what the control plane says of accounts and approvals.
-func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.Parts, log *slog.Logger, out io.Writer) (*agentGuard, error) {
+// otherwise. The agent takes what the control plane approved for it.
+func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.Parts, log *slog.Logger, out io.Writer) *agentGuard {
 	if !c.Guard.Enabled {
-		return nil, nil //nolint:nilnil // none is wanted
+		return nil
 	}
 	l, ok := p.Log.(*audit.Log)
 	if !ok || l == nil {
 		log.Error("the guard does not run: the node's audit log can't be opened, and it lets nothing through without")
-		return nil, nil //nolint:nilnil // the agent goes on
+		return nil
 	}
-	local, err := definitions(c.Guard.Accounts)
-	if err != nil {
-		return nil, err
-	}
-	who, err := accounts.New(accounts.Options{Definitions: local, Log: log, Now: clock()})
-	if err != nil {
-		return nil, err
-	}
-	people := &fleetPeople{local: local, set: who.Set, approvals: &approvals.Approvals{}}
 	host := c.Guard.Host
 	if host == "" {
 		host = n.ID
 	}
 	g := &agentGuard{c: c, ready: make(chan struct{}), log: log, out: out}
-	p.Appliers[model.BundleAccounts] = []agent.Applier{people}
+	approved := &approvals.Approvals{}
+	g.people = &fleetPeople{approvals: approved}
+	p.Appliers[model.BundleAccounts] = []agent.Applier{g.people}
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
 	g.parts = guardParts{
-		decider: engineOf(*p), approvals: people.approvals, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
-		who: who, set: people.setLocal,
+		decider: engineOf(*p), approvals: approved, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
 	}
-	return g, nil
+	return g
 }
 
 // begin runs the guard until ctx ends, or what is given back is called, which also waits until it has drained. A guard that fails is raised
@@ -125,6 +118,10 @@ func (g *agentGuard) once(ctx context.Context, again func() (config.Config, erro
 	if err != nil {
 		return err
 	}
+	if err := g.people.at(r.local, r.who.Set); err != nil {
+		return errors.Join(err, r.close())
+	}
+	r.people = g.people
 	defer func() { err = errors.Join(err, r.close()) }()
 	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", g.c.Guard.Engine, strings.Join(r.doors.Places(), " and "))
 	if again != nil {

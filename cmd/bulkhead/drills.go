@@ -38,13 +38,15 @@ func (d *drills) List(requirement string) []model.Drill {
 }
 
 // Run implements cli.Drills.
-func (d *drills) Run(ctx context.Context, ids []string, requirement string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error) {
+func (d *drills) Run(ctx context.Context, ids []string, requirement, engineBin string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error) {
 	chosen, err := choose(ids, requirement)
 	if err != nil {
 		return model.DrillReport{}, err
 	}
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // tessera's
-	return drill.Run(ctx, &launcher{version: d.version}, chosen, tell), nil
+	l := &launcher{version: d.version, engines: &engines{bin: engineBin}}
+	report := drill.Run(ctx, l, chosen, tell)
+	return report, l.close(ctx)
 }
 
 func choose(ids []string, requirement string) ([]drill.Drill, error) {
@@ -59,6 +61,7 @@ func choose(ids []string, requirement string) ([]drill.Drill, error) {
 // afterwards.
 type launcher struct {
 	version string
+	*engines
 }
 
 // Launch implements drill.Launcher.

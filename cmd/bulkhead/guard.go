@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"k8s.io/klog/v2"
@@ -21,9 +22,9 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
 	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/guard/listen"
+	"github.com/bulkhead-security/bulkhead/guard/lock"
 	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -67,6 +68,8 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	fmt.Fprintf(out, "It listens at %s; `bulkhead docker setup` says how to use it\n", strings.Join(g.doors.Places(), " and "))
 	stop := onHangUp(func() { g.reload(again, engine) })
 	defer stop()
+	watched := watchAlone(ctx, c, l, log)
+	defer watched()
 	return g.run(ctx)
 }
 
@@ -91,36 +94,32 @@ type guardParts struct {
 	approvals    *approvals.Approvals // nil where there is no control plane
 	log          judge.Recorder
 	tenant, host string
-	dir          string // where it is remembered who brought images, and recordings are
+	dir          string // where it is remembered who brought images
 	slog         *slog.Logger
-	who          *accounts.Accounts // nil makes those of the configuration
-	// set takes other accounts of the configuration; nil gives them to who.
-	set func([]accounts.Definition) error
 }
 
 // raised is a guard whose doors are open.
 type raised struct {
 	who    *accounts.Accounts
-	set    func([]accounts.Definition) error
+	local  []accounts.Definition // of the configuration
+	people *fleetPeople          // nil where there is no control plane
 	doors  *listen.Server
 	engine *guardedEngine
+	status model.GuardStatus
 	log    *slog.Logger
 }
 
 // raise opens the doors.
 func raise(c config.Config, p guardParts) (*raised, error) {
-	who, identify := p.who, guarddoor.Identifier(p.who)
-	if who == nil {
-		var err error
-		if who, err = (guard{}).Accounts(c, p.slog); err != nil {
-			return nil, err
-		}
-		identify, p.set = who, who.Set
+	local, err := definitions(c.Guard.Accounts)
+	if err != nil {
+		return nil, err
 	}
-	if p.approvals != nil {
-		identify = &steppedUp{who: who, approvals: p.approvals, now: clock()}
+	who, err := accounts.New(accounts.Options{Definitions: local, Log: p.slog, Now: clock()})
+	if err != nil {
+		return nil, err
 	}
-	if len(c.Guard.Accounts) == 0 {
+	if len(local) == 0 {
 		p.slog.Warn("no account is configured (guard.accounts): the guard refuses everybody")
 	}
 	if err := checkActions(c.Guard); err != nil {
@@ -134,22 +133,15 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	if profile == "none" {
 		profile = ""
 	}
-	parts := doorParts{
-		engine: c.Guard.Engine, dir: p.dir, who: identify, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
+	engine, err := newGuardedEngine(doorParts{
+		engine: c.Guard.Engine, dir: p.dir, who: identifier(who, p.approvals), sessions: c.Guard, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
 		judge: judge.Parts{
-			Decider: p.decider, Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
+			Decider: p.decider, Approvals: approved(p.approvals), Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
 			Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), Now: clock(),
 		},
 		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
-		terminals: func(e *forward.Engine) (*terminals, error) {
-			return newTerminals(c.Guard, e, p.dir, p.host, p.log, p.slog)
-		},
-	}
-	if p.approvals != nil {
-		parts.judge.Approvals = p.approvals
-	}
-	engine, err := newGuardedEngine(parts)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +150,27 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	if err != nil {
 		return nil, errors.Join(err, engine.close())
 	}
-	return &raised{who: who, set: p.set, doors: doors, engine: engine, log: p.slog}, nil
+	status := model.GuardStatus{
+		PID: os.Getpid(), Started: clock()().UTC().Truncate(time.Second), Mode: model.ControlMode(c.Guard.Mode), Version: buildVersion(),
+		Engine: c.Guard.Engine, Socket: c.Guard.Socket, TLS: c.Guard.TLS.Listen, Profile: c.Guard.Profile,
+	}
+	return &raised{who: who, local: local, doors: doors, engine: engine, status: status, log: p.slog}, nil
+}
+
+// identifier adds factors that were shown to the control plane, where there is one.
+func identifier(who *accounts.Accounts, a *approvals.Approvals) guarddoor.Identifier {
+	if a == nil {
+		return who
+	}
+	return &steppedUp{who: who, approvals: a, now: clock()}
+}
+
+// approved is nothing where there is no control plane; a nil pointer in an interface would not be nil.
+func approved(a *approvals.Approvals) judge.Approvals {
+	if a == nil {
+		return nil
+	}
+	return a
 }
 
 // checkActions refuses names that are no actions: a demand that is misspelt would be none.
@@ -217,6 +229,17 @@ func guardDoors(c config.Guard, log *slog.Logger) (listen.Options, error) {
 
 // run serves until ctx ends.
 func (g *raised) run(ctx context.Context) error {
+	// What the guard says of itself is for root's word only: nobody else could stand before the engine.
+	if os.Geteuid() == 0 {
+		if err := lock.WriteStatus(lock.DefaultGuardFile, g.status); err != nil {
+			g.log.Warn("`bulkhead assess` won't see the guard", "error", err)
+		}
+		defer func() {
+			if err := lock.RemoveStatus(lock.DefaultGuardFile, g.status.PID); err != nil {
+				g.log.Warn("the guard's status stays behind", "error", err)
+			}
+		}()
+	}
 	notify(g.log, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { notify(g.log, daemon.SdNotifyStopping) })
 	defer stop()
@@ -240,8 +263,12 @@ func (g *raised) reload(again func() (config.Config, error), engine *authz.Engin
 		return
 	}
 	d, err := definitions(c.Guard.Accounts)
-	if err == nil {
-		err = g.set(d)
+	switch {
+	case err != nil:
+	case g.people != nil:
+		err = g.people.at(d, g.who.Set)
+	default:
+		err = g.who.Set(d)
 	}
 	if engine != nil {
 		err = errors.Join(err, loadGuardPolicies(engine, c.Guard.Policies))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/detect/secret"
 	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
@@ -23,11 +24,9 @@ type doorParts struct {
 	engine   string // its socket
 	dir      string // where it is remembered who brought images
 	who      guarddoor.Identifier
-	judge    judge.Parts // without Images and Workloads
-	sessions guarddoor.Sessions
-	// terminals, where it is set, makes what looks after terminals with the line to the engine, in place of sessions.
-	terminals func(*forward.Engine) (*terminals, error)
-	slog      *slog.Logger
+	judge    judge.Parts  // without Images and Workloads
+	sessions config.Guard // its Sessions say what is recorded
+	slog     *slog.Logger
 	// labels are what workloads say of themselves by.
 	tenantLabel, sensitivityLabel string
 	wanted                        workload.Wanted
@@ -41,16 +40,12 @@ type guardedEngine struct {
 	*guarddoor.Door
 	engine    *forward.Engine
 	images    *images.Images
-	terminals *terminals // nil where nobody looks after them
+	terminals *terminals
 }
 
 func (g *guardedEngine) close() error {
-	var err error
-	if g.terminals != nil {
-		err = g.terminals.close()
-	}
 	g.engine.Close()
-	return errors.Join(err, g.images.Close())
+	return errors.Join(g.terminals.close(), g.images.Close())
 }
 
 // newGuardedEngine puts the door to an engine together: here is the only place where its parts meet.
@@ -64,7 +59,8 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 	find := objects.New(engine)
 	filter, err := answers.New(find, engine)
 	if err != nil {
-		return nil, err
+		engine.Close()
+		return nil, errors.Join(err, kept.Close())
 	}
 	p.judge.Images = kept
 	p.judge.Workloads = workloads.New(workloads.Parts{
@@ -73,15 +69,13 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		Sockets: append([]string{p.engine}, p.sockets...), SystemPaths: append([]string{p.dir}, p.system...), Now: p.judge.Now,
 		Wanted: p.wanted, PinDigest: p.pinDigest,
 	})
-	g := &guardedEngine{engine: engine, images: kept}
-	if p.terminals != nil {
-		if g.terminals, err = p.terminals(engine); err != nil {
-			return nil, errors.Join(err, g.close())
-		}
-		p.sessions = g.terminals
+	looked, err := newTerminals(p.sessions, engine, p.dir, p.judge.Host, p.judge.Log, p.slog)
+	if err != nil {
+		engine.Close()
+		return nil, errors.Join(err, kept.Close())
 	}
-	g.Door = guarddoor.New(guarddoor.Parts{
-		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: p.sessions, Log: p.slog,
+	door := guarddoor.New(guarddoor.Parts{
+		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: looked, Log: p.slog,
 	})
-	return g, nil
+	return &guardedEngine{Door: door, engine: engine, images: kept, terminals: looked}, nil
 }

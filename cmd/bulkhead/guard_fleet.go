@@ -17,12 +17,12 @@ import (
 
 // fleetPeople are the accounts of the control plane at this node's guard. It implements agent.Applier.
 type fleetPeople struct {
-	set       func([]accounts.Definition) error
 	approvals *approvals.Approvals
 
 	mu    sync.Mutex
+	fleet []bundle.Account
 	local []accounts.Definition
-	fleet []bundle.Account // the last that it was told of
+	set   func([]accounts.Definition) error // of the guard that runs; nil before it does
 }
 
 // Apply implements agent.Applier: nil means that the control plane told of nobody.
@@ -35,22 +35,24 @@ func (f *fleetPeople) Apply(_ context.Context, document []byte) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.set(joined(f.local, d.Accounts)); err != nil {
-		return fmt.Errorf("accounts of the control plane: %w", err)
+	if f.set != nil {
+		if err := f.set(joined(f.local, d.Accounts)); err != nil {
+			return fmt.Errorf("accounts of the control plane: %w", err)
+		}
 	}
 	f.fleet = d.Accounts
 	f.approvals.Set(d.Grants)
 	return nil
 }
 
-// setLocal takes other definitions of the configuration.
-func (f *fleetPeople) setLocal(local []accounts.Definition) error {
+// at has a guard that was raised, or whose configuration was read again, know the accounts.
+func (f *fleetPeople) at(local []accounts.Definition, set func([]accounts.Definition) error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.set(joined(local, f.fleet)); err != nil {
-		return err
+	if err := set(joined(local, f.fleet)); err != nil {
+		return fmt.Errorf("accounts of the control plane: %w", err)
 	}
-	f.local = local
+	f.local, f.set = local, set
 	return nil
 }
 

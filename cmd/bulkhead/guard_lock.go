@@ -87,3 +87,26 @@ func recordOf(l agent.NodeLog, n *state.Node, log *slog.Logger) func(context.Con
 		}
 	}
 }
+
+// watchAlone looks after the engine's sockets for a guard that has no agent: what it finds is told and recorded. What it gives waits for
+// its end.
+func watchAlone(ctx context.Context, c config.Config, l *guardLog, log *slog.Logger) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err := watchLock(ctx, c, func(f model.Finding) error {
+			log.Warn("the engine can be reached past the guard", "kind", f.Kind, "subject", f.Subject, "text", f.Text.EN, "over", !f.Over.IsZero())
+			return nil
+		}, func(ctx context.Context, r model.Record) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+			defer cancel()
+			if err := l.Append(ctx, r); err != nil {
+				log.Error("the guard's audit log lacks a record", "action", r.Action, "error", err)
+			}
+		}, log)
+		if err != nil {
+			log.Error("nobody watches whether the engine can be reached past the guard", "error", err)
+		}
+	}()
+	return func() { <-done }
+}

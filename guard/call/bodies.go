@@ -50,10 +50,11 @@ func BodyOf(r *route.Route) any {
 	return swarmBody(r.Action)
 }
 
-// ExecCreate has what clients before 1.42 send beside, and no engine reads any more.
+// ExecCreate has what clients before 1.42 send beside, and no engine reads any more. Container is docker-py's: the engine goes by the path.
 type ExecCreate struct {
 	container.ExecCreateRequest
-	Detach bool `json:",omitempty"`
+	Detach    bool   `json:",omitempty"`
+	Container string `json:",omitempty"`
 }
 
 // NetworkCreate has what engines before 1.44 read.

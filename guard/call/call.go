@@ -60,6 +60,8 @@ type Ask struct {
 	Named string
 	// Body is the decoded JSON body, a pointer to one of the engine's types; the judge may change it. Nil for none.
 	Body any
+	// MAC is what clients before 1.44 send beside a container's body; since then it belongs to an endpoint.
+	MAC string
 	// Object is what the call is about; nil for the engine itself. Uses are what it names beside.
 	Object *Object
 	Uses   []Use

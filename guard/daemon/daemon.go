@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
@@ -88,9 +89,20 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.notUnderstood(w, r, who, err)
 		return
 	}
-	if err := d.serve(w, r, a); err != nil {
+	switch err := d.serve(w, r, a); {
+	case errors.Is(err, forward.ErrBegun):
+		d.p.Log.DebugContext(r.Context(), "an answer or a session was not taken to its end", "path", a.Call.Route.Path, "error", err)
+		panic(http.ErrAbortHandler) // the caller must not take it for whole
+	case err != nil && goneAnyway(a, err):
+		w.WriteHeader(http.StatusNoContent)
+	case err != nil:
 		d.refuse(w, r, err)
 	}
+}
+
+// goneAnyway says whether the engine calls it a success that there was nothing: it does where a volume is removed by force.
+func goneAnyway(a *call.Ask, err error) bool {
+	return a.Call.Route.Action == "VolumeRemove" && a.Call.Query.Bools["force"] && errors.Is(err, objects.ErrNotFound)
 }
 
 // understood reads a call without asking anybody about it.
@@ -100,16 +112,19 @@ func (d *Door) understood(r *http.Request, who *call.Subject) (*call.Ask, error)
 		return nil, err
 	}
 	a := &call.Ask{Subject: who, Call: c, Named: c.Name}
-	a.Body, err = d.read(r, c)
-	return a, err
+	if a.Body, err = d.read(r, c); err != nil {
+		return nil, err
+	}
+	apart(a)
+	return a, nil
 }
 
-// serve gives an error where the caller was not answered yet.
+// serve gives an error that is forward.ErrBegun where the caller was answered in part.
 func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 	ctx := r.Context()
 	if d.p.Objects != nil {
 		if err := d.p.Objects.Complete(ctx, a); err != nil {
-			return err
+			return d.unresolved(r, a, err)
 		}
 	}
 	if err := d.p.Judge.Judge(ctx, a); err != nil {
@@ -132,6 +147,14 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 		d.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", aerr)
 	}
 	return err
+}
+
+// unresolved records a call that names what is not there, or not clear: somebody may be trying names.
+func (d *Door) unresolved(r *http.Request, a *call.Ask, why error) error {
+	if _, err := d.p.Judge.NotUnderstood(r.Context(), a.Subject, r.Method, r.RequestURI, why); err != nil {
+		return errors.Join(why, err)
+	}
+	return why
 }
 
 func (d *Door) failed(ctx context.Context, a *call.Ask, err error) error {

@@ -28,7 +28,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made vo
 	case route.Stream, route.Socket:
 		return d.session(w, r, a, c)
 	}
-	res, err := d.p.Engine.Send(r.Context(), c) //nolint:bodyclose // who answers closes it
+	res, err := d.p.Engine.Send(r.Context(), c)
 	if err != nil {
 		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
@@ -40,12 +40,11 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made vo
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
-	if res, err = d.verified(r.Context(), a, res); err != nil {
+	if res, err = d.verified(r.Context(), a, res); err != nil { //nolint:bodyclose // who answers closes it
 		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
 	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {
-		d.p.Log.DebugContext(r.Context(), "an answer was not taken to its end", "path", a.Call.Route.Path, "error", err)
-		panic(http.ErrAbortHandler) // the caller must not take it for whole
+		return fmt.Errorf("%w: %w", forward.ErrBegun, err)
 	}
 	return nil
 }
@@ -148,7 +147,7 @@ func (d *Door) request(r *http.Request, a *call.Ask) (*forward.Call, error) {
 	c := &forward.Call{Method: r.Method, Target: target, Header: headers(a.Call.Route, r.Header)}
 	switch {
 	case a.Body != nil:
-		text, err := body.Encode(a.Body)
+		text, err := body.Encode(together(a))
 		if err != nil {
 			return nil, err
 		}

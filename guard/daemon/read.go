@@ -1,8 +1,11 @@
 package daemon
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
+
+	"github.com/moby/moby/api/types/container"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
@@ -36,7 +39,7 @@ func checkUpgrade(c *route.Call, h http.Header) error {
 
 // read takes the body of calls that have a JSON one, and makes sure that others have none.
 func (d *Door) read(r *http.Request, c *route.Call) (any, error) {
-	into := call.BodyOf(c.Route)
+	into := bodyOf(c.Route)
 	if into == nil {
 		if c.Route.Body == route.Tar || r.ContentLength == 0 {
 			return nil, nil
@@ -51,8 +54,42 @@ func (d *Door) read(r *http.Request, c *route.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Route.Action == "ContainerCommit" && string(bytes.TrimSpace(text)) == "null" {
+		return nil, nil // the container's own configuration; an empty one would be another
+	}
 	if err := body.Decode(text, into); err != nil {
 		return nil, err
 	}
 	return into, nil
+}
+
+// created is the body of a container with what clients before 1.44 send beside.
+type created struct {
+	container.CreateRequest
+	MacAddress string `json:",omitempty"`
+}
+
+func bodyOf(r *route.Route) any {
+	if r.Action == "ContainerCreate" {
+		return &created{}
+	}
+	return call.BodyOf(r)
+}
+
+// apart gives what is judged the types that judges know.
+func apart(a *call.Ask) {
+	switch b := a.Body.(type) {
+	case *created:
+		a.Body, a.MAC = &b.CreateRequest, b.MacAddress
+	case *call.ExecCreate:
+		b.Container = "" // nobody reads it
+	}
+}
+
+// together is the body that the engine gets.
+func together(a *call.Ask) any {
+	if b, ok := a.Body.(*container.CreateRequest); ok {
+		return &created{CreateRequest: *b, MacAddress: a.MAC}
+	}
+	return a.Body
 }

@@ -98,7 +98,7 @@ func containerQuestions() map[route.Action]string {
 		"ContainerUpdate": "ContainerUpdate", "ContainerRename": "ContainerRename", "ContainerPause": "ContainerPause", "ContainerAttach": "ContainerAttach",
 		"ContainerWait": "ContainerWait", "ContainerRemove": "ContainerDelete", "ContainerCopyOut": "ContainerCopyOut", "ContainerCopyIn": "ContainerCopyIn",
 		"ContainerExec": "ContainerExec", "ExecStart": "ContainerExec", "ExecResize": "ContainerExec", "ExecInspect": "ContainerRead",
-		"CheckpointList": "ContainerRead", "CheckpointCreate": "ContainerCheckpoint", "CheckpointRemove": "ContainerCheckpoint",
+		"CheckpointList": "ContainerCheckpoint", "CheckpointCreate": "ContainerCheckpoint", "CheckpointRemove": "ContainerCheckpoint",
 		"ContainerCommit": "ContainerCommit",
 	}
 }

@@ -145,7 +145,7 @@ func (l *Lock) daemonJSON(at string, t *table) (c change, why string, err error)
 	if c.before, c.existed, err = readSetting(file); err != nil {
 		return c, "", err
 	}
-	if info, serr := os.Stat(filepath.Dir(file)); serr != nil || !info.IsDir() {
+	if !isDir(filepath.Dir(file)) {
 		return c, fmt.Sprintf("there is no directory %s for the settings of dockerd", filepath.Dir(file)), nil
 	}
 	group := "root"
@@ -157,6 +157,11 @@ func (l *Lock) daemonJSON(at string, t *table) (c change, why string, err error)
 		return c, fmt.Sprintf("%s is not changed: %v", file, err), nil
 	}
 	return c, "", nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // withGroup sets "group" and leaves everything else as it is.

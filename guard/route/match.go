@@ -231,8 +231,8 @@ func (r *Router) named(t *compiled, field, name string) error {
 	return nil
 }
 
-// Target is the request's target for the engine, made of what was understood: the version that the guard speaks, and the object's id in
-// place of the name.
+// Target is the request's target for the engine, made of what was understood: a version, or none for the newest that the engine has, and the
+// object's id in place of the name.
 func (c *Call) Target(version, id string) (string, error) {
 	path := c.Route.Path
 	if i := strings.IndexByte(path, '{'); i >= 0 {
@@ -243,7 +243,10 @@ func (c *Call) Target(version, id string) (string, error) {
 		}
 		path = path[:i] + id + rest
 	}
-	target := (&url.URL{Path: "/v" + version + path}).EscapedPath()
+	if version != "" {
+		path = "/v" + version + path
+	}
+	target := (&url.URL{Path: path}).EscapedPath()
 	q, err := c.Query.Encode()
 	if q != "" {
 		target += "?" + q

@@ -37,6 +37,8 @@ func (r Route) since(version string) Route { r.Since = version; return r }
 
 func (r Route) headers(names ...string) Route { r.Headers = names; return r }
 
+// Parameters that clients of docker-py send, and no engine since 1.24 reads: only_ids of images, force of tag, trunc_cmd of containers.
+
 const registryAuth = "X-Registry-Auth"
 
 func systemRoutes() []Route {
@@ -56,7 +58,7 @@ func containerRoutes() []Route {
 	const attach = "detachKeys:text logs:bool stream:bool stdin:bool stdout:bool stderr:bool"
 	const logs = "follow:bool stdout:bool stderr:bool since:text until:text timestamps:bool tail:text details:bool"
 	return []Route{
-		get("/containers/json", "ContainerList", Container, "names, images, labels, addresses of containers of others").with("all:bool limit:int size:bool filters:filters before:text since:text"),
+		get("/containers/json", "ContainerList", Container, "names, images, labels, addresses of containers of others").with("all:bool limit:int size:bool filters:filters before:text since:text trunc_cmd:bool"),
 		post("/containers/create", "ContainerCreate", Container, "whatever the workload is given: root on the host at worst").with("name:text platform:text").carries(JSON),
 		post("/containers/prune", "ContainerPrune", Container, "removal of stopped containers of others").with("filters:filters").since("1.25"),
 		get("/containers/{name}/json", "ContainerInspect", Container, "environment, mounts, secrets in arguments").with("size:bool"),
@@ -86,7 +88,7 @@ func containerRoutes() []Route {
 		post("/exec/{id}/start", "ExecStart", Exec, "input to and output of the program").carries(Stream),
 		post("/exec/{id}/resize", "ExecResize", Exec, "another size of its terminal").with("h:int w:int"),
 		get("/exec/{id}/json", "ExecInspect", Exec, "the program and its arguments"),
-		get("/containers/{name}/checkpoints", "CheckpointList", Container, "names of checkpoints").with("dir:text"),
+		get("/containers/{name}/checkpoints", "CheckpointList", Container, "names in any directory").with("dir:text"),
 		post("/containers/{name}/checkpoints", "CheckpointCreate", Container, "the memory of its processes, into any directory").carries(JSON),
 		del("/containers/{name}/checkpoints/{checkpoint}", "CheckpointRemove", Container, "removal below any directory").with("dir:text"),
 		post("/commit", "ContainerCommit", Container, "an image with all files of the container, under any name").
@@ -97,7 +99,7 @@ func containerRoutes() []Route {
 func imageRoutes() []Route {
 	return []Route{
 		get("/images/json", "ImageList", Image, "names of images of others").
-			with("all:bool filters:filters filter:text shared-size:bool digests:bool manifests:bool identity:bool"),
+			with("all:bool filters:filters filter:text shared-size:bool digests:bool manifests:bool identity:bool only_ids:bool"),
 		get("/images/search", "RegistrySearch", Registry, "a request of the host to a registry").with("term:text limit:int filters:filters").headers(registryAuth),
 		get("/images/get", "ImageSave", Image, "all files of the images").with("names:list platform:list"),
 		post("/images/load", "ImageLoad", Image, "images under any name").with("quiet:bool platform:list").carries(Tar),
@@ -110,7 +112,7 @@ func imageRoutes() []Route {
 		get("/images/{name}/attestations", "ImageInspect", Image, "statements about the image").with("platform:json type:list statement:bool").since("1.55"),
 		post("/images/{name}/push", "ImagePush", Image, "the image out of the host, with an account of a registry").
 			with("tag:text platform:json").headers(registryAuth),
-		post("/images/{name}/tag", "ImageTag", Image, "a name that others take for another image").with("repo:text tag:text"),
+		post("/images/{name}/tag", "ImageTag", Image, "a name that others take for another image").with("repo:text tag:text force:bool"),
 		del("/images/{name}", "ImageRemove", Image, "removal of an image of others").with("force:bool noprune:bool platforms:list"),
 	}
 }

@@ -33,7 +33,7 @@ func (c *cuttable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.conn = &cutConn{Conn: conn, framing: c.framing}
+	c.conn = &cutConn{Conn: conn, frames: newSplitter(c.framing)}
 	if c.over {
 		c.conn.cut("")
 	}
@@ -53,13 +53,12 @@ func (c *cuttable) cut(message string) {
 // cutConn knows where in the engine's answer it is, so that a message can be put where it does not break the framing.
 type cutConn struct {
 	net.Conn
-	framing Framing
-	once    sync.Once
+	once sync.Once
 
 	mu     sync.Mutex // one writes at a time
 	head   []byte     // the end of what was written of the answer's head
 	begun  bool       // the head is whole
-	frames frames
+	frames splitter
 	over   bool
 }
 
@@ -90,9 +89,7 @@ func (c *cutConn) passed(p []byte) {
 		c.begun = true
 		p, c.head = p[i+len(headEnd)-before:], nil
 	}
-	if c.framing == Multiplexed {
-		c.frames.take(p, func(byte, []byte) {})
-	}
+	c.frames.take(p, func(byte, []byte) {})
 }
 
 // CloseWrite tells the caller that nothing more comes.
@@ -124,13 +121,5 @@ func (c *cutConn) last(message string) []byte {
 	if !c.begun || message == "" {
 		return nil
 	}
-	if c.framing != Multiplexed {
-		return []byte(message)
-	}
-	const most = 64 << 10 // of a frame that is filled with nothing, so that another can follow
-	left, inHead := c.frames.unfinished()
-	if inHead > 0 || left > most || c.frames.broken {
-		return nil
-	}
-	return append(make([]byte, left), frame(stderr, []byte(message))...)
+	return c.frames.last(message)
 }

@@ -13,6 +13,8 @@ const (
 	Raw Framing = "raw"
 	// Multiplexed is that of sessions without a terminal: frames of standard output and standard error.
 	Multiplexed Framing = "multiplexed"
+	// WebSocket is that of attach/ws.
+	WebSocket Framing = "websocket"
 )
 
 // The engine's streams in frames.
@@ -68,8 +70,38 @@ func (f *frames) begins() bool {
 	return true
 }
 
-// unfinished says how many bytes the frame under way still needs, and whether only a part of a head was there.
-func (f *frames) unfinished() (left uint32, inHead int) { return f.left, f.have }
+// mostFill is how much of a frame is filled with nothing, so that another can follow.
+const mostFill = 64 << 10
+
+// last is a message as a frame of its own; nothing where there is no place for one.
+func (f *frames) last(message string) []byte {
+	if f.have > 0 || f.left > mostFill || f.broken {
+		return nil
+	}
+	return append(make([]byte, f.left), frame(stderr, []byte(message))...)
+}
+
+// splitter takes a direction apart: Raw has none.
+type splitter interface {
+	take(p []byte, each func(stream byte, piece []byte))
+	last(message string) []byte
+}
+
+func newSplitter(f Framing) splitter {
+	switch f {
+	case Multiplexed:
+		return &frames{}
+	case WebSocket:
+		return &sockets{}
+	}
+	return raw{}
+}
+
+// raw is no framing at all.
+type raw struct{}
+
+func (raw) take(p []byte, each func(stream byte, piece []byte)) { each(stdout, p) }
+func (raw) last(message string) []byte                          { return []byte(message) }
 
 // frame puts text into a frame.
 func frame(stream byte, text []byte) []byte {

@@ -70,7 +70,7 @@ func opened(t *testing.T, g func() *Guarded, run func(ctx context.Context, w htt
 
 func head(t *testing.T, from *bufio.Reader) {
 	t.Helper()
-	res, err := http.ReadResponse(from, nil)
+	res, err := http.ReadResponse(from, nil) //nolint:bodyclose // the rest is the session
 	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatal(err, res)
 	}

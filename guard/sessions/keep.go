@@ -17,20 +17,22 @@ import (
 
 // keep ends what a killed guard left, seals what is not yet, and removes what is too old or too much.
 func (r *Recorder) keep(ctx context.Context) error {
-	r.keeping.Lock()
-	defer r.keeping.Unlock()
+	r.looking.Lock()
+	defer r.looking.Unlock()
 	all, err := List(r.o.Dir)
 	if err != nil {
 		return err
 	}
-	var errs []error
 	for _, e := range all {
-		if (e.Outcome == Running || e.Sealed == "" && r.o.Seal != nil) && !r.isActive(e.ID) {
-			errs = append(errs, r.adopt(ctx, e))
+		if ctx.Err() != nil || (e.Outcome != Running && (e.Sealed != "" || r.o.Seal == nil)) || r.isActive(e.ID) {
+			continue
+		}
+		if err = r.adopt(ctx, e); err != nil {
+			break // the audit log is away, most often, and each would wait for it
 		}
 	}
-	_, err = r.prune(0)
-	return errors.Join(append(errs, err)...)
+	_, perr := r.prune(0)
+	return errors.Join(err, perr)
 }
 
 func (r *Recorder) isActive(id string) bool {
@@ -102,8 +104,6 @@ func (r *Recorder) room(n int64) error {
 	if r.total.Load()+n <= r.o.MostTotal {
 		return nil
 	}
-	r.keeping.Lock()
-	defer r.keeping.Unlock()
 	total, err := r.prune(n)
 	if err != nil {
 		return err
@@ -116,6 +116,8 @@ func (r *Recorder) room(n int64) error {
 
 // prune removes by age and for room, and counts anew.
 func (r *Recorder) prune(room int64) (int64, error) {
+	r.keeping.Lock()
+	defer r.keeping.Unlock()
 	var since time.Time
 	if r.o.Keep > 0 {
 		since = time.Now().Add(-r.o.Keep)

@@ -36,7 +36,8 @@ type Recording struct {
 	err     error         // why
 	broken  func(error)   // ends the session; set while it goes on
 
-	frames  frames
+	frames  splitter // of the engine's side
+	keys    splitter // of the caller's
 	streams [system + 1]whole
 	typed   whole
 	stream  byte // that the last output was of
@@ -49,14 +50,17 @@ func newRecording(r *Recorder, i Info) (*Recording, error) {
 	}
 	now := time.Now()
 	c := &Recording{
-		r: r, id: id.String(), required: i.Required, framing: i.Framing, begun: now, stream: stdout,
+		r: r, id: id.String(), frames: newSplitter(i.Framing), keys: raw{}, required: i.Required, framing: i.Framing, begun: now, stream: stdout,
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), done: make(chan struct{}), freed: make(chan struct{}),
 		entry: Entry{
 			ID: id.String(), Kind: clip(i.Kind, 16), Start: now.UTC(), Account: clip(i.Account, 128), AccountName: clip(i.Name, 128),
 			Tenant: clip(i.Tenant, 64), Address: clip(i.Address, 128), Host: clip(i.Host, 128), Container: clip(i.Container, 64),
 			Name: clip(i.ContainerName, 128), Image: clip(i.Image, 256), Exec: clip(i.Exec, 64), Command: clip(strings.Join(i.Command, " "), 1024),
-			Terminal: i.Framing == Raw, Input: r.o.Input, Decision: clip(i.Record, 128), Outcome: Running,
+			Terminal: i.Framing != Multiplexed, Input: r.o.Input, Decision: clip(i.Record, 128), Outcome: Running,
 		},
+	}
+	if i.Framing == WebSocket {
+		c.keys = &sockets{}
 	}
 	c.header = c.firstLine(i)
 	return c, nil
@@ -105,7 +109,7 @@ func (c *Recording) Out() io.Writer {
 	if c == nil {
 		return nil
 	}
-	return tap{c, c.output}
+	return tap{c, c.frames, c.output}
 }
 
 // In takes what is typed; nil where that is not recorded.
@@ -113,7 +117,9 @@ func (c *Recording) In() io.Writer {
 	if c == nil || !c.r.o.Input {
 		return nil
 	}
-	return tap{c, func(p []byte) { c.put(Input, c.typed.take(p)) }}
+	return tap{c, c.keys, func(p []byte) {
+		c.keys.take(p, func(_ byte, piece []byte) { c.put(Input, c.typed.take(piece)) })
+	}}
 }
 
 // Resize notes a new size of the terminal.
@@ -153,8 +159,9 @@ func (c *Recording) onBroken(end func(error)) {
 
 // tap is one direction.
 type tap struct {
-	c    *Recording
-	take func(p []byte) // with the lock held
+	c      *Recording
+	frames splitter
+	take   func(p []byte) // with the lock held
 }
 
 // Write implements io.Writer.
@@ -162,7 +169,7 @@ func (t tap) Write(p []byte) (int, error) {
 	const piece = 16 << 10
 	for rest := p; len(rest) > 0; {
 		n := min(len(rest), piece)
-		if err := t.c.write(rest[:n], t.take); err != nil {
+		if err := t.c.write(rest[:n], t); err != nil {
 			return 0, err
 		}
 		rest = rest[n:]
@@ -170,7 +177,7 @@ func (t tap) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (c *Recording) write(p []byte, take func([]byte)) error {
+func (c *Recording) write(p []byte, t tap) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.room(len(p)); err != nil {
@@ -179,16 +186,14 @@ func (c *Recording) write(p []byte, take func([]byte)) error {
 	if c.over || !c.fits(len(p)) {
 		c.entry.Lost += int64(len(p))
 		c.gap += int64(len(p))
-		if c.framing == Multiplexed { // it must be known where frames begin
-			c.frames.take(p, func(byte, []byte) {})
-		}
+		t.frames.take(p, func(byte, []byte) {}) // it must be known where frames begin
 		return nil
 	}
 	if c.gap > 0 {
 		c.put(Marker, fmt.Sprintf("%d bytes were not recorded: the disk is too slow", c.gap))
 		c.gap = 0
 	}
-	take(p)
+	t.take(p)
 	c.waiting += int64(len(p))
 	if len(c.pending) >= segmentBytes {
 		c.nudge()
@@ -240,10 +245,6 @@ func (c *Recording) nudge() {
 
 // output takes the engine's side.
 func (c *Recording) output(p []byte) {
-	if c.framing != Multiplexed {
-		c.put(Output, c.streams[stdout].take(p))
-		return
-	}
 	c.frames.take(p, func(stream byte, piece []byte) {
 		if stream == stdin {
 			stream = stdout
@@ -256,7 +257,10 @@ func (c *Recording) output(p []byte) {
 			c.put(Marker, map[byte]string{stdout: "stdout", stderr: "stderr", system: "error of the engine"}[stream])
 			c.stream = stream
 		}
-		c.put(Output, lines(s))
+		if c.framing == Multiplexed {
+			s = lines(s)
+		}
+		c.put(Output, s)
 	})
 }
 

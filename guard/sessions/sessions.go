@@ -78,7 +78,8 @@ type Recorder struct {
 	active map[*Recording]bool
 	closed bool
 
-	keeping sync.Mutex // one at a time looks after the directory
+	looking sync.Mutex // one at a time ends what others left
+	keeping sync.Mutex // one at a time removes and counts
 	total   atomic.Int64
 	stop    context.CancelFunc
 	ended   chan struct{}
@@ -101,7 +102,7 @@ func New(o Options) (*Recorder, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Recorder{o: o, to: to, active: map[*Recording]bool{}, flush: flushEvery, patience: patience, stop: stop, ended: make(chan struct{})}
-	if err := r.keep(ctx); err != nil {
+	if _, err := r.prune(0); err != nil {
 		stop()
 		return nil, err
 	}
@@ -133,13 +134,13 @@ func (r *Recorder) look(ctx context.Context) {
 	t := time.NewTicker(keepEvery)
 	defer t.Stop()
 	for {
+		if err := r.keep(ctx); err != nil {
+			r.o.Log.WarnContext(ctx, "recordings of sessions were not looked after", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			if err := r.keep(ctx); err != nil {
-				r.o.Log.WarnContext(ctx, "recordings of sessions were not looked after", "error", err)
-			}
 		}
 	}
 }

@@ -55,8 +55,12 @@ func all(ctx context.Context, bin string, containers int) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
+	door, err := guardLines(ctx)
+	if err != nil {
+		return nil, err
+	}
 	node, err := assessBench(ctx, bin, containers)
-	return append(node, plane...), err
+	return slices.Concat(node, door, plane), err
 }
 
 // sorted puts lines in the order of their names.

@@ -1,5 +1,6 @@
 // Package lab starts real container engines by hand and makes images for them without a registry. It is for tests and
-// for the demonstration of `make run` only: the product itself never starts an engine. It needs root.
+// for the demonstration of `make run` only: the product itself starts none but those of
+// drills (drill/ground). It needs root.
 package lab
 
 import (
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground"
 )
 
 // Kind says which engine to start.
@@ -161,7 +164,7 @@ func command(ctx context.Context, o EngineOptions, dir string) (*exec.Cmd, error
 		"-H", "unix://" + filepath.Join(dir, "docker.sock"),
 	}
 	if o.Kind == Debian {
-		bin, err := withoutMissing(dir)
+		bin, err := ground.Runtime(path, dir)
 		if err != nil {
 			return nil, err
 		}

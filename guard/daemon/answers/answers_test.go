@@ -376,3 +376,22 @@ func TestElementsAreBounded(t *testing.T) {
 		t.Errorf("%v after %d bytes", err, source.n)
 	}
 }
+
+func BenchmarkContainerList(b *testing.B) {
+	e := engine{b, "current"}
+	list, err := elements(bytes.TrimSpace(e.text("containers")))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for len(list) < 100 {
+		list = append(list, list...)
+	}
+	text := array(list[:100])
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := write(b, e, "ContainerList", bytes.NewReader(text), of("blue"), false); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -20,8 +20,10 @@ import (
 
 // Engine is the engine behind the guard.
 type Engine struct {
-	socket  string
-	client  *http.Client
+	socket string
+	client *http.Client
+	// once sends each call on a connection of its own: bodies that can't be sent again must not meet one that the engine just closed.
+	once    *http.Client
 	mu      sync.Mutex
 	version string
 	asked   time.Time
@@ -41,15 +43,16 @@ func New(socket string) *Engine {
 	e.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", socket)
 	}
-	e.client = &http.Client{
-		Transport: &http.Transport{
-			DialContext: e.dial, DisableCompression: true, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
-			// Uploads begin at once: the engine does not know Expect.
-			Protocols: http1(),
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	e.client = client(&http.Transport{
+		DialContext: e.dial, DisableCompression: true, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
+		Protocols: http1(), // uploads begin at once: the engine does not know Expect
+	})
+	e.once = client(&http.Transport{DialContext: e.dial, DisableCompression: true, DisableKeepAlives: true, Protocols: http1()})
 	return e
+}
+
+func client(t *http.Transport) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 func http1() *http.Protocols {
@@ -75,7 +78,11 @@ func (e *Engine) Send(ctx context.Context, c *Call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := e.client.Do(r)
+	by := e.client
+	if r.Body != nil && r.GetBody == nil {
+		by = e.once
+	}
+	res, err := by.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
 	}
@@ -114,6 +121,12 @@ func (e *Engine) request(ctx context.Context, c *Call) (*http.Request, error) {
 	}).WithContext(ctx)
 	if c.Body != nil {
 		r.Body, r.ContentLength = io.NopCloser(c.Body), c.Length
+		if again, ok := c.Body.(io.ReadSeeker); ok {
+			r.GetBody = func() (io.ReadCloser, error) {
+				_, err := again.Seek(0, io.SeekStart)
+				return io.NopCloser(again), err
+			}
+		}
 	}
 	return r, nil
 }
@@ -173,13 +186,21 @@ func Answer(w http.ResponseWriter, res *http.Response) error {
 	if err := http.NewResponseController(w).Flush(); err != nil {
 		return fmt.Errorf("answer the caller: %w", err)
 	}
-	return Copy(w, res.Body)
+	return carryOn(w, res.Body, res.ContentLength)
 }
 
 // Copy passes bytes on as they come: logs and events are read by somebody who waits for them.
-func Copy(w http.ResponseWriter, from io.Reader) error {
+func Copy(w http.ResponseWriter, from io.Reader) error { return carryOn(w, from, -1) }
+
+// carryOn copies what has length bytes, or as many as come where that is negative.
+func carryOn(w http.ResponseWriter, from io.Reader, length int64) error {
 	flush := http.NewResponseController(w)
-	buffer := make([]byte, 32<<10)
+	const most, least = 64 << 10, 512
+	size := int64(most)
+	if length >= 0 {
+		size = max(least, min(length, most)) // most answers are small
+	}
+	buffer := make([]byte, size)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {

@@ -47,13 +47,28 @@ func (e *Engine) Session(ctx context.Context, w http.ResponseWriter, c *Call, up
 		return fmt.Errorf("the engine's answer: %w", err)
 	}
 	if !isSession(res) {
-		return Answer(w, res)
+		return begun(Answer(w, res))
 	}
 	here, in, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return fmt.Errorf("take over the caller's connection: %w", err)
 	}
 	defer here.Close()
+	return begun(carry(ctx, here, in.Reader, there, from, res, tap))
+}
+
+// ErrBegun is an error after the caller was answered, at least in part: there is no place for another answer.
+var ErrBegun = errors.New("it broke off")
+
+func begun(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrBegun, err)
+}
+
+// carry gives the caller, whose connection was taken over, the engine's answer and what both have to say then.
+func carry(ctx context.Context, here net.Conn, in *bufio.Reader, there net.Conn, from *bufio.Reader, res *http.Response, tap Tap) error {
 	stopHere := context.AfterFunc(ctx, func() { _ = here.SetDeadline(time.Unix(1, 0)) })
 	defer stopHere()
 	if err := here.SetDeadline(time.Time{}); err != nil {
@@ -62,7 +77,7 @@ func (e *Engine) Session(ctx context.Context, w http.ResponseWriter, c *Call, up
 	if err := begin(here, res); err != nil {
 		return err
 	}
-	sent, err := early(in.Reader)
+	sent, err := early(in)
 	if err != nil {
 		return err
 	}

@@ -196,8 +196,16 @@ func (o odd) Get(context.Context, string) (int, []byte, error) {
 func TestOddAnswersAreNoIdentity(t *testing.T) {
 	gone := errors.New("gone")
 	for _, e := range []odd{
-		{200, "", nil}, {200, "{}", nil}, {200, "[]", nil}, {200, `{"Id":"abc","ID":"abc","Name":"abc"}`, nil}, {200, `{"Id":"`, nil}, {301, "", nil}, {500, "x", nil}, {0, "", gone},
-		{200, `{"Id":"../x","ID":"../x","Name":"../x"}`, nil}, {200, `{"Id":7}`, nil},
+		{200, "", nil},
+		{200, "{}", nil},
+		{200, "[]", nil},
+		{200, `{"Id":"abc","ID":"abc","Name":"abc"}`, nil},
+		{200, `{"Id":"`, nil},
+		{301, "", nil},
+		{500, "x", nil},
+		{0, "", gone},
+		{200, `{"Id":"../x","ID":"../x","Name":"../x"}`, nil},
+		{200, `{"Id":7}`, nil},
 	} {
 		for _, kind := range []route.Object{route.Container, route.Image, route.Network, route.Volume, route.Plugin, route.Service, route.Secret, route.Config, route.SwarmNode, route.Task} {
 			o, err := New(e).Object(t.Context(), kind, "web")

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/drill"
+	"github.com/bulkhead-security/bulkhead/drill/ground"
+	"github.com/bulkhead-security/bulkhead/guard/lock"
+	"github.com/bulkhead-security/bulkhead/identity/authz"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// engines makes the one engine of a run of drills, and guards in front of it.
+type engines struct {
+	bin  string
+	once sync.Once
+	e    *ground.Engine
+	err  error
+}
+
+// Ground implements drill.Engines.
+func (g *engines) Ground(ctx context.Context) (*ground.Engine, error) {
+	g.once.Do(func() { g.e, g.err = ground.Start(ctx, ground.Options{Bin: g.bin}) })
+	return g.e, g.err
+}
+
+// close stops the engine, where one was started.
+func (g *engines) close(ctx context.Context) error {
+	if g.e == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return g.e.Stop(ctx)
+}
+
+// Guard implements drill.Engines: the product's own guard, with its shipped policies and the profile that it has by default.
+func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOptions) (_ *drill.Guard, err error) {
+	dir, err := os.MkdirTemp(e.Dir, "g")
+	if err != nil {
+		return nil, fmt.Errorf("make a directory: %w", err)
+	}
+	var undo []func() error
+	stopped := false
+	stop := func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		var errs []error
+		for i := len(undo) - 1; i >= 0; i-- {
+			errs = append(errs, undo[i]())
+		}
+		return errors.Join(append(errs, os.RemoveAll(dir))...)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, stop())
+		}
+	}()
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the socket in it is for people
+		return nil, err
+	}
+	c := guardOf(e, dir, o)
+	quiet := slog.New(slog.DiscardHandler)
+	l, err := openGuardLog(ctx, filepath.Join(dir, "data"), "drill", quiet)
+	if err != nil {
+		return nil, err
+	}
+	if !o.NoLog {
+		undo = append(undo, l.close)
+	}
+	rules, err := authz.New(authz.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("policies: %w", err)
+	}
+	r := &records{log: l}
+	if err := spoil(&c, o); err != nil {
+		return nil, err
+	}
+	if err := loadGuardPolicies(rules, c.Guard.Policies); err != nil && o.Policies != drill.PoliciesShipped {
+		// As the guard itself: it does not start.
+		return &drill.Guard{Socket: c.Guard.Socket, Records: r.count, Stop: func(context.Context) error { return stop() }}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if o.Policies != drill.PoliciesShipped {
+		return nil, errors.New("the guard takes policies that are not there")
+	}
+	door, err := raise(c, guardParts{decider: rules, log: l, dir: c.Guard.DataDir, tenant: c.Guard.Tenant, host: "drill", slog: quiet})
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, door.close)
+	run, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- door.doors.Run(run) }()
+	undo = append(undo, func() error { end(); return <-done })
+	if o.NoLog {
+		if err := l.log.Close(ctx); err != nil {
+			return nil, err
+		}
+		r.closed = true
+	}
+	return &drill.Guard{Socket: c.Guard.Socket, Records: r.count, Stop: func(context.Context) error { return stop() }}, nil
+}
+
+// guardOf is the configuration of a drill's guard: the defaults but for its places and people.
+func guardOf(e *ground.Engine, dir string, o drill.GuardOptions) config.Config {
+	c := config.Default()
+	c.Guard.Engine, c.Guard.Socket, c.Guard.SocketMode, c.Guard.DataDir = e.Socket, filepath.Join(dir, "guard.sock"), "0666", filepath.Join(dir, "data")
+	c.Guard.Limits.Drain = time.Second
+	for _, p := range o.People {
+		c.Guard.Accounts = append(c.Guard.Accounts, config.GuardAccount{
+			Name: p.Name, Tenant: p.Tenant, Roles: []string{p.Role}, Users: []string{strconv.Itoa(p.User.UID)},
+		})
+	}
+	return c
+}
+
+// spoil takes away what the guard decides by.
+func spoil(c *config.Config, o drill.GuardOptions) error {
+	switch o.Policies {
+	case drill.PoliciesMissing:
+		c.Guard.Policies = filepath.Join(c.Guard.DataDir, "gone")
+	case drill.PoliciesBroken:
+		c.Guard.Policies = filepath.Join(c.Guard.DataDir, "policies")
+		if err := os.Mkdir(c.Guard.Policies, 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(c.Guard.Policies, "own.cedar"), []byte("permit (principal, action"), 0o600)
+	}
+	return nil
+}
+
+// Lock implements drill.Engines: the product's own lock, for the sockets of the throw-away engine.
+func (g *engines) Lock(ctx context.Context, e *ground.Engine) (*drill.Lock, error) {
+	dir, err := os.MkdirTemp(e.Dir, "l")
+	if err != nil {
+		return nil, fmt.Errorf("make a directory: %w", err)
+	}
+	l, err := lock.New(lock.Options{
+		Root: dir, Sockets: []string{e.Socket, e.Containerd}, StateDir: filepath.Join(dir, "state"), GuardFile: filepath.Join(dir, "guard.json"), Now: clock(),
+	})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if _, err := l.Lock(ctx, "drill"); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	watching, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() {
+		done <- l.Watch(watching, lock.Watcher{Keep: true, Every: time.Second, Found: func(model.Finding) error { return nil }})
+	}()
+	return &drill.Lock{
+		Locked: func(context.Context) (bool, error) {
+			for _, s := range []string{e.Socket, e.Containerd} {
+				info, err := os.Stat(s)
+				if err != nil || info.Mode().Perm() != 0o600 {
+					return false, err
+				}
+			}
+			return true, nil
+		},
+		Stop: func(ctx context.Context) error {
+			end()
+			err := <-done
+			_, _, uerr := l.Unlock(ctx)
+			return errors.Join(err, uerr, os.RemoveAll(dir))
+		},
+	}, nil
+}
+
+// records reads the audit log of a drill's guard.
+type records struct {
+	log    *guardLog
+	closed bool
+	mu     sync.Mutex
+	next   uint64
+	all    map[string]int // by person
+	no     map[string]int // of these, refused
+}
+
+// count counts what a person asked for, or what of it was refused.
+func (r *records) count(ctx context.Context, person string, refused bool) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return 0, nil
+	}
+	if r.all == nil {
+		r.all, r.no = map[string]int{}, map[string]int{}
+	}
+	for {
+		list, err := r.log.log.Read(ctx, r.next, 256)
+		if err != nil {
+			return 0, fmt.Errorf("read the guard's audit log: %w", err)
+		}
+		if len(list) == 0 {
+			break
+		}
+		for _, one := range list {
+			r.all[one.Record.ActorName]++
+			if one.Record.Outcome == model.OutcomeRefused {
+				r.no[one.Record.ActorName]++
+			}
+		}
+		r.next += uint64(len(list))
+	}
+	if refused {
+		return r.no[person], nil
+	}
+	return r.all[person], nil
+}
