@@ -81,10 +81,7 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 		return errors.Join(err, closers.close())
 	}
 	defer func() { err = errors.Join(err, closers.close()) }()
-	g, err := m.guardOf(c, d, n, &parts, log, out)
-	if err != nil {
-		return err
-	}
+	g := m.guardOf(c, d, n, &parts, log, out)
 	a, err := agent.New(parts)
 	if err != nil {
 		return err
