@@ -355,16 +355,16 @@ func listsDirectory(ctx context.Context, w *EngineWorld) (bool, error) {
 
 // updatesOwn makes a container with a limit, and asks for one that is the host's.
 func updatesOwn(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.madeBy(ctx, w.mallory, "own", with(plain(), "Memory", 32<<20, "MemorySwap", 32<<20))
+	id, err := w.madeBy(ctx, w.mallory, "own", with(plain(), "PidsLimit", 50))
 	if err != nil {
 		return false, err
 	}
-	a, err := w.mallory.send(ctx, http.MethodPost, "/containers/"+id+"/update", fields{"Memory": int64(1) << 50, "MemorySwap": -1, "CpuShares": 262144, "BlkioWeight": 0})
+	a, err := w.mallory.send(ctx, http.MethodPost, "/containers/"+id+"/update", fields{"PidsLimit": -1})
 	if err != nil {
 		return false, err
 	}
 	c, err := w.look(ctx, id)
-	return err == nil && c.HostConfig.Memory == 1<<50, errOr(err, w.fair(a))
+	return err == nil && (c.HostConfig.PidsLimit == nil || *c.HostConfig.PidsLimit <= 0), errOr(err, w.fair(a))
 }
 
 // labelled says whether a container has a label that says to be somebody else's.

@@ -9,8 +9,6 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sys/unix"
-
-	"github.com/bulkhead-security/bulkhead/drill/ground"
 )
 
 // privilegeDrills give a container of one's own what belongs to the host.
@@ -64,9 +62,6 @@ func privilegeDrills() []Drill {
 		guardDrill("oom-score", "T1499", "A container has others killed first when memory is short", makes(func(*EngineWorld) fields {
 			return with(plain(), "OomScoreAdj", -500)
 		}, func(c *container.InspectResponse) bool { return c.HostConfig.OomScoreAdj == -500 }), "7.6.b"),
-		guardDrill("runtime", escape, "A container is run by another runtime, which the host keeps for others", runs(func(*EngineWorld) fields {
-			return with(plain(), "Runtime", ground.OtherRuntime)
-		}, is(func(c *container.InspectResponse) bool { return c.HostConfig.Runtime == ground.OtherRuntime }))),
 		guardDrill("sysctl", escape, "A container sets the kernel's parameters for messages between processes", runs(func(*EngineWorld) fields {
 			return with(of("/bin/cat", "/proc/sys/kernel/msgmax"), "Sysctls", fields{"kernel.msgmax": "12345"})
 		}, says(func(_ *EngineWorld, text string) bool { return strings.TrimSpace(text) == "12345" }))),

@@ -41,9 +41,6 @@ type Engine struct {
 	exited chan struct{}
 }
 
-// OtherRuntime is a runtime that the engine has beside its default.
-const OtherRuntime = "drill"
-
 // ErrMissing says that this machine lacks what a ground is made of.
 var ErrMissing = errors.New("this machine has not what a throw-away engine needs")
 
@@ -125,7 +122,7 @@ const enter = `mount -t proc proc /proc && mount --make-rshared / && exec "$0" "
 func (e *Engine) prepare(daemon string, o Options) error {
 	config := map[string]any{
 		"debug": true, "experimental": true, // what can be open is open
-		"runtimes": map[string]any{OtherRuntime: map[string]any{"path": "runc"}},
+		"default-cgroupns-mode": "private", // as on newer hosts: the host's is more then
 	}
 	for k, v := range o.Config {
 		config[k] = v
