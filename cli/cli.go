@@ -151,9 +151,7 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	if a.Agent != nil {
 		root.AddCommand(a.agentCommand())
 	}
-	if a.Guard != nil {
-		root.AddCommand(a.guardCommand(), a.dockerCommand())
-	}
+	root.AddCommand(a.guardCommand(), a.dockerCommand())
 	if a.Drills != nil {
 		root.AddCommand(a.drillCommand())
 	}

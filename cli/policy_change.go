@@ -119,23 +119,31 @@ With -o json the answer has it in the field "preview".`
 	return yesFlag(cmd, &yes)
 }
 
-func (a *App) applyPolicies(ctx context.Context, req *bulkheadv1.ApplyPoliciesRequest, dir string, base int64, force, yes bool) error {
+// draftOnto reads a draft, and finds the version that it is made from where nobody says: the one in force, unless that is not asked for.
+func (a *App) draftOnto(
+	ctx context.Context, dir string, base int64, whatever bool,
+) (bulkheadv1connect.PolicyServiceClient, []*bulkheadv1.PolicyFile, int64, error) {
 	files, err := draftOf(dir)
 	if err != nil {
-		return err
+		return nil, nil, 0, err
 	}
 	c, err := a.policyClient(ctx)
+	if err != nil || base >= 0 || whatever {
+		return c, files, base, err
+	}
+	set, err := c.GetPolicies(ctx, &bulkheadv1.GetPoliciesRequest{Tenant: a.remote.tenant})
+	if err != nil {
+		return nil, nil, 0, remoteError(err)
+	}
+	return c, files, set.GetVersion(), nil
+}
+
+func (a *App) applyPolicies(ctx context.Context, req *bulkheadv1.ApplyPoliciesRequest, dir string, base int64, force, yes bool) error {
+	c, files, onto, err := a.draftOnto(ctx, dir, base, force)
 	if err != nil {
 		return err
 	}
-	req.Tenant, req.Files, req.BaseVersion = a.remote.tenant, files, base
-	if base < 0 && !force {
-		set, err := c.GetPolicies(ctx, &bulkheadv1.GetPoliciesRequest{Tenant: req.GetTenant()})
-		if err != nil {
-			return remoteError(err)
-		}
-		req.BaseVersion = set.GetVersion()
-	}
+	req.Tenant, req.Files, req.BaseVersion = a.remote.tenant, files, onto
 	what := fmt.Sprintf("put these policies into force in place of version %d", req.GetBaseVersion())
 	if req.GetBaseVersion() < 0 {
 		what = "put these policies into force in place of whatever is"

@@ -26,22 +26,11 @@ Nothing is in force before that. With -o json the answer has what was shown in t
 }
 
 func (a *App) proposePolicies(ctx context.Context, req *bulkheadv1.ProposePoliciesRequest, dir string, base int64, yes bool) error {
-	files, err := draftOf(dir)
+	c, files, onto, err := a.draftOnto(ctx, dir, base, false)
 	if err != nil {
 		return err
 	}
-	c, err := a.policyClient(ctx)
-	if err != nil {
-		return err
-	}
-	req.Tenant, req.Files, req.BaseVersion = a.remote.tenant, files, base
-	if base < 0 {
-		set, err := c.GetPolicies(ctx, &bulkheadv1.GetPoliciesRequest{Tenant: req.GetTenant()})
-		if err != nil {
-			return remoteError(err)
-		}
-		req.BaseVersion = set.GetVersion()
-	}
+	req.Tenant, req.Files, req.BaseVersion = a.remote.tenant, files, onto
 	return a.changePolicies(fmt.Sprintf("propose these policies in place of version %d", req.GetBaseVersion()), yes,
 		func() (*bulkheadv1.PolicyPreview, error) { return a.previewOf(ctx, files, 0) },
 		func() (proto.Message, func(), error) { return a.proposalAnswer(c.ProposePolicies(ctx, req)) })

@@ -50,6 +50,7 @@ func (a *App) showSettings(s *bulkheadv1.Settings) {
 		"API tokens", fmt.Sprintf("%d days at most", in.GetTokenDays()),
 		"blocklist", yesNo(in.GetBlocklist()),
 		"second person", approval,
+		"policies", map[string]string{"required": "change by proposals alone that a second person approves", "optional": "change at once, or by proposals"}[s.GetPolicyApproval()],
 		"requests", fmt.Sprintf("%g/s and identity, %d at once; %d bytes, %s", limits.GetRate(), limits.GetBurst(), limits.GetBody(), length(limits.GetTimeout())),
 		"before sign-in", fmt.Sprintf("%g/s and address, %d at once", limits.GetPublicRate(), limits.GetPublicBurst()),
 		"connections", fmt.Sprint(limits.GetConnections()),

@@ -16,6 +16,7 @@ import (
 func settingsOf(c config.Server) *bulkheadv1.Settings {
 	out := &bulkheadv1.Settings{
 		PublicUrl: c.PublicURL, Replica: c.Name, FourEyes: c.FourEyes, Certificate: "own", Traces: hostOf(c.Telemetry.Endpoint),
+		PolicyApproval: c.Policies.Approval,
 		SignIn: &bulkheadv1.SignInSettings{
 			PhishingResistant: c.SignIn.PhishingResistant, StepUp: durationpb.New(c.SignIn.StepUp), Idle: durationpb.New(c.SignIn.Idle),
 			Absolute: durationpb.New(c.SignIn.Absolute), SingleIdle: durationpb.New(c.SignIn.SingleIdle),

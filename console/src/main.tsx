@@ -36,7 +36,7 @@ async function start() {
         >
           <Notifications position="bottom-right" />
           <QueryClientProvider client={client}>
-            <RouterProvider router={newRouter(client)} />
+            <RouterProvider router={newRouter(client, texts)} />
           </QueryClientProvider>
         </MantineProvider>
       </I18nextProvider>

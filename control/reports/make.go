@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,3 +133,11 @@ func scopeWords(s *model.ReportScope, names []string) model.Text {
 
 // days is a time in days for people, at least one.
 func days(d time.Duration) int { return max(1, int(d/(24*time.Hour))) }
+
+func labelsOf(m map[string]string) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, k+"="+m[k])
+	}
+	return out
+}

@@ -41,12 +41,17 @@ func accountRowOf(a *model.Account) *accountRow {
 	}
 }
 
-func (r *accountRow) model() (*model.Account, error) {
-	roles, err := stringsOf(r.Roles)
-	if err != nil {
-		return nil, err
+// rightsOf are the roles and hosts of an account or a group, from their columns.
+func rightsOf(roleColumn, hostColumn string) (roles, hosts []string, err error) {
+	if roles, err = stringsOf(roleColumn); err != nil {
+		return nil, nil, err
 	}
-	hosts, err := stringsOf(r.Hosts)
+	hosts, err = stringsOf(hostColumn)
+	return roles, hosts, err
+}
+
+func (r *accountRow) model() (*model.Account, error) {
+	roles, hosts, err := rightsOf(r.Roles, r.Hosts)
 	if err != nil {
 		return nil, err
 	}

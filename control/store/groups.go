@@ -35,11 +35,7 @@ func groupRowOf(g *model.AccountGroup) *groupRow {
 }
 
 func (r *groupRow) model() (*model.AccountGroup, error) {
-	roles, err := stringsOf(r.Roles)
-	if err != nil {
-		return nil, err
-	}
-	hosts, err := stringsOf(r.Hosts)
+	roles, hosts, err := rightsOf(r.Roles, r.Hosts)
 	if err != nil {
 		return nil, err
 	}

@@ -28,15 +28,21 @@ func (r *policiesRow) model() (*model.Policies, error) {
 		Tenant: r.Tenant, Version: r.Version, Author: r.Author, Note: r.Note, Created: at(r.Created), Digest: r.Digest,
 		Signature: r.Signature, Approver: r.Approver, Proposal: r.Proposal,
 	}
-	if r.Files == "" { // a list leaves them out
-		return p, nil
-	}
 	var err error
-	p.Files, err = value[[]model.PolicyFile](r.Files)
-	if len(p.Files) == 0 {
-		p.Files = nil
-	}
+	p.Files, err = policyFilesOf(r.Files)
 	return p, err
+}
+
+// policyFilesOf are the files in a column; a list leaves them out.
+func policyFilesOf(column string) ([]model.PolicyFile, error) {
+	if column == "" {
+		return nil, nil
+	}
+	files, err := value[[]model.PolicyFile](column)
+	if len(files) == 0 {
+		files = nil
+	}
+	return files, err
 }
 
 func policyVersions() listing {

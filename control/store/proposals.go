@@ -48,14 +48,8 @@ func (r *proposalRow) model() (*model.Proposal, error) {
 	if r.Outcome != "" {
 		p.Check = []byte(r.Outcome)
 	}
-	if r.Files == "" { // a list leaves them out
-		return p, nil
-	}
 	var err error
-	p.Files, err = value[[]model.PolicyFile](r.Files)
-	if len(p.Files) == 0 {
-		p.Files = nil
-	}
+	p.Files, err = policyFilesOf(r.Files)
 	return p, err
 }
 

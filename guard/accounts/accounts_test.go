@@ -138,9 +138,16 @@ func TestTokens(t *testing.T) {
 	}
 	other, _ := NewToken("x", c.at)
 	for _, h := range [][]string{
-		{"Authorization", "Bearer " + other}, {"Authorization", "Bearer " + secret[:52]}, {"Authorization", "Bearer x"}, {"Authorization", "Basic " + secret},
-		{"Authorization", "Bearer"}, {"Authorization", ""}, {"Authorization", "Bearer " + secret, "Authorization", "Bearer " + secret},
-		{"Authorization", "Bearer " + secret + "," + secret}, {"Authorization", "Bearer a.b.c"}, {"Authorization", "Bearer e30.e30.e30"},
+		{"Authorization", "Bearer " + other},
+		{"Authorization", "Bearer " + secret[:52]},
+		{"Authorization", "Bearer x"},
+		{"Authorization", "Basic " + secret},
+		{"Authorization", "Bearer"},
+		{"Authorization", ""},
+		{"Authorization", "Bearer " + secret, "Authorization", "Bearer " + secret},
+		{"Authorization", "Bearer " + secret + "," + secret},
+		{"Authorization", "Bearer a.b.c"},
+		{"Authorization", "Bearer e30.e30.e30"},
 		{"Authorization", "Bearer " + strings.Repeat("x", mostBearer+1)},
 	} {
 		a.throttle.clear("uid 0")
@@ -253,7 +260,7 @@ func TestDefinitionsThatAreRefused(t *testing.T) {
 		{"neither a name nor a number", []Definition{{Name: "a", Tenant: "acme", Users: []string{"007"}}}},
 		{"neither a name nor a number", []Definition{{Name: "a", Tenant: "acme", OSGroups: []string{"a b"}}}},
 		{"from_containers", []Definition{{Name: "a", Tenant: "acme", FromContainers: true}}},
-		{"must begin with", []Definition{{Name: "a", Tenant: "acme", Certificates: []string{"alice"}}}},
+		{"it must be uri:", []Definition{{Name: "a", Tenant: "acme", Certificates: []string{"alice"}}}},
 		{"no SHA-256", []Definition{{Name: "a", Tenant: "acme", Certificates: []string{"sha256:12"}}}},
 		{"has another account", []Definition{{Name: "a", Tenant: "acme", Certificates: []string{"dns:X"}}, {Name: "b", Tenant: "acme", Certificates: []string{"dns:x"}}}},
 		{"no SHA-256", []Definition{{Name: "a", Tenant: "acme", Tokens: []Token{{SHA256: "12", Expires: day}}}}},

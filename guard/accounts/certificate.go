@@ -83,7 +83,7 @@ func namesOf(c *x509.Certificate) []string {
 func certificateName(s string) (string, error) {
 	kind, value, ok := strings.Cut(s, ":")
 	if !ok || value == "" || !slices.Contains([]string{"uri", "dns", "email", "cn", "sha256"}, kind) {
-		return "", fmt.Errorf("certificates has %.200q; it must begin with uri:, dns:, email:, cn: or sha256:", s)
+		return "", fmt.Errorf("certificates has %.200q; it must be uri:…, dns:…, email:…, cn:… or sha256:…", s)
 	}
 	switch kind {
 	case "sha256":

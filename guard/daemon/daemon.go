@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 
@@ -36,9 +37,9 @@ type Answers interface {
 	Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, sees answers.Sees, whole bool) error
 }
 
-// Images is told of calls that bring images; what it gives is called after them.
+// Images is told of calls that bring images. What the engine answers is shown to said, where that is not nil, and end is called after it.
 type Images interface {
-	Watch(ctx context.Context, a *call.Ask) (func(ctx context.Context) error, error)
+	Watch(ctx context.Context, a *call.Ask) (said io.Writer, end func(context.Context) error, err error)
 }
 
 // Sessions looks after terminals: it may record them, asks whether the right to one holds, and ends what run carries when it does not.
@@ -130,18 +131,18 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	if err := d.p.Judge.Judge(ctx, a); err != nil {
 		return d.hidden(ctx, a, err)
 	}
+	var p passing
 	after := func(context.Context) error { return nil }
+	var err error
 	if d.p.Images != nil {
-		var err error
-		if after, err = d.p.Images.Watch(ctx, a); err != nil {
+		if p.said, after, err = d.p.Images.Watch(ctx, a); err != nil {
 			return d.failed(ctx, a, err)
 		}
 	}
-	made, err := d.volumes(ctx, a)
-	if err != nil {
+	if p.made, err = d.volumes(ctx, a); err != nil {
 		return d.failed(ctx, a, err)
 	}
-	err = d.pass(w, r, a, made)
+	err = d.pass(w, r, a, p)
 	// What a call brought is the caller's also when the caller did not wait for the answer's end.
 	if aerr := after(context.WithoutCancel(ctx)); aerr != nil {
 		d.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", aerr)

@@ -143,7 +143,7 @@ func TestCallerGone(t *testing.T) {
 	} {
 		c, r := raw(t, s.URL, text)
 		if strings.Contains(text, "/logs") || text == attach {
-			if _, err := http.ReadResponse(r, nil); err != nil {
+			if _, err := http.ReadResponse(r, nil); err != nil { //nolint:bodyclose // the connection is closed, or goes on
 				t.Fatal(err)
 			}
 		} else {
@@ -167,7 +167,7 @@ func TestInputEndsFirst(t *testing.T) {
 		})
 	})
 	c, r := raw(t, s.URL, attach+"early ")
-	if _, err := http.ReadResponse(r, nil); err != nil {
+	if _, err := http.ReadResponse(r, nil); err != nil { //nolint:bodyclose // the connection is closed, or goes on
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(c, "late"); err != nil {
@@ -344,7 +344,7 @@ func attachOnce(ctx context.Context, url string) error {
 		return err
 	}
 	r := bufio.NewReader(c)
-	if _, err := http.ReadResponse(r, nil); err != nil {
+	if _, err := http.ReadResponse(r, nil); err != nil { //nolint:bodyclose // the connection is closed, or goes on
 		return err
 	}
 	b := make([]byte, 4)

@@ -18,8 +18,20 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
+// passing is what goes with a call that is made.
+type passing struct {
+	made volumes
+	said io.Writer // is shown the answer; nil for nobody
+}
+
+// shown is an answer that somebody is shown as it goes by.
+type shown struct {
+	io.Reader
+	io.Closer
+}
+
 // pass makes the call that was judged.
-func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made volumes) error {
+func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passing) error {
 	c, err := d.request(r, a)
 	if err != nil {
 		return err
@@ -30,10 +42,13 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made vo
 	}
 	res, err := d.p.Engine.Send(r.Context(), c)
 	if err != nil {
-		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
+		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
+	}
+	if p.said != nil {
+		res.Body = shown{io.TeeReader(res.Body, p.said), res.Body}
 	}
 	if res.StatusCode >= http.StatusBadRequest {
-		if err := made.takeBack(r.Context(), d); err != nil {
+		if err := p.made.takeBack(r.Context(), d); err != nil {
 			d.p.Log.WarnContext(r.Context(), "a volume was made for a container that was not", "error", err)
 		}
 		if err := d.p.Judge.Failed(r.Context(), a, fmt.Sprintf("the engine answered %s", res.Status)); err != nil {
@@ -41,7 +56,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, made vo
 		}
 	}
 	if res, err = d.verified(r.Context(), a, res); err != nil { //nolint:bodyclose // who answers closes it
-		return d.failed(r.Context(), a, errors.Join(err, made.takeBack(r.Context(), d)))
+		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
 	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {
 		return fmt.Errorf("%w: %w", forward.ErrBegun, err)

@@ -9,9 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -36,8 +37,6 @@ type Holder struct {
 type Images struct {
 	db     *bbolt.DB
 	engine Engine
-	// making is held by calls that make images, so that what is new after one is that one's; readers don't wait.
-	making sync.Mutex
 }
 
 var (
@@ -125,43 +124,71 @@ func Normal(name string) string {
 	return name + ":latest"
 }
 
-// makes says which calls bring images, and whether the name comes from a registry.
-func makes(a *call.Ask) (brings, named bool) {
+// Making is a call that brings images, under way.
+type Making struct {
+	i      *Images
+	holder Holder
+	said   said
+	before map[string]string // what names stood for
+	// names are those that the call gives, or asks a registry for; repository is there where it asks for all of one.
+	names      map[string]bool
+	repository string
+	given      bool // the names are given here, and not at a registry
+}
+
+// Watch is called before a call is made. What it gives is shown the engine's answer, and ended after it. Only what the call itself names, and
+// what the engine says that it made, is the caller's: what appears meanwhile may be another's.
+func (i *Images) Watch(ctx context.Context, a *call.Ask) (said io.Writer, end func(context.Context) error, err error) {
+	m, err := i.making(ctx, a)
+	if m == nil || err != nil {
+		return nil, func(context.Context) error { return nil }, err
+	}
+	return m, m.End, nil
+}
+
+func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
+	m := &Making{i: i, holder: Holder{Tenant: a.Subject.Principal.Tenant, Owner: a.Subject.Principal.ID}, names: map[string]bool{}, given: true}
 	switch a.Call.Route.Action {
 	case "ImagePull":
-		return true, a.Call.Query.Texts["fromSrc"] != ""
+		m.given = a.Call.Query.Texts["fromSrc"] != ""
+		if !m.given && a.Call.Query.Texts["tag"] == "" && !tagged(a.Call.Query.Texts["fromImage"]) {
+			m.repository = strings.TrimSuffix(Normal(a.Call.Query.Texts["fromImage"]), ":latest")
+		}
 	case "ImageLoad", "ImageBuild", "ContainerCommit", "ImageTag":
-		return true, true
+	default:
+		return nil, nil //nolint:nilnil // it brings none
 	}
-	return false, false
+	m.said.action = a.Call.Route.Action
+	for _, o := range objects(a) {
+		m.names[Normal(o.Name)] = true
+	}
+	var err error
+	m.before, err = i.list(ctx)
+	return m, err
 }
 
-// Watch is called before a call is made. What it gives is called after it, and remembers what the call brought. Calls that bring no
-// images cost nothing.
-func (i *Images) Watch(ctx context.Context, a *call.Ask) (func(ctx context.Context) error, error) {
-	brings, named := makes(a)
-	if !brings {
-		return func(context.Context) error { return nil }, nil
-	}
-	before, err := i.list(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return i.after(ctx, a, before, named) }, nil
+// tagged says whether a reference has a tag or a digest.
+func tagged(name string) bool {
+	return strings.Contains(name, "@") || strings.LastIndexByte(name, ':') > strings.LastIndexByte(name, '/')
 }
+
+// Write implements io.Writer: it is shown the engine's answer as it goes by.
+func (m *Making) Write(p []byte) (int, error) { return m.said.Write(p) }
 
 type image struct {
-	ID       string   `json:"Id"`
-	RepoTags []string `json:"RepoTags"`
+	ID          string   `json:"Id"`
+	RepoTags    []string `json:"RepoTags"`
+	RepoDigests []string `json:"RepoDigests"`
 }
 
+// list has what every name stands for, and every id for itself.
 func (i *Images) list(ctx context.Context) (map[string]string, error) {
 	status, body, err := i.engine.Get(ctx, "/images/json?all=1")
 	if err != nil {
 		return nil, err
 	}
 	var list []image
-	if status != 200 {
+	if status != http.StatusOK {
 		return nil, fmt.Errorf("the engine does not list its images: %d", status)
 	}
 	if err := json.Unmarshal(body, &list); err != nil {
@@ -169,43 +196,64 @@ func (i *Images) list(ctx context.Context) (map[string]string, error) {
 	}
 	names := map[string]string{}
 	for _, m := range list {
-		names["\x00"+m.ID] = m.ID
-		for _, t := range m.RepoTags {
+		names[m.ID] = m.ID
+		for _, t := range append(m.RepoTags, m.RepoDigests...) {
 			names[Normal(t)] = m.ID
 		}
 	}
 	return names, nil
 }
 
-func (i *Images) after(ctx context.Context, a *call.Ask, before map[string]string, named bool) error {
-	i.making.Lock()
-	defer i.making.Unlock()
-	now, err := i.list(ctx)
+// End remembers what the call brought.
+func (m *Making) End(ctx context.Context) error {
+	m.said.end()
+	for _, name := range m.said.names {
+		m.names[Normal(name)] = true
+	}
+	now, err := m.i.list(ctx)
 	if err != nil {
 		return err
 	}
-	h := Holder{Tenant: a.Subject.Principal.Tenant, Owner: a.Subject.Principal.ID}
-	wanted := map[string]bool{}
-	for _, o := range objects(a) {
-		wanted[Normal(o.Name)] = true
-	}
-	return i.db.Update(func(tx *bbolt.Tx) error {
+	return m.i.db.Update(func(tx *bbolt.Tx) error {
 		for name, id := range now {
-			if before[name] == id && !wanted[name] {
+			if !m.brought(name, id) {
 				continue
 			}
-			if err := hold(tx, id, h); err != nil {
-				return err
-			}
-			if name[0] == 0 || !named {
-				continue
-			}
-			if err := put(tx.Bucket(bucketNames), name, h); err != nil {
+			if err := m.keep(tx, name, id); err != nil {
 				return err
 			}
 		}
 		return forget(tx, now)
 	})
+}
+
+func (m *Making) brought(name, id string) bool {
+	if m.names[name] || slices.Contains(m.said.ids, name) {
+		return true
+	}
+	return m.repository != "" && strings.HasPrefix(name, m.repository+":") && m.before[name] != id
+}
+
+// keep gives an image, and a name that was given here, to the caller. A name that is another's stays so: the judge let the call be made
+// for names that were nobody's or the caller's own, and who came first has it.
+func (m *Making) keep(tx *bbolt.Tx, name, id string) error {
+	names := tx.Bucket(bucketNames)
+	if text := names.Get([]byte(name)); text != nil {
+		var has Holder
+		if err := json.Unmarshal(text, &has); err != nil {
+			return fmt.Errorf("whom the name %s belongs to: %w", name, err)
+		}
+		if has != m.holder {
+			return nil
+		}
+	}
+	if err := hold(tx, id, m.holder); err != nil {
+		return err
+	}
+	if !m.given || name == id {
+		return nil
+	}
+	return put(names, name, m.holder)
 }
 
 func objects(a *call.Ask) []call.Object {
@@ -214,7 +262,7 @@ func objects(a *call.Ask) []call.Object {
 		list = append(list, *a.Object)
 	}
 	for _, u := range a.Uses {
-		if u.Object.Kind == route.Image && u.Action == "ImageTag" {
+		if u.Object.Kind == route.Image && u.Action != "ImageRun" && u.Action != "ImageRead" {
 			list = append(list, u.Object)
 		}
 	}
@@ -245,11 +293,11 @@ func put(b *bbolt.Bucket, key string, v any) error {
 
 // forget drops what is not there any more.
 func forget(tx *bbolt.Tx, now map[string]string) error {
-	for bucket, mark := range map[string]string{string(bucketIDs): "\x00", string(bucketNames): ""} {
-		b := tx.Bucket([]byte(bucket))
+	for _, bucket := range [][]byte{bucketIDs, bucketNames} {
+		b := tx.Bucket(bucket)
 		var gone [][]byte
 		err := b.ForEach(func(k, _ []byte) error {
-			if _, there := now[mark+string(k)]; !there {
+			if _, there := now[string(k)]; !there {
 				gone = append(gone, slices.Clone(k))
 			}
 			return nil

@@ -71,6 +71,8 @@ type Parts struct {
 	// Profile is "baseline", "restricted", or empty for none; Mode is how it is applied.
 	Profile string
 	Mode    Mode
+	// NoBuild refuses builds, whoever asks.
+	NoBuild bool
 	Now     func() time.Time
 }
 
@@ -106,6 +108,9 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	q, known := j.questions[a.Call.Route.Action]
 	if !known {
 		return j.unasked(ctx, a, fmt.Sprintf("the guard has no question for %s", a.Call.Route.Action))
+	}
+	if a.Call.Route.Action == "ImageBuild" && j.p.NoBuild {
+		return j.unasked(ctx, a, "builds are off on this host (guard.build): build elsewhere, and pull the image")
 	}
 	facts, err := j.facts(ctx, a)
 	if err != nil {

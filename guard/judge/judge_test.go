@@ -244,3 +244,23 @@ func TestFourEyesAndStepUp(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestNoBuild(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := judge.Parts{Decider: e, Log: &log{}, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1"}
+	build := func() error {
+		a := ask(t, dev("dev"), "POST", "/build?t=app")
+		a.Object = &call.Object{Kind: route.Image, Name: "app:latest", New: true}
+		return judge.New(p).Judge(t.Context(), a)
+	}
+	if err := build(); err != nil {
+		t.Error(err)
+	}
+	p.NoBuild = true
+	if err := build(); err == nil || !strings.Contains(err.Error(), "guard.build") {
+		t.Error(err)
+	}
+}

@@ -132,7 +132,8 @@ func free(path string) error {
 	if is.Mode().Type() != fs.ModeSocket {
 		return errors.New("something is there that is no socket; it was left alone")
 	}
-	c, err := net.DialTimeout("unix", path, time.Second)
+	d := net.Dialer{Timeout: time.Second}
+	c, err := d.Dial("unix", path) //nolint:noctx // at start
 	if err == nil {
 		_ = c.Close()
 		return errors.New("somebody listens there already: another guard, or an engine; stop it or choose another path (guard.socket)")

@@ -29,10 +29,10 @@ type engine struct {
 
 // meaning is what the engine takes a request for.
 type meaning struct {
-	Pattern       string // with braces only: "/containers/{}/json"
-	Version       string
-	Name, Second  string
-	Form          url.Values
+	Pattern      string // with braces only: "/containers/{}/json"
+	Version      string
+	Name, Second string
+	Form         url.Values
 }
 
 var braces = regexp.MustCompile(`\{[a-z]+(:[^}]*)?\}`)

@@ -94,7 +94,7 @@ func (q *Query) set(kind Type, name string, list []string) error {
 	case Filters:
 		f, err := readFilters(first)
 		if err != nil {
-			return refuse(http.StatusBadRequest, "query "+name, "%v", err)
+			return err
 		}
 		q.Filters = f
 	case Text, Value:
@@ -114,13 +114,13 @@ func readFilters(text string) (map[string][]string, error) {
 	}
 	var sets map[string]map[string]bool
 	if err := jsonv2.Unmarshal([]byte(text), &sets); err != nil {
-		return nil, refuse(http.StatusBadRequest, "filters", "they are no filters: %v", err)
+		return nil, refuse(http.StatusBadRequest, "query filters", "they are no filters: %v", err)
 	}
 	out := map[string][]string{}
 	for name, set := range sets {
 		for v, on := range set {
 			if !on {
-				return nil, refuse(http.StatusBadRequest, "filters", "the value %.40q of %.40q is false, which engines read in different ways", v, name)
+				return nil, refuse(http.StatusBadRequest, "query filters", "the value %.40q of %.40q is false, which engines read in different ways", v, name)
 			}
 			out[name] = append(out[name], v)
 		}
@@ -139,7 +139,7 @@ func bounded(f map[string][]string) (map[string][]string, error) {
 	}
 	switch {
 	case n > mostFilters:
-		return nil, refuse(http.StatusBadRequest, "filters", "there are more than %d", mostFilters)
+		return nil, refuse(http.StatusBadRequest, "query filters", "there are more than %d", mostFilters)
 	case n == 0:
 		return nil, nil
 	}

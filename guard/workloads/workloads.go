@@ -132,6 +132,9 @@ func (k *Workloads) workload(ctx context.Context, a *call.Ask, d workload.Defaul
 	switch b := a.Body.(type) {
 	case *container.CreateRequest:
 		w = r.FromCreate(ctx, b)
+		if a.MAC != "" {
+			w.Addresses = append(w.Addresses, a.MAC)
+		}
 	case *swarm.ServiceSpec:
 		w = r.FromService(ctx, b)
 	case *volume.CreateRequest:

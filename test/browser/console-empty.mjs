@@ -3,10 +3,9 @@
 // Usage: node console-empty.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA SCREENSHOTS
 import { capabilities } from "./console/all.mjs";
 import { heading } from "./console/shared.mjs";
-import { check, Person } from "./lib.mjs";
+import { check, cookie, run } from "./lib.mjs";
 
 const [url, link, spki, shots] = process.argv.slice(2);
-const problems = [];
 // Pages of things that are not there have nothing to show.
 const lists = new Set(["/nodes/join", "/nodes/tokens", "/policies/edit", "/policies/proposals", "/audit/logs", "/audit/export", "/requirements/8.1.c"]);
 // What a server has from its first start on.
@@ -21,7 +20,6 @@ for (const p of Object.values(capabilities).flatMap((c) => c.pages)) {
   if ((at.lastIndexOf("/") === 0 || lists.has(at)) && !known.has(at)) known.set(at, { name: p.name, at });
 }
 const pages = [...known.values()];
-const cookie = (page, name, value) => page.context().addCookies([{ name, value, url, secure: true, sameSite: "Strict" }]);
 
 async function come(page, at) {
   await page.goto(url + at);
@@ -30,13 +28,13 @@ async function come(page, at) {
   await page.waitForTimeout(300);
 }
 
-const ann = await Person.start("ann", { url, spki, shots, problems });
-try {
+await run({ url, spki, shots }, async ({ person }) => {
+  const ann = await person("ann");
   const { page } = ann;
   await ann.enrol(link, "four gulls over ostend");
   for (const [theme, language] of [["light", "en"], ["dark", "zh"]]) {
-    await cookie(page, "bulkhead-scheme", theme);
-    await cookie(page, "bulkhead-lang", language);
+    await cookie(page, url, "bulkhead-scheme", theme);
+    await cookie(page, url, "bulkhead-lang", language);
     for (const p of pages) {
       await come(page, p.at);
       const alerts = page.locator("main").getByRole("alert");
@@ -48,14 +46,4 @@ try {
     }
   }
   console.log(`${pages.length} empty pages were looked at`);
-} catch (err) {
-  await ann.shot("failed");
-  problems.push(String(err.stack));
-} finally {
-  await ann.close();
-}
-if (problems.length > 0) {
-  console.error(problems.join("\n"));
-  process.exit(1);
-}
-process.exit(0);
+});

@@ -3,20 +3,12 @@
 // that the console gives, and take it away again, for which a factor has to be shown anew. What happens
 // on the machines it asks for by a line on its output, and waits for an answer.
 // Usage: node console-engine.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA SCREENSHOTS
-import { createInterface } from "node:readline";
 import { grid, heading } from "./console/shared.mjs";
 import { stepUp } from "./console/stepup.mjs";
-import { check, Person } from "./lib.mjs";
+import { check, run } from "./lib.mjs";
 
 const [url, link, spki, shots] = process.argv.slice(2);
-const problems = [];
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const minute = { timeout: 60_000 };
-
-async function outside(what) {
-  console.log(what);
-  await answers.next();
-}
 
 const requirement = "8.3.d"; // images are told apart by fixed tags or digests
 const badge = (page) => page.locator("main header, main h1").locator("..").getByText(/^(met|partly met|not met)$/).first();
@@ -29,7 +21,7 @@ async function wrong(page) {
   await page.locator("article").filter({ hasText: "sin-latest" }).first().getByText("What to do:").waitFor();
 }
 
-async function green(page) {
+async function green(page, outside) {
   const before = await page.evaluate(() => {
     window.untouched = true;
     return performance.now();
@@ -43,7 +35,7 @@ async function green(page) {
   await page.getByRole("list").filter({ hasText: "→" }).first().waitFor(); // its history tells
 }
 
-async function second(page) {
+async function second(page, outside) {
   await page.getByRole("link", { name: "Nodes", exact: true }).click();
   await grid(page).getByRole("link").first().waitFor();
   await page.getByRole("link", { name: /Join a node/ }).first().click();
@@ -60,26 +52,16 @@ async function second(page) {
   await page.getByText(/^(met|partly met|not met)$/).first().waitFor(minute);
 }
 
-const ann = await Person.start("ann", { url, spki, shots, problems });
-try {
+await run({ url, spki, shots }, async ({ person, outside }) => {
+  const ann = await person("ann");
   await ann.enrol(link, "four gulls over ostend");
   const shown = Date.now(); // a factor
   for (const step of [wrong, green, second]) {
-    await step(ann.page);
+    await step(ann.page, outside);
     console.log(`${step.name} is done`);
   }
   const id = new URL(ann.page.url()).pathname.split("/")[2];
   await ann.page.waitForTimeout(Math.max(0, shown + 16_000 - Date.now())); // the server's step_up is 15 s
   await stepUp(ann, { url, id, name: "second-machine" });
   console.log("stepUp is done");
-} catch (err) {
-  await ann.shot("failed");
-  problems.push(String(err.stack));
-} finally {
-  await ann.close();
-}
-if (problems.length > 0) {
-  console.error(problems.join("\n"));
-  process.exit(1);
-}
-process.exit(0);
+});

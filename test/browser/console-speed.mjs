@@ -3,12 +3,9 @@
 // "figure NAME VALUE" in milliseconds, or megabytes.
 // A server without nodes is measured first; then it asks for a fleet by a line on its output, and waits for an answer.
 // Usage: node console-speed.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA SCREENSHOTS
-import { createInterface } from "node:readline";
-import { check, Person } from "./lib.mjs";
+import { check, run } from "./lib.mjs";
 
 const [url, link, spki, shots] = process.argv.slice(2);
-const problems = [];
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const times = 5;
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
@@ -50,9 +47,10 @@ const waiting = "document.querySelectorAll('main [data-waiting], main .mantine-S
 const tiles = `() => document.querySelectorAll('main a[href^="/requirements/8."][data-tone]').length === 29 && ${waiting} === 0`;
 const empty = `() => document.querySelector('main [data-empty]') !== null && ${waiting} === 0`;
 const rows = (n) => `() => document.querySelectorAll('main [role=row] [role=gridcell]').length > ${n}`;
-const whole = (n) => `() => new RegExp("\\\\b(of )?${n.toLocaleString("en-US")}\\\\b").test(document.querySelector("main [role=status]")?.textContent ?? "")`;
-
-const fewer = (n) => `() => / of ${n.toLocaleString("en-US").replace(",", ",?")}\\b/.test(document.querySelector("main [role=status]")?.textContent ?? "")`;
+// What the table says of its rows, e.g. "50000 rows" and "7 of 50000 rows".
+const says = (what) => `() => /${what}/.test(document.querySelector("main [role=status]")?.textContent ?? "")`;
+const whole = (n) => says(`^${n} rows$`);
+const fewer = (n) => says(`^\\d+ of ${n} rows$`);
 
 async function firstPage(ann, name, condition) {
   const all = [];
@@ -94,24 +92,16 @@ async function table(ann, name, at, { all, word, left, column }) {
   figure(`${name}-heap-MB`, (await cdp.send("Runtime.getHeapUsage")).usedSize / 1e6);
 }
 
-const ann = await Person.start("ann", { url, spki, shots, problems });
-try {
+await run({ url, spki, shots }, async ({ person, outside }) => {
+  const ann = await person("ann");
   await ann.enrol(link, "four gulls over ostend");
   await firstPage(ann, "first-page-empty-ms", empty);
-  console.log("fleet");
-  const size = JSON.parse((await answers.next()).value);
+  ann.quiet = true; // the server goes away for it, and the page says so
+  const size = JSON.parse(await outside("fleet"));
+  await ann.page.goto(url);
+  ann.quiet = false;
   check(size.nodes > 0, "there is no fleet");
   await firstPage(ann, "first-page-ms", tiles);
   await table(ann, "nodes", "/nodes", { all: size.nodes, word: "host-000", left: fewer(size.nodes), column: "Name" });
   await table(ann, "containers", "/containers", { all: size.containers, word: "app-07 exited", left: fewer(size.containers), column: "Name" });
-} catch (err) {
-  await ann.shot("failed");
-  problems.push(String(err.stack));
-} finally {
-  await ann.close();
-}
-if (problems.length > 0) {
-  console.error(problems.join("\n"));
-  process.exit(1);
-}
-process.exit(0);
+});

@@ -2,12 +2,11 @@
 // a line on its output, and waits for an answer. Each capability has a file in console/ with its pages and what is done on them.
 // Usage: node console.mjs URL LINK-OF-AN-ADMINISTRATOR LINK-OF-AN-AUDITOR-OF-ACME SPKI-OF-THE-CA SCREENSHOTS
 // BULKHEAD_CONSOLE_ONLY=nodes,findings goes through these alone, for whoever works on them.
-import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
+import { readdirSync } from "node:fs";
 import { capabilities } from "./console/all.mjs";
 import { grid, heading, open } from "./console/shared.mjs";
 import { tenant } from "./console/tenant.mjs";
-import { check, Person } from "./lib.mjs";
+import { check, cookie, run } from "./lib.mjs";
 
 const [url, adminLink, auditorLink, spki, shots] = process.argv.slice(2);
 const only = process.env.BULKHEAD_CONSOLE_ONLY?.split(",");
@@ -16,28 +15,18 @@ const chosen = Object.entries(capabilities)
   .map(([, c]) => c);
 const steps = (kind) => chosen.flatMap((c) => c[kind] ?? []);
 
-const problems = [];
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-
 const world = {
   url,
   auditorLink,
   ids: {},
   pages: chosen.flatMap((c) => c.pages),
   page: (name) => Object.values(capabilities).flatMap((c) => c.pages).find((p) => p.name === name),
-  person: (name) => Person.start(name, { url, spki, shots, problems }),
-  outside: async (what) => {
-    console.log(what);
-    return (await answers.next()).value;
-  },
 };
-
-const cookie = (page, name, value) => page.context().addCookies([{ name, value, url, secure: true, sameSite: "Strict" }]);
 
 async function everyPage(ann) {
   const { page } = ann;
   for (const theme of ["light", "dark"]) {
-    await cookie(page, "bulkhead-scheme", theme);
+    await cookie(page, url, "bulkhead-scheme", theme);
     for (const p of world.pages) {
       await open(world, page, p);
       check((await page.locator("html").getAttribute("data-mantine-color-scheme")) === theme, `${p.name} is not ${theme}`);
@@ -46,7 +35,7 @@ async function everyPage(ann) {
       await ann.shot(`console-${p.name}${theme === "dark" ? "-dark" : ""}`);
     }
   }
-  await cookie(page, "bulkhead-scheme", "light");
+  await cookie(page, url, "bulkhead-scheme", "light");
 }
 
 async function everyWidth(ann) {
@@ -65,8 +54,9 @@ async function everyWidth(ann) {
 
 // spaces are the first parts of the keys of all texts: a key that has no text would be shown as it is.
 function spaces() {
-  const index = readFileSync(new URL("../../console/src/texts/en/index.ts", import.meta.url), "utf8");
-  return [...index.matchAll(/^import (\w+) from/gm)].map((m) => m[1]).join("|");
+  const texts = new URL("../../console/src/texts/en/", import.meta.url);
+  const names = ["", "first/"].flatMap((dir) => readdirSync(new URL(dir, texts))).filter((n) => n.endsWith(".json"));
+  return names.map((n) => n.replace(".json", "")).join("|");
 }
 
 async function chinese(ann) {
@@ -84,7 +74,7 @@ async function chinese(ann) {
     await ann.fits(`${p.name} in Chinese`);
     if (["overview", "requirement"].includes(p.name) || only !== undefined) await ann.shot(`console-${p.name}-zh`);
   }
-  await cookie(page, "bulkhead-lang", "en");
+  await cookie(page, url, "bulkhead-lang", "en");
 }
 
 // known are the ids that addresses have.
@@ -97,9 +87,9 @@ async function known(page) {
   return { db: await idOf("db-primary") };
 }
 
-const ann = await Person.start("ann", { url, spki, shots, problems });
-const tom = await Person.start("tom", { url, spki, shots, problems });
-try {
+await run({ url, spki, shots }, async (means) => {
+  Object.assign(world, means);
+  const ann = await world.person("ann");
   await ann.enrol(adminLink, "four gulls over ostend");
   world.ids = await known(ann.page);
   const go = async (all) => {
@@ -112,21 +102,9 @@ try {
   await go([...steps("first"), ...steps("flows"), everyPage, everyWidth, chinese]);
   await go(steps("late"));
   if (only === undefined || only.includes("tenant")) {
-    await tenant(tom, world);
+    await tenant(await world.person("tom"), world);
     console.log("tenant is done");
   }
   await go(steps("last"));
-} catch (err) {
-  await ann.shot("failed");
-  await tom.shot("failed-tom");
-  problems.push(String(err.stack));
-} finally {
-  await ann.close();
-  await tom.close();
-}
-if (problems.length > 0) {
-  console.error(problems.join("\n"));
-  process.exit(1);
-}
-console.log("the whole console was gone through");
-process.exit(0);
+  console.log("the whole console was gone through");
+});

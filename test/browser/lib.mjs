@@ -1,9 +1,10 @@
-// What the scripts that drive Chromium share: a browser that trusts the server and has a virtual authenticator, and the eyes that look
-// at each page.
+// What the scripts that drive Chromium share: a browser that trusts the server and has a virtual authenticator, the eyes that look at each
+// page, and how a script begins and ends.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -13,6 +14,38 @@ const refusals = new Set([401, 403, 404, 429]);
 export function check(ok, what) {
   if (!ok) throw new Error(what);
 }
+
+// run goes through a console as the people whom work starts by person(name). What happens outside of the browser work asks for by
+// outside(what), which prints a line and gives the answer. It ends the program: where something went wrong, with all of it on its error
+// output and a picture of what each person saw.
+export async function run({ url, spki, shots }, work) {
+  const problems = [];
+  const people = [];
+  const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  try {
+    await work({
+      person: async (name) => {
+        people.push(await Person.start(name, { url, spki, shots, problems }));
+        return people.at(-1);
+      },
+      outside: async (what) => {
+        console.log(what);
+        return (await answers.next()).value;
+      },
+    });
+  } catch (err) {
+    problems.push(String(err.stack));
+    for (const p of people) {
+      if (!p.closed) await p.shot(`failed-${p.name}`).catch((e) => problems.push(`no picture of what ${p.name} saw: ${e.message}`));
+    }
+  } finally {
+    for (const p of people) await p.close();
+  }
+  if (problems.length > 0) console.error(problems.join("\n"));
+  process.exit(problems.length > 0 ? 1 : 0);
+}
+
+export const cookie = (page, url, name, value) => page.context().addCookies([{ name, value, url, secure: true, sameSite: "Strict" }]);
 
 // Person is somebody with a browser of their own.
 export class Person {
@@ -33,9 +66,11 @@ export class Person {
     p.watch();
     const cdp = await p.context.newCDPSession(p.page);
     await cdp.send("WebAuthn.enable");
-    await cdp.send("WebAuthn.addVirtualAuthenticator", {
+    const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
       options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
     });
+    // present says whether somebody touches the authenticator when it is asked.
+    p.present = (enabled) => cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled });
     return p;
   }
 
@@ -74,6 +109,8 @@ export class Person {
   }
 
   async close() {
+    if (this.closed) return;
+    this.closed = true;
     await this.context.close();
     rmSync(this.profile, { recursive: true, force: true });
   }

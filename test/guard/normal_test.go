@@ -28,8 +28,13 @@ var varies = []struct {
 	{regexp.MustCompile(`("?(Pid|SystemTime|NGoroutines|NFd|NEventsListener|LastShare|Index|DataPathPort)"?: ?)"?[^,\s}]+`), "${1}N"},
 	{regexp.MustCompile(`(?m)^( *(Goroutines|File Descriptors|System Time|EventsListeners): ).*`), "${1}N"},
 	{regexp.MustCompile(`/proc/\d+/`), "/proc/N/"},
-	{regexp.MustCompile(`[a-z]+_[a-z]+\d?\b`), "A_NAME"},                                  // that the engine gives
-	{regexp.MustCompile(`(?i)("size": )\d+`), "${1}N"},                                    // of layers with times in them
+	{regexp.MustCompile(`[a-z]+_[a-z]+\d?\b`), "A_NAME"}, // that the engine gives
+	{regexp.MustCompile(`(?i)("size": )\d+`), "${1}N"},   // of layers with times in them
+	// The guard says whose a thing is that it made.
+	{regexp.MustCompile(`"io\.bulkhead\.\w+": ?"[^"]*",\s*`), ""},
+	{regexp.MustCompile(`,?\s*"io\.bulkhead\.\w+": ?"[^"]*"\s*`), ""},
+	// The newest command line now and then says what it could not send any more.
+	{regexp.MustCompile(`(?m)^.*Can't add file .* to tar: io: read/write on closed pipe"?\n+`), ""},
 	{regexp.MustCompile(`: ?(\{\}|\[\])`), ": null"},                                      // what is empty may be left out
 	{regexp.MustCompile(`(?m)^.*error waiting for container: context canceled"?\n+`), ""}, // of 20.10, now and then
 	{regexp.MustCompile(` +`), " "},                                                       // tables are as wide as what is in them

@@ -40,7 +40,12 @@ func BenchmarkConsole(b *testing.B) {
 		}
 	}
 	s := start()
-	defer func() { stop(s) }()
+	defer func() {
+		if b.Failed() {
+			b.Logf("the server said:\n%s", tail(s.Log(), 4000))
+		}
+		stop(s)
+	}()
 	admin := newPerson(b, s)
 	admin.enrol(s.Link, "admin")
 	admin.must("tenants", "create", "acme")

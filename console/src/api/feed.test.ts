@@ -110,7 +110,7 @@ test("where the stream begins anew, what nobody told of is found", async () => {
   w.feed.start();
   await pass(0);
   w.kept.push(event(2), event(3));
-  w.feed.hear(undefined);
+  w.feed.hear("begins");
   await pass(1000);
   expect(w.ids()).toEqual([idOf(3), idOf(2), idOf(1)]);
   expect(w.asked.at(-1)?.id).toBe(undefined);

@@ -1,6 +1,6 @@
 import type { Event } from "@/gen/node_pb";
-import type { Change } from "@/gen/operations_pb";
 import { merged, momentOf } from "@/lib/events";
+import type { Hearer } from "./changes";
 
 /** What is asked of the server: the newest events, those alone that are not older than an id and a time where these are given. */
 export interface Since {
@@ -75,12 +75,12 @@ export class Feed {
     this.picture = undefined;
   }
 
-  hear = (change: Change | undefined): void => {
-    if (change === undefined) this.blind = true;
-    else if (change.object?.type !== "Event") return;
+  hear: Hearer = (told) => {
+    if (typeof told === "string") this.blind = true;
+    else if (told.object?.type !== "Event") return;
     else {
       this.told++;
-      const { id } = change.object;
+      const { id } = told.object;
       if (this.first === undefined || id < this.first) this.first = id;
     }
     this.show();

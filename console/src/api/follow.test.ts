@@ -27,7 +27,7 @@ async function run(streams: ((signal: AbortSignal) => AsyncIterable<Change>)[]) 
       return (async function* () {})();
     },
     changed: (kinds) => seen.changed.push(kinds === "all" ? "all" : [...kinds].sort().join(",")),
-    each: (c) => seen.each.push(c?.cursor ?? "begins"),
+    each: (c) => seen.each.push(typeof c === "string" ? c : c.cursor),
     link: (l) => {
       seen.links.push(l);
     },

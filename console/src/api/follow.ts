@@ -1,4 +1,5 @@
 import type { Change } from "@/gen/operations_pb";
+import type { Hearer } from "./changes";
 import { problemOf } from "./errors";
 
 /** Whether what is on the page is kept up to date. */
@@ -9,8 +10,8 @@ export interface FollowOptions {
   open(cursor: string, signal: AbortSignal): AsyncIterable<Change>;
   /** Something of these kinds changed; "all" after a time about which nothing is known. */
   changed(kinds: ReadonlySet<string> | "all"): void;
-  /** Each change as it comes, before it is gathered; undefined where a stream begins, before which anything may have been. */
-  each?(change: Change | undefined): void;
+  /** Each change as it comes, before it is gathered. */
+  each?: Hearer;
   link(state: Link): void;
   /** The stream will not come back: the session or the right ended. */
   over(code: string): void;
@@ -67,7 +68,7 @@ export async function follow(o: FollowOptions): Promise<void> {
         watchdog.fed();
         say("live");
         tries = 0;
-        if (cursor === "") o.each?.(undefined);
+        if (cursor === "") o.each?.("begins");
         if (change.cursor !== "") cursor = change.cursor;
         if (change.object === undefined) continue;
         o.each?.(change);
@@ -78,6 +79,7 @@ export async function follow(o: FollowOptions): Promise<void> {
       if (code === "expired") {
         // What happened meanwhile can't be told one by one any more.
         cursor = "";
+        o.each?.("missed");
         o.changed("all");
       } else if (last.has(code)) {
         say("offline");

@@ -1,6 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { noteChange } from "./changed";
 import { tell } from "./changes";
 import { watching } from "./clients";
 import { follow, type Link } from "./follow";
@@ -25,7 +24,6 @@ export function useWatch(tenant: string): Link {
         const implied = kinds === "all" ? kinds : withImplied(kinds);
         const old = (kind: string) => kind !== "Record" && (implied === "all" || implied.has(kind));
         void client.invalidateQueries({ predicate: (q) => old(String(q.queryKey[0])) });
-        noteChange();
       },
       each: tell,
       link: setLink,

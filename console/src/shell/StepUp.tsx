@@ -1,10 +1,10 @@
-import { Button, Divider, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
-import { IconFingerprint } from "@tabler/icons-react";
+import { Alert, Button, Divider, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { IconAlertTriangle, IconFingerprint } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { auth } from "@/api/clients";
-import { canPasskey, showPasskey } from "@/api/passkey";
-import { answerWith } from "@/api/transport";
+import { canPasskey, NoPasskey, showPasskey } from "@/api/passkey";
+import { answerWith, isCancelled } from "@/api/transport";
 import { ErrorPanel } from "@/components/ErrorPanel";
 import { signIn } from "./signIn";
 
@@ -14,9 +14,11 @@ export function StepUp() {
   const [opened, setOpened] = useState(false);
   const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
+  const [waiting, setWaiting] = useState(false); // for a passkey
   const [error, setError] = useState<unknown>();
   const [providers, setProviders] = useState<string[]>([]);
   const answer = useRef<(ok: boolean) => void>(undefined);
+  const passkey = useRef<AbortController>(undefined);
 
   useEffect(() => {
     answerWith({
@@ -42,12 +44,34 @@ export function StepUp() {
     });
   }, []);
 
+  const stopWaiting = () => {
+    passkey.current?.abort();
+    passkey.current = undefined;
+    setWaiting(false);
+  };
   const end = (ok: boolean) => {
+    stopWaiting();
     setOpened(false);
     answer.current?.(ok);
     answer.current = undefined;
   };
+  const attemptPasskey = async () => {
+    const control = new AbortController();
+    passkey.current = control;
+    setWaiting(true);
+    setError(undefined);
+    try {
+      await showPasskey(control.signal);
+      end(true);
+    } catch (err) {
+      // Whoever went on to another factor stopped it, and is told of that one.
+      if (!isCancelled(err) && passkey.current === control) setError(err);
+    } finally {
+      if (passkey.current === control) stopWaiting();
+    }
+  };
   const attempt = async (work: () => Promise<unknown>) => {
+    stopWaiting();
     setBusy(true);
     setError(undefined);
     try {
@@ -74,9 +98,35 @@ export function StepUp() {
       <Stack gap="md">
         <Text>{t("account.why")}</Text>
         {canPasskey && (
-          <Button leftSection={<IconFingerprint size={16} aria-hidden />} loading={busy} onClick={() => void attempt(showPasskey)}>
+          <Button
+            leftSection={<IconFingerprint size={16} aria-hidden />}
+            loading={waiting}
+            disabled={busy}
+            onClick={() => void attemptPasskey()}
+          >
             {t("account.passkey")}
           </Button>
+        )}
+        {waiting && (
+          <Group justify="space-between" gap="xs">
+            <Text size="sm" c="dimmed" role="status" flex={1}>
+              {t("account.waiting")}
+            </Text>
+            <Button size="compact-xs" variant="default" onClick={stopWaiting}>
+              {t("account.stop")}
+            </Button>
+          </Group>
+        )}
+        {error instanceof NoPasskey && (
+          <Alert
+            color="yellow"
+            variant="light"
+            icon={<IconAlertTriangle aria-hidden />}
+            role="alert"
+            title={t("account.noPasskey")}
+          >
+            {t("account.noPasskeyHow")}
+          </Alert>
         )}
         {providers.map((p) => (
           <Button key={p} variant="default" onClick={() => void attempt(() => atProvider(p))}>
@@ -100,7 +150,7 @@ export function StepUp() {
               maxLength={64}
               data-autofocus
             />
-            {error !== undefined && <ErrorPanel error={error} what={t("account.notShown")} />}
+            {error !== undefined && !(error instanceof NoPasskey) && <ErrorPanel error={error} what={t("account.notShown")} />}
             <Group justify="flex-end" gap="xs">
               <Button variant="default" onClick={() => end(false)}>
                 {t("common.cancel")}

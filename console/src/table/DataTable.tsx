@@ -10,6 +10,7 @@ import { Header } from "./Header";
 import { SelectBox, type Selection, toggled } from "./Select";
 import { isEmpty, searchOf, stateOf, type TableSearch, type TableState, tableSearch } from "./state";
 import { Toolbar } from "./Toolbar";
+import { useTyped } from "./useTyped";
 import { filtered, lines, warm } from "./view";
 
 interface Props<T extends object> {
@@ -51,10 +52,12 @@ export function DataTable<T extends object>(p: Props<T>) {
   const { search, onSearch, id, initial } = p;
   const ids = useMemo(() => new Set(p.columns.map((c) => c.id)), [p.columns]);
   useRemembered(id, search, onSearch);
-  const state = useMemo(
+  const asked = useMemo(
     () => withDefaults(stateOf(isEmpty(search) && initial ? initial : search, ids), p.columns, search),
     [search, ids, initial, p.columns],
   );
+  const [typed, setTyped] = useTyped(asked.q, (q) => set({ q }));
+  const state = useMemo(() => ({ ...asked, q: typed }), [asked, typed]);
   const set = (next: Partial<TableState>) => {
     const found = searchOf({ ...state, ...next });
     const usual = p.columns.filter((c) => c.hidden).map((c) => c.id);
@@ -136,6 +139,7 @@ export function DataTable<T extends object>(p: Props<T>) {
         rows={p.rows}
         state={state}
         set={set}
+        setWords={setTyped}
         id={id}
         shown={rows}
         more={p.more ?? false}

@@ -1,17 +1,18 @@
 import { Button, Checkbox, CloseButton, Loader, Menu, Popover, Radio, ScrollArea, Stack, TextInput } from "@mantine/core";
 import { IconColumns3, IconDownload, IconFilter, IconLayoutList, IconSearch } from "@tabler/icons-react";
-import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { type Column, valuesOf } from "./columns";
 import classes from "./DataTable.module.css";
 import { csv, json, save } from "./export";
-import type { TableState } from "./state";
+import { mostWords, type TableState } from "./state";
 
 interface Props<T> {
   columns: readonly Column<T>[];
   rows: readonly T[];
   state: TableState;
   set: (s: Partial<TableState>) => void;
+  setWords: (q: string) => void;
   /** The rows as they are filtered and sorted. */
   shown: readonly T[];
   more: boolean;
@@ -30,7 +31,7 @@ export function Toolbar<T>(p: Props<T>) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a toolbar is no fieldset
     <div className={classes.toolbar} role="group" aria-label={t("table.tools", { table: p.label })}>
-      <Words q={p.state.q} set={(q) => p.set({ q })} label={t("table.search", { table: p.label })} />
+      <Words q={p.state.q} set={p.setWords} label={t("table.search", { table: p.label })} />
       {few.map((c) => (
         <Choice
           key={c.id}
@@ -106,36 +107,19 @@ function Export<T>({ id, columns, rows }: { id: string; columns: readonly Column
   );
 }
 
-/** Words wait for a pause in typing, so that the address does not change with each letter. */
 function Words({ q, set, label }: { q: string; set: (q: string) => void; label: string }) {
   const { t } = useTranslation();
-  const [text, setText] = useState(q);
-  const sent = useRef(q);
-  useEffect(() => {
-    if (q !== sent.current) {
-      sent.current = q;
-      setText(q);
-    }
-  }, [q]);
-  useEffect(() => {
-    if (text === sent.current) return;
-    const timer = setTimeout(() => {
-      sent.current = text;
-      set(text);
-    }, 150);
-    return () => clearTimeout(timer);
-  }, [text, set]);
   return (
     <TextInput
       className={classes.search}
       size="xs"
       aria-label={label}
       placeholder={t("table.words")}
-      value={text}
-      onChange={(e) => setText(e.currentTarget.value)}
-      maxLength={300}
+      value={q}
+      onChange={(e) => set(e.currentTarget.value)}
+      maxLength={mostWords}
       leftSection={<IconSearch size={14} aria-hidden />}
-      rightSection={text !== "" && <CloseButton size="xs" aria-label={t("table.clear")} onClick={() => setText("")} />}
+      rightSection={q !== "" && <CloseButton size="xs" aria-label={t("table.clear")} onClick={() => set("")} />}
     />
   );
 }

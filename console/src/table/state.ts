@@ -20,7 +20,8 @@ export interface TableSearch {
 
 export const noState: TableState = { q: "", sort: [], group: "", hidden: [], only: {} };
 
-const most = 300;
+/** Most characters of words. */
+export const mostWords = 300;
 const escaped = (s: string) => s.replaceAll(/[\\,;:]/g, (c) => `\\${c}`);
 
 function split(s: string, by: string): string[] {
@@ -59,7 +60,7 @@ export function stateOf(search: TableSearch, columns: ReadonlySet<string>): Tabl
     if (at > 0 && known(id)) only[id] = split(part.slice(at + 1), ",").map(unescaped);
   }
   return {
-    q: (search.q ?? "").slice(0, most),
+    q: (search.q ?? "").slice(0, mostWords),
     sort: (search.sort ?? "")
       .split(",")
       .map((s) => ({ id: s.replace(/^-/, ""), desc: s.startsWith("-") }))

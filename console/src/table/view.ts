@@ -5,6 +5,23 @@ import type { TableState } from "./state";
 export type Line<T> = { kind: "row"; row: T; depth: 0 | 1 } | { kind: "group"; value: string; rows: readonly T[]; open: boolean };
 
 const hay = new WeakMap<object, string>();
+const said = new WeakMap<object, Map<string, string>>();
+
+/** wordOf says a value of a column. Many rows have the same few, and saying one takes longer than finding it. */
+function wordOf<T>(c: Column<T>, value: string): string {
+  if (c.word === undefined) return value;
+  let words = said.get(c);
+  if (words === undefined) {
+    words = new Map();
+    said.set(c, words);
+  }
+  let word = words.get(value);
+  if (word === undefined) {
+    word = `${value} ${c.word(value)}`;
+    words.set(value, word);
+  }
+  return word;
+}
 
 /** searched is the text of a row in which words are looked for. It is made once for each row. */
 function searched<T extends object>(row: T, columns: readonly Column<T>[]): string {
@@ -14,7 +31,7 @@ function searched<T extends object>(row: T, columns: readonly Column<T>[]): stri
     for (const c of columns) {
       const v = c.value(row);
       if (v === undefined || v instanceof Date) continue; // times are shown as how long ago, which nobody looks for
-      text += c.word === undefined ? `${v}\n` : `${v} ${c.word(String(v))}\n`;
+      text += `${wordOf(c, String(v))}\n`;
     }
     text = text.toLowerCase();
     hay.set(row, text);

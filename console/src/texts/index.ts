@@ -5,11 +5,18 @@ import type en from "./en";
 
 export type Language = "en" | "zh";
 export type Texts = typeof en;
+/** The texts of a page, or of a few: a file of each language. */
+export type Part = keyof Texts;
 
 const name = "bulkhead-lang";
+const space = "translation";
 
-// Only the language that is shown is loaded.
-const load: Record<Language, () => Promise<{ default: object }>> = { en: () => import("./en"), zh: () => import("./zh") };
+// Only the language that is shown is loaded: what all pages say first, what a page says when somebody goes there.
+const first: Record<Language, () => Promise<{ default: object }>> = {
+  en: () => import("./first.en"),
+  zh: () => import("./first.zh"),
+};
+const later = import.meta.glob<{ default: object }>("./*/*.json");
 
 declare module "i18next" {
   interface CustomTypeOptions {
@@ -29,7 +36,7 @@ export async function startTexts(lang: Language): Promise<i18n> {
   await instance.use(initReactI18next).init({
     lng: lang,
     fallbackLng: false,
-    resources: { [lang]: { translation: (await load[lang]()).default } },
+    resources: { [lang]: { [space]: (await first[lang]()).default } },
     interpolation: { escapeValue: false }, // React escapes
     showSupportNotice: false,
   });
@@ -37,10 +44,43 @@ export async function startTexts(lang: Language): Promise<i18n> {
   return instance;
 }
 
+/** needTexts has parts there in the language that is shown, also where somebody changes it meanwhile. */
+export async function needTexts(instance: i18n, parts: readonly Part[]): Promise<void> {
+  const lang = instance.language as Language;
+  await addParts(instance, lang, parts);
+  if (instance.language !== lang) await needTexts(instance, parts);
+}
+
 export async function changeLanguage(instance: i18n, lang: Language): Promise<void> {
-  if (!instance.hasResourceBundle(lang, "translation"))
-    instance.addResourceBundle(lang, "translation", (await load[lang]()).default);
+  const before = instance.language as Language;
+  if (before === lang) return;
+  if (!instance.hasResourceBundle(lang, space)) instance.addResourceBundle(lang, space, (await first[lang]()).default);
+  // Pages may come while others are loaded.
+  for (let wanted = lacking(instance, lang, before); wanted.length > 0; wanted = lacking(instance, lang, before)) {
+    await addParts(instance, lang, wanted);
+  }
   setCookie(name, lang);
   document.documentElement.lang = lang;
   await instance.changeLanguage(lang);
+}
+
+const partsOf = (instance: i18n, lang: Language): Part[] =>
+  Object.keys((instance.getResourceBundle(lang, space) ?? {}) as object) as Part[];
+
+function lacking(instance: i18n, lang: Language, than: Language): Part[] {
+  const have = new Set(partsOf(instance, lang));
+  return partsOf(instance, than).filter((p) => !have.has(p));
+}
+
+async function addParts(instance: i18n, lang: Language, parts: readonly Part[]): Promise<void> {
+  const have = new Set(partsOf(instance, lang));
+  await Promise.all(
+    parts
+      .filter((p) => !have.has(p))
+      .map(async (p) => {
+        const load = later[`./${lang}/${p}.json`];
+        if (load === undefined) throw new Error(`there are no texts of ${p} in ${lang}`);
+        instance.addResourceBundle(lang, space, { [p]: (await load()).default });
+      }),
+  );
 }

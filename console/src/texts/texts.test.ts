@@ -1,10 +1,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { Language } from ".";
 import en from "./en";
-import zh from "./zh";
+import first from "./first.en";
+import { keysIn, partsOf, routesOf } from "./graph";
 
 type Tree = { [key: string]: string | Tree };
+
+const files = import.meta.glob<{ default: Tree }>("./*/**/*.json", { eager: true });
+
+/** All texts of a language, as they lie in its folder. */
+function textsOf(lang: Language): Tree {
+  const mine = Object.entries(files).filter(([path]) => path.startsWith(`./${lang}/`));
+  return Object.fromEntries(mine.map(([path, file]) => [path.replace(/^.*\/|\.json$/g, ""), file.default]));
+}
 
 function flat(tree: Tree, path = ""): Map<string, string> {
   const out = new Map<string, string>();
@@ -19,8 +29,8 @@ function flat(tree: Tree, path = ""): Map<string, string> {
 const plural = /_(one|other)$/;
 const names = (m: Map<string, string>) => new Set([...m.keys()].map((k) => k.replace(plural, "")));
 const holes = (s: string) => [...s.matchAll(/\{\{(\w+)/g)].map((m) => m[1]).sort();
-const english = flat(en as Tree);
-const chinese = flat(zh as Tree);
+const english = flat(textsOf("en"));
+const chinese = flat(textsOf("zh"));
 
 function sources(dir: string): string[] {
   return readdirSync(dir, { withFileTypes: true }).flatMap((d) => {
@@ -29,6 +39,20 @@ function sources(dir: string): string[] {
     return /\.tsx?$/.test(d.name) && !d.name.includes(".test.") ? [readFileSync(path, "utf8")] : [];
   });
 }
+
+test("the compiler knows every file of texts", () => {
+  expect(Object.keys(en).sort()).toEqual(Object.keys(textsOf("en")).sort());
+});
+
+test("every page comes with the texts that it uses, and with no others", () => {
+  const always = new Set(Object.keys(first));
+  const later = (file: string) => [...partsOf(file)].filter((p) => !always.has(p)).sort();
+  const routes = routesOf("src/routes");
+  expect(routes.length).toBeGreaterThan(40);
+  for (const r of routes) expect(r.texts, `routes: texts of ${r.path}`).toEqual(later(r.page));
+  // What is there without a page must do with what is there from the beginning.
+  expect(later("src/main.tsx")).toEqual([]);
+});
 
 test("both languages have the same texts", () => {
   expect([...names(chinese)].sort()).toEqual([...names(english)].sort());
@@ -56,12 +80,7 @@ test("Chinese is not English that was left as it is", () => {
 });
 
 test("every text that is asked for is there, and every text is asked for", () => {
-  const code = sources("src").join("\n");
-  const asked = new Set<string>();
-  const prefixes = new Set<string>();
-  const spaces = Object.keys(en).join("|");
-  for (const m of code.matchAll(new RegExp(`"((?:${spaces})\\.[\\w.]+)"`, "g"))) asked.add(m[1] ?? "");
-  for (const m of code.matchAll(new RegExp(`\`((?:${spaces})\\.(?:[\\w]+\\.)*)\\$\\{`, "g"))) prefixes.add(m[1] ?? "");
+  const { asked, prefixes } = keysIn(sources("src").join("\n"));
   const known = names(english);
   expect([...asked].filter((k) => !known.has(k))).toEqual([]);
   const unused = [...known].filter((k) => !asked.has(k) && ![...prefixes].some((p) => k.startsWith(p)));

@@ -128,8 +128,11 @@ func (k *work) shows(ctx context.Context, line []byte) (bool, error) {
 		return false, err
 	}
 	objects, err := k.named(ctx, &e)
-	if err != nil || len(objects) == 0 {
+	if err != nil {
 		return false, err
+	}
+	if len(objects) == 0 {
+		return k.whole, nil // nobody knows whose it was: it is told to those who see the host
 	}
 	seen, err := k.sees(ctx, objects)
 	if err != nil {

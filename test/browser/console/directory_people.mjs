@@ -1,5 +1,5 @@
 // People: invitations, roles, sessions, groups; what an owner of a tenant sees.
-import { check, Person } from "../lib.mjs";
+import { check } from "../lib.mjs";
 import { choose, dialog, fresh, go, quietly, rows } from "./directory_shared.mjs";
 import { grid, heading, settled } from "./shared.mjs";
 
@@ -32,23 +32,20 @@ export async function people(ann, world) {
   await page.getByText("invited", { exact: true }).waitFor();
   world.ids.hugo = new URL(page.url()).pathname.split("/")[2];
 
-  const hugo = await Person.start("hugo", { url: world.url, spki: process.argv[5], shots: ann.shots, problems: ann.problems });
-  try {
-    await hugo.enrol(link, "nine herons over ghent");
-    await quietly(hugo, async () => {
-      await hugo.page.goto(link); // it was used up
-      await hugo.page.locator("#error").filter({ hasText: /./ }).waitFor();
-    });
-    await ownTenant(hugo, world);
-    await go(world, page, `/users/${world.ids.hugo}`);
-    await page.getByText("active", { exact: true }).first().waitFor();
-    await changeRoles(ann);
-    await hugo.page.goto(`${world.url}/groups`);
-    await hugo.page.getByRole("heading", { level: 1, name: "Groups" }).waitFor();
-    await endSessions(ann, hugo);
-  } finally {
-    await hugo.close();
-  }
+  const hugo = await world.person("hugo");
+  await hugo.enrol(link, "nine herons over ghent");
+  await quietly(hugo, async () => {
+    await hugo.page.goto(link); // it was used up
+    await hugo.page.locator("#error").filter({ hasText: /./ }).waitFor();
+  });
+  await ownTenant(hugo, world);
+  await go(world, page, `/users/${world.ids.hugo}`);
+  await page.getByText("active", { exact: true }).first().waitFor();
+  await changeRoles(ann);
+  await hugo.page.goto(`${world.url}/groups`);
+  await hugo.page.getByRole("heading", { level: 1, name: "Groups" }).waitFor();
+  await endSessions(ann, hugo);
+  await hugo.close();
 }
 
 // ownTenant: an owner sees and makes what is in the own tenant, and is told what is not theirs.

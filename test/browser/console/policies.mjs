@@ -99,24 +99,18 @@ async function secondPerson(ann, world) {
   const id = await propose(ann, "the night shift also stops containers");
   check((await page.getByRole("button", { name: "Approve…" }).count()) === 0, "who proposed can approve");
   const pia = await world.person("pia");
-  try {
-    await pia.enrol(await world.outside("link pia"), "nine herons over antwerp");
-    await pia.page.getByText("proposes policies for acme").waitFor();
-    await pia.page.getByRole("link", { name: /proposes policies for acme/ }).click();
-    await pia.page.getByText("1 of 1 test passed").waitFor();
-    await pia.page.getByRole("button", { name: "Approve…" }).click();
-    const dialog = pia.page.getByRole("dialog", { name: "Put what was proposed into force?" });
-    await dialog.getByLabel("Reason").fill("as agreed");
-    await settled(pia.page);
-    await pia.axe("the dialogue of an approval", true);
-    await dialog.getByRole("button", { name: "Approve and apply" }).click();
-    await factored(pia.page, pia.page.getByText("approved", { exact: true }).first());
-  } catch (err) {
-    await pia.shot("failed-pia");
-    throw err;
-  } finally {
-    await pia.close();
-  }
+  await pia.enrol(await world.outside("link pia"), "nine herons over antwerp");
+  await pia.page.getByText("proposes policies for acme").waitFor();
+  await pia.page.getByRole("link", { name: /proposes policies for acme/ }).click();
+  await pia.page.getByText("1 of 1 test passed").waitFor();
+  await pia.page.getByRole("button", { name: "Approve…" }).click();
+  const dialog = pia.page.getByRole("dialog", { name: "Put what was proposed into force?" });
+  await dialog.getByLabel("Reason").fill("as agreed");
+  await settled(pia.page);
+  await pia.axe("the dialogue of an approval", true);
+  await dialog.getByRole("button", { name: "Approve and apply" }).click();
+  await factored(pia.page, pia.page.getByText("approved", { exact: true }).first());
+  await pia.close();
   await page.getByText("approved", { exact: true }).first().waitFor(); // by the watch stream
   await page.goto(`${world.url}/policies?${of}`);
   await page.getByText("Version 3").first().waitFor();

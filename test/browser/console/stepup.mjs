@@ -26,7 +26,19 @@ export async function stepUp(ann, { url, id, name }) {
   await again.getByLabel(/Code of the/).fill("000000");
   await again.getByRole("button", { name: "Verify" }).click();
   await again.getByRole("alert").waitFor();
-  await again.getByRole("button", { name: "Use a passkey" }).click();
+  // A key that nobody touches: one can stop waiting, show a code meanwhile, and try again.
+  await ann.present(false);
+  const use = again.getByRole("button", { name: "Use a passkey" });
+  await use.click();
+  await again.getByText("Waiting for the passkey").waitFor();
+  await ann.axe("waiting for a passkey", true);
+  await again.getByRole("button", { name: "Verify" }).click(); // the code of before
+  await again.getByRole("alert").waitFor();
+  check((await again.getByText("Waiting for the passkey").count()) === 0, "the passkey is waited for while a code was shown");
+  await use.click();
+  await again.getByRole("button", { name: "Stop waiting" }).click();
+  await ann.present(true);
+  await use.click();
   await page.waitForURL((u) => u.pathname === "/nodes");
   await grid(page).getByRole("link").first().waitFor();
   check((await grid(page).getByText(name).count()) === 0, "the node was not deleted");

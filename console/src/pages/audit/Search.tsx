@@ -5,7 +5,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { mostPages, pageSize, recordPages } from "@/api/audit";
-import { useChangedSince } from "@/api/changed";
+import { useChangedSince } from "@/api/changes";
 import { Empty } from "@/components/Empty";
 import { ErrorPanel } from "@/components/ErrorPanel";
 import { ButtonLink, PageLink } from "@/components/links";

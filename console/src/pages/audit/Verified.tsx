@@ -3,12 +3,14 @@ import { IconAlertOctagon, IconCircleCheck, IconHelpCircle } from "@tabler/icons
 import { useTranslation } from "react-i18next";
 import type { CheckedRecord } from "@/api/audit";
 import { CopyCommand } from "@/components/CopyCommand";
+import { PageLink } from "@/components/links";
 import { Panel } from "@/components/Page";
 import { ToneIcon } from "@/components/StatusBadge";
 import { plain } from "@/lib/plain";
 import { absolute } from "@/lib/time";
 import type { Step } from "@/proof/verify";
 import classes from "./audit.module.css";
+import { nodeOf } from "./problems";
 
 const icons = { good: IconCircleCheck, bad: IconAlertOctagon, unproved: IconHelpCircle };
 const tones = { good: "good", bad: "bad", new: "unknown", none: "off" } as const;
@@ -31,7 +33,7 @@ export function Verified({ of, id, aside }: { of: CheckedRecord; id: string; asi
       </div>
       <ol className={classes.steps}>
         {steps.map((s) => (
-          <Line key={s.id} s={s} />
+          <Line key={s.id} s={s} of={of.answer.record?.origin ?? ""} />
         ))}
       </ol>
       <Text size="xs" c="dimmed" mt="sm">
@@ -48,7 +50,7 @@ export function Verified({ of, id, aside }: { of: CheckedRecord; id: string; asi
   );
 }
 
-function Line({ s }: { s: Step }) {
+function Line({ s, of }: { s: Step; of: string }) {
   const { t, i18n } = useTranslation();
   return (
     <li className={classes.step} data-step={s.id} data-state={s.state}>
@@ -60,7 +62,8 @@ function Line({ s }: { s: Step }) {
           {s.state === "good" && t(`audit.step.${s.id}.good`)}
           {s.state === "bad" && t(`audit.step.${s.id}.bad`)}
           {s.state === "new" && t(s.id === "key" ? "audit.step.key.new" : "audit.step.continues.new")}
-          {s.state === "none" && t(s.id === "key" ? "audit.step.key.none" : "audit.step.inclusion.none")}
+          {s.state === "none" && s.id === "key" && t("audit.step.key.none")}
+          {s.state === "none" && s.id !== "key" && <NoProof of={of} />}
         </Text>
         {s.values.map((v) => (
           <span key={v.name} className={classes.hash}>
@@ -69,5 +72,18 @@ function Line({ s }: { s: Step }) {
         ))}
       </div>
     </li>
+  );
+}
+
+/** Why a record came without a proof, and where it is proved: the page of its log has the command. */
+function NoProof({ of }: { of: string }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      {t(nodeOf(of) === undefined ? "audit.step.inclusion.ofReplica" : "audit.step.inclusion.ofNode")}{" "}
+      <PageLink to="/audit/log/$" params={{ _splat: of }} underline="always">
+        {t("audit.step.inclusion.log")}
+      </PageLink>
+    </>
   );
 }

@@ -1,10 +1,11 @@
-import { NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Stack, Text, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { groups } from "@/api/directory";
-import { nodeList, tenantList } from "@/api/queries";
+import { nodeList } from "@/api/queries";
 import { Confirm } from "@/components/Confirm";
+import { TenantChoice } from "@/components/TenantChoice";
 import type { Group } from "@/gen/directory_pb";
 import { difference } from "../users/people";
 import { RightsDifference, RightsForm } from "../users/Rights";
@@ -14,7 +15,6 @@ export function EditGroup(p: { tenant: string; choose?: boolean; of?: Group; onC
   const { t } = useTranslation();
   const client = useQueryClient();
   const [tenant, setTenant] = useState(p.tenant);
-  const tenants = useQuery({ ...tenantList(), enabled: p.choose === true });
   const nodes = useQuery(nodeList(tenant));
   const [name, setName] = useState(p.of?.name ?? "");
   const before = { roles: p.of?.roles ?? [], groups: [], hosts: p.of?.hosts ?? [] };
@@ -47,14 +47,7 @@ export function EditGroup(p: { tenant: string; choose?: boolean; of?: Group; onC
       preview={
         <Stack gap="sm">
           <Text>{t("directory.groupPreview")}</Text>
-          {p.choose && (tenants.data?.rows.length ?? 0) > 1 && (
-            <NativeSelect
-              label={t("directory.tenant")}
-              value={tenant}
-              onChange={(e) => setTenant(e.currentTarget.value)}
-              data={(tenants.data?.rows ?? []).map((r) => r.id)}
-            />
-          )}
+          {p.choose && <TenantChoice tenant={tenant} set={setTenant} />}
           <TextInput
             label={t("directory.groupName")}
             value={name}

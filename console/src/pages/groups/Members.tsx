@@ -8,7 +8,7 @@ import { Confirm } from "@/components/Confirm";
 import { PageLink } from "@/components/links";
 import { Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { Time } from "@/components/Time";
 import type { Group, User } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
@@ -43,50 +43,45 @@ export function Members({ g, all }: { g: Group; all: UseQueryResult<All<User>> }
               {t("directory.noMembers")}
             </Text>
           ) : (
-            <ScrollTable label={t("directory.members")}>
-              <Table stickyHeader miw={480}>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t("directory.name")}</Table.Th>
-                    <Table.Th w={120}>{t("directory.state")}</Table.Th>
-                    <Table.Th w={150}>{t("directory.lastSignIn")}</Table.Th>
-                    <Table.Th w={100}>
-                      <span className="hidden-text">{t("directory.actions")}</span>
-                    </Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {rows.map((u) => (
-                    <Table.Tr key={u.id}>
-                      <Table.Td style={{ overflowWrap: "anywhere" }}>
-                        <PageLink to="/users/$id" params={{ id: u.id }}>
-                          {u.name}
-                        </PageLink>
-                        {u.displayName !== "" && <Text c="dimmed">{plain(u.displayName)}</Text>}
-                      </Table.Td>
-                      <Table.Td>
-                        <StateBadge u={u} />
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={u.lastSignIn} />
-                      </Table.Td>
-                      <Table.Td>
-                        <Row justify="flex-end">
-                          <Button
-                            size="compact-xs"
-                            variant="default"
-                            onClick={() => setLeaving(u)}
-                            aria-label={t("directory.takeOutNamed", { name: u.name })}
-                          >
-                            {t("directory.takeOut")}
-                          </Button>
-                        </Row>
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </ScrollTable>
+            <SmallTable
+              label={t("directory.members")}
+              miw={480}
+              head={[
+                t("directory.name"),
+                { name: t("directory.state"), w: 120 },
+                { name: t("directory.lastSignIn"), w: 150 },
+                { name: t("directory.actions"), w: 100, spoken: true },
+              ]}
+            >
+              {rows.map((u) => (
+                <Table.Tr key={u.id}>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>
+                    <PageLink to="/users/$id" params={{ id: u.id }}>
+                      {u.name}
+                    </PageLink>
+                    {u.displayName !== "" && <Text c="dimmed">{plain(u.displayName)}</Text>}
+                  </Table.Td>
+                  <Table.Td>
+                    <StateBadge u={u} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Time at={u.lastSignIn} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Row justify="flex-end">
+                      <Button
+                        size="compact-xs"
+                        variant="default"
+                        onClick={() => setLeaving(u)}
+                        aria-label={t("directory.takeOutNamed", { name: u.name })}
+                      >
+                        {t("directory.takeOut")}
+                      </Button>
+                    </Row>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </SmallTable>
           )
         }
       </Result>

@@ -8,7 +8,7 @@ import { container } from "@/api/inventory";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { ToneIcon } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Container, ContainerDetails } from "@/gen/inventory_pb";
@@ -117,34 +117,27 @@ function Mounts({ w }: { w: Workload }) {
   const { t } = useTranslation();
   return (
     <Panel title={t("inventory.mounts")} flush>
-      <ScrollTable label={t("inventory.mounts")}>
-        <Table stickyHeader miw={520}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t("inventory.mountTarget")}</Table.Th>
-              <Table.Th>{t("inventory.mountSource")}</Table.Th>
-              <Table.Th w={220}>{t("inventory.mountMeans")}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {w.mounts.map((m, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a node can say the same twice
-              <Table.Tr key={i}>
-                <Table.Td className={classes.wrap}>
-                  <code>{plain(m.target)}</code>
-                </Table.Td>
-                <Table.Td className={classes.wrap}>
-                  <code>{plain(m.source)}</code>
-                </Table.Td>
-                <Table.Td className={classes.wrap}>
-                  {m.socket && `${t("inventory.mount.socket")} · `}
-                  {mountType(t, m.type)} · {t(m.readOnly ? "inventory.mount.readOnly" : "inventory.mount.writable")}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </ScrollTable>
+      <SmallTable
+        label={t("inventory.mounts")}
+        miw={520}
+        head={[t("inventory.mountTarget"), t("inventory.mountSource"), { name: t("inventory.mountMeans"), w: 220 }]}
+      >
+        {w.mounts.map((m, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a node can say the same twice
+          <Table.Tr key={i}>
+            <Table.Td className={classes.wrap}>
+              <code>{plain(m.target)}</code>
+            </Table.Td>
+            <Table.Td className={classes.wrap}>
+              <code>{plain(m.source)}</code>
+            </Table.Td>
+            <Table.Td className={classes.wrap}>
+              {m.socket && `${t("inventory.mount.socket")} · `}
+              {mountType(t, m.type)} · {t(m.readOnly ? "inventory.mount.readOnly" : "inventory.mount.writable")}
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </SmallTable>
     </Panel>
   );
 }
@@ -158,27 +151,17 @@ function Processes({ w }: { w: Workload }) {
   const { t } = useTranslation();
   return (
     <Panel title={t("inventory.processes")} flush>
-      <ScrollTable label={t("inventory.processes")}>
-        <Table stickyHeader>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th w={120}>{t("inventory.user")}</Table.Th>
-              <Table.Th>{t("inventory.command")}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {w.processes.slice(0, 100).map((p, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: the same command may run twice
-              <Table.Tr key={i}>
-                <Table.Td>{plain(p.user)}</Table.Td>
-                <Table.Td className={classes.wrap}>
-                  <code>{plain(p.command)}</code>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </ScrollTable>
+      <SmallTable label={t("inventory.processes")} head={[{ name: t("inventory.user"), w: 120 }, t("inventory.command")]}>
+        {w.processes.slice(0, 100).map((p, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the same command may run twice
+          <Table.Tr key={i}>
+            <Table.Td>{plain(p.user)}</Table.Td>
+            <Table.Td className={classes.wrap}>
+              <code>{plain(p.command)}</code>
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </SmallTable>
     </Panel>
   );
 }

@@ -6,7 +6,7 @@ import { image, imageElsewhere } from "@/api/inventory";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { Time } from "@/components/Time";
 import type { Image, ImageDetails } from "@/gen/inventory_pb";
 import { bytes } from "@/lib/bytes";
@@ -92,32 +92,24 @@ function Elsewhere({ m }: { m: Image }) {
               </Text>
             );
           return (
-            <ScrollTable label={t("inventory.images.elsewhere")}>
-              <Table stickyHeader>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t("inventory.node")}</Table.Th>
-                    <Table.Th>{t("inventory.name")}</Table.Th>
-                    <Table.Th w={130}>{t("inventory.firstSeen")}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {there.map((o) => (
-                    <Table.Tr key={o.node}>
-                      <Table.Td className={classes.wrap}>{o.nodeName}</Table.Td>
-                      <Table.Td className={classes.wrap}>
-                        <PageLink to="/images/$node/$id" params={{ node: o.node, id: o.id }}>
-                          {plain(o.name)}
-                        </PageLink>
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={o.firstSeen} />
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </ScrollTable>
+            <SmallTable
+              label={t("inventory.images.elsewhere")}
+              head={[t("inventory.node"), t("inventory.name"), { name: t("inventory.firstSeen"), w: 130 }]}
+            >
+              {there.map((o) => (
+                <Table.Tr key={o.node}>
+                  <Table.Td className={classes.wrap}>{o.nodeName}</Table.Td>
+                  <Table.Td className={classes.wrap}>
+                    <PageLink to="/images/$node/$id" params={{ node: o.node, id: o.id }}>
+                      {plain(o.name)}
+                    </PageLink>
+                  </Table.Td>
+                  <Table.Td>
+                    <Time at={o.firstSeen} />
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </SmallTable>
           );
         }}
       </Result>

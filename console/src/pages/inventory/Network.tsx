@@ -6,7 +6,7 @@ import { network, networkElsewhere } from "@/api/inventory";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { ToneIcon } from "@/components/StatusBadge";
 import type { Network, NetworkDetails } from "@/gen/inventory_pb";
 import { plain } from "@/lib/plain";
@@ -106,30 +106,22 @@ function Elsewhere({ n }: { n: Network }) {
               </Text>
             );
           return (
-            <ScrollTable label={t("inventory.nets.elsewhere")}>
-              <Table stickyHeader>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t("inventory.node")}</Table.Th>
-                    <Table.Th>{t("inventory.nets.which")}</Table.Th>
-                    <Table.Th>{t("inventory.subnets")}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {there.map((o) => (
-                    <Table.Tr key={o.node}>
-                      <Table.Td className={classes.wrap}>
-                        <PageLink to="/networks/$node/$id" params={{ node: o.node, id: o.id }}>
-                          {o.nodeName}
-                        </PageLink>
-                      </Table.Td>
-                      <Table.Td>{t(o.id === n.id ? "inventory.nets.same" : "inventory.nets.other")}</Table.Td>
-                      <Table.Td className={classes.wrap}>{plain(o.subnets.join(", "))}</Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </ScrollTable>
+            <SmallTable
+              label={t("inventory.nets.elsewhere")}
+              head={[t("inventory.node"), t("inventory.nets.which"), t("inventory.subnets")]}
+            >
+              {there.map((o) => (
+                <Table.Tr key={o.node}>
+                  <Table.Td className={classes.wrap}>
+                    <PageLink to="/networks/$node/$id" params={{ node: o.node, id: o.id }}>
+                      {o.nodeName}
+                    </PageLink>
+                  </Table.Td>
+                  <Table.Td>{t(o.id === n.id ? "inventory.nets.same" : "inventory.nets.other")}</Table.Td>
+                  <Table.Td className={classes.wrap}>{plain(o.subnets.join(", "))}</Table.Td>
+                </Table.Tr>
+              ))}
+            </SmallTable>
           );
         }}
       </Result>

@@ -9,7 +9,7 @@ import { JsonTree } from "@/components/JsonTree";
 import { ButtonLink, PageLink } from "@/components/links";
 import { Facts, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { SeverityBadge, severities, severityOf, ToneIcon } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
@@ -127,44 +127,41 @@ export function FindingsAbout({ node, subject }: { node: string; subject: string
               </Text>
             );
           return (
-            <ScrollTable label={t("inventory.findings")}>
-              <Table stickyHeader miw={520}>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th w={110}>{t("findings.severity")}</Table.Th>
-                    <Table.Th w={110}>{t("findings.requirement")}</Table.Th>
-                    <Table.Th>{t("findings.text")}</Table.Th>
-                    <Table.Th w={130}>{t("inventory.since")}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {worstFirst.map((f) => (
-                    <Table.Tr key={f.id}>
-                      <Table.Td>
-                        <SeverityBadge severity={f.over === undefined ? f.severity : "info"} />
-                      </Table.Td>
-                      <Table.Td>
-                        {f.requirement !== "" && (
-                          <PageLink to="/requirements/$id" params={{ id: f.requirement }} search={{ node }}>
-                            {f.requirement}
-                          </PageLink>
-                        )}
-                      </Table.Td>
-                      <Table.Td className={classes.wrap}>{words(f.text, f.textZh)}</Table.Td>
-                      <Table.Td>
-                        {f.over === undefined ? (
-                          <Time at={f.first} />
-                        ) : (
-                          <>
-                            {t("inventory.over")} <Time at={f.over} />
-                          </>
-                        )}
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </ScrollTable>
+            <SmallTable
+              label={t("inventory.findings")}
+              miw={520}
+              head={[
+                { name: t("findings.severity"), w: 110 },
+                { name: t("findings.requirement"), w: 110 },
+                t("findings.text"),
+                { name: t("inventory.since"), w: 130 },
+              ]}
+            >
+              {worstFirst.map((f) => (
+                <Table.Tr key={f.id}>
+                  <Table.Td>
+                    <SeverityBadge severity={f.over === undefined ? f.severity : "info"} />
+                  </Table.Td>
+                  <Table.Td>
+                    {f.requirement !== "" && (
+                      <PageLink to="/requirements/$id" params={{ id: f.requirement }} search={{ node }}>
+                        {f.requirement}
+                      </PageLink>
+                    )}
+                  </Table.Td>
+                  <Table.Td className={classes.wrap}>{words(f.text, f.textZh)}</Table.Td>
+                  <Table.Td>
+                    {f.over === undefined ? (
+                      <Time at={f.first} />
+                    ) : (
+                      <>
+                        {t("inventory.over")} <Time at={f.over} />
+                      </>
+                    )}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </SmallTable>
           );
         }}
       </Result>
@@ -215,42 +212,39 @@ export function ContainerTable({
           {none}
         </Text>
       ) : (
-        <ScrollTable label={title}>
-          <Table stickyHeader miw={520}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t("inventory.name")}</Table.Th>
-                <Table.Th w={150}>{t("inventory.stateHead")}</Table.Th>
-                <Table.Th w={column === "ports" ? 220 : undefined}>{t(`inventory.${column}`)}</Table.Th>
-                <Table.Th w={120}>{t("inventory.changed")}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {of.map((c) => (
-                <Table.Tr key={c.id}>
-                  <Table.Td className={classes.wrap}>
-                    <PageLink to="/containers/$node/$id" params={{ node: c.node, id: c.id }}>
-                      {plain(c.name)}
-                    </PageLink>
-                  </Table.Td>
-                  <Table.Td>
-                    <StateMark c={c} />
-                  </Table.Td>
-                  <Table.Td className={classes.wrap}>
-                    {column === "image" ? (
-                      <code title={plain(c.image)}>{imageName(c.image)}</code>
-                    ) : (
-                      <code>{plain(c[column].join(", "))}</code>
-                    )}
-                  </Table.Td>
-                  <Table.Td>
-                    <Time at={c.gone ?? c.changed} />
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </ScrollTable>
+        <SmallTable
+          label={title}
+          miw={520}
+          head={[
+            t("inventory.name"),
+            { name: t("inventory.stateHead"), w: 150 },
+            { name: t(`inventory.${column}`), w: column === "ports" ? 220 : undefined },
+            { name: t("inventory.changed"), w: 120 },
+          ]}
+        >
+          {of.map((c) => (
+            <Table.Tr key={c.id}>
+              <Table.Td className={classes.wrap}>
+                <PageLink to="/containers/$node/$id" params={{ node: c.node, id: c.id }}>
+                  {plain(c.name)}
+                </PageLink>
+              </Table.Td>
+              <Table.Td>
+                <StateMark c={c} />
+              </Table.Td>
+              <Table.Td className={classes.wrap}>
+                {column === "image" ? (
+                  <code title={plain(c.image)}>{imageName(c.image)}</code>
+                ) : (
+                  <code>{plain(c[column].join(", "))}</code>
+                )}
+              </Table.Td>
+              <Table.Td>
+                <Time at={c.gone ?? c.changed} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </SmallTable>
       )}
     </Panel>
   );

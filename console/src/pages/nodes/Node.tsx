@@ -10,7 +10,7 @@ import { ButtonLink, PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Picture } from "@/components/Picture";
 import { Result } from "@/components/Result";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { HealthBadge, SeverityBadge, StatusBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Node } from "@/gen/node_pb";
@@ -138,43 +138,39 @@ function Open({ n }: { n: Node }) {
               {t("nodes.noFindings")}
             </Text>
           ) : (
-            <ScrollTable label={t("nodes.findings")}>
-              <Table stickyHeader>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th w={100}>{t("findings.severity")}</Table.Th>
-                    <Table.Th w={100}>{t("findings.requirement")}</Table.Th>
-                    <Table.Th>{t("findings.text")}</Table.Th>
-                    <Table.Th w={110}>{t("findings.first")}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {rows.map((f) => (
-                    <Table.Tr key={f.id}>
-                      <Table.Td>
-                        <SeverityBadge severity={f.severity} />
-                      </Table.Td>
-                      <Table.Td>
-                        {f.requirement !== "" && (
-                          <PageLink to="/requirements/$id" params={{ id: f.requirement }} search={{ node: n.id }}>
-                            {f.requirement}
-                          </PageLink>
-                        )}
-                      </Table.Td>
-                      <Table.Td style={{ overflowWrap: "anywhere" }}>
-                        {f.subject !== "" && <code>{plain(f.subject)}</code>}{" "}
-                        <PageLink to="/findings/$node/$id" params={{ node: f.node, id: f.id }} c="inherit" inherit>
-                          {words(f.text, f.textZh)}
-                        </PageLink>
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={f.first} />
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </ScrollTable>
+            <SmallTable
+              label={t("nodes.findings")}
+              head={[
+                { name: t("findings.severity"), w: 100 },
+                { name: t("findings.requirement"), w: 100 },
+                t("findings.text"),
+                { name: t("findings.first"), w: 110 },
+              ]}
+            >
+              {rows.map((f) => (
+                <Table.Tr key={f.id}>
+                  <Table.Td>
+                    <SeverityBadge severity={f.severity} />
+                  </Table.Td>
+                  <Table.Td>
+                    {f.requirement !== "" && (
+                      <PageLink to="/requirements/$id" params={{ id: f.requirement }} search={{ node: n.id }}>
+                        {f.requirement}
+                      </PageLink>
+                    )}
+                  </Table.Td>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>
+                    {f.subject !== "" && <code>{plain(f.subject)}</code>}{" "}
+                    <PageLink to="/findings/$node/$id" params={{ node: f.node, id: f.id }} c="inherit" inherit>
+                      {words(f.text, f.textZh)}
+                    </PageLink>
+                  </Table.Td>
+                  <Table.Td>
+                    <Time at={f.first} />
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </SmallTable>
           )
         }
       </Result>
@@ -191,32 +187,24 @@ function Workloads({ n }: { n: Node }) {
           {t("nodes.noWorkloads")}
         </Text>
       ) : (
-        <ScrollTable label={t("nodes.workloads")}>
-          <Table stickyHeader>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t("nodes.container")}</Table.Th>
-                <Table.Th>{t("nodes.image")}</Table.Th>
-                <Table.Th w={110}>{t("nodes.state")}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {n.workloads.map((w) => (
-                <Table.Tr key={w.id}>
-                  <Table.Td style={{ overflowWrap: "anywhere" }}>
-                    <PageLink to="/containers/$node/$id" params={{ node: n.id, id: w.id }}>
-                      {plain(w.name)}
-                    </PageLink>
-                  </Table.Td>
-                  <Table.Td style={{ overflowWrap: "anywhere" }}>
-                    <code>{plain(w.image)}</code>
-                  </Table.Td>
-                  <Table.Td>{plain(w.state)}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </ScrollTable>
+        <SmallTable
+          label={t("nodes.workloads")}
+          head={[t("nodes.container"), t("nodes.image"), { name: t("nodes.state"), w: 110 }]}
+        >
+          {n.workloads.map((w) => (
+            <Table.Tr key={w.id}>
+              <Table.Td style={{ overflowWrap: "anywhere" }}>
+                <PageLink to="/containers/$node/$id" params={{ node: n.id, id: w.id }}>
+                  {plain(w.name)}
+                </PageLink>
+              </Table.Td>
+              <Table.Td style={{ overflowWrap: "anywhere" }}>
+                <code>{plain(w.image)}</code>
+              </Table.Td>
+              <Table.Td>{plain(w.state)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </SmallTable>
       )}
     </Panel>
   );

@@ -5,9 +5,9 @@ import { useTranslation } from "react-i18next";
 import { proposalList } from "@/api/policies";
 import { waitingExceptions } from "@/api/proofs";
 import { catalogue, eventList, findingList, nodeList, pendingRequests, status, trend } from "@/api/queries";
-import { Empty } from "@/components/Empty";
 import { EventLines } from "@/components/EventLines";
-import { ButtonLink, PageLink } from "@/components/links";
+import { PageLink } from "@/components/links";
+import { NoNode } from "@/components/NoNode";
 import { Page, Panel } from "@/components/Page";
 import { Picture, Summary } from "@/components/Picture";
 import { Result } from "@/components/Result";
@@ -32,9 +32,7 @@ export function Overview() {
         {(s) =>
           s.nodes.length === 0 ? (
             <Panel title={t("overview.picture")}>
-              <Empty title={t("overview.noNode")} how={t("overview.noNodeHow")}>
-                <ButtonLink to="/nodes/join">{t("nodes.join")}</ButtonLink>
-              </Empty>
+              <NoNode />
             </Panel>
           ) : (
             <Result of={known} what={t("overview.failed")}>

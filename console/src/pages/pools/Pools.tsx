@@ -1,16 +1,16 @@
-import { NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Stack, Text, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { poolList, pools, rolloutList, useHome, useMay } from "@/api/directory";
-import { tenantList } from "@/api/queries";
 import { Confirm } from "@/components/Confirm";
 import { Empty } from "@/components/Empty";
 import { PageLink } from "@/components/links";
 import { MayButton } from "@/components/MayButton";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
+import { TenantChoice } from "@/components/TenantChoice";
 import { Time } from "@/components/Time";
 import type { Pool, Rollout } from "@/gen/fleet_pb";
 import { plain } from "@/lib/plain";
@@ -143,7 +143,6 @@ function Make(p: { tenant: string; choose: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const tenants = useQuery({ ...tenantList(), enabled: p.choose });
   const [tenant, setTenant] = useState(p.tenant);
   const [name, setName] = useState("");
   const [description, setDescription] = useState("");
@@ -163,14 +162,7 @@ function Make(p: { tenant: string; choose: boolean; onClose: () => void }) {
       preview={
         <Stack gap="sm">
           <Text>{t("pools.makePreview")}</Text>
-          {p.choose && (tenants.data?.rows.length ?? 0) > 1 && (
-            <NativeSelect
-              label={t("directory.tenant")}
-              value={tenant}
-              onChange={(e) => setTenant(e.currentTarget.value)}
-              data={(tenants.data?.rows ?? []).map((r) => r.id)}
-            />
-          )}
+          {p.choose && <TenantChoice tenant={tenant} set={setTenant} />}
           <TextInput
             label={t("pools.name")}
             description={t("pools.nameHow")}

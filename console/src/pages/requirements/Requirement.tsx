@@ -7,6 +7,7 @@ import { assessment, catalogue, eventList, status } from "@/api/queries";
 import { Empty } from "@/components/Empty";
 import { EventLines } from "@/components/EventLines";
 import { PageLink } from "@/components/links";
+import { NoNode } from "@/components/NoNode";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { StatusBadge, stateOfRequirement, statuses } from "@/components/StatusBadge";
@@ -81,7 +82,7 @@ function One({ s, r, known }: { s: Status; r: RequirementStatus; known: Catalogu
             }
           >
             {chosen === undefined ? (
-              <Empty title={t("overview.noNode")} how={t("overview.noNodeHow")} />
+              <NoNode />
             ) : (
               <Result of={full} what={t("requirements.checksFailed")}>
                 {(a) => <Checks node={a.node} result={resultOf(a.document, r.id)} taken={<Time at={a.time} />} />}
@@ -105,6 +106,11 @@ function One({ s, r, known }: { s: Status; r: RequirementStatus; known: Catalogu
         </Stack>
         <Stack gap="md" miw={0}>
           <Panel title={t("requirements.byNode")} flush>
+            {nodes.length === 0 && (
+              <Text p="md" c="dimmed">
+                {t("requirements.noNodes")}
+              </Text>
+            )}
             <ul className={classes.nodes}>
               {nodes.slice(0, 100).map((n) => (
                 <li key={n.id} data-chosen={n.node === chosen?.node || undefined}>

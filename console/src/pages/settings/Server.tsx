@@ -2,7 +2,7 @@ import { Table, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Facts, Panel } from "@/components/Page";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { SeverityBadge } from "@/components/StatusBadge";
 import type { Settings } from "@/gen/operations_pb";
 import { secondsOf, spanWords } from "@/lib/span";
@@ -63,6 +63,7 @@ function SignIn({ s }: { s: Settings }) {
             [t("settings.tokenDays"), t("settings.days", { count: i?.tokenDays ?? 0 })],
             [t("settings.blocklist"), yes(i?.blocklist)],
             [t("settings.fourEyes"), s.fourEyes.join(", ") || t("table.none")],
+            [t("settings.policies"), t(`settings.approval.${s.policyApproval === "required" ? "required" : "optional"}`)],
           ]}
         />
       </div>
@@ -173,27 +174,16 @@ function List(p: { label: string; none: string; head: string[]; rows: ReactNode[
     );
   }
   return (
-    <ScrollTable label={p.label}>
-      <Table stickyHeader miw={p.head.length * 120}>
-        <Table.Thead>
-          <Table.Tr>
-            {p.head.map((h) => (
-              <Table.Th key={h}>{h}</Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {p.rows.map((row) => (
-            <Table.Tr key={String(row[0])}>
-              {row.map((cell, i) => (
-                <Table.Td key={p.head[i]} style={{ overflowWrap: "anywhere" }}>
-                  {cell}
-                </Table.Td>
-              ))}
-            </Table.Tr>
+    <SmallTable label={p.label} miw={p.head.length * 120} head={p.head}>
+      {p.rows.map((row) => (
+        <Table.Tr key={String(row[0])}>
+          {row.map((cell, i) => (
+            <Table.Td key={p.head[i]} style={{ overflowWrap: "anywhere" }}>
+              {cell}
+            </Table.Td>
           ))}
-        </Table.Tbody>
-      </Table>
-    </ScrollTable>
+        </Table.Tr>
+      ))}
+    </SmallTable>
   );
 }

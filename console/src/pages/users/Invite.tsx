@@ -1,11 +1,11 @@
-import { NativeSelect, Stack, Text, TextInput } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Stack, Text, TextInput } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { users } from "@/api/clients";
-import { tenantList } from "@/api/queries";
 import { Confirm } from "@/components/Confirm";
 import { ShownOnce } from "@/components/ShownOnce";
+import { TenantChoice } from "@/components/TenantChoice";
 import { Time } from "@/components/Time";
 import type { CreateUserResponse } from "@/gen/directory_pb";
 import { isName, linkOf } from "./people";
@@ -17,7 +17,6 @@ const none: Given = { roles: [], groups: [], hosts: [] };
 export function Invite(p: { tenant: string; choose: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   const client = useQueryClient();
-  const tenants = useQuery({ ...tenantList(), enabled: p.choose });
   const [tenant, setTenant] = useState(p.tenant);
   const [name, setName] = useState("");
   const [displayName, setDisplayName] = useState("");
@@ -47,15 +46,13 @@ export function Invite(p: { tenant: string; choose: boolean; onClose: () => void
       preview={
         <Stack gap="sm">
           <Text>{t("directory.invitePreview")}</Text>
-          {p.choose && (tenants.data?.rows.length ?? 0) > 1 && (
-            <NativeSelect
-              label={t("directory.tenant")}
-              value={tenant}
-              onChange={(e) => {
-                setTenant(e.currentTarget.value);
+          {p.choose && (
+            <TenantChoice
+              tenant={tenant}
+              set={(id) => {
+                setTenant(id);
                 setGiven(none);
               }}
-              data={(tenants.data?.rows ?? []).map((r) => r.id)}
             />
           )}
           <TextInput

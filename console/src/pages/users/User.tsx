@@ -8,7 +8,7 @@ import { nodeList, user } from "@/api/queries";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { ScrollTable } from "@/components/ScrollTable";
+import { SmallTable } from "@/components/SmallTable";
 import { Time } from "@/components/Time";
 import type { User } from "@/gen/directory_pb";
 import type { Permission } from "@/gen/policy_pb";
@@ -193,42 +193,39 @@ function Sessions({ u }: { u: User }) {
               {t("directory.noSessions")}
             </Text>
           ) : (
-            <ScrollTable label={t("directory.sessions")}>
-              <Table stickyHeader miw={560}>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t("directory.client")}</Table.Th>
-                    <Table.Th w={150}>{t("directory.address")}</Table.Th>
-                    <Table.Th w={130}>{t("directory.since")}</Table.Th>
-                    <Table.Th w={130}>{t("directory.seen")}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {rows.map((s) => (
-                    <Table.Tr key={s.id}>
-                      <Table.Td style={{ overflowWrap: "anywhere" }}>
-                        {plain(s.userAgent) || t("table.none")}
-                        {s.current && (
-                          <Text span fw={600}>
-                            {" "}
-                            {t("directory.thisOne")}
-                          </Text>
-                        )}
-                      </Table.Td>
-                      <Table.Td>
-                        <code>{s.address}</code>
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={s.created} />
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={s.lastSeen} />
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </ScrollTable>
+            <SmallTable
+              label={t("directory.sessions")}
+              miw={560}
+              head={[
+                t("directory.client"),
+                { name: t("directory.address"), w: 150 },
+                { name: t("directory.since"), w: 130 },
+                { name: t("directory.seen"), w: 130 },
+              ]}
+            >
+              {rows.map((s) => (
+                <Table.Tr key={s.id}>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>
+                    {plain(s.userAgent) || t("table.none")}
+                    {s.current && (
+                      <Text span fw={600}>
+                        {" "}
+                        {t("directory.thisOne")}
+                      </Text>
+                    )}
+                  </Table.Td>
+                  <Table.Td>
+                    <code>{s.address}</code>
+                  </Table.Td>
+                  <Table.Td>
+                    <Time at={s.created} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Time at={s.lastSeen} />
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </SmallTable>
           )
         }
       </Result>
@@ -248,36 +245,31 @@ function Tokens({ u }: { u: User }) {
               {t("directory.noTokensOf")}
             </Text>
           ) : (
-            <ScrollTable label={t("directory.tokens")}>
-              <Table stickyHeader miw={520}>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t("directory.tokenName")}</Table.Th>
-                    <Table.Th>{t("directory.scopes")}</Table.Th>
-                    <Table.Th w={100}>{t("directory.state")}</Table.Th>
-                    <Table.Th w={130}>{t("directory.ends")}</Table.Th>
-                    <Table.Th w={90}>
-                      <span className="hidden-text">{t("directory.actions")}</span>
-                    </Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {rows.map((k) => (
-                    <Table.Tr key={k.id}>
-                      <Table.Td style={{ overflowWrap: "anywhere" }}>{plain(k.name)}</Table.Td>
-                      <Table.Td style={{ overflowWrap: "anywhere" }}>{k.scopes.join(", ")}</Table.Td>
-                      <Table.Td>
-                        <TokenBadge token={k} />
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={k.expires} />
-                      </Table.Td>
-                      <Table.Td>{stateOfToken(k) === "active" && <RevokeToken token={k} />}</Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </ScrollTable>
+            <SmallTable
+              label={t("directory.tokens")}
+              miw={520}
+              head={[
+                t("directory.tokenName"),
+                t("directory.scopes"),
+                { name: t("directory.state"), w: 100 },
+                { name: t("directory.ends"), w: 130 },
+                { name: t("directory.actions"), w: 90, spoken: true },
+              ]}
+            >
+              {rows.map((k) => (
+                <Table.Tr key={k.id}>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>{plain(k.name)}</Table.Td>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>{k.scopes.join(", ")}</Table.Td>
+                  <Table.Td>
+                    <TokenBadge token={k} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Time at={k.expires} />
+                  </Table.Td>
+                  <Table.Td>{stateOfToken(k) === "active" && <RevokeToken token={k} />}</Table.Td>
+                </Table.Tr>
+              ))}
+            </SmallTable>
           )
         }
       </Result>

@@ -1420,9 +1420,11 @@ type Settings struct {
 	// "own" where the server shows a certificate of its own CA, "file" where it was given one.
 	Certificate string `protobuf:"bytes,11,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	// Host that gets traces; empty for none.
-	Traces        string `protobuf:"bytes,12,opt,name=traces,proto3" json:"traces,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Traces string `protobuf:"bytes,12,opt,name=traces,proto3" json:"traces,omitempty"`
+	// "required" where policies change by proposals alone that a second person approves, else "optional".
+	PolicyApproval string `protobuf:"bytes,13,opt,name=policy_approval,json=policyApproval,proto3" json:"policy_approval,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Settings) Reset() {
@@ -1535,6 +1537,13 @@ func (x *Settings) GetCertificate() string {
 func (x *Settings) GetTraces() string {
 	if x != nil {
 		return x.Traces
+	}
+	return ""
+}
+
+func (x *Settings) GetPolicyApproval() string {
+	if x != nil {
+		return x.PolicyApproval
 	}
 	return ""
 }
@@ -2333,7 +2342,7 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"policy_key\x18\t \x01(\tR\tpolicyKey\x1a;\n" +
 	"\rControlsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfa\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa3\x05\n" +
 	"\bSettings\x12\x1d\n" +
 	"\n" +
 	"public_url\x18\x01 \x01(\tR\tpublicUrl\x12\x18\n" +
@@ -2348,7 +2357,8 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x05nodes\x18\n" +
 	" \x01(\v2\x19.bulkhead.v1.NodeSettingsR\x05nodes\x12 \n" +
 	"\vcertificate\x18\v \x01(\tR\vcertificate\x12\x16\n" +
-	"\x06traces\x18\f \x01(\tR\x06traces\x1aW\n" +
+	"\x06traces\x18\f \x01(\tR\x06traces\x12'\n" +
+	"\x0fpolicy_approval\x18\r \x01(\tR\x0epolicyApproval\x1aW\n" +
 	"\x0eRetentionEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
 	"\x05value\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05value:\x028\x01\"\x96\x03\n" +

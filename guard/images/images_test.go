@@ -1,0 +1,183 @@
+package images
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// engine lists images, by id with their names.
+type engine map[string][]string
+
+func (e engine) Get(context.Context, string) (int, []byte, error) {
+	var list []image
+	for id, names := range e {
+		list = append(list, image{ID: id, RepoTags: names})
+	}
+	text, err := json.Marshal(list)
+	return 200, text, err
+}
+
+// house is a memory before an engine.
+type house struct {
+	*testing.T
+	engine engine
+	kept   *Images
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{T: t, engine: engine{"sha256:base": {"busybox:1"}}}
+	kept, err := Open(filepath.Join(t.TempDir(), "images.db"), h.engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kept.Close() })
+	h.kept = kept
+	return h
+}
+
+func someone(id, tenant string) *call.Subject {
+	return &call.Subject{Principal: model.Principal{Ref: model.Ref{Type: "User", ID: id}, Tenant: tenant}}
+}
+
+// brings makes a call of somebody, in which the engine does something and answers.
+func (h *house) brings(who *call.Subject, method, target string, names []string, does func() string) {
+	h.Helper()
+	c, err := route.New().Match(method, target)
+	if err != nil {
+		h.Fatal(err)
+	}
+	a := &call.Ask{Subject: who, Call: c}
+	for _, n := range names {
+		a.Object = &call.Object{Kind: route.Image, Name: n, New: true}
+	}
+	said, end, err := h.kept.Watch(h.Context(), a)
+	if err != nil {
+		h.Fatal(err)
+	}
+	answer := does()
+	if said != nil {
+		for _, part := range []string{answer[:len(answer)/2], answer[len(answer)/2:]} {
+			if _, err := said.Write([]byte(part)); err != nil {
+				h.Fatal(err)
+			}
+		}
+	}
+	if err := end(h.Context()); err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *house) of(who *call.Subject, id, name string) Holder {
+	h.Helper()
+	tenant, owner, err := h.kept.Of(&call.Object{Kind: route.Image, ID: id, Name: name}, &who.Principal)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return Holder{tenant, owner}
+}
+
+func TestWhoseImages(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	if got := h.of(alice, "sha256:base", "busybox:1"); got != (Holder{}) {
+		t.Errorf("an image of the host is %+v's", got)
+	}
+	h.brings(alice, "POST", "/build?t=acme/app:1", []string{"acme/app:1"}, func() string { h.engine["sha256:app"] = []string{"acme/app:1"}; return "" })
+	for _, who := range []*call.Subject{alice, bob} {
+		if got := h.of(who, "sha256:app", "acme/app:1"); got != (Holder{"acme", "alice"}) {
+			t.Errorf("%s: %+v", who.Principal.ID, got)
+		}
+	}
+	// A name that was given here is its giver's, also before there is an image of another id behind it.
+	if got := h.of(bob, "sha256:else", "docker.io/acme/app:1"); got != (Holder{"acme", "alice"}) {
+		t.Errorf("%+v", got)
+	}
+	// What comes from a registry is held by all who pulled it, and its name is nobody's.
+	pull := "/images/create?fromImage=registry.example/db&tag=1"
+	h.brings(alice, "POST", pull, []string{"registry.example/db:1"}, func() string { h.engine["sha256:db"] = []string{"registry.example/db:1"}; return "" })
+	h.brings(bob, "POST", pull, []string{"registry.example/db:1"}, func() string { return "" })
+	if a, b := h.of(alice, "sha256:db", "registry.example/db:1"), h.of(bob, "sha256:db", "registry.example/db:1"); a.Owner != "alice" || b.Owner != "bob" {
+		t.Errorf("%+v %+v", a, b)
+	}
+	if got := h.of(someone("eve", "other"), "sha256:db", "registry.example/db:1"); got.Owner != "alice" {
+		t.Errorf("%+v", got)
+	}
+	// What is gone is forgotten at the next look.
+	delete(h.engine, "sha256:app")
+	h.brings(bob, "POST", "/build?t=globex/x", []string{"globex/x"}, func() string { h.engine["sha256:x"] = []string{"globex/x:latest"}; return "" })
+	if got := h.of(alice, "sha256:app", "acme/app:1"); got != (Holder{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCallsThatBringNothing(t *testing.T) {
+	h := newHouse(t)
+	h.brings(someone("alice", "acme"), "GET", "/images/json", nil, func() string { h.engine["sha256:new"] = []string{"new:1"}; return "" })
+	if got := h.of(someone("bob", "globex"), "sha256:new", "new:1"); got != (Holder{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestNormal(t *testing.T) {
+	for name, want := range map[string]string{
+		"app": "app:latest", "docker.io/library/app": "app:latest", "library/app:1": "app:1", "localhost:5000/app": "localhost:5000/app:latest",
+		"sha256:abc": "sha256:abc", "app@sha256:abc": "app@sha256:abc", "": "",
+	} {
+		if got := Normal(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// What appears while somebody's call runs, or is written by a program of a build, is not that one's.
+func TestNothingOfOthersIsTaken(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	secret, own := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	h.brings(bob, "POST", "/build?t=globex/x:1", []string{"globex/x:1"}, func() string {
+		h.brings(alice, "POST", "/build?t=acme/secret:1", []string{"acme/secret:1"}, func() string {
+			h.engine[secret] = []string{"acme/secret:1"}
+			return `{"aux":{"ID":"` + secret + `"}}` + "\n"
+		})
+		h.engine[own] = []string{"globex/x:1"}
+		return `{"stream":"{\"aux\":{\"ID\":\"` + secret + `\"}}\n"}` + "\n" + `{"stream":"Loaded image: acme/secret:1"}` + "\n" + `{"aux":{"ID":"` + own + `"}}`
+	})
+	if got := h.of(bob, secret, "acme/secret:1"); got.Owner != "alice" {
+		t.Errorf("%+v", got)
+	}
+	if got := h.of(bob, secret, secret); got.Owner != "alice" {
+		t.Errorf("by id: %+v", got)
+	}
+	if got := h.of(bob, own, own); got.Owner != "bob" {
+		t.Errorf("%+v", got)
+	}
+	// A load that brings a name of somebody else's does not take it.
+	h.brings(bob, "POST", "/images/load", nil, func() string { return `{"stream":"Loaded image: acme/secret:1\n"}` })
+	if got := h.of(bob, secret, "acme/secret:1"); got.Owner != "alice" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func FuzzSaid(f *testing.F) {
+	f.Add([]byte(`{"stream":"Loaded image: a:1"}` + "\n" + `{"aux":{"ID":"sha256:00"}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, action := range []route.Action{"ImageBuild", "ImageLoad", "ContainerCommit", "ImagePull"} {
+			s := said{action: action}
+			if n, err := s.Write(text); n != len(text) || err != nil {
+				t.Fatal(n, err)
+			}
+			s.end()
+			if len(s.ids)+len(s.names) > mostSaid || len(s.line) > longestLine {
+				t.Fatal("without bound")
+			}
+		}
+	})
+}

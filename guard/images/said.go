@@ -1,0 +1,100 @@
+package images
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/route"
+)
+
+// Bounds of what is read of an answer.
+const (
+	longestLine = 64 << 10
+	mostSaid    = 1000
+)
+
+// said reads in the engine's answer what a call made. What programs of a build write is in the answer, too: only the engine's own fields
+// count.
+type said struct {
+	action route.Action
+	line   []byte
+	long   bool // the line is longer than what is read
+	ids    []string
+	names  []string
+}
+
+// Write takes a part of the answer.
+func (s *said) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		at := bytes.IndexByte(p, '\n')
+		if at < 0 {
+			s.add(p)
+			return n, nil
+		}
+		s.add(p[:at])
+		s.end()
+		p = p[at+1:]
+	}
+}
+
+func (s *said) add(p []byte) {
+	if s.long = s.long || len(s.line)+len(p) > longestLine; s.long {
+		return
+	}
+	s.line = append(s.line, p...)
+}
+
+// end reads a line that is whole.
+func (s *said) end() {
+	line := bytes.TrimSpace(s.line)
+	if !s.long && len(line) > 0 && len(s.ids)+len(s.names) < mostSaid {
+		s.read(line)
+	}
+	s.line, s.long = s.line[:0], false
+}
+
+func (s *said) read(line []byte) {
+	// Each field is compared as it is written: the engine's decoder would take others, the engine itself writes no others.
+	var m map[string]json.RawMessage
+	if json.Unmarshal(line, &m) != nil {
+		return
+	}
+	switch s.action {
+	case "ImageBuild":
+		var aux map[string]json.RawMessage
+		if json.Unmarshal(m["aux"], &aux) == nil {
+			s.id(aux["ID"])
+		}
+	case "ContainerCommit":
+		s.id(m["Id"])
+	case "ImagePull":
+		s.id(m["status"]) // of an import
+	case "ImageLoad":
+		var text string
+		if json.Unmarshal(m["stream"], &text) != nil {
+			return
+		}
+		text = strings.TrimSpace(text)
+		if name, ok := strings.CutPrefix(text, "Loaded image: "); ok {
+			s.names = append(s.names, name)
+		} else if id, ok := strings.CutPrefix(text, "Loaded image ID: "); ok && isID(id) {
+			s.ids = append(s.ids, id)
+		}
+	}
+}
+
+func (s *said) id(raw json.RawMessage) {
+	var id string
+	if json.Unmarshal(raw, &id) == nil && isID(id) {
+		s.ids = append(s.ids, id)
+	}
+}
+
+func isID(id string) bool {
+	const form = `^sha256:[0-9a-f]{64}$`
+	ok, err := regexp.MatchString(form, id)
+	return ok && err == nil
+}
