@@ -30,7 +30,7 @@ async function searching(ann, world) {
   await page.getByRole("option", { name: "Create tenant TenantCreate" }).click();
   await page.getByRole("button", { name: "Search", exact: true }).click();
   await page.waitForURL(/action=TenantCreate/);
-  const many = page.getByText(/^\d+ records\. Times are in UTC\.$/); // not the list of before, of which there is more
+  const many = page.getByText(/^\d+ records\. Times are in UTC\.\s*$/); // not the list of before, of which there is more
   await many.waitFor();
   const found = await many.innerText();
   const link = page.url();
