@@ -75,7 +75,7 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		return nil, errors.Join(err, kept.Close())
 	}
 	door := guarddoor.New(guarddoor.Parts{
-		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: looked, Log: p.slog,
+		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: looked, Dir: p.dir, Log: p.slog,
 	})
 	return &guardedEngine{Door: door, engine: engine, images: kept, terminals: looked}, nil
 }

@@ -28,6 +28,7 @@ type Identifier interface {
 // which stayed meant the same when it was made. NoSuch is how the engine says that something is not there.
 type Objects interface {
 	Complete(ctx context.Context, a *call.Ask) error
+	Object(ctx context.Context, kind route.Object, name string) (*call.Object, error)
 	Verify(ctx context.Context, a *call.Ask, made string) error
 	NoSuch(ctx context.Context, kind route.Object, name string) error
 }
@@ -58,7 +59,9 @@ type Parts struct {
 	Answers  Answers
 	Images   Images
 	Sessions Sessions
-	Log      *slog.Logger
+	// Dir is where contexts of builds are kept while they are looked into; empty is the machine's place for such files.
+	Dir string
+	Log *slog.Logger
 }
 
 // Door is an http.Handler in front of an engine.
@@ -128,12 +131,16 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 			return d.unresolved(r, a, err)
 		}
 	}
+	end, err := d.build(r, a)
+	defer end()
+	if err != nil {
+		return d.unresolved(r, a, err)
+	}
 	if err := d.p.Judge.Judge(ctx, a); err != nil {
 		return d.hidden(ctx, a, err)
 	}
 	var p passing
 	after := func(context.Context) error { return nil }
-	var err error
 	if d.p.Images != nil {
 		if p.said, after, err = d.p.Images.Watch(ctx, a); err != nil {
 			return d.failed(ctx, a, err)

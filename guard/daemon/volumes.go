@@ -75,7 +75,7 @@ func (d *Door) volume(ctx context.Context, v volume.CreateRequest, o *call.Objec
 	if err != nil {
 		return err
 	}
-	res, err := d.p.Engine.Send(ctx, &forward.Call{ //nolint:bodyclose // small closes it
+	res, err := d.p.Engine.Send(ctx, &forward.Call{
 		Method: http.MethodPost, Target: "/volumes/create", Header: http.Header{"Content-Type": {"application/json"}},
 		Body: strings.NewReader(string(text)), Length: int64(len(text)),
 	})

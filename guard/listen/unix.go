@@ -133,7 +133,7 @@ func free(path string) error {
 		return errors.New("something is there that is no socket; it was left alone")
 	}
 	d := net.Dialer{Timeout: time.Second}
-	c, err := d.Dial("unix", path) //nolint:noctx // at start
+	c, err := d.Dial("unix", path)
 	if err == nil {
 		_ = c.Close()
 		return errors.New("somebody listens there already: another guard, or an engine; stop it or choose another path (guard.socket)")

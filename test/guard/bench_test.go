@@ -225,7 +225,7 @@ func started(b testing.TB, cmd *exec.Cmd, socket string) {
 	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	for range 200 {
 		ctx, cancel := context.WithTimeout(b.Context(), time.Second)
-		_, _, err := fetch(ctx, plain(socket), http.MethodGet, "/_ping")
+		_, _, err := fetch(ctx, plain(socket), http.MethodGet, "/_ping") //nolint:bodyclose // fetch closes it
 		cancel()
 		if err == nil {
 			return

@@ -63,7 +63,7 @@ func TestSameBytes(t *testing.T) {
 					method, path, _ := strings.Cut(call, " ")
 					var got [2]string
 					for i, way := range []*http.Client{direct, through} {
-						res, body, err := fetch(t.Context(), way, method, version+path)
+						res, body, err := fetch(t.Context(), way, method, version+path) //nolint:bodyclose // fetch closes it
 						if err != nil {
 							t.Fatal(err)
 						}

@@ -68,7 +68,7 @@ func state(ctx context.Context, s *side) (string, error) {
 		{"/networks", "", "Id", "/networks/%s"},
 		{"/volumes", "Volumes", "Name", "/volumes/%s"},
 	} {
-		_, b, err := fetch(ctx, c, http.MethodGet, list.path)
+		_, b, err := fetch(ctx, c, http.MethodGet, list.path) //nolint:bodyclose // fetch closes it
 		if err != nil {
 			return "", err
 		}

@@ -1,0 +1,118 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/builds"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+)
+
+// mostContext is the largest context of a build that is looked into.
+const mostContext = 4 << 30
+
+// build reads what a build would take, and has it asked about: the images that its Dockerfile begins with or copies from, and what those do
+// when they are built upon. Whoever may see the whole host takes nothing that is hidden, so that such a context goes on as it comes. What it
+// gives is called at the end.
+func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
+	end = func() {}
+	if a.Call.Route.Action != "ImageBuild" || d.p.Objects == nil || d.p.Judge.Whole(r.Context(), a) {
+		return end, nil
+	}
+	q := &a.Call.Query
+	switch {
+	case q.Texts["version"] != "" && q.Texts["version"] != "1":
+		return end, unjudged("BuildKit's way of building: set DOCKER_BUILDKIT=0")
+	case q.Texts["remote"] != "":
+		return end, unjudged("a context that the engine fetches itself: fetch it, and build from the directory")
+	case q.Bools["pull"]:
+		return end, unjudged("images that the engine pulls while it builds: pull them first, and leave --pull out")
+	}
+	var args map[string]*string
+	if text := q.Texts["buildargs"]; text != "" {
+		if err := json.Unmarshal([]byte(text), &args); err != nil {
+			return end, unjudged("its build arguments: " + err.Error())
+		}
+	}
+	kept, err := builds.Keep(r.Body, d.p.Dir, q.Texts["dockerfile"], mostContext)
+	if err != nil {
+		return end, understood(err)
+	}
+	end = func() { _ = kept.Close() }
+	sources, err := builds.Sources(kept.Dockerfile, args)
+	if err != nil {
+		return end, understood(err)
+	}
+	if err := d.sources(r.Context(), a, sources); err != nil {
+		return end, err
+	}
+	body, size, err := kept.Reader()
+	if err != nil {
+		return end, err
+	}
+	r.Body, r.ContentLength = io.NopCloser(body), size
+	return end, nil
+}
+
+func unjudged(what string) error {
+	return &objects.Fault{Status: http.StatusForbidden, Kind: route.Image, Message: "bulkhead: the guard can't judge " + what, Reason: objects.ErrInvalid}
+}
+
+// understood makes what builds refuses an answer.
+func understood(err error) error {
+	if errors.Is(err, builds.ErrRefused) {
+		return &objects.Fault{Status: http.StatusBadRequest, Kind: route.Image, Message: "bulkhead: " + err.Error(), Reason: objects.ErrInvalid}
+	}
+	return err
+}
+
+// sources notes the images that are taken from as used.
+func (d *Door) sources(ctx context.Context, a *call.Ask, list []builds.Source) error {
+	done := map[string]bool{}
+	for len(list) > 0 {
+		s := list[0]
+		list = list[1:]
+		if done[s.Ref] {
+			continue
+		}
+		done[s.Ref] = true
+		o, err := d.p.Objects.Object(ctx, route.Image, s.Ref)
+		switch {
+		case err != nil && s.Maybe && (errors.Is(err, objects.ErrNotFound) || errors.Is(err, objects.ErrInvalid)):
+			continue
+		case errors.Is(err, objects.ErrNotFound):
+			return unjudged(fmt.Sprintf("the image %.200q (%s), which is not on this host: pull it first", s.Ref, s.Where))
+		case err != nil:
+			return err
+		}
+		a.Uses = append(a.Uses, call.Use{Object: *o, Action: "ImageRun", Field: s.Where})
+		more, err := d.onBuild(ctx, o)
+		if err != nil {
+			return err
+		}
+		list = append(list, more...)
+	}
+	return nil
+}
+
+// onBuild is what an image takes when it is built upon.
+func (d *Door) onBuild(ctx context.Context, o *call.Object) ([]builds.Source, error) {
+	status, text, err := d.p.Engine.Get(ctx, "/images/"+url.PathEscape(o.ID)+"/json")
+	if err != nil {
+		return nil, err
+	}
+	var said struct {
+		Config struct{ OnBuild []string }
+	}
+	if err := json.Unmarshal(text, &said); err != nil || status != http.StatusOK {
+		return nil, fmt.Errorf("the engine does not say what the image %s does when it is built upon: %d", o.ID, status)
+	}
+	return builds.OnBuild(said.Config.OnBuild), nil
+}

@@ -1,0 +1,190 @@
+// Package builds reads what a build would take: the Dockerfile of a context as it is sent, and the images that it begins with or copies
+// from. The context is kept in a file meanwhile, so that the engine gets the very bytes that were read.
+//
+// It decides nothing. What an engine could read in another way, it refuses.
+package builds
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+)
+
+// Bounds of a context.
+const (
+	mostEntries    = 1_000_000
+	mostDockerfile = 1 << 20
+	mostLinks      = 100_000
+)
+
+// ErrRefused is what every refusal of this package is.
+var ErrRefused = errors.New("the build can't be judged")
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
+}
+
+// Context is a build's context in a file.
+type Context struct {
+	file *os.File
+	size int64
+	// Dockerfile is what is in it.
+	Dockerfile []byte
+}
+
+// Keep takes a context into a file of a directory, no larger than most, and finds its Dockerfile: name as the engine is told it, empty for
+// "Dockerfile".
+func Keep(r io.Reader, dir, name string, most int64) (*Context, error) {
+	f, err := os.CreateTemp(dir, "context-*")
+	if err != nil {
+		return nil, fmt.Errorf("keep the context of a build: %w", err)
+	}
+	c := &Context{file: f}
+	if err := os.Remove(f.Name()); err != nil { // it lives as long as it is open
+		return nil, errors.Join(fmt.Errorf("keep the context of a build: %w", err), f.Close())
+	}
+	if c.size, err = io.Copy(f, io.LimitReader(r, most+1)); err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the context of a build: %w", err), f.Close())
+	}
+	if c.size > most {
+		return nil, errors.Join(refuse("its context has more than %d MiB; a .dockerignore leaves out what it does not need", most>>20), f.Close())
+	}
+	if c.Dockerfile, err = c.find(name); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return c, nil
+}
+
+// Reader gives the context from its beginning, and its size.
+func (c *Context) Reader() (io.Reader, int64, error) {
+	if _, err := c.file.Seek(0, io.SeekStart); err != nil {
+		return nil, 0, fmt.Errorf("read the context of a build: %w", err)
+	}
+	return c.file, c.size, nil
+}
+
+// Close takes the file away.
+func (c *Context) Close() error { return c.file.Close() }
+
+// find reads the Dockerfile as the engine will find it once the context is unpacked.
+func (c *Context) find(name string) ([]byte, error) {
+	if name == "" {
+		name = "Dockerfile"
+	}
+	want := clean(name)
+	plain, _, err := c.Reader()
+	if err != nil {
+		return nil, err
+	}
+	in, err := unpacked(plain)
+	if err != nil {
+		return nil, err
+	}
+	s := &search{want: want, links: map[string]bool{}}
+	if want == "/Dockerfile" {
+		s.lower = "/dockerfile" // which an engine takes where there is no other
+	}
+	t := tar.NewReader(in)
+	for n := 0; ; n++ {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, refuse("its context is no archive: %v", err)
+		}
+		if n >= mostEntries {
+			return nil, refuse("its context has more than %d files", mostEntries)
+		}
+		if err := s.entry(h, t); err != nil {
+			return nil, err
+		}
+	}
+	return s.result(name)
+}
+
+// unpacked opens gzip, which the command line may send. Other packings the guard does not read.
+func unpacked(r io.Reader) (io.Reader, error) {
+	head := make([]byte, 10)
+	n, err := io.ReadFull(r, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, refuse("its context is empty")
+	}
+	head = head[:n]
+	all := io.MultiReader(bytes.NewReader(head), r)
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(all)
+		if err != nil {
+			return nil, refuse("its context is no gzip: %v", err)
+		}
+		return z, nil
+	case bytes.HasPrefix(head, []byte("BZh")), bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z'}), bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return nil, refuse("its context is packed with bzip2, xz or zstd: send it plain or with gzip")
+	}
+	return all, nil
+}
+
+func clean(name string) string { return path.Clean("/" + name) }
+
+// search remembers what an archive would leave at the places where an engine looks.
+type search struct {
+	want, lower       string
+	found, foundLower *[]byte
+	links             map[string]bool
+}
+
+func (s *search) entry(h *tar.Header, r io.Reader) error {
+	name := clean(h.Name)
+	// Through a link an entry would land elsewhere than its name says.
+	for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
+		if s.links[dir] {
+			return refuse("its context has %.100q below a link", h.Name)
+		}
+	}
+	delete(s.links, name)
+	if h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink {
+		if len(s.links) >= mostLinks {
+			return refuse("its context has more than %d links", mostLinks)
+		}
+		s.links[name] = true
+	}
+	for _, at := range []struct {
+		path string
+		to   **[]byte
+	}{{s.want, &s.found}, {s.lower, &s.foundLower}} {
+		if at.path == "" {
+			continue
+		}
+		switch {
+		case name == at.path && h.Typeflag == tar.TypeReg:
+			text, err := io.ReadAll(io.LimitReader(r, mostDockerfile+1))
+			if err != nil {
+				return refuse("its context is no archive: %v", err)
+			}
+			if len(text) > mostDockerfile {
+				return refuse("its Dockerfile has more than %d bytes", mostDockerfile)
+			}
+			*at.to = &text
+		case name == at.path, s.links[name] && strings.HasPrefix(at.path, name+"/"):
+			return refuse("its Dockerfile is a link, or behind one")
+		}
+	}
+	return nil
+}
+
+func (s *search) result(name string) ([]byte, error) {
+	switch {
+	case s.found != nil:
+		return *s.found, nil
+	case s.foundLower != nil:
+		return *s.foundLower, nil
+	}
+	return nil, refuse("its context has no %.100q", name)
+}
