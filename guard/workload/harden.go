@@ -31,7 +31,7 @@ type Wanted struct {
 
 const defaultTmpfs = 64 << 20
 
-// Harden changes a body, *container.CreateRequest or *swarm.ServiceSpec, and says in plain words what it changed. It takes away and
+// Harden changes a body, *container.CreateRequest, *container.UpdateConfig or *swarm.ServiceSpec, and says in plain words what it changed. It takes away and
 // never gives: nothing that was asked for becomes weaker. Another kind of body stays as it is.
 func Harden(body any, w Wanted) []string {
 	switch b := body.(type) {
@@ -43,6 +43,11 @@ func Harden(body any, w Wanted) []string {
 			b.HostConfig = &container.HostConfig{}
 		}
 		return hardenContainer(b, &w)
+	case *container.UpdateConfig:
+		if b == nil {
+			return nil
+		}
+		return hardenUpdate(b, &w)
 	case *swarm.ServiceSpec:
 		if b == nil || b.TaskTemplate.ContainerSpec == nil {
 			return nil
@@ -82,6 +87,23 @@ func hardenContainer(b *container.CreateRequest, w *Wanted) []string {
 	c.limitPIDs(hc, w.PIDs)
 	c.limitCPUs(hc, w.NanoCPUs)
 	c.pin(&b.Config.Image, w.Digest)
+	return c
+}
+
+// hardenUpdate keeps an update below the limits that a create would have been given. What a body does not name stays as it is.
+func hardenUpdate(b *container.UpdateConfig, w *Wanted) []string {
+	var c changes
+	hc := &container.HostConfig{Resources: b.Resources}
+	if b.Memory != 0 {
+		c.limit("memory", "bytes", &hc.Memory, w.MemoryBytes)
+	}
+	if b.PidsLimit != nil {
+		c.limitPIDs(hc, w.PIDs)
+	}
+	if b.NanoCPUs != 0 || b.CPUQuota != 0 || b.CPUPeriod != 0 {
+		c.limitCPUs(hc, w.NanoCPUs)
+	}
+	b.Resources = hc.Resources
 	return c
 }
 

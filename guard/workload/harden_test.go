@@ -154,3 +154,23 @@ func lostLimits(before, after *model.Workload) string {
 	}
 	return ""
 }
+
+// An update can't take back what a create was given.
+func TestHardenUpdate(t *testing.T) {
+	none, few, many := int64(-1), int64(10), int64(1000)
+	w := workload.Wanted{PIDs: 100, MemoryBytes: 64 << 20, NanoCPUs: 1e9}
+	for _, c := range []struct {
+		pids *int64
+		want int64
+	}{{&none, 100}, {&many, 100}, {&few, 10}} {
+		b := &container.UpdateConfig{Resources: container.Resources{PidsLimit: c.pids}}
+		workload.Harden(b, w)
+		if b.PidsLimit == nil || *b.PidsLimit != c.want || b.Memory != 0 {
+			t.Errorf("%d: %+v", *c.pids, b.PidsLimit)
+		}
+	}
+	b := &container.UpdateConfig{Resources: container.Resources{Memory: 1 << 30, NanoCPUs: 4e9}}
+	if changed := workload.Harden(b, w); b.Memory != 64<<20 || b.NanoCPUs != 1e9 || len(changed) != 2 || b.PidsLimit != nil {
+		t.Errorf("%+v %v", b, changed)
+	}
+}

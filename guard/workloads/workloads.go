@@ -95,6 +95,7 @@ func (k *Workloads) Harden(ctx context.Context, a *call.Ask) ([]string, error) {
 		if c := b.TaskTemplate.ContainerSpec; c != nil {
 			ref = c.Image
 		}
+	case *container.UpdateConfig:
 	default:
 		return nil, nil
 	}
