@@ -84,7 +84,7 @@ func state(ctx context.Context, s *side) (string, error) {
 			return "", fmt.Errorf("%s: %w: %s", list.path, err, b)
 		}
 		for _, o := range objects {
-			_, b, err := fetch(ctx, c, http.MethodGet, fmt.Sprintf(list.inspect, o[list.id]))
+			_, b, err := fetch(ctx, c, http.MethodGet, fmt.Sprintf(list.inspect, o[list.id])) //nolint:bodyclose // fetch closes it
 			if err != nil {
 				return "", err
 			}
