@@ -31,6 +31,8 @@ type Objects interface {
 	Object(ctx context.Context, kind route.Object, name string) (*call.Object, error)
 	Verify(ctx context.Context, a *call.Ask, made string) error
 	NoSuch(ctx context.Context, kind route.Object, name string) error
+	// Forget is called around calls after which names of images may stand for others.
+	Forget()
 }
 
 // Answers takes out of answers what the caller may not see. Of an error that is answers.ErrBroken part of the answer went out already.
@@ -149,12 +151,21 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	if p.made, err = d.volumes(ctx, a); err != nil {
 		return d.failed(ctx, a, err)
 	}
+	if d.p.Objects != nil && moves(a.Call.Route) {
+		d.p.Objects.Forget()
+		defer d.p.Objects.Forget()
+	}
 	err = d.pass(w, r, a, p)
 	// What a call brought is the caller's also when the caller did not wait for the answer's end.
 	if aerr := after(context.WithoutCancel(ctx)); aerr != nil {
 		d.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", aerr)
 	}
 	return err
+}
+
+// moves says whether names of images may stand for others after a call.
+func moves(r *route.Route) bool {
+	return r.On == route.Image && r.Effect == route.Changes || r.Action == "ContainerCommit"
 }
 
 // unresolved records a call that names what is not there, or not clear: somebody may be trying names.

@@ -7,7 +7,6 @@ import (
 	"net/url"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/volume"
 
@@ -22,6 +21,7 @@ import (
 type view struct {
 	k       *Workloads
 	who     model.Principal
+	ask     *call.Ask       // that it is for; nil for none
 	unnamed map[string]bool // volumes of the container that is looked at
 }
 
@@ -106,14 +106,34 @@ func (v *view) Network(ctx context.Context, name string) (workload.Network, erro
 	return workload.Network{ID: in.ID, Name: in.Name, Driver: in.Driver, Foreign: v.foreign(o) && !common}, nil
 }
 
+// named is an image that the call names, and that was looked up already.
+func (v *view) named(ref string) *call.Object {
+	if v.ask == nil {
+		return nil
+	}
+	b, ok := v.ask.Body.(*container.CreateRequest)
+	if !ok || b.Config == nil || b.Image != ref {
+		return nil
+	}
+	for i := range v.ask.Uses {
+		if u := &v.ask.Uses[i]; u.Object.Kind == route.Image && u.Field == "/Image" {
+			return &u.Object
+		}
+	}
+	return nil
+}
+
 // Image implements workload.Host.
 func (v *view) Image(ctx context.Context, ref string) (workload.Image, bool, error) {
-	o, err := v.find(ctx, route.Image, ref)
-	if err != nil || o == nil {
-		return workload.Image{}, false, err
+	o := v.named(ref)
+	if o == nil {
+		var err error
+		if o, err = v.find(ctx, route.Image, ref); err != nil || o == nil {
+			return workload.Image{}, false, err
+		}
 	}
-	var in image.InspectResponse
-	if err := v.k.get(ctx, "/images/"+url.PathEscape(o.ID)+"/json", &in); err != nil {
+	in, err := v.k.image(ctx, o.ID)
+	if err != nil {
 		return workload.Image{}, false, err
 	}
 	i := workload.Image{ID: in.ID}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/system"
@@ -69,6 +70,7 @@ type Workloads struct {
 	mu       sync.Mutex
 	defaults workload.Defaults
 	read     time.Time
+	images   map[string]shownImage // by id
 }
 
 // fresh is for how long the engine's settings are taken for what they were.
@@ -100,7 +102,7 @@ func (k *Workloads) Harden(ctx context.Context, a *call.Ask) ([]string, error) {
 		return nil, nil
 	}
 	if k.p.PinDigest && ref != "" {
-		i, there, err := (&view{k: k, who: a.Subject.Principal}).Image(ctx, ref)
+		i, there, err := (&view{k: k, who: a.Subject.Principal, ask: a}).Image(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +129,7 @@ func (k *Workloads) Facts(ctx context.Context, a *call.Ask) (map[string]any, err
 
 func (k *Workloads) workload(ctx context.Context, a *call.Ask, d workload.Defaults) (*model.Workload, error) {
 	r := &workload.Reader{
-		Host: &view{k: k, who: a.Subject.Principal}, Texts: k.p.Texts, Defaults: d, TenantLabel: k.p.TenantLabel, SensitivityLabel: k.p.SensitivityLabel,
+		Host: &view{k: k, who: a.Subject.Principal, ask: a}, Texts: k.p.Texts, Defaults: d, TenantLabel: k.p.TenantLabel, SensitivityLabel: k.p.SensitivityLabel,
 	}
 	var w model.Workload
 	switch b := a.Body.(type) {
@@ -210,6 +212,36 @@ func unnamed(in *container.InspectResponse) map[string]bool {
 func isHex(name string) bool {
 	const size = 64
 	return len(name) == size && strings.Trim(name, "0123456789abcdef") == ""
+}
+
+// shownImage is what the engine said of an image, and when.
+type shownImage struct {
+	image.InspectResponse
+	at time.Time
+}
+
+const mostImages = 256
+
+// image is an image by its id, which an engine takes long to show. What an id stands for does not change; its digests may.
+func (k *Workloads) image(ctx context.Context, id string) (*image.InspectResponse, error) {
+	now := k.p.Now()
+	k.mu.Lock()
+	known, ok := k.images[id]
+	k.mu.Unlock()
+	if ok && now.Sub(known.at) < fresh {
+		return &known.InspectResponse, nil
+	}
+	got := shownImage{at: now}
+	if err := k.get(ctx, "/images/"+url.PathEscape(id)+"/json", &got.InspectResponse); err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.images == nil || len(k.images) >= mostImages {
+		k.images = map[string]shownImage{}
+	}
+	k.images[id] = got
+	return &got.InspectResponse, nil
 }
 
 func (k *Workloads) get(ctx context.Context, target string, into any) error {

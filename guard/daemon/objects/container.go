@@ -25,9 +25,14 @@ func (v *visit) containerCreate(ctx context.Context, b *container.CreateRequest)
 	if b.Config != nil {
 		made.Image, made.Labels = b.Image, b.Labels
 		if b.Image != "" { // what the engine has against none it says itself
-			if _, err := v.named(ctx, route.Image, b.Image, "ImageRun", imageField); err != nil {
+			if o, ok := v.images.get(b.Image); ok {
+				v.took(b.Image, o)
+			}
+			o, err := v.named(ctx, route.Image, b.Image, "ImageRun", imageField)
+			if err != nil {
 				return noImage(b.Image, err)
 			}
+			v.images.put(b.Image, o)
 		}
 	}
 	if b.HostConfig != nil {

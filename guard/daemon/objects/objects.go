@@ -32,6 +32,7 @@ type Resolver struct {
 	hexID  *regexp.Regexp
 	// What could be the short form of an id.
 	hexShort, anyShort *regexp.Regexp
+	images             recent
 }
 
 // New makes a resolver of the names of an engine.

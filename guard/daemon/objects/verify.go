@@ -22,6 +22,13 @@ func (r *Resolver) Verify(ctx context.Context, a *call.Ask, made string) error {
 	again := *a
 	again.Uses = nil
 	v := &visit{Resolver: r, ask: &again, known: map[string]found{}}
+	if b, ok := a.Body.(*container.CreateRequest); ok && b.Config != nil {
+		for i := range a.Uses {
+			if a.Uses[i].Field == imageField {
+				v.took(b.Image, &a.Uses[i].Object) // it was compared
+			}
+		}
+	}
 	if err := v.body(ctx); err != nil {
 		return fmt.Errorf("look up again what the call named: %w", err)
 	}
@@ -53,6 +60,9 @@ func (r *Resolver) ran(ctx context.Context, a *call.Ask, made string) error {
 	}
 	for _, u := range a.Uses {
 		if u.Field == imageField && (c.ID != made || c.Image != u.Object.ID) {
+			if b, ok := a.Body.(*container.CreateRequest); ok && b.Config != nil {
+				r.images.drop(b.Image)
+			}
 			return changed(u)
 		}
 	}
