@@ -27,13 +27,15 @@ type Guard struct {
 	Host   string `yaml:"host" env:"HOST"`
 	// Profile is what workloads may be: "baseline", "restricted", "none". Mode is "enforce" or "observe": what the profile would refuse is said
 	// and recorded only.
-	Profile  string      `yaml:"profile" env:"PROFILE"`
-	Mode     string      `yaml:"mode" env:"MODE"`
-	Harden   GuardHarden `yaml:"harden" envPrefix:"HARDEN_"`
-	Build    string      `yaml:"build" env:"BUILD"`       // "classic", "none"
-	Policies string      `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
-	DataDir  string      `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
-	Limits   GuardLimits `yaml:"limits" envPrefix:"LIMITS_"`
+	Profile string      `yaml:"profile" env:"PROFILE"`
+	Mode    string      `yaml:"mode" env:"MODE"`
+	Harden  GuardHarden `yaml:"harden" envPrefix:"HARDEN_"`
+	Build   string      `yaml:"build" env:"BUILD"` // "classic", "none"
+	// Registries are those that the engine may be made to call; none means any.
+	Registries []string    `yaml:"registries" env:"REGISTRIES"`
+	Policies   string      `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
+	DataDir    string      `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
+	Limits     GuardLimits `yaml:"limits" envPrefix:"LIMITS_"`
 	// Lock is "keep", which closes a locked socket of the engine again when it was opened, or "watch", which only tells of it. Group may use the
 	// locked sockets beside root: a guard that does not run as root needs one of its own, with nobody else in it. Direct are programs that
 	// may use the sockets past the guard, by path.

@@ -137,7 +137,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		engine: c.Guard.Engine, dir: p.dir, who: identifier(who, p.approvals), sessions: c.Guard, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
 		judge: judge.Parts{
 			Decider: p.decider, Approvals: approved(p.approvals), Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
-			Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Now: clock(),
+			Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock(),
 		},
 		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),

@@ -71,6 +71,8 @@ type Parts struct {
 	// Profile is "baseline", "restricted", or empty for none; Mode is how it is applied.
 	Profile string
 	Mode    Mode
+	// Registries are those that the engine may be made to call; none means any.
+	Registries []string
 	// NoBuild refuses builds, whoever asks.
 	NoBuild bool
 	Now     func() time.Time
@@ -111,6 +113,9 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	}
 	if a.Call.Route.Action == "ImageBuild" && j.p.NoBuild {
 		return j.unasked(ctx, a, "builds are off on this host (guard.build): build elsewhere, and pull the image")
+	}
+	if err := j.registries(a); err != nil {
+		return j.unasked(ctx, a, err.Error())
 	}
 	facts, err := j.facts(ctx, a)
 	if err != nil {

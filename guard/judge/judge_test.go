@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/registry"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
@@ -262,5 +263,39 @@ func TestNoBuild(t *testing.T) {
 	p.NoBuild = true
 	if err := build(); err == nil || !strings.Contains(err.Error(), "guard.build") {
 		t.Error(err)
+	}
+}
+
+// Where the host's registries are listed, nobody has the engine call another address.
+func TestRegistries(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := judge.New(judge.Parts{
+		Decider: e, Log: &log{}, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1", Registries: []string{"docker.io", "registry.example:5000"},
+	})
+	for _, c := range []struct {
+		method, target string
+		body           any
+		allowed        bool
+	}{
+		{"POST", "/auth", &registry.AuthConfig{ServerAddress: "https://index.docker.io/v1/"}, true},
+		{"POST", "/auth", &registry.AuthConfig{ServerAddress: "http://127.0.0.1:8080"}, false},
+		{"POST", "/auth", &registry.AuthConfig{ServerAddress: "127.0.0.1:8080"}, false},
+		{"GET", "/distribution/localhost/x/json", nil, false},
+		{"GET", "/distribution/registry.example:5000/x/json", nil, true},
+		{"GET", "/images/search?term=127.0.0.1:8080/x", nil, false},
+		{"GET", "/images/search?term=nginx", nil, true},
+		{"POST", "/images/create?fromImage=library/nginx&tag=1", nil, true},
+		{"POST", "/images/create?fromImage=Host/nginx&tag=1", nil, false},
+		{"POST", "/images/create?fromImage=169.254.169.254/latest&tag=1", nil, false},
+	} {
+		a := ask(t, dev("dev"), c.method, c.target)
+		a.Body, a.Named = c.body, a.Call.Name
+		a.Object = &call.Object{Kind: route.Image, Name: "x:1", New: true}
+		if err := j.Judge(t.Context(), a); (err == nil) != c.allowed {
+			t.Errorf("%s %s: %v", c.method, c.target, err)
+		}
 	}
 }

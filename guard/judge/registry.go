@@ -1,0 +1,95 @@
+package judge
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/moby/moby/api/types/registry"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+)
+
+// dockerHub is the registry of names that name none.
+const dockerHub = "docker.io"
+
+// registries refuses calls by which the engine would call a registry that is not one of the host's. The engine calls from within the host's
+// network: what a caller names there is a request forged for it.
+func (j *Judge) registries(a *call.Ask) error {
+	if len(j.p.Registries) == 0 {
+		return nil
+	}
+	for _, r := range called(a) {
+		if !slices.Contains(j.p.Registries, r) {
+			return fmt.Errorf("the registry %.100q is none of this host's (guard.registries: %s)", r, strings.Join(j.p.Registries, ", "))
+		}
+	}
+	return nil
+}
+
+// called are the registries that the engine would call.
+func called(a *call.Ask) []string {
+	q := a.Call.Query
+	switch a.Call.Route.Action {
+	case "RegistrySignIn":
+		if b, ok := a.Body.(*registry.AuthConfig); ok {
+			return []string{ofAddress(b.ServerAddress)}
+		}
+		return []string{dockerHub}
+	case "RegistryInspect":
+		return []string{ofReference(a.Named)}
+	case "RegistrySearch":
+		return []string{ofReference(q.Texts["term"])}
+	case "ImagePull":
+		if src := q.Texts["fromSrc"]; src != "" && src != "-" {
+			return []string{ofAddress(src)}
+		} else if src == "-" {
+			return nil
+		}
+		return []string{ofReference(q.Texts["fromImage"])}
+	case "ImagePush", "PluginPush":
+		return []string{ofReference(a.Named)}
+	case "PluginInstall", "PluginInspect":
+		if remote := q.Texts["remote"]; remote != "" {
+			return []string{ofReference(remote)}
+		}
+	case "ImageBuild":
+		if remote := q.Texts["remote"]; remote != "" {
+			return []string{ofAddress(remote)}
+		}
+	}
+	return nil
+}
+
+// ofReference is the registry of an image's name, as the engine takes it: what is before the first slash, where that looks like a host.
+func ofReference(name string) string {
+	first, _, more := strings.Cut(name, "/")
+	if !more || !strings.ContainsAny(first, ".:") && first != "localhost" && strings.ToLower(first) == first {
+		return dockerHub
+	}
+	return canonical(first)
+}
+
+// ofAddress is the host of a URL, or of what is written without a scheme.
+func ofAddress(address string) string {
+	if address == "" {
+		return dockerHub
+	}
+	if !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return address // which is no registry of anybody's
+	}
+	return canonical(u.Host)
+}
+
+func canonical(host string) string {
+	switch host = strings.ToLower(host); host {
+	case "index.docker.io", "registry-1.docker.io":
+		return dockerHub
+	}
+	return host
+}
