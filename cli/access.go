@@ -21,7 +21,7 @@ func (a *App) accessCommand() *cobra.Command {
 		`Asks for one action on one object for a time, and approves, denies or ends what others asked for. Who approves is never
 who asked, and may do the action too. An approved request is good for exactly that action on that object. Whoever asked
 sees what became of it with "list --mine", and takes it back with "withdraw".`,
-		`  bulkhead access request ContainerExec Container::web --for 30m --reason "incident 42"
+		`  bulkhead access request ContainerExec Container::3f4a… --for 30m --reason "incident 42"
   bulkhead access list --mine
   bulkhead access list --filter 'state = "pending"'
   bulkhead access approve 0198… --note "with me on the phone"

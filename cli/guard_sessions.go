@@ -23,7 +23,10 @@ func (a *App) sessionsIn(f *sessionFlags) string {
 		return f.dir
 	}
 	s := a.sessionSettings()
-	return s.Path(a.cfg.Agent.Dir(a.Environ))
+	if a.cfg.Guard.Enabled {
+		return s.Path(filepath.Join(a.cfg.Agent.Dir(a.Environ), "guard"))
+	}
+	return s.Path(a.cfg.Guard.Dir(a.Environ))
 }
 
 func (a *App) guardSessionsCommand() *cobra.Command {

@@ -28,7 +28,9 @@ const (
 
 // agentGuard is the guard in the agent's process.
 type agentGuard struct {
-	c     config.Config
+	mu    sync.Mutex
+	c     config.Config // as it was read last
+	now   *raised       // nil while none runs
 	parts guardParts
 	// people are the accounts of the control plane.
 	people *fleetPeople
@@ -71,11 +73,17 @@ func (g *agentGuard) begin(ctx context.Context, again func() (config.Config, err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
+	// One for as long as the guard is wanted: between two that failed, a reload must not end the agent.
+	unhook := func() {}
+	if again != nil {
+		unhook = onHangUp(func() { g.reload(again) })
+	}
 	go func() {
 		defer close(done)
+		defer unhook()
 		select {
 		case <-g.ready:
-			g.run(ctx, again)
+			g.run(ctx)
 		case <-ctx.Done():
 		}
 	}()
@@ -85,11 +93,27 @@ func (g *agentGuard) begin(ctx context.Context, again func() (config.Config, err
 	}
 }
 
-func (g *agentGuard) run(ctx context.Context, again func() (config.Config, error)) {
+// reload reads the configuration again. A guard that is raised later has what was read last: who was taken out stays out.
+func (g *agentGuard) reload(again func() (config.Config, error)) {
+	c, err := again()
+	if err != nil {
+		g.log.Error("the configuration was not taken: the earlier one stays", "error", err)
+		return
+	}
+	g.mu.Lock()
+	g.c = c
+	r := g.now
+	g.mu.Unlock()
+	if r != nil {
+		r.reload(func() (config.Config, error) { return c, nil }, nil)
+	}
+}
+
+func (g *agentGuard) run(ctx context.Context) {
 	pause := firstGuardPause
 	for {
 		began := time.Now()
-		err := agent.Contain("the guard", func() error { return g.once(ctx, again) })
+		err := agent.Contain("the guard", func() error { return g.once(ctx) })
 		if ctx.Err() != nil {
 			if err != nil {
 				g.log.Warn("the guard ended with an error", "error", err)
@@ -110,11 +134,14 @@ func (g *agentGuard) run(ctx context.Context, again func() (config.Config, error
 }
 
 // once raises the guard and serves until ctx ends.
-func (g *agentGuard) once(ctx context.Context, again func() (config.Config, error)) (err error) {
+func (g *agentGuard) once(ctx context.Context) (err error) {
 	if err := os.MkdirAll(g.parts.dir, 0o700); err != nil {
 		return fmt.Errorf("the guard's directory: %w", err)
 	}
-	r, err := raise(g.c, g.parts)
+	g.mu.Lock()
+	c := g.c
+	g.mu.Unlock()
+	r, err := raise(c, g.parts)
 	if err != nil {
 		return err
 	}
@@ -123,11 +150,15 @@ func (g *agentGuard) once(ctx context.Context, again func() (config.Config, erro
 	}
 	r.people = g.people
 	defer func() { err = errors.Join(err, r.close()) }()
-	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", g.c.Guard.Engine, strings.Join(r.doors.Places(), " and "))
-	if again != nil {
-		stop := onHangUp(func() { r.reload(again, nil) })
-		defer stop()
-	}
+	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", c.Guard.Engine, strings.Join(r.doors.Places(), " and "))
+	g.mu.Lock()
+	g.now = r
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.now = nil
+	}()
 	return r.run(ctx)
 }
 

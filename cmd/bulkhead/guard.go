@@ -68,8 +68,10 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	fmt.Fprintf(out, "It listens at %s; `bulkhead docker setup` says how to use it\n", strings.Join(g.doors.Places(), " and "))
 	stop := onHangUp(func() { g.reload(again, engine) })
 	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
 	watched := watchAlone(ctx, c, l, log)
 	defer watched()
+	defer cancel() // before it is waited for
 	return g.run(ctx)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
+	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // fleetPeople are the accounts of the control plane at this node's guard. It implements agent.Applier.
@@ -35,13 +36,14 @@ func (f *fleetPeople) Apply(_ context.Context, document []byte) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	// What was taken back is taken back, whatever else the document says.
+	f.approvals.Set(d.Grants)
 	if f.set != nil {
 		if err := f.set(joined(f.local, d.Accounts)); err != nil {
 			return fmt.Errorf("accounts of the control plane: %w", err)
 		}
 	}
 	f.fleet = d.Accounts
-	f.approvals.Set(d.Grants)
 	return nil
 }
 
@@ -60,18 +62,29 @@ func (f *fleetPeople) at(local []accounts.Definition, set func([]accounts.Defini
 // of the same name: one that names no roles has those of the control plane, and nothing where it is not known or disabled there.
 func joined(local []accounts.Definition, fleet []bundle.Account) []accounts.Definition {
 	type name struct{ tenant, name string }
-	known := make(map[name]*bundle.Account, len(fleet))
+	known, byID := make(map[name]*bundle.Account, len(fleet)), make(map[string]*bundle.Account, len(fleet))
 	for i := range fleet {
-		known[name{fleet[i].Tenant, fleet[i].Name}] = &fleet[i]
+		known[name{fleet[i].Tenant, fleet[i].Name}], byID[fleet[i].ID] = &fleet[i], &fleet[i]
 	}
 	out := slices.Clone(local)
 	for i := range out {
 		d := &out[i]
-		if len(d.Roles) > 0 || d.ID != "" || len(d.OSGroups) > 0 {
+		if len(d.Roles) > 0 || len(d.OSGroups) > 0 {
 			continue
 		}
-		if a := known[name{d.Tenant, d.Name}]; a != nil {
-			d.ID, d.Roles, d.Groups, d.Hosts = a.ID, a.Roles, a.Groups, a.Hosts
+		a := known[name{d.Tenant, d.Name}]
+		if d.ID != "" {
+			a = byID[d.ID]
+		}
+		if a == nil || a.Tenant != d.Tenant {
+			continue
+		}
+		with := *d
+		with.ID, with.Groups, with.Hosts = a.ID, a.Groups, a.Hosts
+		// The role of nodes is no person's.
+		with.Roles = slices.DeleteFunc(slices.Clone(a.Roles), func(r string) bool { return r == model.RoleNode })
+		if with.Check() == nil { // one that can't be taken has no roles here, and keeps nobody else from anything
+			*d = with
 		}
 	}
 	return out
@@ -87,7 +100,8 @@ type steppedUp struct {
 // Identify implements guard/daemon's Identifier.
 func (s *steppedUp) Identify(r *http.Request) (*call.Subject, error) {
 	who, err := s.who.Identify(r)
-	if err != nil || !s.approvals.SteppedUp(who.Principal.ID, s.now()) {
+	// A token or certificate shows what it shows, whoever holds it.
+	if err != nil || who.Principal.Credential.Type != "Session" || !s.approvals.SteppedUp(who.Principal.ID, s.now()) {
 		return who, err
 	}
 	who.Principal.Auth.MFA, who.FreshFactor = true, true

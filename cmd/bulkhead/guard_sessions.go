@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
+
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
@@ -26,11 +28,12 @@ type terminals struct {
 	recorder *sessions.Recorder // nil records nothing
 	settings config.GuardSessions
 	host     string
+	log      *slog.Logger
 }
 
 // newTerminals opens the place for recordings, where anything is recorded.
 func newTerminals(c config.Guard, engine *forward.Engine, dir, host string, l judge.Recorder, log *slog.Logger) (*terminals, error) {
-	t := &terminals{engine: engine, settings: c.Sessions, host: host}
+	t := &terminals{engine: engine, settings: c.Sessions, host: host, log: log}
 	if c.Sessions.Record == config.RecordNever || len(c.Sessions.Recipients) == 0 {
 		return t, nil
 	}
@@ -76,6 +79,9 @@ func (t *terminals) Run(
 	g := &sessions.Guarded{Holds: holds, Every: holdsEvery, Framing: info.Framing}
 	tap := forward.Tap{}
 	wanted := t.settings.Wanted(a.RecordSession)
+	if wanted && t.recorder == nil {
+		t.log.WarnContext(ctx, "a session is not recorded: nobody could read it (guard.sessions.recipients)", "account", info.Account, "container", info.Container)
+	}
 	switch {
 	case wanted && t.recorder == nil && t.settings.Required:
 		return fmt.Errorf("the session must be recorded, and nobody could read it: set guard.sessions.recipients (`bulkhead guard keys new` makes a pair)")
@@ -129,6 +135,16 @@ func (t *terminals) about(ctx context.Context, a *call.Ask) (sessions.Info, erro
 	}
 	if said.Config.Tty || said.ProcessConfig.Tty {
 		i.Framing = sessions.Raw
+	}
+	// The engine frames an exec by what its start asks for, and a socket of a browser in frames of its own.
+	if b, ok := a.Body.(*container.ExecStartRequest); ok {
+		i.Framing = sessions.Multiplexed
+		if b.Tty {
+			i.Framing = sessions.Raw
+		}
+	}
+	if a.Call.Route.Body == route.Socket {
+		i.Framing = sessions.WebSocket
 	}
 	i.Command = said.Config.Cmd
 	if i.Kind == "exec" {

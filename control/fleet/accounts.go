@@ -78,6 +78,12 @@ func (f *Fleet) accountBundle(ctx context.Context, tenant string) (*model.Bundle
 			return nil, err
 		}
 	}
+	// What was approved ends with the account.
+	there := map[string]bool{}
+	for i := range doc.Accounts {
+		there[doc.Accounts[i].ID] = true
+	}
+	doc.Grants = slices.DeleteFunc(doc.Grants, func(g bundle.Grant) bool { return !there[g.User] })
 	slices.SortFunc(doc.Accounts, func(a, b bundle.Account) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(doc.Grants, func(a, b bundle.Grant) int {
 		return cmp.Or(strings.Compare(a.User, b.User), strings.Compare(a.Action, b.Action), strings.Compare(a.Resource.String(), b.Resource.String()), a.Until.Compare(b.Until))

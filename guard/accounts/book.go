@@ -46,7 +46,7 @@ func newBook(definitions []Definition) (*book, error) {
 		if d.Name != "" {
 			at += fmt.Sprintf(" (%.100s)", d.Name)
 		}
-		err := d.check()
+		err := d.Check()
 		if err == nil && ids[d.id()] {
 			err = fmt.Errorf("another account has the id %q", d.id())
 		}

@@ -60,7 +60,7 @@ func (d *Definition) id() string {
 // Limits of what a configuration may hold.
 const (
 	mostAccounts = 10_000
-	mostEach     = 1000 // entries of one list of an account
+	mostEach     = 10_000 // entries of one list of an account
 	mostText     = 512
 )
 
@@ -70,8 +70,8 @@ var (
 	goodRole = []string{model.RoleAdministrator, model.RoleAuditor, model.RoleOperator, model.RoleOwner, model.RoleDeveloper}
 )
 
-// check says what is wrong with a definition.
-func (d *Definition) check() error {
+// Check says what is wrong with a definition.
+func (d *Definition) Check() error {
 	for _, n := range []struct{ field, value string }{{"name", d.Name}, {"id", d.id()}, {"tenant", d.Tenant}} {
 		if !goodName.MatchString(n.value) {
 			return fmt.Errorf("%s is %.150q: it has letters, digits and . _ @ + -, at most 128, and begins with a letter or digit", n.field, n.value)

@@ -102,9 +102,13 @@ func foreign(fd int, pid int32) (bool, string) {
 		return true, "it is outside of the guard's own process namespace"
 	}
 	held := -1
-	if n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PEERPIDFD); err == nil {
+	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PEERPIDFD)
+	switch {
+	case err == nil:
 		held = n
 		defer func() { _ = unix.Close(held) }()
+	case !errors.Is(err, unix.ENOPROTOOPT): // a kernel before 6.5 has none; any other says that the process is gone
+		return true, "its process has ended: " + err.Error()
 	}
 	theirs, err := os.Readlink("/proc/" + strconv.Itoa(int(pid)) + "/ns/pid")
 	if err != nil {
@@ -119,6 +123,22 @@ func foreign(fd int, pid int32) (bool, string) {
 	}
 	if own != theirs {
 		return true, "it is in another process namespace, as a container is"
+	}
+	return foreignUsers(pid)
+}
+
+// foreignUsers says whether a process is in another user namespace than the guard: there, one user can be many, with numbers that are nobody's.
+func foreignUsers(pid int32) (bool, string) {
+	theirs, err := os.Readlink("/proc/" + strconv.Itoa(int(pid)) + "/ns/user")
+	if err != nil {
+		return true, "its process can't be looked at: " + err.Error()
+	}
+	own, err := os.Readlink("/proc/self/ns/user")
+	if err != nil {
+		return true, "the guard's own process can't be looked at: " + err.Error()
+	}
+	if own != theirs {
+		return true, "it is in another user namespace"
 	}
 	return false, ""
 }

@@ -63,6 +63,10 @@ func bearer(h http.Header) (token string, ok bool, err error) {
 
 // byToken gives the account of a bearer token. Whoever guesses has to wait.
 func (a *Accounts) byToken(ctx context.Context, token, from, source string) (*call.Subject, error) {
+	// One of the guard's own that is right is taken at once: nobody guesses 256 bits, and others' wrong ones must not cut who is at work.
+	if s, err := a.token(ctx, token, from); err == nil && strings.Count(token, ".") != 2 {
+		return s, nil
+	}
 	if wait := a.throttle.wait(source); wait > 0 {
 		return nil, fmt.Errorf("there were too many wrong tokens from here (%s): try again in %s", source, wait.Round(time.Second)+time.Second)
 	}

@@ -11,6 +11,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
@@ -68,16 +71,24 @@ type Parts struct {
 
 // Door is an http.Handler in front of an engine.
 type Door struct {
-	p      Parts
-	router *route.Router
+	p         Parts
+	router    *route.Router
+	strangers *rate.Limiter // of their records
+	unwritten atomic.Int64  // calls of strangers that had none
 }
+
+// Strangers have this many records a second, and at once: who can't come in must not be able to fill the log.
+const (
+	strangersEach   = 2
+	strangersAtOnce = 100
+)
 
 // New makes a door.
 func New(p Parts) *Door {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Door{p: p, router: route.New()}
+	return &Door{p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce)}
 }
 
 // errUnknown refuses whoever is nobody here.

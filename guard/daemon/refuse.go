@@ -14,7 +14,16 @@ import (
 
 // notUnderstood refuses what could not be judged, with its record.
 func (d *Door) notUnderstood(w http.ResponseWriter, r *http.Request, who *call.Subject, why error) {
-	id, err := d.p.Judge.NotUnderstood(r.Context(), who, r.Method, r.RequestURI, why)
+	if who == nil && !d.strangers.Allow() {
+		d.unwritten.Add(1)
+		d.refuse(w, r, why)
+		return
+	}
+	said := why
+	if n := d.unwritten.Swap(0); n > 0 && who == nil {
+		said = fmt.Errorf("%w; %d more calls of strangers before it have no record of their own", why, n)
+	}
+	id, err := d.p.Judge.NotUnderstood(r.Context(), who, r.Method, r.RequestURI, said)
 	if err != nil {
 		d.p.Log.ErrorContext(r.Context(), "a refusal could not be recorded", "error", err, "refused", why)
 	} else {

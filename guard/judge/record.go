@@ -153,13 +153,19 @@ func (j *Judge) NotUnderstood(ctx context.Context, s *call.Subject, method, targ
 	}
 	r := model.Record{
 		ID: id, Time: j.p.Now(), Tenant: j.p.Tenant, Action: "EngineCall", Resource: j.host().Ref, Outcome: model.OutcomeRefused,
-		Reason: why.Error(), Changes: map[string]string{"call": cut(method, 20) + " " + cut(target, 300)},
+		Reason: why.Error(), Changes: map[string]string{"call": cut(method, 20) + " " + cut(withoutQuery(target), 300)},
 	}
 	if s != nil {
 		p := s.Principal
 		r.Actor, r.ActorName, r.Address, r.UserAgent, r.Credential = p.ID, p.Name, s.Address, s.UserAgent, p.Credential.String()
 	}
 	return id, j.p.Log.Append(ctx, r)
+}
+
+// withoutQuery leaves the parameters out: arguments of a build are among them, and secrets among these.
+func withoutQuery(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	return path
 }
 
 // Failed records that a call that was allowed did not work, or was not made.
