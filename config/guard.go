@@ -31,6 +31,8 @@ type Guard struct {
 	Mode    string      `yaml:"mode" env:"MODE"`
 	Harden  GuardHarden `yaml:"harden" envPrefix:"HARDEN_"`
 	Build   string      `yaml:"build" env:"BUILD"` // "classic", "none"
+	// WritablePaths are directories of the host that containers may be given to write to; the baseline refuses all others.
+	WritablePaths []string `yaml:"writable_paths" env:"WRITABLE_PATHS"`
 	// Registries are those that the engine may be made to call; none means any.
 	Registries []string    `yaml:"registries" env:"REGISTRIES"`
 	Policies   string      `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
@@ -153,6 +155,11 @@ func (g *Guard) validate() error {
 	for name, path := range map[string]string{"engine": g.Engine, "socket": g.Socket, "policies": g.Policies, "data_dir": g.DataDir} {
 		if path != "" && (!filepath.IsAbs(path) || len(path) > 4095) {
 			return fmt.Errorf("guard.%s is %.200q; it must be an absolute path", name, path)
+		}
+	}
+	for i, p := range g.WritablePaths {
+		if !filepath.IsAbs(p) || filepath.Clean(p) != p || p == "/" {
+			return fmt.Errorf("guard.writable_paths[%d] is %.200q; it must be an absolute path without a slash at its end, and not the root", i, p)
 		}
 	}
 	if g.Engine == "" {

@@ -173,8 +173,11 @@ func TestGuessesWait(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := guess(1, secret); err == nil || !strings.Contains(err.Error(), "try again in") {
-		t.Errorf("a right token while it waits: %v", err)
+	if err := guess(1, "y"); err == nil || !strings.Contains(err.Error(), "try again in") {
+		t.Errorf("a wrong token while it waits: %v", err)
+	}
+	if err := guess(1, secret); err != nil {
+		t.Errorf("a right token waits for others' guesses: %v", err)
 	}
 	if err := guess(2, secret); err != nil {
 		t.Errorf("somebody else waits too: %v", err)

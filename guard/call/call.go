@@ -101,6 +101,8 @@ type Refusal struct {
 	Record string
 	// Hidden answers as if the object did not exist: whoever may not see it does not learn that it does.
 	Hidden bool
+	Kind   route.Object
+	Name   string
 }
 
 // Error implements error.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/builds"
@@ -32,21 +33,29 @@ func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 		return end, unjudged("BuildKit's way of building: set DOCKER_BUILDKIT=0")
 	case q.Texts["remote"] != "":
 		return end, unjudged("a context that the engine fetches itself: fetch it, and build from the directory")
+	case q.Texts["platform"] != "":
+		return end, unjudged("a build for another platform, for which the engine may pull another image")
+	case strings.Contains(strings.ToLower(q.Texts["labels"]), call.LabelPrefix) || strings.Contains(q.Texts["labels"], `\u`):
+		return end, unjudged("labels that begin with " + call.LabelPrefix + ", which are the guard's")
 	case q.Bools["pull"]:
 		return end, unjudged("images that the engine pulls while it builds: pull them first, and leave --pull out")
 	}
-	var args map[string]*string
-	if text := q.Texts["buildargs"]; text != "" {
-		if err := json.Unmarshal([]byte(text), &args); err != nil {
-			return end, unjudged("its build arguments: " + err.Error())
-		}
+	// Whoever may not build has nothing kept, and those who may only so much at a time.
+	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
+		return end, nil //nolint:nilerr // the judge says so, with a record
 	}
-	kept, err := builds.Keep(r.Body, d.p.Dir, q.Texts["dockerfile"], mostContext)
+	select {
+	case d.builds <- struct{}{}:
+	default:
+		return end, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many builds at once: try again"}
+	}
+	end = func() { <-d.builds }
+	kept, err := builds.Keep(r.Context(), r.Body, d.p.Dir, q.Texts["dockerfile"], mostContext)
 	if err != nil {
 		return end, understood(err)
 	}
-	end = func() { _ = kept.Close() }
-	sources, err := builds.Sources(kept.Dockerfile, args)
+	end = func() { _ = kept.Close(); <-d.builds }
+	sources, err := builds.Sources(kept.Dockerfile)
 	if err != nil {
 		return end, understood(err)
 	}
@@ -109,10 +118,22 @@ func (d *Door) onBuild(ctx context.Context, o *call.Object) ([]builds.Source, er
 		return nil, err
 	}
 	var said struct {
-		Config struct{ OnBuild []string }
+		Config struct {
+			OnBuild []string
+			Labels  map[string]string
+		}
 	}
 	if err := json.Unmarshal(text, &said); err != nil || status != http.StatusOK {
 		return nil, fmt.Errorf("the engine does not say what the image %s does when it is built upon: %d", o.ID, status)
 	}
-	return builds.OnBuild(said.Config.OnBuild), nil
+	for k := range said.Config.Labels {
+		if strings.HasPrefix(strings.ToLower(k), call.LabelPrefix) {
+			return nil, unjudged("an image with the label " + k + ", which is the guard's")
+		}
+	}
+	list, err := builds.OnBuild(said.Config.OnBuild)
+	if err != nil {
+		return nil, understood(err)
+	}
+	return list, nil
 }

@@ -75,6 +75,7 @@ type Door struct {
 	router    *route.Router
 	strangers *rate.Limiter // of their records
 	unwritten atomic.Int64  // calls of strangers that had none
+	builds    chan struct{} // those whose contexts are kept at a time
 }
 
 // Strangers have this many records a second, and at once: who can't come in must not be able to fill the log.
@@ -83,12 +84,15 @@ const (
 	strangersAtOnce = 100
 )
 
+// buildsAtOnce are the builds whose contexts are kept at a time.
+const buildsAtOnce = 8
+
 // New makes a door.
 func New(p Parts) *Door {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Door{p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce)}
+	return &Door{p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce)}
 }
 
 // errUnknown refuses whoever is nobody here.
@@ -197,12 +201,12 @@ func (d *Door) failed(ctx context.Context, a *call.Ask, err error) error {
 // hidden answers as if the object did not exist where the caller may not know that it does.
 func (d *Door) hidden(ctx context.Context, a *call.Ask, err error) error {
 	var no *call.Refusal
-	if !errors.As(err, &no) || !no.Hidden || a.Object == nil || d.p.Objects == nil {
+	if !errors.As(err, &no) || !no.Hidden || d.p.Objects == nil {
 		return err
 	}
-	name := a.Named
-	if name == "" {
-		name = a.Object.Name
+	kind, name := no.Kind, no.Name
+	if a.Object != nil && !a.Object.New && a.Object.Kind == kind && a.Named != "" {
+		name = a.Named
 	}
-	return d.p.Objects.NoSuch(ctx, a.Object.Kind, name)
+	return d.p.Objects.NoSuch(ctx, kind, name)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
@@ -30,6 +31,9 @@ type shown struct {
 	io.Closer
 }
 
+// makeTime is the longest that the engine may take to make something that is looked at afterwards.
+const makeTime = 10 * time.Minute
+
 // pass makes the call that was judged.
 func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passing) error {
 	c, err := d.request(r, a)
@@ -40,7 +44,14 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passi
 	case route.Stream, route.Socket:
 		return d.session(w, r, a, c)
 	}
-	res, err := d.p.Engine.Send(r.Context(), c)
+	ctx := r.Context()
+	if undo(a.Call.Route.Action) != "" {
+		// A caller who leaves must not leave something behind that nobody held to what was judged.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), makeTime)
+		defer cancel()
+	}
+	res, err := d.p.Engine.Send(ctx, c)
 	if err != nil {
 		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
 	}
@@ -55,7 +66,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passi
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
-	if res, err = d.verified(r.Context(), a, res); err != nil { //nolint:bodyclose // who answers closes it
+	if res, err = d.verified(ctx, a, res); err != nil { //nolint:bodyclose // who answers closes it
 		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
 	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {

@@ -133,7 +133,8 @@ type Making struct {
 	// names are those that the call gives, or asks a registry for; repository is there where it asks for all of one.
 	names      map[string]bool
 	repository string
-	given      bool // the names are given here, and not at a registry
+	given      bool   // the names are given here, and not at a registry
+	source     string // of a tag
 }
 
 // Watch is called before a call is made. What it gives is shown the engine's answer, and ended after it. Only what the call itself names, and
@@ -159,6 +160,9 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 		return nil, nil //nolint:nilnil // it brings none
 	}
 	m.said.action = a.Call.Route.Action
+	if a.Object != nil {
+		m.source = a.Object.ID
+	}
 	for _, o := range objects(a) {
 		m.names[Normal(o.Name)] = true
 	}
@@ -227,11 +231,24 @@ func (m *Making) End(ctx context.Context) error {
 	})
 }
 
+// brought says whether a name or id is of what the call made. That a name is there afterwards says nothing: others pull and build meanwhile.
 func (m *Making) brought(name, id string) bool {
-	if m.names[name] || slices.Contains(m.said.ids, name) {
-		return true
+	moved := m.before[name] != id
+	switch m.said.action {
+	case "ImagePull":
+		if m.given { // an import: the engine says the id
+			return slices.Contains(m.said.ids, id) && (name == id || m.names[name])
+		}
+		if !m.said.pulled {
+			return false
+		}
+		return m.names[name] || moved && m.repository != "" && strings.HasPrefix(name, m.repository+":")
+	case "ImageTag":
+		return m.names[name] && id == m.source
+	case "ImageLoad":
+		return m.names[name] || slices.Contains(m.said.ids, name)
 	}
-	return m.repository != "" && strings.HasPrefix(name, m.repository+":") && m.before[name] != id
+	return slices.Contains(m.said.ids, id) && (name == id || m.names[name])
 }
 
 // keep gives an image, and a name that was given here, to the caller. A name that is another's stays so: the judge let the call be made
@@ -247,8 +264,12 @@ func (m *Making) keep(tx *bbolt.Tx, name, id string) error {
 			return nil
 		}
 	}
-	if err := hold(tx, id, m.holder); err != nil {
-		return err
+	// What was there already and nobody's stays the host's: a tag, or a build that adds nothing, takes no image from the others.
+	theHosts := m.before[id] != "" && tx.Bucket(bucketIDs).Get([]byte(id)) == nil
+	if m.said.action != "ImageTag" && !theHosts {
+		if err := hold(tx, id, m.holder); err != nil {
+			return err
+		}
 	}
 	if !m.given || name == id {
 		return nil

@@ -90,9 +90,13 @@ func TestWhoseImages(t *testing.T) {
 	if got := h.of(alice, "sha256:base", "busybox:1"); got != (Holder{}) {
 		t.Errorf("an image of the host is %+v's", got)
 	}
-	h.brings(alice, "POST", "/build?t=acme/app:1", []string{"acme/app:1"}, func() string { h.engine["sha256:app"] = []string{"acme/app:1"}; return "" })
+	app := "sha256:" + strings.Repeat("c", 64)
+	h.brings(alice, "POST", "/build?t=acme/app:1", []string{"acme/app:1"}, func() string {
+		h.engine[app] = []string{"acme/app:1"}
+		return `{"aux":{"ID":"` + app + `"}}` + "\n"
+	})
 	for _, who := range []*call.Subject{alice, bob} {
-		if got := h.of(who, "sha256:app", "acme/app:1"); got != (Holder{"acme", "alice"}) {
+		if got := h.of(who, app, "acme/app:1"); got != (Holder{"acme", "alice"}) {
 			t.Errorf("%s: %+v", who.Principal.ID, got)
 		}
 	}
@@ -101,9 +105,22 @@ func TestWhoseImages(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// What comes from a registry is held by all who pulled it, and its name is nobody's.
+	done := `{"status":"Status: Downloaded newer image for registry.example/db:1"}` + "\n"
+	// One that failed brings nothing, whatever is there by then.
+	h.engine["sha256:db"] = []string{"registry.example/db:1"}
+	h.brings(someone("eve", "other"), "POST", "/images/create?fromImage=registry.example/db&tag=1", []string{"registry.example/db:1"}, func() string {
+		return `{"status":"Status: Downloaded","id":"Status: Downloaded newer image for x"}` + "\n" + `{"error":"denied"}`
+	})
+	if got := h.of(someone("eve", "other"), "sha256:db", "registry.example/db:1"); got != (Holder{}) {
+		t.Errorf("%+v", got)
+	}
+	delete(h.engine, "sha256:db")
 	pull := "/images/create?fromImage=registry.example/db&tag=1"
-	h.brings(alice, "POST", pull, []string{"registry.example/db:1"}, func() string { h.engine["sha256:db"] = []string{"registry.example/db:1"}; return "" })
-	h.brings(bob, "POST", pull, []string{"registry.example/db:1"}, func() string { return "" })
+	h.brings(alice, "POST", pull, []string{"registry.example/db:1"}, func() string {
+		h.engine["sha256:db"] = []string{"registry.example/db:1"}
+		return done
+	})
+	h.brings(bob, "POST", pull, []string{"registry.example/db:1"}, func() string { return done })
 	if a, b := h.of(alice, "sha256:db", "registry.example/db:1"), h.of(bob, "sha256:db", "registry.example/db:1"); a.Owner != "alice" || b.Owner != "bob" {
 		t.Errorf("%+v %+v", a, b)
 	}
@@ -111,9 +128,37 @@ func TestWhoseImages(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// What is gone is forgotten at the next look.
-	delete(h.engine, "sha256:app")
+	delete(h.engine, app)
 	h.brings(bob, "POST", "/build?t=globex/x", []string{"globex/x"}, func() string { h.engine["sha256:x"] = []string{"globex/x:latest"}; return "" })
-	if got := h.of(alice, "sha256:app", "acme/app:1"); got != (Holder{}) {
+	if got := h.of(alice, app, "acme/app:1"); got != (Holder{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A tag of what is the host's makes the name one's own, and not the image.
+func TestATagTakesNoImage(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	c, err := route.New().Match("POST", "/images/busybox:1/tag?repo=acme/mine&tag=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &call.Ask{
+		Subject: alice, Call: c, Object: &call.Object{Kind: route.Image, ID: "sha256:base", Name: "busybox:1"},
+		Uses: []call.Use{{Object: call.Object{Kind: route.Image, Name: "acme/mine:1", New: true}, Action: "ImageTag"}},
+	}
+	_, end, err := h.kept.Watch(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.engine["sha256:base"] = []string{"busybox:1", "acme/mine:1"}
+	if err := end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.of(bob, "sha256:base", "busybox:1"); got != (Holder{}) {
+		t.Errorf("the host's image is %+v's", got)
+	}
+	if got := h.of(bob, "sha256:base", "acme/mine:1"); got.Owner != "alice" {
 		t.Errorf("%+v", got)
 	}
 }

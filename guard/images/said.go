@@ -21,6 +21,7 @@ type said struct {
 	action route.Action
 	line   []byte
 	long   bool // the line is longer than what is read
+	pulled bool // the engine said that it has what was asked for
 	ids    []string
 	names  []string
 }
@@ -72,6 +73,10 @@ func (s *said) read(line []byte) {
 		s.id(m["Id"])
 	case "ImagePull":
 		s.id(m["status"]) // of an import
+		var status string
+		if _, layer := m["id"]; !layer && json.Unmarshal(m["status"], &status) == nil {
+			s.pulled = s.pulled || strings.HasPrefix(status, "Status: Downloaded newer image for ") || strings.HasPrefix(status, "Status: Image is up to date for ")
+		}
 	case "ImageLoad":
 		var text string
 		if json.Unmarshal(m["stream"], &text) != nil {

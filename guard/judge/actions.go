@@ -188,7 +188,8 @@ func (j *Judge) entity(o *call.Object) model.Object {
 	}
 	switch o.Kind {
 	case route.Image:
-		e.Attrs["reference"], e.Attrs["shared"] = name, o.Tenant == "" && !o.New
+		// What has no name is a step of somebody's build.
+		e.Attrs["reference"], e.Attrs["shared"] = name, o.Tenant == "" && !o.New && o.Name != "" && o.Name != "<none>:<none>"
 	case route.Network:
 		e.Attrs["name"], e.Attrs["shared"] = name, builtIn(o)
 	case route.Container:

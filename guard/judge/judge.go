@@ -114,6 +114,9 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if a.Call.Route.Action == "ImageBuild" && j.p.NoBuild {
 		return j.unasked(ctx, a, "builds are off on this host (guard.build): build elsewhere, and pull the image")
 	}
+	if t := a.Call.Query.Texts; a.Call.Route.Action == "ImagePull" && t["fromSrc"] == "" && t["tag"] == "" && !tagged(t["fromImage"]) && !j.Whole(ctx, a) {
+		return j.unasked(ctx, a, "a pull without a tag moves all tags of a repository: name the tag")
+	}
 	if err := j.registries(a); err != nil {
 		return j.unasked(ctx, a, err.Error())
 	}
@@ -156,9 +159,13 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 // Holds implements call.Judge.
 func (j *Judge) Holds(ctx context.Context, a *call.Ask) error {
 	q, known := j.questions[a.Call.Route.Action]
-	if !known {
-		return fmt.Errorf("the guard has no question for %s", a.Call.Route.Action)
+	if !known || a.Call.Route.Action == "ImageBuild" && j.p.NoBuild {
+		return fmt.Errorf("%s is not open", a.Call.Route.Action)
 	}
+	if err := j.images(a); err != nil {
+		return err
+	}
+	mine(a)
 	list, err := j.list(a, q, map[string]any{"door": "engine", "address": a.Subject.Address})
 	if err != nil {
 		return err
@@ -169,6 +176,11 @@ func (j *Judge) Holds(ctx context.Context, a *call.Ask) error {
 		}
 	}
 	return nil
+}
+
+// tagged says whether a reference has a tag or a digest.
+func tagged(name string) bool {
+	return strings.Contains(name, "@") || strings.LastIndexByte(name, ':') > strings.LastIndexByte(name, '/')
 }
 
 // withoutProfile asks again without the profile, which is only observed; it says what the profile would have refused.

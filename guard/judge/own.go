@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/volume"
 
@@ -17,15 +18,7 @@ import (
 // a caller sets are refused, unless they say what is so already.
 func (j *Judge) own(ctx context.Context, a *call.Ask) error {
 	p := a.Subject.Principal
-	mine := func(o *call.Object) {
-		if o != nil && o.New {
-			o.Tenant, o.Owner = p.Tenant, p.ID
-		}
-	}
-	mine(a.Object)
-	for i := range a.Uses {
-		mine(&a.Uses[i].Object)
-	}
+	mine(a)
 	if err := j.prune(ctx, a); err != nil {
 		return err
 	}
@@ -47,6 +40,20 @@ func (j *Judge) own(ctx context.Context, a *call.Ask) error {
 	return nil
 }
 
+// mine gives what is new to the caller.
+func mine(a *call.Ask) {
+	p := &a.Subject.Principal
+	give := func(o *call.Object) {
+		if o != nil && o.New {
+			o.Tenant, o.Owner = p.Tenant, p.ID
+		}
+	}
+	give(a.Object)
+	for i := range a.Uses {
+		give(&a.Uses[i].Object)
+	}
+}
+
 // labelled is a place for labels in a body.
 type labelled struct {
 	labels *map[string]string
@@ -59,7 +66,11 @@ func labelsOf(body any) []labelled {
 		if b.Config == nil {
 			b.Config = &container.Config{}
 		}
-		return []labelled{{&b.Labels, "/Labels"}}
+		list := []labelled{{&b.Labels, "/Labels"}}
+		if b.HostConfig != nil {
+			list = append(list, ofMounts(b.HostConfig.Mounts, "/HostConfig/Mounts")...)
+		}
+		return list
 	case *call.NetworkCreate:
 		return []labelled{{&b.Labels, "/Labels"}}
 	case *volume.CreateRequest:
@@ -68,6 +79,7 @@ func labelsOf(body any) []labelled {
 		list := []labelled{{&b.Labels, "/Labels"}}
 		if c := b.TaskTemplate.ContainerSpec; c != nil {
 			list = append(list, labelled{&c.Labels, "/TaskTemplate/ContainerSpec/Labels"})
+			list = append(list, ofMounts(c.Mounts, "/TaskTemplate/ContainerSpec/Mounts")...)
 		}
 		return list
 	case *swarm.SecretSpec:
@@ -76,6 +88,17 @@ func labelsOf(body any) []labelled {
 		return []labelled{{&b.Labels, "/Labels"}}
 	}
 	return nil
+}
+
+// ofMounts are those of volumes that the engine makes for a mount.
+func ofMounts(mounts []mount.Mount, field string) []labelled {
+	var list []labelled
+	for i := range mounts {
+		if o := mounts[i].VolumeOptions; o != nil && len(o.Labels) > 0 {
+			list = append(list, labelled{&o.Labels, fmt.Sprintf("%s/%d/VolumeOptions/Labels", field, i)})
+		}
+	}
+	return list
 }
 
 func setLabels(labels *map[string]string, of map[string]string, field string) error {

@@ -110,7 +110,7 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 		no.Why = one.field + ": " + no.Why
 	}
 	if o := one.object; o != nil && !o.New && !j.may(ctx, a, seen(o.Kind), o, one.request.Facts) {
-		no.Hidden = true
+		no.Hidden, no.Kind, no.Name = true, o.Kind, o.Name
 	}
 	return no
 }

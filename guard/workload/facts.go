@@ -61,9 +61,10 @@ func namespaceFacts(f map[string]any, w *model.Workload, _ Extra) {
 func mountFacts(f map[string]any, w *model.Workload, x Extra) {
 	var m mountSets
 	for i := range w.Mounts {
-		m.add(&w.Mounts[i], x.Defaults.SystemPaths)
+		m.add(&w.Mounts[i], &x.Defaults)
 	}
 	f["binds"], f["writable_binds"], f["unstable_binds"] = set(m.binds), set(m.writable), set(m.unstable)
+	f["open_binds"] = set(m.open)
 	f["host_root"], f["engine_socket"], f["system_paths"] = m.root, m.socket, set(m.system)
 	f["propagation_shared"] = m.shared
 	f["volumes"], f["volume_drivers"], f["volume_binds"] = set(m.volumes), set(m.drivers), set(m.volumeBinds)

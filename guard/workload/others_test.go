@@ -232,7 +232,7 @@ func TestInspect(t *testing.T) {
 		in.Mounts = append(in.Mounts, container.MountPoint{Type: "bind", Source: "/srv/link", Destination: "/late", RW: true})
 		in.HostConfig.VolumesFrom = []string{"gone"}
 		w = r.FromInspect(context.Background(), &in)
-		if got := rules(decide(t, e, "ContainerStart", "baseline", &w)); got != "engine-socket host-root system-paths" {
+		if got := rules(decide(t, e, "ContainerStart", "baseline", &w)); got != "engine-socket host-root system-paths open-binds" {
 			t.Errorf("%s %q", got, w.Unknown)
 		}
 	}

@@ -10,14 +10,15 @@ import (
 
 // mountSets sort a workload's mounts by what they give.
 type mountSets struct {
-	binds, writable, unstable, system      []string
+	binds, writable, open, unstable        []string
+	system                                 []string
 	volumes, drivers, volumeBinds, devices []string
 	network, foreign, from, fromOthers     []string
 	images, types                          []string
 	root, socket, shared                   bool
 }
 
-func (s *mountSets) add(m *model.Mount, more []string) {
+func (s *mountSets) add(m *model.Mount, d *Defaults) {
 	s.types = add(s.types, m.Type)
 	s.shared = s.shared || m.Propagation == "shared" || m.Propagation == "rshared"
 	if m.From != "" {
@@ -33,7 +34,7 @@ func (s *mountSets) add(m *model.Mount, more []string) {
 		s.volume(m)
 	}
 	if m.Type == typeBind || strings.HasPrefix(m.Device, typeBind+":") {
-		s.bind(m, more)
+		s.bind(m, d)
 	}
 }
 
@@ -59,11 +60,18 @@ func (s *mountSets) volume(m *model.Mount) {
 	}
 }
 
-func (s *mountSets) bind(m *model.Mount, more []string) {
+func (s *mountSets) bind(m *model.Mount, d *Defaults) {
+	more, allowed, remapped := d.SystemPaths, d.WritablePaths, d.Remapped
 	p := or(m.Resolved, clean(m.Source))
 	s.binds = add(s.binds, p)
 	if !m.ReadOnly {
 		s.writable = add(s.writable, p)
+	}
+	// Root of a container is root on what it may write to, unless its numbers are others: it leaves a setuid program there, or a link in
+	// place of a directory that another container mounts.
+	exact, under := slices.Contains(allowed, p), slices.ContainsFunc(allowed, func(a string) bool { return below(p, a) })
+	if !m.ReadOnly && !exact && !remapped || under {
+		s.open = add(s.open, p)
 	}
 	if !m.Stable {
 		s.unstable = add(s.unstable, p)
@@ -93,9 +101,9 @@ func SystemPath(p string, readOnly bool, more []string) bool {
 // SystemPaths belong to the host's own programs.
 func SystemPaths() []string {
 	return []string{
-		"/bin", "/boot", "/dev", "/efi", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt/cni", "/opt/containerd",
-		"/ostree", "/proc", "/root", "/run", "/sbin", "/snap", "/sys", "/sysroot", "/usr", "/var/backups", "/var/cache", "/var/lib",
-		"/var/lock", "/var/log", "/var/run", "/var/spool",
+		"/bin", "/boot", "/dev", "/efi", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/lost+found", "/nix", "/opt",
+		"/ostree", "/.snapshots", "/swap", "/swap.img", "/swapfile", "/proc", "/root", "/run", "/sbin", "/snap", "/sys", "/sysroot", "/usr", "/var/backups", "/var/cache", "/var/cfengine", "/var/lib",
+		"/var/lock", "/var/log", "/var/mail", "/var/opt", "/var/ossec", "/var/run", "/var/spool", "/var/tmp",
 	}
 }
 

@@ -90,6 +90,8 @@ type Defaults struct {
 	// Sockets are those of container engines, and everything that gives the same power; SystemPaths what belongs to the host's
 	// own programs beside the usual places, such as the engine's directories.
 	Sockets, SystemPaths []string
+	// WritablePaths are those of the host that containers may be given to write to.
+	WritablePaths []string
 	// Alone says that no other node runs what this one is asked to: paths of a service are those of this host.
 	Alone bool
 }

@@ -57,6 +57,8 @@ type Parts struct {
 	TenantLabel, SensitivityLabel string
 	// Sockets are those of container engines, SystemPaths what belongs to the host beside the usual.
 	Sockets, SystemPaths []string
+	// WritablePaths are those of the host that containers may write to.
+	WritablePaths []string
 	// Wanted is what is made harder, without Digest; PinDigest has images run by what their name stands for now.
 	Wanted    workload.Wanted
 	PinDigest bool
@@ -280,7 +282,7 @@ func (k *Workloads) engineDefaults(ctx context.Context) (workload.Defaults, erro
 func (k *Workloads) of(i *system.Info) workload.Defaults {
 	d := workload.Defaults{
 		Seccomp: "unconfined", CgroupNamespace: "host", LogDriver: i.LoggingDriver, Runtime: i.DefaultRuntime,
-		Sockets: k.p.Sockets, SystemPaths: append(slices.Clone(k.p.SystemPaths), i.DockerRootDir),
+		WritablePaths: k.p.WritablePaths, Sockets: k.p.Sockets, SystemPaths: append(slices.Clone(k.p.SystemPaths), i.DockerRootDir),
 		Alone: i.Swarm.ControlAvailable && i.Swarm.Nodes <= 1,
 	}
 	for name := range i.Runtimes {

@@ -8,6 +8,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ const (
 	mostEntries    = 1_000_000
 	mostDockerfile = 1 << 20
 	mostLinks      = 100_000
+	mostUnpacked   = 32 << 30
 )
 
 // ErrRefused is what every refusal of this package is.
@@ -38,9 +40,22 @@ type Context struct {
 	Dockerfile []byte
 }
 
+// done ends a reading when its caller is gone.
+type done struct {
+	ctx context.Context //nolint:containedctx // lives as long as the reading
+	io.Reader
+}
+
+func (d done) Read(p []byte) (int, error) {
+	if err := d.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return d.Reader.Read(p)
+}
+
 // Keep takes a context into a file of a directory, no larger than most, and finds its Dockerfile: name as the engine is told it, empty for
 // "Dockerfile".
-func Keep(r io.Reader, dir, name string, most int64) (*Context, error) {
+func Keep(ctx context.Context, r io.Reader, dir, name string, most int64) (*Context, error) {
 	f, err := os.CreateTemp(dir, "context-*")
 	if err != nil {
 		return nil, fmt.Errorf("keep the context of a build: %w", err)
@@ -49,13 +64,13 @@ func Keep(r io.Reader, dir, name string, most int64) (*Context, error) {
 	if err := os.Remove(f.Name()); err != nil { // it lives as long as it is open
 		return nil, errors.Join(fmt.Errorf("keep the context of a build: %w", err), f.Close())
 	}
-	if c.size, err = io.Copy(f, io.LimitReader(r, most+1)); err != nil {
+	if c.size, err = io.Copy(f, io.LimitReader(done{ctx, r}, most+1)); err != nil {
 		return nil, errors.Join(fmt.Errorf("keep the context of a build: %w", err), f.Close())
 	}
 	if c.size > most {
 		return nil, errors.Join(refuse("its context has more than %d MiB; a .dockerignore leaves out what it does not need", most>>20), f.Close())
 	}
-	if c.Dockerfile, err = c.find(name); err != nil {
+	if c.Dockerfile, err = c.find(ctx, name); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return c, nil
@@ -73,7 +88,7 @@ func (c *Context) Reader() (io.Reader, int64, error) {
 func (c *Context) Close() error { return c.file.Close() }
 
 // find reads the Dockerfile as the engine will find it once the context is unpacked.
-func (c *Context) find(name string) ([]byte, error) {
+func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 	if name == "" {
 		name = "Dockerfile"
 	}
@@ -82,7 +97,7 @@ func (c *Context) find(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := unpacked(plain)
+	in, err := unpacked(done{ctx, plain})
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +139,9 @@ func unpacked(r io.Reader) (io.Reader, error) {
 		if err != nil {
 			return nil, refuse("its context is no gzip: %v", err)
 		}
-		return z, nil
-	case bytes.HasPrefix(head, []byte("BZh")), bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z'}), bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return io.LimitReader(z, mostUnpacked), nil
+	case bytes.HasPrefix(head, []byte("BZh")), bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z'}), bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
+		len(head) >= 4 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}): // a frame that zstd skips (RFC 8878 3.1.2)
 		return nil, refuse("its context is packed with bzip2, xz or zstd: send it plain or with gzip")
 	}
 	return all, nil

@@ -67,10 +67,11 @@ func TestKeep(t *testing.T) {
 		{"no archive", "", []byte("FROM a\n"), "", "no archive"},
 		{"nothing", "", nil, "", "empty"},
 		{"xz", "", append([]byte{0xfd, '7', 'z', 'X', 'Z', 0}, make([]byte, 600)...), "", "xz"},
+		{"a frame that zstd skips", "", archive(t, file("P*M\x18aaaa", "x"), file("Dockerfile", "FROM a")), "", "zstd"},
 		{"too large", "", archive(t, file("Dockerfile", "FROM a"), file("big", strings.Repeat("x", 20<<10))), "", "more than"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			k, err := Keep(bytes.NewReader(c.context), t.TempDir(), c.name, 16<<10)
+			k, err := Keep(t.Context(), bytes.NewReader(c.context), t.TempDir(), c.name, 16<<10)
 			if c.why != "" {
 				if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), c.why) {
 					t.Fatalf("%v", err)
@@ -94,28 +95,30 @@ func TestKeep(t *testing.T) {
 }
 
 func TestSources(t *testing.T) {
-	b := "victor/b"
 	for _, c := range []struct {
-		what, text string
-		args       map[string]*string
-		want, why  string // certain ones, by blanks
+		what, text, want, why string // wanted are the certain ones, by blanks
 	}{
-		{"one", "FROM busybox:1\nRUN true\n", nil, "busybox:1", ""},
-		{"stages", "FROM a AS one\nFROM ONE\nCOPY --from=one /x /x\nCOPY --from=0 /y /y\nCOPY --from=victor/img /s /s\n", nil, "a victor/img", ""},
-		{"a later stage is none yet", "FROM a\nCOPY --from=late /x /x\nFROM b AS late\n", nil, "a late b", ""},
-		{"an argument", "ARG base=a\nARG tag=1\nFROM ${base}:$tag\n", nil, "a:1", ""},
-		{"a given one", "ARG base=a\nFROM $base\n", map[string]*string{"base": &b}, "victor/b", ""},
-		{"scratch", "FROM scratch\nCOPY x /\n", nil, "", ""},
-		{"continued", "FROM \\\n  victor/img\n", nil, "victor/img", ""},
-		{"another escape", "# escape=`\nFROM `\nvictor/img\n", nil, "victor/img", ""},
-		{"on build", "FROM a\nONBUILD COPY --from=victor/img /s /s\n", nil, "a victor/img", ""},
-		{"nothing", "FROM $none\n", nil, "", "is nothing"},
-		{"a here-document", "FROM a\nRUN <<EOF\nFROM victor/img\nEOF\n", nil, "", "here-document"},
-		{"a mount", "FROM a\nRUN --mount=type=bind,from=victor/img,target=/s cat /s\n", nil, "", "--mount"},
-		{"no Dockerfile", "hello\n", nil, "", "can't be read"},
+		{"one", "FROM busybox:1\nRUN true\n", "busybox:1", ""},
+		{"stages", "FROM a AS one\nFROM ONE\nCOPY --from=one /x /x\nCOPY --from=0 /y /y\nCOPY --from=victor/img /s /s\n", "a victor/img", ""},
+		{"a later stage is none yet", "FROM a\nCOPY --from=late /x /x\nFROM b AS late\n", "a late b", ""},
+		{"an argument", "ARG base=a\nFROM ${base:-victor/b}\n", "", "without an argument"},
+		{"another platform", "FROM --platform=linux/s390x a\n", "", "--platform"},
+		{"from an address", "FROM a\nADD http://127.0.0.1:2379/v2/keys /x\n", "", "fetch"},
+		{"from an address, later", "FROM a\nONBUILD ADD http://127.0.0.1/ /x\n", "", "fetch"},
+		{"on build, hidden", "FROM a\nONBUILD COPY --fr\\om=victor/img / /x\n", "a victor/img", ""},
+		{"a label of the guard", "FROM a\nLABEL \"io.bulkhead.owner\"=bob\n", "", "the guard's"},
+		{"a label that could be", "FROM a\nLABEL $x=bob\n", "", "the guard's"},
+		{"scratch", "FROM scratch\nCOPY x /\n", "", ""},
+		{"continued", "FROM \\\n  victor/img\n", "victor/img", ""},
+		{"another escape", "# escape=`\nFROM `\nvictor/img\n", "victor/img", ""},
+		{"on build", "FROM a\nONBUILD COPY --from=victor/img /s /s\n", "a victor/img", ""},
+		{"nothing", "FROM $none\n", "", "without an argument"},
+		{"a here-document", "FROM a\nRUN <<EOF\nFROM victor/img\nEOF\n", "", "here-document"},
+		{"a mount", "FROM a\nRUN --mount=type=bind,from=victor/img,target=/s cat /s\n", "", "--mount"},
+		{"no Dockerfile", "hello\n", "", "can't be read"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			list, err := Sources([]byte(c.text), c.args)
+			list, err := Sources([]byte(c.text))
 			if c.why != "" {
 				if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), c.why) {
 					t.Fatalf("%v %v", list, err)
@@ -142,14 +145,14 @@ func FuzzSources(f *testing.F) {
 	f.Add([]byte("ARG a=b\nFROM $a AS x\nCOPY --from=x /a /b\nONBUILD RUN x\n"))
 	f.Add([]byte("FROM a\nRUN <<EOF\nx\nEOF\n"))
 	f.Fuzz(func(_ *testing.T, text []byte) {
-		_, _ = Sources(text, nil)
+		_, _ = Sources(text)
 	})
 }
 
 func FuzzKeep(f *testing.F) {
 	f.Add(archive(f, file("Dockerfile", "FROM a"), link(tar.TypeSymlink, "x", ".")))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if k, err := Keep(bytes.NewReader(text), t.TempDir(), "", 1<<20); err == nil {
+		if k, err := Keep(t.Context(), bytes.NewReader(text), t.TempDir(), "", 1<<20); err == nil {
 			_ = k.Close()
 		}
 	})

@@ -8,7 +8,8 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
 // Source is an image that a build would take something from.
@@ -25,9 +26,9 @@ const (
 	mostSources = 1000
 )
 
-// Sources are the images of a Dockerfile, for the classic builder with these build arguments. What needs BuildKit is refused: builders differ
+// Sources are the images of a Dockerfile, for the classic builder. What needs BuildKit is refused: builders differ
 // in what they take it for.
-func Sources(dockerfile []byte, args map[string]*string) ([]Source, error) {
+func Sources(dockerfile []byte) ([]Source, error) {
 	result, err := parser.Parse(bytes.NewReader(dockerfile))
 	if err != nil {
 		return nil, refuse("its Dockerfile can't be read: %v", err)
@@ -35,17 +36,14 @@ func Sources(dockerfile []byte, args map[string]*string) ([]Source, error) {
 	if err := plain(result.AST); err != nil {
 		return nil, err
 	}
-	stages, meta, err := instructions.Parse(result.AST, nil)
+	stages, _, err := instructions.Parse(result.AST, nil)
 	if err != nil {
 		return nil, refuse("its Dockerfile can't be read: %v", err)
 	}
 	if len(stages) > mostStages {
 		return nil, refuse("its Dockerfile has more than %d stages", mostStages)
 	}
-	r := &reading{lex: shell.NewLex(result.EscapeToken), names: map[string]bool{}}
-	if err := r.arguments(meta, args); err != nil {
-		return nil, err
-	}
+	r := &reading{names: map[string]bool{}}
 	for i := range stages {
 		if err := r.stage(&stages[i], i); err != nil {
 			return nil, err
@@ -69,62 +67,73 @@ func plain(n *parser.Node) error {
 }
 
 type reading struct {
-	lex   *shell.Lex
-	env   []string
 	names map[string]bool // stages so far, in small letters
 	count int
 	list  []Source
 }
 
-// arguments are those before the first FROM, as it sees them.
-func (r *reading) arguments(meta []instructions.ArgCommand, given map[string]*string) error {
-	for _, m := range meta {
-		for _, a := range m.Args {
-			value := a.Value
-			if v, ok := given[a.Key]; ok {
-				value = v
-			}
-			if value == nil {
-				continue
-			}
-			text, _, err := r.lex.ProcessWord(*value, shell.EnvsFromSlice(r.env))
-			if err != nil {
-				return refuse("the argument %s of its Dockerfile can't be read: %v", a.Key, err)
-			}
-			r.env = append(r.env, a.Key+"="+text)
-		}
-	}
-	return nil
-}
-
 func (r *reading) stage(s *instructions.Stage, at int) error {
-	base, _, err := r.lex.ProcessWord(s.BaseName, shell.EnvsFromSlice(r.env))
-	if err != nil {
-		return refuse("what FROM %.100q begins with can't be read: %v", s.BaseName, err)
+	switch {
+	// Builders expand arguments in ways of their own.
+	case strings.ContainsAny(s.BaseName, "$\\"):
+		return refuse("its Dockerfile has FROM %.100q: name the image itself, without an argument", s.BaseName)
+	case s.Platform != "":
+		return refuse("its Dockerfile has FROM --platform, for which the engine may pull another image")
 	}
-	if strings.TrimSpace(base) == "" {
-		return refuse("what FROM %.100q begins with is nothing", s.BaseName)
-	}
-	r.image(base, "Dockerfile FROM")
+	r.image(s.BaseName, "Dockerfile FROM")
 	for _, c := range s.Commands {
-		switch c := c.(type) {
-		case *instructions.CopyCommand:
-			if c.From != "" {
-				r.from(c.From, "Dockerfile COPY --from")
-			}
-		case *instructions.OnbuildCommand:
-			for _, m := range fromFlag().FindAllStringSubmatch(c.Expression, -1) {
-				r.from(m[1], "Dockerfile ONBUILD")
-			}
-		case *instructions.RunCommand:
-			if strings.Contains(strings.ToLower(c.String()), "--mount") && len(instructions.GetMounts(c)) > 0 {
-				return refuse("its Dockerfile has RUN --mount, which the classic builder does not know")
-			}
+		if err := r.command(c, "Dockerfile"); err != nil {
+			return err
 		}
 	}
 	r.count = at + 1
 	r.names[strings.ToLower(s.Name)] = s.Name != ""
 	return nil
+}
+
+// command is one of a stage, or a trigger of an image.
+func (r *reading) command(c instructions.Command, where string) error {
+	switch c := c.(type) {
+	case *instructions.CopyCommand:
+		if c.From != "" {
+			r.from(c.From, where+" COPY --from")
+		}
+	case *instructions.AddCommand:
+		for _, source := range c.SourcePaths {
+			if strings.Contains(source, "://") || strings.Contains(source, "@") || strings.Contains(source, "$") {
+				return refuse("its %s has ADD %.100q, which the engine would fetch from within the host's network: fetch it into the context", where, source)
+			}
+		}
+	case *instructions.LabelCommand:
+		for _, l := range c.Labels {
+			if key := strings.Trim(l.Key, "\"'"); strings.Contains(key, "$") || strings.Contains(key, "\\") || strings.HasPrefix(strings.ToLower(key), call.LabelPrefix) {
+				return refuse("its %s has LABEL %.100q: labels that begin with %s are the guard's, and keys are written as they are", where, l.Key, call.LabelPrefix)
+			}
+		}
+	case *instructions.RunCommand:
+		if len(instructions.GetMounts(c)) > 0 || strings.Contains(strings.Join(c.FlagsUsed, " "), "mount") {
+			return refuse("its %s has RUN --mount, which the classic builder does not know", where)
+		}
+	case *instructions.OnbuildCommand:
+		return r.trigger(c.Expression, where+" ONBUILD")
+	}
+	return nil
+}
+
+// trigger reads an instruction that is kept in an image as the builder will when the image is built upon.
+func (r *reading) trigger(text, where string) error {
+	result, err := parser.Parse(strings.NewReader(text))
+	if err != nil || len(result.AST.Children) != 1 {
+		return refuse("the trigger %.100q can't be read: %v", text, err)
+	}
+	if err := plain(result.AST); err != nil {
+		return err
+	}
+	c, err := instructions.ParseCommand(result.AST.Children[0])
+	if err != nil {
+		return refuse("the trigger %.100q can't be read: %v", text, err)
+	}
+	return r.command(c, where)
 }
 
 // from is another stage, by number or name, or an image.
@@ -160,12 +169,12 @@ func (r *reading) written(dockerfile []byte) {
 }
 
 // OnBuild are the images that the triggers of an image take something from.
-func OnBuild(triggers []string) []Source {
+func OnBuild(triggers []string) ([]Source, error) {
 	r := &reading{names: map[string]bool{}}
 	for _, t := range triggers {
-		for _, m := range fromFlag().FindAllStringSubmatch(t, mostSources) {
-			r.from(m[1], "ONBUILD of an image")
+		if err := r.trigger(t, "ONBUILD of an image"); err != nil {
+			return nil, err
 		}
 	}
-	return r.list
+	return r.list, nil
 }
