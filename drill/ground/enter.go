@@ -32,8 +32,14 @@ func (e *Engine) Within(f func() error) error {
 func aside(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked
-		done <- f()
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The first thread never ends, and others take what it is for what the process is. While it is held here, another one is taken.
+			done <- aside(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		done <- f() // and it is never unlocked
 	}()
 	return <-done
 }
