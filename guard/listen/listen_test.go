@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -332,12 +333,12 @@ func TestDrain(t *testing.T) {
 func TestWelcome(t *testing.T) {
 	type key struct{}
 	path := filepath.Join(t.TempDir(), "s")
-	allow := true
+	var refuse atomic.Bool
 	o := Options{
 		Unix: Unix{Path: path, Mode: 0o600}, Limits: limits(),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Context().Value(key{})) }),
 		Welcome: func(ctx context.Context, c net.Conn) (context.Context, error) {
-			if !allow {
+			if refuse.Load() {
 				return ctx, errors.New("the kernel does not say")
 			}
 			return context.WithValue(ctx, key{}, fmt.Sprintf("%T", c)), nil
@@ -347,7 +348,7 @@ func TestWelcome(t *testing.T) {
 	if got, err := get(local(path), "http://x/"); err != nil || got != "200 *listen.unixConn" {
 		t.Error(got, err)
 	}
-	allow = false
+	refuse.Store(true)
 	if got, err := get(local(path), "http://x/"); err == nil {
 		t.Error(got)
 	}
