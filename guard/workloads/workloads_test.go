@@ -67,8 +67,8 @@ func newWorkloads() (*Workloads, *engine) {
 	return New(Parts{Engine: e, Find: find, Missing: errMissing, Paths: stable{}, Texts: secret.New([]byte("key")), Tenant: model.SystemTenant, PinDigest: true}), e
 }
 
-func ask(method, target string, body any, o *call.Object, uses ...call.Use) *call.Ask {
-	c, err := route.New().Match(method, target)
+func ask(target string, body any, o *call.Object, uses ...call.Use) *call.Ask {
+	c, err := route.New().Match("POST", target)
 	if err != nil {
 		panic(err)
 	}
@@ -87,7 +87,7 @@ func set(t *testing.T, facts map[string]any, name string) []string {
 // A volume that the engine made for the container itself is not another's; one that it names is whose it is.
 func TestWhatAStartWouldMount(t *testing.T) {
 	k, _ := newWorkloads()
-	facts, err := k.Facts(t.Context(), ask("POST", "/containers/c1/start", nil, &call.Object{Kind: route.Container, ID: "c1"}))
+	facts, err := k.Facts(t.Context(), ask("/containers/c1/start", nil, &call.Object{Kind: route.Container, ID: "c1"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestACreateAsksLittle(t *testing.T) {
 	use := call.Use{Object: call.Object{Kind: route.Image, ID: "sha256:i", Name: "app:1"}, Action: "ImageRun", Field: "/Image"}
 	for range 3 {
 		body := &container.CreateRequest{Config: &container.Config{Image: "app:1"}, HostConfig: &container.HostConfig{}}
-		a := ask("POST", "/containers/create", body, &call.Object{Kind: route.Container, New: true}, use)
+		a := ask("/containers/create", body, &call.Object{Kind: route.Container, New: true}, use)
 		changed, err := k.Harden(t.Context(), a)
 		if err != nil || len(changed) != 1 || !strings.HasSuffix(body.Image, strings.Repeat("d", 64)) {
 			t.Fatalf("%v %v %s", err, changed, body.Image)
@@ -125,19 +125,19 @@ func TestACreateAsksLittle(t *testing.T) {
 // What can't be told is an error, and no harmless workload.
 func TestWhatCanNotBeTold(t *testing.T) {
 	k, e := newWorkloads()
-	if _, err := k.Facts(t.Context(), ask("POST", "/containers/gone/start", nil, &call.Object{Kind: route.Container, ID: "gone"})); err == nil {
+	if _, err := k.Facts(t.Context(), ask("/containers/gone/start", nil, &call.Object{Kind: route.Container, ID: "gone"})); err == nil {
 		t.Error("a container that the engine does not show")
 	}
 	e.answers["/containers/odd/json"] = `{"Id":"odd"}`
-	if _, err := k.Facts(t.Context(), ask("POST", "/containers/odd/start", nil, &call.Object{Kind: route.Container, ID: "odd"})); err == nil {
+	if _, err := k.Facts(t.Context(), ask("/containers/odd/start", nil, &call.Object{Kind: route.Container, ID: "odd"})); err == nil {
 		t.Error("a container without a configuration")
 	}
-	if _, err := k.Facts(t.Context(), ask("POST", "/containers/c1/start", nil, nil)); err == nil {
+	if _, err := k.Facts(t.Context(), ask("/containers/c1/start", nil, nil)); err == nil {
 		t.Error("a start of nothing")
 	}
 	k, e = newWorkloads()
 	delete(e.answers, "/info")
-	if _, err := k.Facts(t.Context(), ask("POST", "/containers/create", &container.CreateRequest{Config: &container.Config{}}, nil)); err == nil {
+	if _, err := k.Facts(t.Context(), ask("/containers/create", &container.CreateRequest{Config: &container.Config{}}, nil)); err == nil {
 		t.Error("an engine that does not say its settings")
 	}
 }
