@@ -53,7 +53,7 @@ func (g *guardedEngine) close() error {
 // newGuardedEngine puts the door to an engine together: here is the only place where its parts meet.
 func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 	engine := forward.New(p.engine)
-	kept, err := images.Open(filepath.Join(p.dir, "images.db"), engine)
+	kept, err := images.Open(filepath.Join(p.dir, "images.db"), engine, p.judge.Tenant)
 	if err != nil {
 		engine.Close()
 		return nil, fmt.Errorf("the guard's memory of images: %w", err)

@@ -34,7 +34,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{T: t, engine: engine{"sha256:base": {"busybox:1"}}}
-	kept, err := Open(filepath.Join(t.TempDir(), "images.db"), h.engine)
+	kept, err := Open(filepath.Join(t.TempDir(), "images.db"), h.engine, model.SystemTenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +165,17 @@ func TestATagTakesNoImage(t *testing.T) {
 
 func TestCallsThatBringNothing(t *testing.T) {
 	h := newHouse(t)
+	// What the host's own people bring is for all.
+	root := someone("root", model.SystemTenant)
+	root.Principal.Roles = []string{model.RoleAdministrator}
+	h.brings(root, "POST", "/images/create?fromSrc=-&repo=base&tag=2", []string{"base:2"}, func() string {
+		id := "sha256:" + strings.Repeat("e", 64)
+		h.engine[id] = []string{"base:2"}
+		return `{"status":"` + id + `"}`
+	})
+	if got := h.of(someone("bob", "globex"), "sha256:"+strings.Repeat("e", 64), "base:2"); got != (Holder{}) {
+		t.Errorf("%+v", got)
+	}
 	h.brings(someone("alice", "acme"), "GET", "/images/json", nil, func() string { h.engine["sha256:new"] = []string{"new:1"}; return "" })
 	if got := h.of(someone("bob", "globex"), "sha256:new", "new:1"); got != (Holder{}) {
 		t.Errorf("%+v", got)

@@ -136,7 +136,8 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	}
 	would := ""
 	for i := range list {
-		one := &list[i]
+		// What the call names comes first: of a thing that one may not know nothing else is said, either.
+		one := &list[(i+1)%len(list)]
 		one.decision = j.p.Decider.Decide(ctx, one.request)
 		if one.decision.Allowed {
 			continue
