@@ -109,6 +109,9 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 	if one.field != "" {
 		no.Why = one.field + ": " + no.Why
 	}
+	if w := a.Workload; w != nil && len(w.Unknown) > 0 && strings.Contains(no.Rule, "/understood") {
+		no.Why += ": " + cut(w.Unknown[0], 300)
+	}
 	if o := one.object; o != nil && !o.New && !j.may(ctx, a, seen(o.Kind), o, one.request.Facts) {
 		no.Hidden, no.Kind, no.Name = true, o.Kind, o.Name
 	}
