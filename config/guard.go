@@ -126,9 +126,12 @@ type GuardOIDC struct {
 	Scopes   []string          `yaml:"scopes"`
 }
 
+// DefaultGuardEngine is where engines listen.
+const DefaultGuardEngine = "/run/docker.sock"
+
 func defaultGuard() Guard {
 	return Guard{
-		Engine: "/run/docker.sock", Socket: "/run/bulkhead/docker.sock", SocketMode: "0660", SocketGroup: "docker",
+		Engine: DefaultGuardEngine, Socket: "/run/bulkhead/docker.sock", SocketMode: "0660", SocketGroup: "docker",
 		Tenant: "system", Profile: "baseline", Mode: "enforce", Build: "classic", Sessions: DefaultGuardSessions(), Lock: "keep",
 		Limits: GuardLimits{
 			Connections: 1024, Each: 256, Header: 128 << 10, HeaderTime: 10 * time.Second, Idle: 2 * time.Minute, Drain: 30 * time.Second,

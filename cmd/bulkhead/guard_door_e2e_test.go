@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,10 +23,16 @@ import (
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
-// fixed is everybody at a socket.
-type fixed struct{ s call.Subject }
+// whose says whose connection it is.
+type whose struct{}
 
-func (f fixed) Identify(*http.Request) (*call.Subject, error) { s := f.s; return &s, nil }
+func (whose) Identify(r *http.Request) (*call.Subject, error) {
+	s, ok := r.Context().Value(whose{}).(call.Subject)
+	if !ok {
+		return nil, errors.New("nobody")
+	}
+	return &s, nil
+}
 
 // memory keeps records.
 type memory struct {
@@ -97,25 +104,28 @@ func (g *guarded) people(list ...call.Subject) {
 	if err != nil {
 		g.Fatal(err)
 	}
+	own := filepath.Join(g.dir, "guard")
+	if err := os.MkdirAll(own, 0o700); err != nil {
+		g.Fatal(err)
+	}
+	door, err := newGuardedEngine(doorParts{
+		engine: g.engine.Socket, dir: own, who: whose{}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant",
+		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: "h1", Profile: "baseline", Mode: judge.Enforce},
+	})
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.Cleanup(func() { _ = door.close() })
 	for _, s := range list {
-		own := filepath.Join(g.dir, s.Principal.ID)
-		if err := os.MkdirAll(own, 0o700); err != nil {
-			g.Fatal(err)
-		}
-		door, err := newGuardedEngine(doorParts{
-			engine: g.engine.Socket, dir: own, who: fixed{s}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant",
-			judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: "h1", Profile: "baseline", Mode: judge.Enforce},
-		})
-		if err != nil {
-			g.Fatal(err)
-		}
 		l, err := net.Listen("unix", g.socket(s.Principal.ID))
 		if err != nil {
 			g.Fatal(err)
 		}
-		server := &http.Server{Handler: door}
+		server := &http.Server{Handler: door, ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, whose{}, s)
+		}}
 		go func() { _ = server.Serve(l) }()
-		g.Cleanup(func() { _ = server.Close(); _ = door.close() })
+		g.Cleanup(func() { _ = server.Close() })
 	}
 }
 
@@ -147,6 +157,30 @@ func (g *guarded) mayNot(id, want string, args ...string) {
 	if err == nil || !strings.Contains(out, want) {
 		g.Errorf("%s: docker %s: %v: %s; want a refusal with %q", id, strings.Join(args, " "), err, out, want)
 	}
+}
+
+// builds: what somebody builds is that one's, whatever the builder says of it, and nobody else's.
+func (g *guarded) builds(kind string) {
+	g.Helper()
+	dir := filepath.Join(g.dir, "context")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		g.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM busybox:1\nRUN echo "+kind+" > /made\n"), 0o644); err != nil {
+		g.Fatal(err)
+	}
+	g.may("alice", "", "build", "-t", "alice/loud:1", dir)
+	g.may("alice", "", "build", "-q", "-t", "alice/quiet:1", "--build-arg", "x=y", dir)
+	for _, image := range []string{"alice/loud:1", "alice/quiet:1"} {
+		g.may("alice", kind, "run", "--rm", image, "cat", "/made")
+		g.mayNot("bob", "", "run", "--rm", image, "cat", "/made")
+		g.mayNot("bob", "", "tag", "busybox:1", image)
+	}
+	if out := g.may("bob", "busybox", "images"); strings.Contains(out, "alice") {
+		g.Errorf("bob sees %s", out)
+	}
+	g.may("alice", "alice/quiet:1", "rmi", "alice/quiet:1")
+	g.mayNot("alice", "", "rmi", "busybox:1")
 }
 
 // TestGuardedEngine: a developer works with own things and nothing else, on both engines.
@@ -183,6 +217,7 @@ func TestGuardedEngine(t *testing.T) {
 			g.mayNot("alice", "", "run", "--rm", "--label", "io.bulkhead.owner=bob", "busybox:1", "id")
 			g.mayNot("alice", "", "swarm", "init")
 			g.may("alice", "web", "rm", "-f", "web")
+			g.builds(string(kind))
 			for _, r := range g.log.records {
 				if r.Outcome == model.OutcomeFailed {
 					t.Logf("%s %s %s", r.ActorName, r.Action, r.Reason)

@@ -32,8 +32,11 @@ func openLock(c config.Config) (cli.EngineLock, error) {
 // newLock gives the lock by the configuration.
 func newLock(c config.Config, log *slog.Logger) (*lock.Lock, error) {
 	o := lock.Options{Root: "/", Direct: c.Guard.Direct, Reload: reloadUnits, Log: log, Now: clock()}
-	if c.Engine.Endpoint != "" {
+	switch {
+	case c.Engine.Endpoint != "":
 		o.Sockets = []string{c.Engine.Endpoint}
+	case c.Guard.Engine != config.DefaultGuardEngine: // which is found by itself, with others beside
+		o.Sockets = []string{"unix://" + c.Guard.Engine}
 	}
 	if c.Guard.Group != "" {
 		g, err := user.LookupGroup(c.Guard.Group)

@@ -163,7 +163,7 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 	default:
 		return nil, nil //nolint:nilnil // it brings none
 	}
-	m.said.action = a.Call.Route.Action
+	m.said.action, m.said.quiet = a.Call.Route.Action, a.Call.Query.Bools["q"]
 	if a.Object != nil {
 		m.source = a.Object.ID
 	}

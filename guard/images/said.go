@@ -19,6 +19,7 @@ const (
 // count.
 type said struct {
 	action route.Action
+	quiet  bool // a build whose answer has nothing but the id, and nothing that its programs write
 	line   []byte
 	long   bool // the line is longer than what is read
 	pulled bool // the engine said that it has what was asked for
@@ -68,6 +69,10 @@ func (s *said) read(line []byte) {
 		var aux map[string]json.RawMessage
 		if json.Unmarshal(m["aux"], &aux) == nil {
 			s.id(aux["ID"])
+		}
+		var text string
+		if s.quiet && json.Unmarshal(m["stream"], &text) == nil && isID(strings.TrimSpace(text)) {
+			s.ids = append(s.ids, strings.TrimSpace(text))
 		}
 	case "ContainerCommit":
 		s.id(m["Id"])
