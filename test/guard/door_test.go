@@ -71,7 +71,7 @@ func guarded(t testing.TB, at, engine string, seen func(*http.Request)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := images.Open(filepath.Join(filepath.Dir(at), "images.db"), to)
+	kept, err := images.Open(filepath.Join(filepath.Dir(at), "images.db"), to, model.SystemTenant)
 	if err != nil {
 		t.Fatal(err)
 	}
