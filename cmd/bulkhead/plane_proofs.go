@@ -19,7 +19,7 @@ func (p *plane) proofServices(s *api.Services) error {
 	}
 	proofs := &api.Drills{
 		Store: p.store, Tenants: p.store, Facts: p.store, Catalogue: p.catalogue, Kinds: (&drills{}).List(""),
-		Controls: []string{model.ControlAgent, model.ControlPlane}, Now: p.now,
+		Controls: []string{model.ControlAgent, model.ControlPlane, model.ControlDaemonGuard}, Now: p.now,
 	}
 	p.reports = reports.New(reports.Options{
 		Store: p.store, Catalogue: p.catalogue, Audit: p.log, Signer: signer, Key: key, Version: p.o.version, KeptAssessments: p.c.Retention.Assessments,

@@ -30,6 +30,9 @@ export function worstDrill(results: readonly DrillResult[], requirement: string)
 
 const most = 3;
 
+/** As many drills of a requirement are shown one by one. */
+const mostDrills = 8;
+
 /** The newest result of each drill of a requirement, and what to run where there is none. */
 export function LastDrill({ requirement }: { requirement: string }) {
   const { t } = useTranslation();
@@ -51,21 +54,31 @@ export function LastDrill({ requirement }: { requirement: string }) {
           const missing = own.filter((d) => !ran.includes(d));
           return (
             <>
-              {ran.map((d) => (
+              {ran.slice(0, mostDrills).map((d) => (
                 <OneDrill key={d.id} title={d.title} id={d.id} results={rows.filter((r) => r.drill === d.id)} />
               ))}
+              {ran.length > mostDrills && (
+                <Text size="xs" c="dimmed" p="md">
+                  {t("proofs.moreDrills", { count: ran.length - mostDrills })}
+                </Text>
+              )}
               {missing.length > 0 && (
                 <div className={classes.proof}>
                   <Text size="sm" c="dimmed">
                     {t("proofs.never")}
                   </Text>
                   <ul className={classes.missing}>
-                    {missing.map((d) => (
+                    {missing.slice(0, mostDrills).map((d) => (
                       <li key={d.id}>
                         {d.title} <code>{d.id}</code>
                       </li>
                     ))}
                   </ul>
+                  {missing.length > mostDrills && (
+                    <Text size="xs" c="dimmed" mb={4}>
+                      {t("proofs.moreDrills", { count: missing.length - mostDrills })}
+                    </Text>
+                  )}
                   <Text size="sm" mb={4}>
                     {t("proofs.run")}
                   </Text>
