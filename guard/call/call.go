@@ -115,3 +115,8 @@ func (r *Refusal) Error() string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// Tagged says whether an image's reference has a tag or a digest.
+func Tagged(reference string) bool {
+	return strings.Contains(reference, "@") || strings.LastIndexByte(reference, ':') > strings.LastIndexByte(reference, '/')
+}

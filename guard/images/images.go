@@ -119,7 +119,7 @@ func Normal(name string) string {
 	}
 	name = strings.TrimPrefix(name, "docker.io/")
 	name = strings.TrimPrefix(name, "library/")
-	if strings.Contains(name, "@") || strings.LastIndexByte(name, ':') > strings.LastIndexByte(name, '/') {
+	if call.Tagged(name) {
 		return name
 	}
 	return name + ":latest"
@@ -156,7 +156,7 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 	switch a.Call.Route.Action {
 	case "ImagePull":
 		m.given = a.Call.Query.Texts["fromSrc"] != ""
-		if !m.given && a.Call.Query.Texts["tag"] == "" && !tagged(a.Call.Query.Texts["fromImage"]) {
+		if !m.given && a.Call.Query.Texts["tag"] == "" && !call.Tagged(a.Call.Query.Texts["fromImage"]) {
 			m.repository = strings.TrimSuffix(Normal(a.Call.Query.Texts["fromImage"]), ":latest")
 		}
 	case "ImageLoad", "ImageBuild", "ContainerCommit", "ImageTag":
@@ -178,11 +178,6 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 // answers says whether somebody with these roles answers for the host, and does not only work on it.
 func answers(roles []string) bool {
 	return slices.ContainsFunc(roles, func(r string) bool { return r != model.RoleDeveloper })
-}
-
-// tagged says whether a reference has a tag or a digest.
-func tagged(name string) bool {
-	return strings.Contains(name, "@") || strings.LastIndexByte(name, ':') > strings.LastIndexByte(name, '/')
 }
 
 // Write implements io.Writer: it is shown the engine's answer as it goes by.

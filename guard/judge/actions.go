@@ -110,41 +110,14 @@ func pruned() map[string]string {
 
 // listed is the action that decides whether an object is in a list.
 func listed(kind route.Object) string {
-	switch kind {
-	case route.Container, route.Exec:
-		return "ContainerList"
-	case route.Image:
-		return "ImageList"
-	case route.Network:
-		return "NetworkList"
-	case route.Volume:
-		return "VolumeList"
-	case route.Service, route.Task:
-		return "ServiceList"
-	case route.Secret, route.Config:
-		return "SecretList"
+	if of := cedarType(kind); of != "Host" {
+		return of + "List"
 	}
 	return "HostRead"
 }
 
 // seen is the action that decides whether somebody may know that an object exists.
-func seen(kind route.Object) string {
-	switch kind {
-	case route.Container, route.Exec:
-		return "ContainerRead"
-	case route.Image:
-		return "ImageRead"
-	case route.Network:
-		return "NetworkRead"
-	case route.Volume:
-		return "VolumeRead"
-	case route.Service, route.Task:
-		return "ServiceRead"
-	case route.Secret, route.Config:
-		return "SecretRead"
-	}
-	return "HostRead"
-}
+func seen(kind route.Object) string { return cedarType(kind) + "Read" }
 
 // cedarType is an object's type in the policy language.
 func cedarType(kind route.Object) string {

@@ -114,7 +114,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if a.Call.Route.Action == "ImageBuild" && j.p.NoBuild {
 		return j.unasked(ctx, a, "builds are off on this host (guard.build): build elsewhere, and pull the image")
 	}
-	if t := a.Call.Query.Texts; a.Call.Route.Action == "ImagePull" && t["fromSrc"] == "" && t["tag"] == "" && !tagged(t["fromImage"]) && !j.Whole(ctx, a) {
+	if t := a.Call.Query.Texts; a.Call.Route.Action == "ImagePull" && t["fromSrc"] == "" && t["tag"] == "" && !call.Tagged(t["fromImage"]) && !j.Whole(ctx, a) {
 		return j.unasked(ctx, a, "a pull without a tag moves all tags of a repository: name the tag")
 	}
 	if err := j.registries(a); err != nil {
@@ -177,11 +177,6 @@ func (j *Judge) Holds(ctx context.Context, a *call.Ask) error {
 		}
 	}
 	return nil
-}
-
-// tagged says whether a reference has a tag or a digest.
-func tagged(name string) bool {
-	return strings.Contains(name, "@") || strings.LastIndexByte(name, ':') > strings.LastIndexByte(name, '/')
 }
 
 // withoutProfile asks again without the profile, which is only observed; it says what the profile would have refused.
