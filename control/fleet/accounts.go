@@ -40,30 +40,12 @@ func (f *Fleet) meetAccounts(ctx context.Context, s *stream) error {
 
 // putAccounts makes a bundle of the accounts that a tenant's nodes should know. The same accounts are no new version.
 func (f *Fleet) putAccounts(ctx context.Context, tenant string) (*model.Bundle, error) {
-	const tries = 5
-	for range tries {
-		b, err := f.accountBundle(ctx, tenant)
-		if err != nil {
-			return nil, err
-		}
-		if have, err := f.docs.accounts(tenant); err == nil && have != nil && have.Digest == b.Digest {
-			return have, nil
-		}
-		b.Created = f.now()
-		// Read again where versions are given one after the other, as with policies: a slow replica can't bring older ones as newer.
-		err = f.store.PutBundle(ctx, b, func(b *model.Bundle) error {
-			if now, err := f.accountBundle(ctx, tenant); err != nil || now.Digest != b.Digest {
-				return cmp.Or(err, errOvertaken)
-			}
-			return bundle.Sign(b, f.o.Signer)
-		})
-		if errors.Is(err, errOvertaken) {
-			continue
-		}
-		f.Wake()
-		return b, err
+	again := func(ctx context.Context) (*model.Bundle, error) { return f.accountBundle(ctx, tenant) }
+	first, err := again(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errOvertaken
+	return f.putNewest(ctx, first, f.docs.accounts, again)
 }
 
 // accountBundle has who may come to the engines of a tenant's nodes. Nodes of "system" may serve all tenants.

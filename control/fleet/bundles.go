@@ -55,34 +55,45 @@ func (f *Fleet) policiesOf(ctx context.Context, tenant string) (*model.Bundle, e
 	return f.putPolicies(ctx, tenant, sets)
 }
 
-// errOvertaken says that policies changed while they were made a bundle.
-var errOvertaken = errors.New("the policies changed meanwhile")
+// errOvertaken says that what a bundle is of changed while it was made.
+var errOvertaken = errors.New("what the bundle is of changed meanwhile")
 
 // putPolicies makes a bundle of a tenant's policies.
 func (f *Fleet) putPolicies(ctx context.Context, tenant string, all []model.Policies) (*model.Bundle, error) {
+	first, err := policyBundle(tenant, all)
+	if err != nil {
+		return nil, err
+	}
+	return f.putNewest(ctx, first, f.docs.policies, func(ctx context.Context) (*model.Bundle, error) {
+		all, err := f.o.Policies.AllPolicies(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("policies of all tenants: %w", err)
+		}
+		return policyBundle(tenant, all)
+	})
+}
+
+// putNewest makes a bundle of a tenant the newest, unless it is the one that there is. Versions are given one after the other, so what again
+// reads there can't be older than the bundle before. Without this, a slow replica could bring something older as a newer version.
+func (f *Fleet) putNewest(
+	ctx context.Context, b *model.Bundle, newest func(tenant string) (*model.Bundle, error), again func(context.Context) (*model.Bundle, error),
+) (*model.Bundle, error) {
 	const tries = 5
 	for range tries {
-		b, err := policyBundle(tenant, all)
-		if err != nil {
-			return nil, err
-		}
-		if have, err := f.docs.policies(tenant); err == nil && have != nil && have.Digest == b.Digest {
+		if have, err := newest(b.Scope); err == nil && have != nil && have.Digest == b.Digest {
 			return have, nil
 		}
 		b.Created = f.now()
-		// Versions are given one after the other, so what is read again here can't be older than the bundle before. Without this, a
-		// slow replica could bring older policies as a newer version.
-		err = f.store.PutBundle(ctx, b, func(b *model.Bundle) error {
+		now := b
+		err := f.store.PutBundle(ctx, b, func(b *model.Bundle) error {
 			var err error
-			if all, err = f.o.Policies.AllPolicies(ctx); err != nil {
-				return fmt.Errorf("policies of all tenants: %w", err)
-			}
-			if now, err := policyBundle(tenant, all); err != nil || now.Digest != b.Digest {
+			if now, err = again(ctx); err != nil || now.Digest != b.Digest {
 				return cmp.Or(err, errOvertaken)
 			}
 			return bundle.Sign(b, f.o.Signer)
 		})
 		if errors.Is(err, errOvertaken) {
+			b = now
 			continue
 		}
 		f.Wake()
