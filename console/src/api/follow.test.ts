@@ -15,9 +15,9 @@ test("pauses grow to half a minute", () => {
   expect(delay(0, 0)).toBe(500);
 });
 
-async function run(streams: ((signal: AbortSignal) => AsyncIterable<Change>)[]) {
+async function run(streams: ((signal: AbortSignal) => AsyncIterable<Change>)[], signedIn = false) {
   const control = new AbortController();
-  const seen = { cursors: [] as string[], each: [] as string[], links: [] as Link[], changed: [] as string[], over: "" };
+  const seen = { cursors: [] as string[], each: [] as string[], links: [] as Link[], changed: [] as string[], asked: 0 };
   await follow({
     open: (cursor, signal) => {
       seen.cursors.push(cursor);
@@ -31,8 +31,9 @@ async function run(streams: ((signal: AbortSignal) => AsyncIterable<Change>)[]) 
     link: (l) => {
       seen.links.push(l);
     },
-    over: (code) => {
-      seen.over = code;
+    signedIn: () => {
+      seen.asked++;
+      return Promise.resolve(signedIn);
     },
     signal: control.signal,
     wait: () => new Promise((r) => setTimeout(r, 30)),
@@ -99,5 +100,21 @@ test("a session that ended is not asked for again and again", async () => {
     },
   ]);
   expect(seen.cursors).toEqual([""]);
-  expect(seen.over).toBe("unauthenticated");
+  expect(seen.asked).toBe(1);
+});
+
+test("a session that was made anew goes on where it was", async () => {
+  const seen = await run(
+    [
+      async function* () {
+        yield change("c1");
+        throw new ConnectError("another secret", Code.Unauthenticated);
+      },
+      async function* () {
+        yield change("c2");
+      },
+    ],
+    true,
+  );
+  expect(seen.cursors).toEqual(["", "c1", "c2"]);
 });

@@ -13,8 +13,8 @@ export interface FollowOptions {
   /** Each change as it comes, before it is gathered. */
   each?: Hearer;
   link(state: Link): void;
-  /** The stream will not come back: the session or the right ended. */
-  over(code: string): void;
+  /** Whether the session goes on, where the stream says that it ended: a factor that is shown makes the session anew. */
+  signedIn(): Promise<boolean>;
   signal: AbortSignal;
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   random?: () => number;
@@ -24,7 +24,7 @@ export interface FollowOptions {
   gather?: number;
 }
 
-const last = new Set(["unauthenticated", "denied", "not_found", "factor_required", "invalid", "unimplemented"]);
+const last = new Set(["denied", "not_found", "factor_required", "invalid", "unimplemented"]);
 
 /** delay doubles from one second to half a minute, and differs from browser to browser so that they don't all come at once. */
 export function delay(tries: number, random: number): number {
@@ -81,9 +81,8 @@ export async function follow(o: FollowOptions): Promise<void> {
         cursor = "";
         o.each?.("missed");
         o.changed("all");
-      } else if (last.has(code)) {
+      } else if (last.has(code) || (code === "unauthenticated" && !(await o.signedIn()))) {
         say("offline");
-        o.over(code);
         return;
       }
     } finally {

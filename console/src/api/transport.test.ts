@@ -98,3 +98,31 @@ test("a wrong code is told where it was asked for, and ends no session", async (
   await expect(auth.verifyCode({ code: "000000" })).rejects.toThrow();
   expect(signIn).not.toHaveBeenCalled();
 });
+
+test("a call that was on its way while a factor was shown is made again, and nobody signs in again", async () => {
+  const signIn = vi.fn();
+  answerWith({ stepUp: () => Promise.resolve(false), signIn });
+  let anew = false;
+  const router = createRouterTransport(
+    ({ service }) => {
+      service(AuthService, {
+        verifyCode: async () => {
+          await new Promise((r) => setTimeout(r, 20)); // the old secret is refused before the new one is here
+          anew = true;
+          return {};
+        },
+      });
+      service(SystemService, {
+        getInfo: () => {
+          if (!anew) throw refusal("unauthenticated", Code.Unauthenticated);
+          return { version: "v1" };
+        },
+      });
+    },
+    { transport: { interceptors: [ended, stepUp] } },
+  );
+  const shown = createClient(AuthService, router).verifyCode({ code: "123456" });
+  expect((await createClient(SystemService, router).getInfo({})).version).toBe("v1");
+  await shown;
+  expect(signIn).not.toHaveBeenCalled();
+});

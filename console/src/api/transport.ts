@@ -17,11 +17,6 @@ export function answerWith(a: Asker): void {
   asker = a;
 }
 
-/** The session is over, as a stream tells it, whose end no interceptor sees. */
-export function sessionOver(): void {
-  asker.signIn();
-}
-
 // One question at a time, however many calls are refused for the same reason.
 let asking: Promise<boolean> | undefined;
 function ask(): Promise<boolean> {
@@ -47,13 +42,28 @@ export const stepUp: Interceptor = (next) => async (req) => {
   }
 };
 
+// A factor that is shown makes the session anew: what was on its way with the old secret is refused, and nothing is over.
+const asked = new Set<Promise<unknown>>();
+
 /** Where the session is over, the person goes to the page of signing in and comes back. */
 export const ended: Interceptor = (next) => async (req) => {
+  if (questions.has(req.method.name)) {
+    // A wrong code is unauthenticated, too: it is told in the question.
+    const answer = next(req);
+    asked.add(answer);
+    return answer.finally(() => asked.delete(answer));
+  }
   try {
     return await next(req);
   } catch (err) {
-    // A wrong code is unauthenticated, too: it is told in the question.
-    if (problemOf(err).code === "unauthenticated" && !questions.has(req.method.name)) asker.signIn();
+    if (problemOf(err).code !== "unauthenticated") throw err;
+    if (req.stream) throw err; // who reads it asks whether the session is over
+    await Promise.allSettled(asked);
+  }
+  try {
+    return await next(req); // with the cookie of now
+  } catch (err) {
+    if (problemOf(err).code === "unauthenticated") asker.signIn();
     throw err;
   }
 };

@@ -1,9 +1,9 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { tell } from "./changes";
-import { watching } from "./clients";
+import { auth, watching } from "./clients";
+import { problemOf } from "./errors";
 import { follow, type Link } from "./follow";
-import { sessionOver } from "./transport";
 
 /** What the server finds is written with an assessment, and an exception covers findings: neither is told of by itself. */
 function withImplied(kinds: ReadonlySet<string>): ReadonlySet<string> {
@@ -27,9 +27,12 @@ export function useWatch(tenant: string): Link {
       },
       each: tell,
       link: setLink,
-      over: (code) => {
-        if (code === "unauthenticated") sessionOver();
-      },
+      // Where the session is over, this call leads to the page of signing in.
+      signedIn: () =>
+        auth.getCaller({}).then(
+          () => true,
+          (err) => problemOf(err).code !== "unauthenticated",
+        ),
       signal: control.signal,
     });
     return () => control.abort();
