@@ -34,12 +34,24 @@ function answerOf(c) {
   return answer;
 }
 
+const patience = 60_000; // long enough to fetch a security key; some authenticators never answer
+
 async function ask(work) {
+  const control = new AbortController();
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => {
+      control.abort();
+      resolve(null);
+    }, patience);
+  });
   let credential;
   try {
-    credential = await work();
+    credential = await Promise.race([work(control.signal), late]);
   } catch {
     credential = null; // cancelled, timed out or unknown: browsers don't say which
+  } finally {
+    clearTimeout(timer);
   }
   if (!credential) throw new Error(t("error.passkey"));
   return answerOf(credential);
@@ -48,13 +60,13 @@ async function ask(work) {
 // createPasskey registers one and gives the RegisterResponse.
 export async function createPasskey(name, api = call) {
   const ceremony = await api("AccountService/BeginPasskey");
-  const response = await ask(() => navigator.credentials.create({ publicKey: optionsOf(ceremony) }));
+  const response = await ask((signal) => navigator.credentials.create({ publicKey: optionsOf(ceremony), signal }));
   return api("AccountService/FinishPasskey", { id: ceremony.id, response, name });
 }
 
 // showPasskey signs in ("PasskeySignIn") or shows a second factor ("Factor") and gives the SignInResponse.
 export async function showPasskey(what) {
   const ceremony = await call("AuthService/Begin" + what);
-  const response = await ask(() => navigator.credentials.get({ publicKey: optionsOf(ceremony) }));
+  const response = await ask((signal) => navigator.credentials.get({ publicKey: optionsOf(ceremony), signal }));
   return call("AuthService/Finish" + what, { id: ceremony.id, response });
 }
