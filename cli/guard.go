@@ -30,13 +30,14 @@ then makes it. People and tools get the guard's socket in place of the engine's.
   bulkhead guard token ci --days 90 --out ci.token
   bulkhead guard accounts --user alice
   bulkhead guard routes --output json
+  bulkhead guard profile custom > profile.cedar
   bulkhead guard keys new recordings.key
   bulkhead guard sessions replay 0198f2c4 --identity recordings.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.guardDockerCommand(), a.guardTokenCommand(), a.guardAccountsCommand(), a.guardRoutesCommand(),
-		a.guardSessionsCommand(), a.guardKeysCommand())
+		a.guardProfileCommand(), a.guardSessionsCommand(), a.guardKeysCommand())
 	return cmd
 }
 
@@ -69,11 +70,11 @@ Started by a socket unit (LISTEN_FDS), it takes the sockets from there, and nobo
 	f.StringVar(&g.TLS.Certificate, "tls-cert", g.TLS.Certificate, "certificate `file` (PEM)")
 	f.StringVar(&g.TLS.Key, "tls-key", g.TLS.Key, "its key `file`")
 	f.StringVar(&g.TLS.ClientCA, "client-ca", g.TLS.ClientCA, "`file` with the CAs of client certificates (PEM)")
-	f.StringVar(&g.Profile, "profile", g.Profile, "what workloads may be: baseline, restricted, none")
+	f.StringVar(&g.Profile, "profile", g.Profile, "what workloads may be: baseline, restricted, custom, none")
 	f.StringVar(&g.Mode, "mode", g.Mode, "enforce, or observe: say and record only what the profile would refuse")
 	f.StringVar(&g.Policies, "policies", g.Policies, "`directory` of Cedar files beside the shipped ones")
 	f.StringVar(&g.DataDir, "data-dir", g.DataDir, "`directory` of the audit log (default: /var/lib/bulkhead-guard for root)")
-	complete(cmd, "profile", "baseline", "restricted", "none")
+	complete(cmd, "profile", "baseline", "restricted", "custom", "none")
 	complete(cmd, "mode", "enforce", "observe")
 	_ = cmd.MarkFlagDirname("policies")
 	_ = cmd.MarkFlagDirname("data-dir")

@@ -25,7 +25,7 @@ type Guard struct {
 	// Tenant is whose the host is, and Host its id; empty means the node's.
 	Tenant string `yaml:"tenant" env:"TENANT"`
 	Host   string `yaml:"host" env:"HOST"`
-	// Profile is what workloads may be: "baseline", "restricted", "none". Mode is "enforce" or "observe": what the profile would refuse is said
+	// Profile is what workloads may be: "baseline", "restricted", "custom", "none". Mode is "enforce" or "observe": what the profile would refuse is said
 	// and recorded only.
 	Profile string      `yaml:"profile" env:"PROFILE"`
 	Mode    string      `yaml:"mode" env:"MODE"`
@@ -172,7 +172,7 @@ func (g *Guard) validate() error {
 		return fmt.Errorf("guard.engine and guard.socket are both %s: the guard stands between the two", g.Engine)
 	}
 	if err := errors.Join(
-		oneOf("guard.profile", g.Profile, "baseline", "restricted", "none"), oneOf("guard.mode", g.Mode, "enforce", "observe"),
+		oneOf("guard.profile", g.Profile, "baseline", "restricted", "custom", "none"), oneOf("guard.mode", g.Mode, "enforce", "observe"),
 		oneOf("guard.build", g.Build, "classic", "none"),
 	); err != nil {
 		return err

@@ -1,6 +1,6 @@
 // Package policies holds the Cedar schema of every door and the shipped policy sets, as readable files with their tests.
 //
-// It only embeds them: identity/authz reads, checks and decides. Nothing here can be changed by an administrator; custom
+// It embeds them, and copies a profile for a custom one: identity/authz reads, checks and decides. Nothing here can be changed by an administrator; custom
 // policies stand beside these and can't undo what guardrails.cedar forbids.
 package policies
 

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/policies"
 )
 
 // guard is the guard in front of this machine's container engine.
@@ -139,7 +141,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		engine: c.Guard.Engine, dir: p.dir, who: identifier(who, p.approvals), sessions: c.Guard, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
 		judge: judge.Parts{
 			Decider: p.decider, Approvals: approved(p.approvals), Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
-			Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock(),
+			Tenant: p.tenant, Host: p.host, Profile: profile, HasProfile: ownProfile(profile, p.decider), Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock(),
 		},
 		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest, writable: c.Guard.WritablePaths,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
@@ -157,6 +159,31 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		Engine: c.Guard.Engine, Socket: c.Guard.Socket, TLS: c.Guard.TLS.Listen, Profile: c.Guard.Profile,
 	}
 	return &raised{who: who, local: local, doors: doors, engine: engine, status: status, log: p.slog}, nil
+}
+
+// ownProfile says whether there are rules of a profile that is not a shipped one. Policies change while the guard runs, and each call asks.
+func ownProfile(profile string, d judge.Decider) func() bool {
+	if profile != policies.ProfileCustom {
+		return nil
+	}
+	engine, ok := d.(interface {
+		Version() string
+		Forbids(profile string) bool
+	})
+	if !ok {
+		return func() bool { return false }
+	}
+	var mu sync.Mutex
+	var version string
+	var has bool
+	return func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if v := engine.Version(); v != version {
+			version, has = v, engine.Forbids(profile)
+		}
+		return has
+	}
 }
 
 // identifier adds factors that were shown to the control plane, where there is one.

@@ -68,9 +68,11 @@ type Parts struct {
 	StepUp, FourEyes []string
 	// Tenant is the host's own, Host its id.
 	Tenant, Host string
-	// Profile is "baseline", "restricted", or empty for none; Mode is how it is applied.
+	// Profile is "baseline", "restricted", "custom", or empty for none; Mode is how it is applied.
 	Profile string
-	Mode    Mode
+	// HasProfile says whether the profile has rules that are in force; nil for a shipped one. What has none must not be a hole.
+	HasProfile func() bool
+	Mode       Mode
 	// Registries are those that the engine may be made to call; none means any.
 	Registries []string
 	// NoBuild refuses builds, whoever asks.
@@ -265,6 +267,9 @@ func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) 
 		return nil, fmt.Errorf("what the call would run can't be told: %w", err)
 	}
 	if w != nil {
+		if j.p.HasProfile != nil && !j.p.HasProfile() {
+			return nil, fmt.Errorf("no rule of the profile %s is in force here: the operator puts one into guard.policies, or publishes it (`bulkhead guard profile custom` writes one to begin with)", j.p.Profile)
+		}
 		facts["workload"] = w
 		if j.p.Profile != "" {
 			facts["profile"] = j.p.Profile

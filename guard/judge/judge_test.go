@@ -266,6 +266,39 @@ func TestNoBuild(t *testing.T) {
 	}
 }
 
+// some runs something.
+type some struct{ plain }
+
+func (some) Facts(context.Context, *call.Ask) (map[string]any, error) {
+	return map[string]any{"kind": "container"}, nil
+}
+
+// A profile of which no rule is in force is no hole, whoever calls and whatever the mode.
+func TestProfileWithoutRules(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := false
+	p := judge.Parts{
+		Decider: e, Log: &log{}, Workloads: some{}, Tenant: model.SystemTenant, Host: "h1", Profile: "custom", Mode: judge.Observe,
+		HasProfile: func() bool { return has },
+	}
+	create := func() error {
+		a := ask(t, dev("dev"), "POST", "/containers/create")
+		a.Object = of(route.Container, "", "acme", "dev")
+		a.Object.New = true
+		return judge.New(p).Judge(t.Context(), a)
+	}
+	if err := create(); err == nil || !strings.Contains(err.Error(), "no rule of the profile custom") {
+		t.Error(err)
+	}
+	has = true
+	if err := create(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Where the host's registries are listed, nobody has the engine call another address.
 func TestRegistries(t *testing.T) {
 	e, err := authz.New(authz.Options{})
