@@ -269,10 +269,10 @@ type GuardFinding struct {
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Its severity.
 	Severity string `protobuf:"bytes,3,opt,name=severity,proto3" json:"severity,omitempty"`
-	// What was found.
-	Title string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
-	// What to do.
-	Remedy string `protobuf:"bytes,5,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	// What was found, in English.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// The same in Chinese.
+	TextZh string `protobuf:"bytes,5,opt,name=text_zh,json=textZh,proto3" json:"text_zh,omitempty"`
 	// When it was seen last.
 	LastSeen      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -330,16 +330,16 @@ func (x *GuardFinding) GetSeverity() string {
 	return ""
 }
 
-func (x *GuardFinding) GetTitle() string {
+func (x *GuardFinding) GetText() string {
 	if x != nil {
-		return x.Title
+		return x.Text
 	}
 	return ""
 }
 
-func (x *GuardFinding) GetRemedy() string {
+func (x *GuardFinding) GetTextZh() string {
 	if x != nil {
-		return x.Remedy
+		return x.TextZh
 	}
 	return ""
 }
@@ -1021,13 +1021,13 @@ const file_bulkhead_v1_guard_proto_rawDesc = "" +
 	"\astarted\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\astarted\x12\x12\n" +
 	"\x04lock\x18\x0e \x01(\tR\x04lock\x12\x16\n" +
 	"\x06status\x18\x0f \x01(\tR\x06status\x125\n" +
-	"\bfindings\x18\x10 \x03(\v2\x19.bulkhead.v1.GuardFindingR\bfindings\"\xb5\x01\n" +
+	"\bfindings\x18\x10 \x03(\v2\x19.bulkhead.v1.GuardFindingR\bfindings\"\xb4\x01\n" +
 	"\fGuardFinding\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1a\n" +
-	"\bseverity\x18\x03 \x01(\tR\bseverity\x12\x14\n" +
-	"\x05title\x18\x04 \x01(\tR\x05title\x12\x16\n" +
-	"\x06remedy\x18\x05 \x01(\tR\x06remedy\x127\n" +
+	"\bseverity\x18\x03 \x01(\tR\bseverity\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x17\n" +
+	"\atext_zh\x18\x05 \x01(\tR\x06textZh\x127\n" +
 	"\tlast_seen\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\blastSeen\"\xc3\x01\n" +
 	"\x15ListGuardCallsRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\x120\n" +

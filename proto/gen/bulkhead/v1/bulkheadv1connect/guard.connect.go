@@ -45,7 +45,8 @@ const (
 
 // GuardServiceClient is a client for the bulkhead.v1.GuardService service.
 type GuardServiceClient interface {
-	// ListGuards lists the nodes that have an engine, each with the guard before it, by the node's id. Filter: id, name, state.
+	// ListGuards lists the nodes that have an engine, each with the guard before it, by the node's name. A page can have fewer than asked
+	// for, and none, and still a next page. Filter: id, name, pool, health.
 	ListGuards(context.Context, *v1.ListInTenantRequest) (*v1.ListGuardsResponse, error)
 	// ListGuardCalls lists calls that came to guards, newest first. A page reads a bounded part of the log: it can have fewer calls than
 	// asked for, and none, and still a next page. Filter: actor, actor_name, action, resource_type, resource, node, rule, outcome. All
@@ -123,7 +124,8 @@ func (c *guardServiceClient) PreviewGuard(ctx context.Context, req *v1.PreviewGu
 
 // GuardServiceHandler is an implementation of the bulkhead.v1.GuardService service.
 type GuardServiceHandler interface {
-	// ListGuards lists the nodes that have an engine, each with the guard before it, by the node's id. Filter: id, name, state.
+	// ListGuards lists the nodes that have an engine, each with the guard before it, by the node's name. A page can have fewer than asked
+	// for, and none, and still a next page. Filter: id, name, pool, health.
 	ListGuards(context.Context, *v1.ListInTenantRequest) (*v1.ListGuardsResponse, error)
 	// ListGuardCalls lists calls that came to guards, newest first. A page reads a bounded part of the log: it can have fewer calls than
 	// asked for, and none, and still a next page. Filter: actor, actor_name, action, resource_type, resource, node, rule, outcome. All
