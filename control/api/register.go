@@ -37,6 +37,7 @@ type Services struct {
 	Pools       bulkheadv1connect.PoolServiceHandler
 	Findings    bulkheadv1connect.FindingServiceHandler
 	Inventory   bulkheadv1connect.InventoryServiceHandler
+	Guards      bulkheadv1connect.GuardServiceHandler
 	Drills      bulkheadv1connect.DrillServiceHandler
 	Reports     bulkheadv1connect.ReportServiceHandler
 	// Health answers the health protocol of gRPC, which is open to all; nil leaves it out.
@@ -77,6 +78,7 @@ func Register(mux *http.ServeMux, g *gate.Gate, s Services, body int, more ...co
 	add(bulkheadv1connect.NewPoolServiceHandler(or[bulkheadv1connect.PoolServiceHandler](s.Pools, bulkheadv1connect.UnimplementedPoolServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewFindingServiceHandler(or[bulkheadv1connect.FindingServiceHandler](s.Findings, bulkheadv1connect.UnimplementedFindingServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewInventoryServiceHandler(or[bulkheadv1connect.InventoryServiceHandler](s.Inventory, bulkheadv1connect.UnimplementedInventoryServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewGuardServiceHandler(or[bulkheadv1connect.GuardServiceHandler](s.Guards, bulkheadv1connect.UnimplementedGuardServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewDrillServiceHandler(or[bulkheadv1connect.DrillServiceHandler](s.Drills, bulkheadv1connect.UnimplementedDrillServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewReportServiceHandler(or[bulkheadv1connect.ReportServiceHandler](s.Reports, bulkheadv1connect.UnimplementedReportServiceHandler{}), opts...))
 	if s.Health != nil {
@@ -100,7 +102,7 @@ func ServiceNames() []string {
 		bulkheadv1connect.AssessmentServiceName, bulkheadv1connect.JobServiceName, bulkheadv1connect.SystemServiceName,
 		bulkheadv1connect.WatchServiceName, bulkheadv1connect.NodeServiceName, bulkheadv1connect.AgentServiceName,
 		bulkheadv1connect.PoolServiceName, bulkheadv1connect.FindingServiceName, bulkheadv1connect.InventoryServiceName,
-		bulkheadv1connect.DrillServiceName, bulkheadv1connect.ReportServiceName,
+		bulkheadv1connect.GuardServiceName, bulkheadv1connect.DrillServiceName, bulkheadv1connect.ReportServiceName,
 	}
 }
 
