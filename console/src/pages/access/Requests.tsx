@@ -1,5 +1,5 @@
 import { Button, Text } from "@mantine/core";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Empty } from "@/components/Empty";
 import { Pill, type Tone } from "@/components/StatusBadge";
@@ -24,11 +24,19 @@ export function Requests(p: {
   own?: boolean;
   none: string;
   how: string;
+  /** What helps where there is none. */
+  children?: ReactNode;
   actions: [kind: DecisionKind, open: (r: AccessRequest) => void][];
 }) {
   const { t } = useTranslation();
   const [all, setAll] = useState(false);
-  if (p.rows.length === 0) return <Empty title={p.none} how={p.how} />;
+  if (p.rows.length === 0) {
+    return (
+      <Empty title={p.none} how={p.how}>
+        {p.children}
+      </Empty>
+    );
+  }
   return (
     <ul className={classes.lines}>
       {(all ? p.rows.slice(0, 1000) : p.rows.slice(0, most)).map((r) => (

@@ -9,7 +9,7 @@ import { Time } from "@/components/Time";
 import type { GuardCall } from "@/gen/guard_pb";
 import { lines, plain } from "@/lib/plain";
 import { useActionWords } from "../audit/words";
-import { type CallSearch, rulesOf } from "./filter";
+import { type CallSearch, callSearch, rulesOf } from "./filter";
 import classes from "./guard.module.css";
 import { CallOutcome, NodeOf, ObjectOf, Rules } from "./parts";
 
@@ -60,7 +60,7 @@ function One({ c }: { c: GuardCall }) {
       <Facts
         of={[
           [t("guard.person"), <Person key="p" c={c} />],
-          [t("guard.object"), <Object key="o" c={c} />],
+          [t("guard.object"), <What key="o" c={c} />],
           [t("guard.node"), <NodeOf key="n" of={c} underline />],
           [t("guard.call"), <code key="c">{plain(c.call) || "–"}</code>],
           [t("guard.inPolicies"), <code key="a">{plain(c.action)}</code>],
@@ -187,7 +187,7 @@ function Only({ search, what }: { search: CallSearch; what: string }) {
   return (
     <PageLink
       to="/guard"
-      search={(old) => ({ tenant: old.tenant, since: old.since, ...search })}
+      search={(old) => ({ tenant: old.tenant, since: callSearch(old).since, ...search })}
       size="xs"
       aria-label={t("guard.onlyWhat", { what })}
     >
@@ -207,7 +207,7 @@ function Person({ c }: { c: GuardCall }) {
   );
 }
 
-function Object({ c }: { c: GuardCall }) {
+function What({ c }: { c: GuardCall }) {
   const { type, id } = c.resource ?? {};
   return (
     <span className={classes.wrap}>

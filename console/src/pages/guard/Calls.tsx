@@ -37,7 +37,8 @@ export function CallsPage() {
   const columns = useColumns();
   const [following, setFollowing] = useState(false);
   useFollow(following, found);
-  const set = (next: CallSearch) => void navigate({ to: "/guard", search: (old) => ({ ...old, ...next }), replace: true });
+  const set = (next: CallSearch) =>
+    void navigate({ to: "/guard", search: (old) => ({ tenant: old.tenant, ...table, ...search, ...next }), replace: true });
   const narrow = narrowing.some((n) => search[n] !== undefined);
   const rows = found.data?.rows ?? [];
   return (
@@ -61,7 +62,11 @@ export function CallsPage() {
               open={(c) => set({ call: c.id })}
               search={table}
               onSearch={(next) =>
-                void navigate({ to: "/guard", search: ({ q, sort, group, hide, only, ...old }) => ({ ...old, ...next }), replace: true })
+                void navigate({
+                  to: "/guard",
+                  search: (old) => ({ tenant: old.tenant, ...search, ...next }),
+                  replace: true,
+                })
               }
               height="max(20rem, calc(100dvh - 23rem))"
               empty={<Nothing search={search} narrow={narrow} set={set} />}

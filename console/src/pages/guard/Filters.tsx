@@ -48,7 +48,10 @@ export function Filters({ search, calls, set }: { search: CallSearch; calls: rea
       {select(
         t("guard.outcomeHead"),
         search.outcome,
-        outcomes.map((o) => ({ value: o, label: o === "would_refuse" ? t("guard.outcome.would_refuse") : t(`common.outcome.${o}`) })),
+        outcomes.map((o) => ({
+          value: o,
+          label: o === "would_refuse" ? t("guard.outcome.would_refuse") : t(`common.outcome.${o}`),
+        })),
         (v) => set({ outcome: outcomes.find((o) => o === v) }),
       )}
       {select(t("guard.node"), search.node, nodes, (node) => set({ node }))}
@@ -114,5 +117,7 @@ function seenIn(calls: readonly GuardCall[]): Record<"people" | "actions" | "obj
 
 /** An address may have a value that is not among those that are known. */
 function withOwn(known: readonly Choice[], own: string | undefined): Choice[] {
-  return own === undefined || known.some((k) => k.value === own) ? [...known] : [{ value: own, label: plain(own).slice(0, 60) }, ...known];
+  return own === undefined || known.some((k) => k.value === own)
+    ? [...known]
+    : [{ value: own, label: plain(own).slice(0, 60) }, ...known];
 }

@@ -15,7 +15,8 @@ export function pageOf(
 ): { to: (typeof inventoried)[keyof typeof inventoried]; params: { node: string; id: string } } | undefined {
   const { type = "", id = "" } = c.resource ?? {};
   const to = type in inventoried ? inventoried[type as keyof typeof inventoried] : undefined;
-  if (to === undefined || c.node === "" || !(identity.test(id) || (type === "Network" && networkIdentity.test(id)))) return undefined;
+  if (to === undefined || c.node === "" || !(identity.test(id) || (type === "Network" && networkIdentity.test(id))))
+    return undefined;
   return { to, params: { node: c.node, id } };
 }
 
