@@ -170,3 +170,37 @@ type Worker struct {
 	// RunWith, in place of Run, gets what was put with the job. Many run at once; a failure is tried again for about a day.
 	RunWith func(ctx context.Context, args []byte) (string, error)
 }
+
+// RecordScan picks records that have to be looked through, since no index finds them: a part of the audit index is read, and not more.
+type RecordScan struct {
+	Query
+	// Log is the origin of the records' log, or its beginning where it ends with a slash; empty for all logs.
+	Log string
+	// Actions that the records have.
+	Actions []string
+	// Any are alternatives of which one has to hold; none means that nothing more has to.
+	Any []RecordMatch
+	// Most is how many records of the index are looked at.
+	Most int
+	// Count has the records with one of the actions counted, also where none of Any holds.
+	Count bool
+}
+
+// RecordMatch is a condition on a record. What is empty does not matter.
+type RecordMatch struct {
+	Outcome Outcome
+	Actions []string
+	// Text is in the record as it is kept, as JSON.
+	Text string
+}
+
+// RecordsScanned is what was found in a part of the index.
+type RecordsScanned struct {
+	Records []LogRecord
+	// Next is the token of the next part; empty where there is none.
+	Next string
+	// Seen is how many records were looked at, Counted how many of them have one of the actions.
+	Seen, Counted int64
+	// Until is the time of the last one that was looked at.
+	Until time.Time
+}

@@ -21,7 +21,7 @@ var layers = []struct {
 	rooms []string
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
-	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/judge", "guard/approvals"}},
+	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/judge", "guard/approvals", "guard/calls"}},
 	{"wires", []string{"deliver"}}, // what adapters send with
 	{"adapters", []string{
 		"config", "guard", "host", "image", "network", "orchestrator",
@@ -48,6 +48,8 @@ var allowedSiblings = map[string]string{
 	"fleet/maintenance -> fleet/bundle":       "what is wanted of a swarm's nodes is a document",
 	"guard/approvals -> fleet/bundle":         "what was approved comes in a document of the fleet",
 	"guard/call -> guard/route":               "a call is one of the table",
+	"guard/calls -> guard/call":               "what the guard's records say",
+	"guard/calls -> guard/route":              "records name calls of the table",
 	"guard/judge -> guard/call":               "what is judged",
 	"guard/judge -> guard/route":              "what calls do decides what is asked",
 	"guard/judge -> guard/workload":           "what a call would run",

@@ -134,7 +134,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if err != nil {
 		return j.unasked(ctx, a, err.Error())
 	}
-	would := ""
+	w := &would{}
 	for i := range list {
 		// What the call names comes first: of a thing that one may not know nothing else is said, either.
 		one := &list[(i+1)%len(list)]
@@ -142,19 +142,14 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 		if one.decision.Allowed {
 			continue
 		}
-		if j.p.Mode == Observe && one.request.Facts["profile"] != nil {
-			if w, ok := j.withoutProfile(ctx, one); ok {
-				would = w
-				continue
-			}
+		if j.p.Mode == Observe && one.request.Facts["profile"] != nil && j.withoutProfile(ctx, one, w) {
+			continue
 		}
 		return j.refused(ctx, a, one)
 	}
-	if would != "" {
-		a.Warnings = append(a.Warnings, "enforcement would refuse this: "+would)
-	}
+	a.Warnings = append(a.Warnings, w.warnings...)
 	a.RecordSession = list[0].decision.RecordSession
-	return j.allowed(ctx, a, &list[0], would)
+	return j.allowed(ctx, a, &list[0], w)
 }
 
 // Holds implements call.Judge.
@@ -179,8 +174,8 @@ func (j *Judge) Holds(ctx context.Context, a *call.Ask) error {
 	return nil
 }
 
-// withoutProfile asks again without the profile, which is only observed; it says what the profile would have refused.
-func (j *Judge) withoutProfile(ctx context.Context, one *asked) (string, bool) {
+// withoutProfile asks again without the profile, which is only observed, and keeps what the profile would have refused.
+func (j *Judge) withoutProfile(ctx context.Context, one *asked, w *would) bool {
 	r := one.request
 	r.Facts = map[string]any{}
 	for k, v := range one.request.Facts {
@@ -191,14 +186,11 @@ func (j *Judge) withoutProfile(ctx context.Context, one *asked) (string, bool) {
 	d := j.p.Decider.Decide(ctx, r)
 	if !d.Allowed {
 		one.request, one.decision = r, d
-		return "", false
+		return false
 	}
-	why := one.decision.Reason
-	if len(one.decision.Policies) > 0 {
-		why += " (" + one.decision.Policies[0] + ")"
-	}
+	w.add(one)
 	one.decision = d
-	return why, true
+	return true
 }
 
 // list are all questions about a call: the call's own first, then one for each thing that it names beside.

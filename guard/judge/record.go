@@ -22,10 +22,7 @@ func (j *Judge) record(a *call.Ask, one *asked) (model.Record, error) {
 	r := model.Record{
 		ID: id, Time: j.p.Now(), Actor: p.ID, ActorName: p.Name, Tenant: j.p.Tenant, Action: string(a.Call.Route.Action), Resource: j.host().Ref,
 		Address: a.Subject.Address, UserAgent: a.Subject.UserAgent, Credential: p.Credential.String(), AMR: p.Auth.AMR,
-		Changes: map[string]string{"call": a.Call.Route.Method + " " + a.Call.Route.Path},
-	}
-	if a.Call.Name != "" {
-		r.Changes["name"] = a.Call.Name
+		Changes: saidOf(a),
 	}
 	if one != nil {
 		r.Action, r.Resource = one.request.Action, one.request.Resource.Ref
@@ -37,13 +34,22 @@ func (j *Judge) record(a *call.Ask, one *asked) (model.Record, error) {
 		request := one.request
 		r.Request = &request
 		if one.field != "" {
-			r.Changes["field"] = one.field
+			r.Changes[call.SaidField] = one.field
 		}
 	}
 	if len(a.Warnings) > 0 {
-		r.Changes["warnings"] = strings.Join(a.Warnings, "; ")
+		r.Changes[call.SaidWarnings] = call.Said(strings.Join(a.Warnings, "; "))
 	}
 	return r, nil
+}
+
+// saidOf says which call it is.
+func saidOf(a *call.Ask) map[string]string {
+	said := map[string]string{call.SaidCall: a.Call.Route.Method + " " + a.Call.Route.Path}
+	if a.Call.Name != "" {
+		said[call.SaidName] = a.Call.Name
+	}
+	return said
 }
 
 func tenantOf(o model.Object) string {
@@ -55,16 +61,56 @@ func tenantOf(o model.Object) string {
 	return ""
 }
 
+// would is what a profile that is only observed would have refused, over all questions about a call.
+type would struct{ rules, why, remedies, warnings []string }
+
+// mostWarnings bounds how often an answer says what enforcement would refuse.
+const mostWarnings = 5
+
+func (w *would) add(one *asked) {
+	d := one.decision
+	names := d.Policies
+	if len(names) == 0 {
+		names = []string{"profile"} // no rule of it refused, and without it the call passes
+	}
+	for _, r := range names {
+		if !slices.Contains(w.rules, r) {
+			w.rules = append(w.rules, r)
+		}
+	}
+	why := d.Reason
+	if one.field != "" {
+		why = one.field + ": " + why
+	}
+	w.why = append(w.why, why)
+	if len(w.warnings) < mostWarnings {
+		w.warnings = append(w.warnings, "enforcement would refuse this: "+why+" ("+names[0]+")")
+	}
+	if m := remedy(one); m != "" && !slices.Contains(w.remedies, m) {
+		w.remedies = append(w.remedies, m)
+	}
+}
+
+// say puts it into a record.
+func (w *would) say(r *model.Record) {
+	if len(w.rules) == 0 {
+		return
+	}
+	r.Changes[call.SaidWould] = call.JoinNames(w.rules)
+	r.Changes[call.SaidWouldWhy] = call.Said(strings.Join(w.why, "; "))
+	if len(w.remedies) > 0 {
+		r.Changes[call.SaidRemedy] = call.Said(strings.Join(w.remedies, "; "))
+	}
+}
+
 // allowed records a permission. A change is not made unless its record is safe.
-func (j *Judge) allowed(ctx context.Context, a *call.Ask, one *asked, would string) error {
+func (j *Judge) allowed(ctx context.Context, a *call.Ask, one *asked, w *would) error {
 	r, err := j.record(a, one)
 	if err != nil {
 		return err
 	}
 	r.Outcome = model.OutcomeAllowed
-	if would != "" {
-		r.Changes["would_refuse"] = would
-	}
+	w.say(&r)
 	a.Record = r.ID
 	if a.Call.Route.Effect == route.Reads {
 		if err := j.p.Log.Later(ctx, r); err != nil {
@@ -102,6 +148,13 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 		return err
 	}
 	r.Outcome = model.OutcomeRefused
+	for key, value := range map[string]string{
+		call.SaidRule: call.JoinNames(one.decision.Policies), call.SaidRemedy: call.Said(remedy(one)), call.SaidNeeds: needs(one.decision.Needs),
+	} {
+		if value != "" {
+			r.Changes[key] = value
+		}
+	}
 	if err := j.p.Log.Append(ctx, r); err != nil {
 		return fmt.Errorf("the record of a refusal can't be written: %w", err)
 	}
@@ -135,6 +188,14 @@ func remedy(one *asked) string {
 	return strings.Join(slices.Compact(list), ", and ")
 }
 
+func needs(all []model.Need) string {
+	names := make([]string, len(all))
+	for i, n := range all {
+		names[i] = string(n)
+	}
+	return call.JoinNames(names)
+}
+
 // unasked refuses a call about which no question could be made.
 func (j *Judge) unasked(ctx context.Context, a *call.Ask, why string) error {
 	r, err := j.record(a, nil)
@@ -155,8 +216,8 @@ func (j *Judge) NotUnderstood(ctx context.Context, s *call.Subject, method, targ
 		return "", err
 	}
 	r := model.Record{
-		ID: id, Time: j.p.Now(), Tenant: j.p.Tenant, Action: "EngineCall", Resource: j.host().Ref, Outcome: model.OutcomeRefused,
-		Reason: why.Error(), Changes: map[string]string{"call": cut(method, 20) + " " + cut(withoutQuery(target), 300)},
+		ID: id, Time: j.p.Now(), Tenant: j.p.Tenant, Action: call.ActionNotUnderstood, Resource: j.host().Ref, Outcome: model.OutcomeRefused,
+		Reason: why.Error(), Changes: map[string]string{call.SaidCall: cut(method, 20) + " " + cut(withoutQuery(target), 300)},
 	}
 	if s != nil {
 		p := s.Principal
@@ -181,6 +242,7 @@ func (j *Judge) Failed(ctx context.Context, a *call.Ask, why string) error {
 	return j.p.Log.Later(ctx, model.Record{
 		ID: id, Time: j.p.Now(), Actor: p.ID, ActorName: p.Name, Tenant: j.p.Tenant, Action: string(a.Call.Route.Action), Resource: j.entity(a.Object).Ref,
 		Outcome: model.OutcomeFailed, Reason: cut(why, 500), Of: a.Record, Address: a.Subject.Address, Credential: p.Credential.String(),
+		Changes: saidOf(a),
 	})
 }
 

@@ -56,6 +56,8 @@ type Source struct {
 	Reason string // annotation @reason
 	Record bool   // annotation @record("session")
 	Remedy string // annotation @remedy: what would pass
+	// Requirement is the annotation @requirement: the clause of X.1643 that it serves.
+	Requirement string
 	Text   string
 }
 
@@ -173,7 +175,8 @@ func newEntry(tenant, file string, p *cedar.Policy, text string) (*entry, string
 	e := &entry{
 		Source: Source{
 			ID: id, File: file, Line: p.Position().Line, Column: p.Position().Column, Effect: "permit",
-			Reason: string(p.Annotations()["reason"]), Remedy: string(p.Annotations()["remedy"]), Record: p.Annotations()["record"] == "session", Text: trimComments(text),
+			Reason: string(p.Annotations()["reason"]), Remedy: string(p.Annotations()["remedy"]), Record: p.Annotations()["record"] == "session",
+			Requirement: string(p.Annotations()["requirement"]), Text: trimComments(text),
 		},
 		id: cedar.PolicyID(id), policy: p, scope: tree, tenant: tenant,
 	}

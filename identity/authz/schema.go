@@ -136,6 +136,11 @@ func (s *Schema) ActionsOn(typ string) []string {
 	return slices.DeleteFunc(s.Actions(), func(a string) bool { return !slices.Contains(s.actions[a].resources, s.types[typ]) })
 }
 
+// ActionsAt are the names of the actions that are asked for at a door (@door), sorted.
+func (s *Schema) ActionsAt(door string) []string {
+	return slices.DeleteFunc(s.Actions(), func(a string) bool { return s.actions[a].door != door })
+}
+
 // HasAction tells whether an action can be asked for.
 func (s *Schema) HasAction(name string) bool {
 	a := s.actions[name]
