@@ -126,7 +126,7 @@ function Why({ c }: { c: GuardCall }) {
   return (
     <div className={classes.why} data-tone={observed ? "part" : "bad"}>
       {observed && <Text fw={600}>{t("guard.wouldRefuse")}</Text>}
-      {c.reason !== "" && !observed && <Text fw={600}>{lines(c.reason)}</Text>}
+      {c.reason !== "" && <Text fw={observed ? 400 : 600}>{lines(c.reason)}</Text>}
       <dl className={classes.pairs}>
         {rules.length > 0 && (
           <>

@@ -5,7 +5,7 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { policySet } from "@/api/policies";
 import { Empty } from "@/components/Empty";
-import { ButtonLink } from "@/components/links";
+import { ButtonLink, PageLink } from "@/components/links";
 import { Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { SmallTable } from "@/components/SmallTable";
@@ -64,7 +64,12 @@ export function ProfileRules() {
             <SmallTable
               label={t("guard.rules")}
               miw={640}
-              head={[{ name: t("guard.rule"), w: 240 }, t("guard.because"), t("guard.passes")]}
+              head={[
+                { name: t("guard.rule"), w: 240 },
+                t("guard.because"),
+                t("guard.passes"),
+                { name: t("guard.requirement"), w: 110 },
+              ]}
             >
               {rules?.[chosen].map((r) => (
                 <Table.Tr key={r.id}>
@@ -73,6 +78,13 @@ export function ProfileRules() {
                   </Table.Td>
                   <Table.Td className={classes.wrap}>{plain(r.reason) || "–"}</Table.Td>
                   <Table.Td className={classes.wrap}>{plain(r.remedy) || "–"}</Table.Td>
+                  <Table.Td>
+                    {r.requirement !== "" && (
+                      <PageLink to="/requirements/$id" params={{ id: r.requirement }}>
+                        {plain(r.requirement)}
+                      </PageLink>
+                    )}
+                  </Table.Td>
                 </Table.Tr>
               ))}
             </SmallTable>

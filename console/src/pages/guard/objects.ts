@@ -5,16 +5,20 @@ const engineTypes = new Set(["Host", "Container", "Image", "Network", "Volume", 
 
 export const isOfEngine = (type: string | undefined): boolean => engineTypes.has(type ?? "");
 
-const inventoried = { Container: "/containers/$node/$id", Image: "/images/$node/$id", Network: "/networks/$node/$id" } as const;
+const inventoried = [
+  ["Container", "/containers/$node/$id"],
+  ["Image", "/images/$node/$id"],
+  ["Network", "/networks/$node/$id"],
+] as const;
 const identity = /^(sha256:)?[0-9a-f]{64}$/;
 const networkIdentity = /^[0-9a-z]{25}$/; // of a Swarm's network
 
 /** Where the inventory has the object of a call; undefined for what it does not have, such as what was to be made. */
 export function pageOf(
   c: Pick<GuardCall, "node" | "resource">,
-): { to: (typeof inventoried)[keyof typeof inventoried]; params: { node: string; id: string } } | undefined {
+): { to: (typeof inventoried)[number][1]; params: { node: string; id: string } } | undefined {
   const { type = "", id = "" } = c.resource ?? {};
-  const to = type in inventoried ? inventoried[type as keyof typeof inventoried] : undefined;
+  const to = inventoried.find(([t]) => t === type)?.[1];
   if (to === undefined || c.node === "" || !(identity.test(id) || (type === "Network" && networkIdentity.test(id))))
     return undefined;
   return { to, params: { node: c.node, id } };

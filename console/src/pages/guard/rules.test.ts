@@ -23,6 +23,7 @@ test("every rule of the shipped profiles is found, with its reason and what woul
     name: "privileged",
     reason: "a privileged program has the whole host",
     remedy: "leave out --privileged; name the single capabilities that it needs",
+    requirement: expect.stringMatching(/^8\.\d\.[a-z]$/),
   });
 });
 
@@ -36,7 +37,13 @@ when { context has workload && context.workload.registry != "registry.example" }
 @id("night") @reason("x") forbid (principal, action, resource) when { context.hour > 20 };
 `;
   expect(own(text)).toEqual([
-    { id: "acme/shop/registry", name: "registry", reason: 'images come from "ours" // only', remedy: "push it there; then pull" },
+    {
+      id: "acme/shop/registry",
+      name: "registry",
+      reason: 'images come from "ours" // only',
+      remedy: "push it there; then pull",
+      requirement: "",
+    },
   ]);
   expect(own(text, "shop.test.yaml")).toEqual([]);
   expect(own("")).toEqual([]);

@@ -7,34 +7,60 @@ export interface Rule {
   name: string;
   reason: string;
   remedy: string;
+  requirement: string;
 }
 
-const annotation = /@(\w+)\s*\(\s*"((?:[^"\\]|\\.)*)"\s*\)/g;
-const policy = /((?:@\w+\s*(?:\(\s*"(?:[^"\\]|\\.)*"\s*\))?\s*)+)(permit|forbid)\s*\(([\s\S]*?)\)\s*((?:when|unless)[\s\S]*?)?;/g;
+const annotation = /\s*@(\w+)\s*(?:\(\s*"((?:[^"\\]|\\.)*)"\s*\)\s*)?/y;
+const effect = /\s*(permit|forbid)\b/y;
+const ofWorkload = /\bcontext\s*(?:has\s+|\.\s*)(?:workload|profile)\b/;
 
-// A quoted text may have two slashes; a comment has no quote before it that is open.
-const withoutComments = (text: string): string =>
-  text.replace(/("(?:[^"\\\n]|\\.)*")|\/\/[^\n]*/g, (_, quoted: string | undefined) => quoted ?? "");
+/** statementsOf takes a file apart at its semicolons, without comments; what is quoted stays as it is. */
+function statementsOf(text: string): string[] {
+  const found: string[] = [];
+  let now = "";
+  for (const [part] of text.matchAll(/"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|[^"/;]+|[\s\S]/g)) {
+    if (part === ";") {
+      found.push(now);
+      now = "";
+    } else if (!part.startsWith("//")) now += part;
+  }
+  return found;
+}
 
 const unescaped = (s: string): string => s.replaceAll(/\\(.)/g, "$1");
 
+/** headOf reads what a statement says of itself before its effect. */
+function headOf(statement: string): { said: Map<string, string>; effect: string; rest: string } {
+  const said = new Map<string, string>();
+  let at = 0;
+  for (annotation.lastIndex = 0; ; annotation.lastIndex = at) {
+    const m = annotation.exec(statement);
+    if (m === null) break;
+    said.set(m[1] ?? "", unescaped(m[2] ?? ""));
+    at += m[0].length;
+  }
+  effect.lastIndex = at;
+  const m = effect.exec(statement);
+  return { said, effect: m?.[1] ?? "", rest: m === null ? "" : statement.slice(at + m[0].length) };
+}
+
 /** rulesIn finds what forbids by what a workload is: rules of a profile. */
 export function rulesIn(file: Pick<PolicyFile, "name" | "text">, tenant = ""): Rule[] {
-  const found: Rule[] = [];
   const base = file.name.replace(/\.cedar$/, "");
-  if (base === file.name) return found;
-  for (const m of withoutComments(file.text).matchAll(policy)) {
-    if (m[2] !== "forbid" || !/\bcontext\s*(has\s+|\.)(workload|profile)\b/.test(m[4] ?? "")) continue;
-    const said = new Map([...(m[1] ?? "").matchAll(annotation)].map((a) => [a[1], unescaped(a[2] ?? "")]));
-    const name = said.get("id") ?? "";
-    found.push({
-      id: `${tenant === "" ? "" : `${tenant}/`}${base}/${name}`,
-      name,
-      reason: said.get("reason") ?? "",
-      remedy: said.get("remedy") ?? "",
+  if (base === file.name) return [];
+  return statementsOf(file.text)
+    .map(headOf)
+    .filter((p) => p.effect === "forbid" && ofWorkload.test(p.rest))
+    .map(({ said }) => {
+      const name = said.get("id") ?? "";
+      return {
+        id: `${tenant === "" ? "" : `${tenant}/`}${base}/${name}`,
+        name,
+        reason: said.get("reason") ?? "",
+        remedy: said.get("remedy") ?? "",
+        requirement: said.get("requirement") ?? "",
+      };
     });
-  }
-  return found;
 }
 
 export const profiles = ["baseline", "restricted"] as const;
