@@ -9,6 +9,8 @@ import (
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	serverpkg "github.com/bulkhead-security/bulkhead/control/server"
 	"github.com/bulkhead-security/bulkhead/framework/catalogue"
+	"github.com/bulkhead-security/bulkhead/guard/calls"
+	"github.com/bulkhead-security/bulkhead/guard/sessions"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/identity/authn"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -88,6 +90,9 @@ func (p *plane) fleetServices(s *api.Services, policyKey string) error {
 	}
 	s.Pools = &api.Pools{Store: p.store, Rollouts: p.store, Bundles: p.store, Publisher: p.fleet, Decider: p.fleet, Now: p.now}
 	s.Inventory = &api.Inventory{Store: p.store, Now: p.now}
+	s.Guards = &api.Guards{
+		Store: p.store, Rules: p.engine, Actions: calls.Actions(p.engine.Schema().ActionsAt(calls.Door)), Recorded: sessions.SealAction, Now: p.now,
+	}
 	s.Findings = &api.Findings{
 		Store: p.store, Exceptions: p.store, Requests: p.store, People: p.store, Nodes: p.store, Tenants: p.store, Now: p.now,
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/bulkhead-security/bulkhead/fleet/facts"
 	"github.com/bulkhead-security/bulkhead/fleet/maintenance"
 	"github.com/bulkhead-security/bulkhead/framework/catalogue"
+	"github.com/bulkhead-security/bulkhead/guard/calls"
+	"github.com/bulkhead-security/bulkhead/guard/sessions"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -23,6 +25,9 @@ func (w *world) fleet(s *api.Services, c *catalogue.Catalogue) {
 		Store: w.store, Exceptions: w.store, Requests: w.store, People: w.store, Nodes: w.store, Tenants: w.store, Now: time.Now,
 	}
 	s.Inventory = &api.Inventory{Store: w.store, Now: time.Now}
+	s.Guards = &api.Guards{
+		Store: w.store, Rules: w.engine, Actions: calls.Actions(w.engine.Schema().ActionsAt(calls.Door)), Recorded: sessions.SealAction, Now: time.Now,
+	}
 	w.proofs(s, c)
 	s.Pools = &api.Pools{Store: w.store, Rollouts: w.store, Bundles: w.store, Publisher: w.told, Decider: w.told, Now: time.Now}
 }

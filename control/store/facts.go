@@ -68,17 +68,23 @@ func (s *Store) NodesWithFacts(ctx context.Context, tenant string, any, keys []s
 	if err != nil {
 		return nil, nil, err
 	}
+	ids := make([]string, len(nodes))
+	for i := range nodes {
+		ids[i] = nodes[i].ID
+	}
+	out, err := s.FactsOf(ctx, ids, keys)
+	return nodes, out, err
+}
+
+// FactsOf are some facts of some nodes, by node and key.
+func (s *Store) FactsOf(ctx context.Context, nodes, keys []string) (map[string]map[string][]byte, error) {
 	out := make(map[string]map[string][]byte, len(nodes))
 	for part := range slices.Chunk(nodes, rowsAtOnce) {
-		ids := make([]string, len(part))
-		for i := range part {
-			ids[i] = part[i].ID
-		}
 		var facts []factRow
 		err := s.conn(ctx).NewSelect().Model(&facts).Column("node", "name", "data").
-			Where("node IN (?)", bun.List(ids)).Where("name IN (?)", bun.List(keys)).Scan(ctx)
+			Where("node IN (?)", bun.List(part)).Where("name IN (?)", bun.List(keys)).Scan(ctx)
 		if err != nil {
-			return nil, nil, s.fail("read facts", err)
+			return nil, s.fail("read facts", err)
 		}
 		for _, f := range facts {
 			if out[f.Node] == nil {
@@ -87,7 +93,7 @@ func (s *Store) NodesWithFacts(ctx context.Context, tenant string, any, keys []s
 			out[f.Node][f.Name] = f.Data
 		}
 	}
-	return nodes, out, nil
+	return out, nil
 }
 
 // facts gives the rows of a node's facts one by one. It has no limit: whoever applies updates bounds them.

@@ -27,110 +27,116 @@ func (k *recordKey) keys() []any { return []any{k.Time, k.Origin, k.Place} }
 // ScanRecords looks through a part of the index of records, of at most sc.Most of them, and gives those that match, at most sc.Size. The
 // part ends where an index alone finds its end, so that no more is read than that, however few match. The events are left out.
 func (s *Store) ScanRecords(ctx context.Context, sc model.RecordScan) (model.RecordsScanned, error) {
-	out := model.RecordsScanned{}
 	switch {
 	case sc.Most < 1 || sc.Most > mostScanned:
-		return out, invalid("page", "between 1 and %d records are looked at together", mostScanned)
+		return model.RecordsScanned{}, invalid("page", "between 1 and %d records are looked at together", mostScanned)
 	case sc.Size < 1 || sc.Size > largestPage:
-		return out, invalid("page_size", "a part has between 1 and %d records", largestPage)
+		return model.RecordsScanned{}, invalid("page_size", "a part has between 1 and %d records", largestPage)
 	case len(sc.Actions) == 0:
-		return out, invalid("filter", "no actions are looked for")
+		return model.RecordsScanned{}, invalid("filter", "no actions are looked for")
 	}
-	l := records()
-	l.name = "records, looked through: " + text([]any{sc.Log, sc.Actions, sc.Any}) // so that a token belongs to this question
-	part, err := s.partOf(ctx, l, sc, &out)
-	if err != nil || out.Seen == 0 {
+	c := scanning{s: s, l: records(), sc: sc}
+	c.l.name = "records, looked through: " + text([]any{sc.Log, sc.Actions, sc.Any}) // so that a token belongs to this question
+	if err := c.findEnd(ctx); err != nil {
+		return model.RecordsScanned{}, err
+	}
+	rows, err := c.read(ctx)
+	if err != nil {
+		return model.RecordsScanned{}, err
+	}
+	out, err := c.told(ctx)
+	if err != nil {
 		return out, err
-	}
-	var rows []recordRow
-	sel := s.conn(ctx).NewSelect().Model(&rows).ExcludeColumn("event").Limit(sc.Size + 1)
-	if err := l.order(sel, sc.Query); err != nil {
-		return out, err
-	}
-	if err := part(sel); err != nil {
-		return out, err
-	}
-	s.matching(sel, sc.Any)
-	if err := sel.Scan(ctx); err != nil {
-		return out, s.fail("look through records", err)
-	}
-	if len(rows) > sc.Size { // the next part begins behind the last one that is given
-		rows = rows[:sc.Size]
-		last := rows[sc.Size-1]
-		end := recordKey{Time: last.Time, Origin: last.Origin, Place: last.Place}
-		out.Next, out.Until = l.token(sc.Query, end.keys()), at(end.Time)
 	}
 	out.Records, err = convert(rows, (*recordRow).model)
 	return out, err
 }
 
-// partOf finds the end of the part that is looked at, in an index alone, and gives the condition that bounds it.
-func (s *Store) partOf(ctx context.Context, l listing, sc model.RecordScan, out *model.RecordsScanned) (func(*bun.SelectQuery) error, error) {
-	in := func(sel *bun.SelectQuery) error {
-		q := sc.Query
-		q.Where = nil
-		if err := l.where(sel, q); err != nil {
-			return err
-		}
-		switch { // an expression, so that no index by origin is taken, and all of a log sorted
-		case strings.HasSuffix(sc.Log, "/"):
-			sel.Where("origin || '' >= ?", sc.Log).Where("origin || '' < ?", sc.Log+"\U0010ffff")
-		case sc.Log != "":
-			sel.Where("origin || '' = ?", sc.Log)
-		}
-		return nil
-	}
-	var end recordKey
-	sel := s.conn(ctx).NewSelect().Model(&end).Offset(sc.Most - 1).Limit(1)
-	if err := errors.Join(in(sel), l.order(sel, sc.Query)); err != nil {
-		return nil, err
-	}
-	err := sel.Scan(ctx)
-	whole := errors.Is(err, sql.ErrNoRows)
-	if err != nil && !whole {
-		return nil, s.fail("look through records", err)
-	}
-	bounded := func(sel *bun.SelectQuery) error {
-		if err := in(sel); err != nil {
-			return err
-		}
-		if !whole {
-			after := ">="
-			if sc.Oldest {
-				after = "<="
-			}
-			sel.Where("(time, origin, place) "+after+" (?, ?, ?)", end.keys()...)
-		}
-		return nil
-	}
-	if out.Seen = int64(sc.Most); whole {
-		if out.Seen, err = s.countPart(ctx, l, sc, bounded); err != nil {
-			return nil, err
-		}
-	} else {
-		out.Next, out.Until = l.token(sc.Query, end.keys()), at(end.Time)
-	}
-	full := func(sel *bun.SelectQuery) error {
-		sel.Where("action IN (?)", bun.List(sc.Actions))
-		return errors.Join(bounded(sel), l.where(sel, model.Query{Where: sc.Where}))
-	}
-	if sc.Count {
-		if out.Counted, err = s.countPart(ctx, l, sc, full); err != nil {
-			return nil, err
-		}
-	}
-	return full, nil
+// scanning is one scan. It ends at end, or with the index where that is nil.
+type scanning struct {
+	s   *Store
+	l   listing
+	sc  model.RecordScan
+	end *recordKey
 }
 
-// countPart counts what is behind the token and within a condition.
-func (s *Store) countPart(ctx context.Context, l listing, sc model.RecordScan, in func(*bun.SelectQuery) error) (int64, error) {
-	sel := s.conn(ctx).NewSelect().Model((*recordKey)(nil)).ColumnExpr("time").Limit(mostScanned)
-	if err := errors.Join(in(sel), l.order(sel, sc.Query)); err != nil {
+// part bounds a selection to what is behind the token, and not behind the end.
+func (c *scanning) part(sel *bun.SelectQuery) error {
+	q := c.sc.Query
+	q.Where = nil
+	switch log := c.sc.Log; { // an expression, so that no index by origin is taken, and all of a log sorted
+	case strings.HasSuffix(log, "/"):
+		sel.Where("origin || '' >= ?", log).Where("origin || '' < ?", log+"\U0010ffff")
+	case log != "":
+		sel.Where("origin || '' = ?", log)
+	}
+	if c.end != nil {
+		upTo := ">="
+		if c.sc.Oldest {
+			upTo = "<="
+		}
+		sel.Where("(time, origin, place) "+upTo+" (?, ?, ?)", c.end.keys()...)
+	}
+	return errors.Join(c.l.where(sel, q), c.l.order(sel, c.sc.Query))
+}
+
+// picked bounds it to what is looked for, but for the alternatives.
+func (c *scanning) picked(sel *bun.SelectQuery) error {
+	sel.Where("action IN (?)", bun.List(c.sc.Actions))
+	return errors.Join(c.part(sel), c.l.where(sel, model.Query{Where: c.sc.Where}))
+}
+
+func (c *scanning) findEnd(ctx context.Context) error {
+	var end recordKey
+	sel := c.s.conn(ctx).NewSelect().Model(&end).Offset(c.sc.Most - 1).Limit(1)
+	if err := c.part(sel); err != nil {
+		return err
+	}
+	err := sel.Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	c.end = &end
+	return c.s.fail("look through records", err)
+}
+
+// read gives what matches. Where there is more than is asked for, the part ends there.
+func (c *scanning) read(ctx context.Context) ([]recordRow, error) {
+	var rows []recordRow
+	sel := c.s.conn(ctx).NewSelect().Model(&rows).ExcludeColumn("event").Limit(c.sc.Size + 1)
+	if err := c.picked(sel); err != nil {
+		return nil, err
+	}
+	c.s.matching(sel, c.sc.Any)
+	if err := sel.Scan(ctx); err != nil {
+		return nil, c.s.fail("look through records", err)
+	}
+	if len(rows) > c.sc.Size {
+		rows = rows[:c.sc.Size]
+		last := &rows[c.sc.Size-1]
+		c.end = &recordKey{Time: last.Time, Origin: last.Origin, Place: last.Place}
+	}
+	return rows, nil
+}
+
+// told is how far it came.
+func (c *scanning) told(ctx context.Context) (out model.RecordsScanned, err error) {
+	if c.end != nil {
+		out.Next, out.Until = c.l.token(c.sc.Query, c.end.keys()), at(c.end.Time)
+	}
+	if out.Seen, err = c.count(ctx, c.part); err == nil && c.sc.Count {
+		out.Counted, err = c.count(ctx, c.picked)
+	}
+	return out, err
+}
+
+func (c *scanning) count(ctx context.Context, in func(*bun.SelectQuery) error) (n int64, err error) {
+	sel := c.s.conn(ctx).NewSelect().Model((*recordKey)(nil)).ColumnExpr("time").Limit(mostScanned)
+	if err := in(sel); err != nil {
 		return 0, err
 	}
-	var n int64
-	err := s.conn(ctx).NewSelect().ColumnExpr("count(*)").TableExpr("(?) AS part", sel).Scan(ctx, &n)
-	return n, s.fail("count records", err)
+	err = c.s.conn(ctx).NewSelect().ColumnExpr("count(*)").TableExpr("(?) AS part", sel).Scan(ctx, &n)
+	return n, c.s.fail("count records", err)
 }
 
 // matching adds the alternatives.

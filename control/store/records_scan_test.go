@@ -62,6 +62,7 @@ func TestScanRecords(t *testing.T) {
 				sc := sc
 				sc.Most, sc.Size, sc.Oldest = part.most, part.size, oldest
 				var found []uint64
+				seen, counted := int64(0), int64(0)
 				for range 300 {
 					got, err := s.ScanRecords(ctx, sc)
 					ok(t, err)
@@ -69,6 +70,7 @@ func TestScanRecords(t *testing.T) {
 						t.Fatalf("%+v", got)
 					}
 					found = append(found, places(got.Records)...)
+					seen, counted = seen+got.Seen, counted+got.Counted
 					if sc.Token = got.Next; got.Next == "" {
 						break
 					}
@@ -78,6 +80,9 @@ func TestScanRecords(t *testing.T) {
 				}
 				if len(found) != 20 || found[0] != 91 || found[19] != 0 || !slices.IsSortedFunc(found, func(a, b uint64) int { return int(b) - int(a) }) {
 					t.Fatalf("%+v: %v", part, found)
+				}
+				if seen != 100 || counted != 100 {
+					t.Fatalf("%+v: %d seen, %d counted", part, seen, counted)
 				}
 			}
 		}

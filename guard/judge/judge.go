@@ -274,6 +274,18 @@ func runs(a route.Action) bool {
 	return false
 }
 
+// Profiled are the actions that profiles decide about, as records name them, sorted.
+func Profiled() []string {
+	var list []string
+	for a, q := range questions() {
+		if runs(a) {
+			list = append(list, q.action)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 func network(n *call.NetworkCreate) (driver string, options []string) {
 	driver, options = n.Driver, []string{}
 	if driver == "" {
