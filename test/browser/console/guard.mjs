@@ -39,7 +39,7 @@ async function calls(ann, world) {
   await ann.axe("a refused call", true);
   await ann.shot("console-guard-call");
   await drawer(page).getByRole("link", { name: "Record and proof" }).click();
-  await page.getByText("Yes. This browser checked it.").waitFor();
+  await page.getByText("All that the server says of the record stands in the entry.").waitFor();
   await page.goBack();
   await drawer(page).getByRole("link", { name: "Explain the decision" }).click();
   await page.getByText("refused", { exact: true }).first().waitFor();
@@ -65,7 +65,7 @@ async function objects(ann, world) {
   const { page } = ann;
   await page.goto(`${world.url}/guard?since=7d&action=ContainerRestart`);
   await grid(page).getByRole("row").nth(1).getByText("allowed").or(grid(page).getByRole("row").nth(1).getByText("would be refused")).click();
-  await drawer(page).getByRole("link", { name: /^Only 0+2$/ }).click();
+  await drawer(page).getByRole("link", { name: /^only these: 0+2$/ }).click();
   await page.waitForURL(/object=/);
   await firstRow(page);
   await page.keyboard.press("Escape");

@@ -185,13 +185,9 @@ function Said({ title, children }: { title: string; children: ReactNode }) {
 function Only({ search, what }: { search: CallSearch; what: string }) {
   const { t } = useTranslation();
   return (
-    <PageLink
-      to="/guard"
-      search={(old) => ({ tenant: old.tenant, since: callSearch(old).since, ...search })}
-      size="xs"
-      aria-label={t("guard.onlyWhat", { what })}
-    >
+    <PageLink to="/guard" search={(old) => ({ tenant: old.tenant, since: callSearch(old).since, ...search })} size="xs">
       {t("guard.only")}
+      <span className="hidden-text">: {what}</span>
     </PageLink>
   );
 }
