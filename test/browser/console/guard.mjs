@@ -42,8 +42,8 @@ async function calls(ann, world) {
   await page.getByText("All that the server says of the record stands in the entry.").waitFor();
   await page.goBack();
   await drawer(page).getByRole("link", { name: "Explain the decision" }).click();
-  await page.getByText("refused", { exact: true }).first().waitFor();
-  await page.getByRole("link", { name: "profile_baseline/privileged" }).first().waitFor();
+  await page.getByRole("region", { name: "Answer" }).getByText("refused", { exact: true }).waitFor();
+  await page.getByRole("region", { name: "Answer" }).getByRole("link", { name: "profile_baseline/privileged" }).waitFor();
 }
 
 // keyboard: the table is gone through and a call opened and closed without a mouse.
