@@ -29,6 +29,8 @@ func TestConsole(t *testing.T) {
 			w.server = w.again(t)
 		case "flood":
 			w.flood(t, name)
+		case "guard-call":
+			w.guards.call(t, name)
 		case "make-tenant":
 			w.admin.must("tenants", "create", name)
 		case "link": // of a person whom a capability's world invited

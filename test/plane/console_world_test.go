@@ -31,6 +31,7 @@ type consoleWorld struct {
 	agents map[string]*sim.Agent
 	links  map[string]string // of others, by name
 	plane2 *sim.Agent        // plane-02, of globex
+	guards guards
 }
 
 func consoleSettings() []string {
@@ -67,6 +68,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	w.admin.must("access", "request", "TenantDelete", "Tenant::globex", "--reason", "the contract ended")
 	w.findings(t)
 	w.policies(t)
+	w.guard(t)
 	w.forkedLog(t)
 	w.directory(t)
 	w.proofs(t)

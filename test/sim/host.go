@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -94,6 +95,24 @@ func (h *Host) Runs(container string, processes ...model.Process) error {
 		p.Container = id
 		host.Processes = append(host.Processes, p)
 	}
+	return h.split()
+}
+
+// Guarded has a guard before the engine of a host that nobody uses yet; locked sockets are the guard's alone.
+func (h *Host) Guarded(g model.GuardStatus, locked bool) error {
+	h.snapshot.Guard = &g
+	if h.snapshot.Engine == nil {
+		return errors.New("recorded host: no engine")
+	}
+	sockets := h.snapshot.Engine.Sockets
+	for i := range sockets {
+		if sockets[i].Guarded = locked; locked {
+			sockets[i].Mode, sockets[i].Users, sockets[i].Group, sockets[i].GID, sockets[i].MountedIn = "0600", nil, "root", 0, nil
+		}
+	}
+	h.snapshot.Controls = append(slices.Clone(h.snapshot.Controls), model.Control{
+		Name: model.ControlDaemonGuard, Mode: g.Mode, Version: g.Version, Since: g.Started, PID: g.PID,
+	})
 	return h.split()
 }
 

@@ -15,6 +15,7 @@ import {
   IconServer2,
   IconServerCog,
   IconSettings,
+  IconShieldLock,
   IconStack2,
   IconTerminal2,
   IconTimelineEvent,
@@ -38,6 +39,7 @@ export interface NavEntry {
     | "/pools"
     | "/policies"
     | "/access"
+    | "/guard"
     | "/users"
     | "/groups"
     | "/tenants"
@@ -78,6 +80,7 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
     entries: [
       { to: "/policies", text: "shell.nav.policies", icon: IconScale },
       { to: "/access", text: "shell.nav.access", icon: IconKey },
+      { to: "/guard", text: "shell.nav.guard", icon: IconShieldLock },
       { to: "/users", text: "shell.nav.users", icon: IconUsers },
       { to: "/groups", text: "shell.nav.groups", icon: IconUsersGroup },
       { to: "/tenants", text: "shell.nav.tenants", icon: IconBuilding },

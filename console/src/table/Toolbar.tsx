@@ -28,6 +28,7 @@ interface Props<T> {
 export function Toolbar<T>(p: Props<T>) {
   const { t } = useTranslation();
   const few = p.columns.filter((c) => c.few);
+  const groups = p.columns.filter((c) => c.few || c.groups);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a toolbar is no fieldset
     <div className={classes.toolbar} role="group" aria-label={t("table.tools", { table: p.label })}>
@@ -41,7 +42,7 @@ export function Toolbar<T>(p: Props<T>) {
           set={(values) => p.set({ only: { ...p.state.only, [c.id]: values } })}
         />
       ))}
-      {few.length > 0 && (
+      {groups.length > 0 && (
         <Drop
           icon={<IconLayoutList size={14} aria-hidden />}
           label={
@@ -54,7 +55,7 @@ export function Toolbar<T>(p: Props<T>) {
           <Radio.Group value={p.state.group} onChange={(group) => p.set({ group })} label={t("table.group")}>
             <Stack gap="xs" mt="xs">
               <Radio value="" label={t("table.noGroup")} />
-              {few.map((c) => (
+              {groups.map((c) => (
                 <Radio key={c.id} value={c.id} label={c.header} />
               ))}
             </Stack>

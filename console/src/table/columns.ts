@@ -17,6 +17,8 @@ export interface Column<T> {
   min?: number;
   /** Few values: one can choose among them, and group by them. */
   few?: boolean;
+  /** One can group by it, though it has too many values to choose among, or they are chosen elsewhere. */
+  groups?: boolean;
   /** Hidden until somebody chooses it. */
   hidden?: boolean;
   /** Order of values that have one of their own, the first first. */

@@ -4,6 +4,7 @@ import audit from "./audit.mjs";
 import directory from "./directory.mjs";
 import events from "./events.mjs";
 import findings from "./findings.mjs";
+import guard from "./guard.mjs";
 import nodes from "./nodes.mjs";
 import objects from "./objects.mjs";
 import policies from "./policies.mjs";
@@ -11,4 +12,4 @@ import report from "./report.mjs";
 import requirements from "./requirements.mjs";
 import whole from "./whole.mjs";
 
-export const capabilities = { requirements, nodes, objects, findings, events, policies, audit, directory, report, whole };
+export const capabilities = { requirements, nodes, objects, findings, events, policies, guard, audit, directory, report, whole };

@@ -1,6 +1,6 @@
 // Policies are written, checked, proposed, approved by a second person, rolled back and asked; access is given for a time.
 import { check } from "../lib.mjs";
-import { grid, open, settled } from "./shared.mjs";
+import { factored, grid, open, settled } from "./shared.mjs";
 
 const editor = (p) => p.locator(".cm-content").first();
 const of = "tenant=acme";
@@ -20,14 +20,6 @@ const pages = [
   },
   { name: "access", at: "/access", ready: (p) => p.getByText("TenantDelete").first().waitFor() },
 ];
-
-// factored waits for what comes of an action, and shows the second factor where it is asked for on the way.
-async function factored(page, done) {
-  const again = page.getByRole("dialog", { name: "Show your second factor again" });
-  await again.or(done).first().waitFor();
-  if (await again.isVisible()) await again.getByRole("button", { name: "Use a passkey" }).click();
-  await done.waitFor();
-}
 
 async function write(page, name, text) {
   await page.getByRole("region", { name: "Files" }).getByRole("button", { name: new RegExp(`^${name}`) }).click();

@@ -12,3 +12,11 @@ export async function open(world, page, p) {
 
 /** settled waits until a dialogue has come in, so that axe sees its colours. */
 export const settled = (page) => page.waitForTimeout(300);
+
+// factored waits for what comes of an action, and shows the second factor where it is asked for on the way.
+export async function factored(page, done) {
+  const again = page.getByRole("dialog", { name: "Show your second factor again" });
+  await again.or(done).first().waitFor();
+  if (await again.isVisible()) await again.getByRole("button", { name: "Use a passkey" }).click();
+  await done.waitFor();
+}

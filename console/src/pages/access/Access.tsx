@@ -1,28 +1,17 @@
-import { Button, Text } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { accessRequests, myAccessRequests } from "@/api/policies";
 import { me } from "@/api/queries";
-import { Empty } from "@/components/Empty";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { Pill, type Tone } from "@/components/StatusBadge";
-import { Time } from "@/components/Time";
-import { Who } from "@/components/Who";
 import type { AccessRequest } from "@/gen/policy_pb";
-import { lines, plain } from "@/lib/plain";
 import { useTenant } from "@/shell/scope";
-import classes from "../policies/Policies.module.css";
 import { AskAccess } from "./AskAccess";
 import { Decision, type DecisionKind } from "./Decision";
-
-const states = ["pending", "approved", "denied", "revoked", "expired"] as const;
-const tones = { pending: "part", approved: "good", denied: "bad", revoked: "off", expired: "off" } as const satisfies Record<
-  string,
-  Tone
->;
+import { Requests } from "./Requests";
 
 /** Access for a time: what waits for a decision, what one asked for, and what others have. */
 export function Access() {
@@ -86,89 +75,5 @@ export function Access() {
       {asking && <AskAccess onClose={() => setAsking(false)} />}
       {decision !== undefined && <Decision {...decision} onClose={() => setDecision(undefined)} />}
     </Page>
-  );
-}
-
-const most = 50;
-
-function Requests(p: {
-  rows: readonly AccessRequest[];
-  own?: boolean;
-  none: string;
-  how: string;
-  actions: [kind: DecisionKind, open: (r: AccessRequest) => void][];
-}) {
-  const { t } = useTranslation();
-  const [all, setAll] = useState(false);
-  if (p.rows.length === 0) return <Empty title={p.none} how={p.how} />;
-  return (
-    <ul className={classes.lines}>
-      {(all ? p.rows.slice(0, 1000) : p.rows.slice(0, most)).map((r) => (
-        <Request key={r.id} r={r} own={p.own ?? false} actions={p.actions} />
-      ))}
-      {p.rows.length > most && !all && (
-        <li className={classes.line}>
-          <Button size="compact-sm" variant="default" onClick={() => setAll(true)}>
-            {t("common.allOf", { count: p.rows.length })}
-          </Button>
-        </li>
-      )}
-    </ul>
-  );
-}
-
-function Request({ r, own, actions }: { r: AccessRequest; own: boolean; actions: [DecisionKind, (r: AccessRequest) => void][] }) {
-  const { t } = useTranslation();
-  const state = states.find((s) => s === r.state) ?? "expired";
-  const live = state === "pending" || state === "approved";
-  const minutes = Math.round(Number(r.duration?.seconds ?? 0n) / 60);
-  return (
-    <li className={`${classes.line} ${classes.request}`}>
-      <div className={classes.grow}>
-        <Pill tone={tones[state]} word={t(`access.state.${state}`)} />{" "}
-        {!own && (
-          <strong>
-            <Who id={r.user} />{" "}
-          </strong>
-        )}
-        <code>{plain(r.action)}</code> <code>{plain(`${r.resource?.type}::${r.resource?.id}`)}</code>
-        <Text>{lines(r.reason)}</Text>
-        <Text size="xs" c="dimmed">
-          {t("access.for", { count: minutes })}
-          {live && (
-            <>
-              {" · "}
-              {state === "pending" ? t("access.answerBy") : t("access.until")} <Time at={r.expires} />
-            </>
-          )}
-          {r.approver !== "" && (
-            <>
-              {" · "}
-              {t("access.decidedBy")} <Who id={r.approver} />
-            </>
-          )}
-          {r.note !== "" && ` · ${lines(r.note)}`}
-        </Text>
-      </div>
-      <span className={classes.when}>
-        <Time at={r.created} />
-      </span>
-      {live &&
-        actions.map(([kind, open]) => (
-          <Button
-            key={kind}
-            size="compact-sm"
-            variant={kind === "approve" ? "filled" : "default"}
-            aria-label={t("access.act", {
-              what: t(`access.decision.${kind}.action`),
-              action: r.action,
-              object: r.resource?.id ?? "",
-            })}
-            onClick={() => open(r)}
-          >
-            {t(`access.decision.${kind}.action`)}
-          </Button>
-        ))}
-    </li>
   );
 }

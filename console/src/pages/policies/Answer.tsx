@@ -8,6 +8,7 @@ import { ScrollTable } from "@/components/ScrollTable";
 import { Pill } from "@/components/StatusBadge";
 import type { Explanation, Permission } from "@/gen/policy_pb";
 import { lines, plain } from "@/lib/plain";
+import { useTenant } from "@/shell/scope";
 import classes from "./Policies.module.css";
 import { PolicyLink, PolicyLinks } from "./parts";
 import type { Question } from "./question";
@@ -32,7 +33,7 @@ const explain = (tenant: string, q: Question) =>
       policies.explain(
         // A record says itself what it is about; the rest only has to be there.
         q.q === "record"
-          ? { tenant, record: q.record ?? "", action: "PolicyExplain", resource: { type: "Tenant", id: tenant } }
+          ? { tenant, record: q.record ?? "", action: "PolicyExplain", resource: { type: "Tenant", id: tenant || "system" } }
           : { tenant, user: q.user ?? "", action: q.action ?? "", resource: refOf(q) },
         { signal },
       ),
@@ -114,7 +115,9 @@ function Permissions({ of: list, first, show }: { of: readonly Permission[]; fir
 
 function Why({ q, tenant }: { q: Question; tenant: string }) {
   const { t } = useTranslation();
-  const answer = useQuery(explain(tenant, q));
+  // A record can be of any tenant that is in sight, as those are that pages of records lead here from.
+  const scope = useTenant();
+  const answer = useQuery(explain(q.q === "record" ? scope : tenant, q));
   return (
     <Panel title={t("policies.answer")} flush>
       <Result of={answer} what={t("policies.askFailed")}>

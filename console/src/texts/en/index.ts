@@ -8,6 +8,7 @@ import directory from "./directory.json";
 import events from "./events.json";
 import exceptions from "./exceptions.json";
 import findings from "./findings.json";
+import guard from "./guard.json";
 import inventory from "./inventory.json";
 import jobs from "./jobs.json";
 import nodes from "./nodes.json";
@@ -27,6 +28,7 @@ export default {
   events,
   exceptions,
   findings,
+  guard,
   inventory,
   jobs,
   nodes,

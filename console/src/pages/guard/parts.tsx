@@ -1,0 +1,82 @@
+import { IconEye } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { PageLink } from "@/components/links";
+import { OutcomeBadge, Pill } from "@/components/StatusBadge";
+import type { Guard, GuardCall } from "@/gen/guard_pb";
+import { plain } from "@/lib/plain";
+import { PolicyLink } from "../policies/parts";
+import { outcomeOf } from "./filter";
+import classes from "./guard.module.css";
+import { objectName, pageOf } from "./objects";
+
+/** How a call ended; one that enforcement would have refused is neither good nor bad. */
+export function CallOutcome({ c }: { c: Pick<GuardCall, "outcome" | "wouldRefuse"> }) {
+  const { t } = useTranslation();
+  const outcome = outcomeOf(c);
+  if (outcome === "would_refuse") return <Pill tone="part" word={t("guard.outcome.would_refuse")} icon={IconEye} />;
+  return <OutcomeBadge outcome={outcome} />;
+}
+
+/** Rules by their names, each leading to its text. */
+export function Rules({ of, line = false }: { of: readonly string[]; line?: boolean }) {
+  const Each = line ? "span" : "div";
+  return (
+    <>
+      {of.map((r, i) => (
+        <Each key={r}>
+          {line && i > 0 && ", "}
+          <PolicyLink id={r} />
+        </Each>
+      ))}
+    </>
+  );
+}
+
+/** What a call was about: its kind, and its name, which leads to the inventory where that has it. */
+export function ObjectOf({ c, underline }: { c: GuardCall; underline?: boolean }) {
+  const page = pageOf(c);
+  const name = plain(objectName(c));
+  const title = plain(`${c.resource?.type ?? ""} ${c.resource?.id ?? ""}`);
+  return (
+    <span title={title}>
+      <span className={classes.soft}>{plain(c.resource?.type ?? "")}</span>{" "}
+      {page === undefined ? (
+        name
+      ) : (
+        <PageLink {...page} underline={underline ? "always" : undefined}>
+          {name}
+        </PageLink>
+      )}
+    </span>
+  );
+}
+
+export function NodeOf({ of, underline }: { of: { node: string; nodeName: string }; underline?: boolean }) {
+  const { t } = useTranslation();
+  if (of.node === "") return <>{t("guard.noNode")}</>;
+  return (
+    <PageLink to="/nodes/$id" params={{ id: of.node }} underline={underline ? "always" : undefined} title={plain(of.nodeName)}>
+      {plain(of.nodeName || of.node)}
+    </PageLink>
+  );
+}
+
+export const modes = ["enforce", "observe", "none"] as const;
+export type Mode = (typeof modes)[number];
+export const modeOf = (g: Guard): Mode => modes.find((m) => m === g.mode) ?? "none";
+const modeTones = { enforce: "good", observe: "part", none: "bad" } as const;
+
+export function ModeBadge({ mode }: { mode: Mode }) {
+  const { t } = useTranslation();
+  return <Pill tone={modeTones[mode]} word={t(`guard.mode.${mode}`)} icon={mode === "observe" ? IconEye : undefined} />;
+}
+
+export const locks = ["open", "unknown", "locked"] as const;
+export type Lock = (typeof locks)[number];
+export const lockOf = (g: Guard): Lock => locks.find((l) => l === g.lock) ?? "unknown";
+const lockTones = { locked: "good", open: "bad", unknown: "unknown" } as const;
+
+export function LockBadge({ lock }: { lock: Lock }) {
+  const { t } = useTranslation();
+  return <Pill tone={lockTones[lock]} word={t(`guard.lock.${lock}`)} />;
+}
