@@ -141,7 +141,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 			Decider: p.decider, Approvals: approved(p.approvals), Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
 			Tenant: p.tenant, Host: p.host, Profile: profile, Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock(),
 		},
-		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest, writable: c.Guard.WritablePaths,
+		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest, writable: c.Guard.WritablePaths, internal: c.Guard.InternalRegistries,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
 	})
 	if err != nil {

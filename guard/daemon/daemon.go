@@ -150,6 +150,9 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	}
 	end, err := d.build(r, a)
 	defer end()
+	if err == nil {
+		err = d.marks(ctx, a)
+	}
 	if err != nil {
 		return d.unresolved(r, a, err)
 	}

@@ -71,8 +71,9 @@ type Parts struct {
 	// Profile is "baseline", "restricted", or empty for none; Mode is how it is applied.
 	Profile string
 	Mode    Mode
-	// Registries are those that the engine may be made to call; none means any.
+	// Registries are those that the engine may be made to call; none means any, but those that Addresses has something against.
 	Registries []string
+	Addresses  Addresses // nil: nothing is looked up
 	// NoBuild refuses builds, whoever asks.
 	NoBuild bool
 	Now     func() time.Time
@@ -117,7 +118,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if t := a.Call.Query.Texts; a.Call.Route.Action == "ImagePull" && t["fromSrc"] == "" && t["tag"] == "" && !call.Tagged(t["fromImage"]) && !j.Whole(ctx, a) {
 		return j.unasked(ctx, a, "a pull without a tag moves all tags of a repository: name the tag")
 	}
-	if err := j.registries(a); err != nil {
+	if err := j.registries(ctx, a); err != nil {
 		return j.unasked(ctx, a, err.Error())
 	}
 	facts, err := j.facts(ctx, a)

@@ -70,7 +70,7 @@ type Network struct {
 // Image is what an image says of itself.
 type Image struct {
 	ID, Digest, User, WorkingDir string
-	Entrypoint, Cmd              []string
+	Entrypoint, Cmd, Env         []string
 	// Accounts are the uids by name of its /etc/passwd, where somebody looked.
 	Accounts map[string]int
 }
@@ -86,6 +86,7 @@ type Defaults struct {
 	LogDriver       string
 	Runtimes        []string // that the engine was configured with
 	Runtime         string   // the one of them that is taken
+	DeviceRuntimes  []string // those of them that give devices to what asks by its environment
 	PublishAddress  string   // where ports are published that name no address; empty for everywhere
 	// Sockets are those of container engines, and everything that gives the same power; SystemPaths what belongs to the host's
 	// own programs beside the usual places, such as the engine's directories.

@@ -138,7 +138,7 @@ func (v *view) Image(ctx context.Context, ref string) (workload.Image, bool, err
 	}
 	i := workload.Image{ID: in.ID}
 	if in.Config != nil {
-		i.User, i.WorkingDir, i.Entrypoint, i.Cmd = in.Config.User, in.Config.WorkingDir, in.Config.Entrypoint, in.Config.Cmd
+		i.User, i.WorkingDir, i.Entrypoint, i.Cmd, i.Env = in.Config.User, in.Config.WorkingDir, in.Config.Entrypoint, in.Config.Cmd, in.Config.Env
 	}
 	named := imageref.Parse(ref)
 	for _, d := range in.RepoDigests {

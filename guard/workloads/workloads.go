@@ -288,6 +288,7 @@ func (k *Workloads) of(i *system.Info) workload.Defaults {
 	for name := range i.Runtimes {
 		d.Runtimes = append(d.Runtimes, name)
 	}
+	d.DeviceRuntimes = workload.DeviceRuntimes(i.Runtimes)
 	slices.Sort(d.Runtimes)
 	for _, o := range i.SecurityOptions {
 		name, profile := securityOption(o)
