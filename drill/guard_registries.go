@@ -36,10 +36,16 @@ func pushesInside(ctx context.Context, w *EngineWorld) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var terr error
-	reached, err := reachesHost(func(w *EngineWorld, address string) (string, string, any) {
-		_, terr = w.root.ImageTag(ctx, client.ImageTagOptions{Source: mine, Target: address + "/x:1"})
-		return http.MethodPost, "/images/" + address + "/x/push?tag=1", nil
+	return reaches(func(ctx context.Context, w *EngineWorld, address string) error {
+		if _, err := w.root.ImageTag(ctx, client.ImageTagOptions{Source: mine, Target: address + "/x:1"}); err != nil {
+			return err
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://docker/images/"+address+"/x/push?tag=1", nil)
+		if err != nil {
+			return err
+		}
+		r.Header.Set("X-Registry-Auth", "e30=") // {}
+		_, err = w.mallory.do(r)
+		return err
 	})(ctx, w)
-	return reached, errOr(err, terr)
 }

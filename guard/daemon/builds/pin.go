@@ -33,11 +33,11 @@ func (c *Context) Pin(pins Pins, key, value string) error {
 		return err
 	}
 	// What the engine will read names nothing but ids.
-	sources, err := Sources(text)
+	list, err := sources(text, key+"="+value)
 	if err != nil {
 		return err
 	}
-	for _, s := range sources {
+	for _, s := range list {
 		if !s.Maybe && !IsID(s.Ref) {
 			return refuse("%.100q in its Dockerfile can't be held to the image that it names now", s.Ref)
 		}
