@@ -248,7 +248,7 @@ func (j *Judge) about(a *call.Ask, q question) (asked, error) {
 func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) {
 	facts := map[string]any{"door": "engine", "address": a.Subject.Address}
 	if n, ok := a.Body.(*call.NetworkCreate); ok {
-		facts["network_driver"], facts["network_options"] = network(n)
+		facts["network_driver"], facts["network_options"] = madeNetwork(n)
 	}
 	if !runs(a.Call.Route.Action) {
 		return facts, nil
@@ -281,34 +281,6 @@ func runs(a route.Action) bool {
 		return true
 	}
 	return false
-}
-
-func network(n *call.NetworkCreate) (driver string, options []string) {
-	driver, options = n.Driver, []string{}
-	if driver == "" {
-		driver = "bridge"
-	}
-	for k, v := range n.Options {
-		options = append(options, k+"="+v)
-	}
-	if n.IPAM != nil {
-		if n.IPAM.Driver != "" && n.IPAM.Driver != "default" {
-			options = append(options, "ipam="+n.IPAM.Driver)
-		}
-		for k, v := range n.IPAM.Options {
-			options = append(options, "ipam."+k+"="+v)
-		}
-	}
-	if n.ConfigFrom != nil && n.ConfigFrom.Network != "" {
-		options = append(options, "config-from="+n.ConfigFrom.Network)
-	}
-	for name, on := range map[string]bool{"config-only": n.ConfigOnly, "ingress": n.Ingress} {
-		if on {
-			options = append(options, name)
-		}
-	}
-	slices.Sort(options)
-	return driver, options
 }
 
 // Sees implements call.Judge.

@@ -118,6 +118,9 @@ func (r *Reader) image(ctx context.Context, w *model.Workload, a asked) {
 		w.UserEffective = a.user
 		r.root(w, nil)
 		r.runtimeDevices(w, a.runtime, a.env, nil)
+		if slices.Contains(r.Defaults.DeviceRuntimes, or(a.runtime, r.Defaults.Runtime)) {
+			note(w, "/Image", "it is not here, and could ask the runtime for devices")
+		}
 		return
 	}
 	r.runtimeDevices(w, a.runtime, a.env, img.Env)

@@ -28,6 +28,8 @@ const (
 type Host interface {
 	// Path says what the engine would find at a path of its host.
 	Path(path string) Path
+	// Below says whether something else is mounted below a path of the host; what can't be told is.
+	Below(path string) bool
 	// Volume is a named volume; false where there is none yet.
 	Volume(ctx context.Context, name string) (Volume, bool, error)
 	// Container is another container by whatever name.
@@ -93,6 +95,8 @@ type Defaults struct {
 	Sockets, SystemPaths []string
 	// WritablePaths are those of the host that containers may be given to write to.
 	WritablePaths []string
+	// ReadOnlyDeep says that what is mounted read-only is so with all that is mounted below it: engines since 25, on Linux since 5.12.
+	ReadOnlyDeep bool
 	// Alone says that no other node runs what this one is asked to: paths of a service are those of this host.
 	Alone bool
 }

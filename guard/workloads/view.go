@@ -30,6 +30,9 @@ var _ workload.Host = (*view)(nil)
 // Path implements workload.Host.
 func (v *view) Path(path string) workload.Path { return v.k.p.Paths.Path(path) }
 
+// Below implements workload.Host.
+func (v *view) Below(path string) bool { return v.k.p.Paths.Below(path) }
+
 // foreign says whether something belongs to others than the caller's tenant.
 func (v *view) foreign(o *call.Object) bool {
 	of := o.Tenant
