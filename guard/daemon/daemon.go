@@ -208,6 +208,9 @@ func (d *Door) hidden(ctx context.Context, a *call.Ask, err error) error {
 		return err
 	}
 	kind, name := no.Kind, no.Name
+	if gives(a, no) {
+		return taken(kind, name)
+	}
 	if a.Object != nil && !a.Object.New && a.Object.Kind == kind && a.Named != "" {
 		name = a.Named
 	}
