@@ -47,7 +47,9 @@ type Parts struct {
 	Maintainer Maintainer
 	Log        NodeLog // the node's audit log; nil for none
 	// Ready is called once, when what is on disk is in force; nil for nobody.
-	Ready   func()
+	Ready func()
+	// Unsound is told, before Ready, of a document that was in force once and can't be put into force again; nil for nobody.
+	Unsound func(kind model.BundleKind, err error)
 	LogKey  string // its verifier key
 	Version string
 	// Every is how often facts are collected while no settings say otherwise.

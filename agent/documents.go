@@ -89,7 +89,7 @@ func (a *Agent) load(ctx context.Context) {
 	for _, kind := range kinds() {
 		b, err := a.p.Dir.Document(kind)
 		if err != nil {
-			a.refuse(ctx, kind, 0, fmt.Errorf("the one on this machine's disk: %w", err))
+			a.unsound(ctx, kind, 0, err)
 			continue
 		}
 		if b == nil {
@@ -102,8 +102,17 @@ func (a *Agent) load(ctx context.Context) {
 			err = a.apply(ctx, b)
 		}
 		if err != nil {
-			a.refuse(ctx, kind, b.Version, fmt.Errorf("the one on this machine's disk: %w", err))
+			a.unsound(ctx, kind, b.Version, err)
 		}
+	}
+}
+
+// unsound refuses a document that was in force before this start, and tells those who decided by it.
+func (a *Agent) unsound(ctx context.Context, kind model.BundleKind, version int64, err error) {
+	err = fmt.Errorf("the one on this machine's disk: %w", err)
+	a.refuse(ctx, kind, version, err)
+	if a.p.Unsound != nil {
+		a.p.Unsound(kind, err)
 	}
 }
 

@@ -19,7 +19,7 @@ type EngineLock interface {
 	// Lock makes the sockets the guard's alone; a *lock.Refusal says why not.
 	Lock(ctx context.Context, by string) (*lock.Plan, error)
 	// Unlock puts back what was there; notes say what could not be.
-	Unlock(ctx context.Context) (done bool, notes []string, err error)
+	Unlock(ctx context.Context, by string) (done bool, notes []string, err error)
 	Status(ctx context.Context) (*lock.Status, error)
 }
 
@@ -101,13 +101,8 @@ func (a *App) lockNow(ctx context.Context, l EngineLock, format string) error {
 	return nil
 }
 
-// caller is who runs this, as far as sudo says.
-func (a *App) caller() string {
-	if who := a.environ("SUDO_USER"); who != "" {
-		return plain(who) + " (sudo)"
-	}
-	return "root"
-}
+// caller is who runs this: the login, and what sudo says.
+func (a *App) caller() string { return plain(lock.Caller(a.environ)) }
 
 func (a *App) printPlan(p *lock.Plan) {
 	rows := make([][]string, 0, len(p.Sockets))
@@ -164,7 +159,7 @@ func (a *App) dockerUnlock(ctx context.Context, yes bool) error {
 	if err := a.confirm(yes, "let everybody past the guard who could reach the engines before they were locked"); err != nil {
 		return err
 	}
-	done, notes, err := l.Unlock(ctx)
+	done, notes, err := l.Unlock(ctx, a.caller())
 	if err != nil {
 		return err
 	}

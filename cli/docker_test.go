@@ -31,7 +31,7 @@ func (f *fakeLock) Lock(_ context.Context, by string) (*lock.Plan, error) {
 	return &f.plan, f.err
 }
 
-func (f *fakeLock) Unlock(context.Context) (bool, []string, error) {
+func (f *fakeLock) Unlock(context.Context, string) (bool, []string, error) {
 	f.unlocked++
 	return f.unlocked == 1, f.notes, f.err
 }
@@ -77,7 +77,7 @@ func TestDockerLock(t *testing.T) {
 	if code, _, errs := runDocker(t, f, "lock"); code != ExitError || !strings.Contains(errs, "--yes") || f.by != "" {
 		t.Errorf("without a terminal: exit %d, %q, locked by %q", code, errs, f.by)
 	}
-	if code, out, _ := runDocker(t, f, "lock", "--yes"); code != ExitOK || f.by != "ada (sudo)" || !strings.Contains(out, "Locked.") {
+	if code, out, _ := runDocker(t, f, "lock", "--yes"); code != ExitOK || !strings.Contains(f.by, "ada (claimed by SUDO_USER)") || !strings.Contains(out, "Locked.") {
 		t.Errorf("exit %d, locked by %q: %s", code, f.by, out)
 	}
 }
@@ -118,7 +118,7 @@ func TestDockerUnlock(t *testing.T) {
 
 func TestDockerStatus(t *testing.T) {
 	good := lock.Status{
-		Schema: lock.StatusSchema, Locked: true, Phase: "locked", Since: time.Unix(1e9, 0), By: "ada (sudo)",
+		Schema: lock.StatusSchema, Locked: true, Phase: "locked", Since: time.Unix(1e9, 0), By: "ada (claimed by SUDO_USER)",
 		Guard:   &model.GuardStatus{PID: 7, Mode: model.ModeEnforce, Profile: "baseline", Engine: "/run/docker.sock"},
 		Sockets: []lock.SocketStatus{{Engine: "docker", Path: "/run/docker.sock", Now: "0600 root:root", Was: "0660 root:docker"}, {Path: "/run/gone.sock", Was: "0600 root:root"}},
 	}

@@ -33,11 +33,13 @@ type Guard struct {
 	Build   string      `yaml:"build" env:"BUILD"` // "classic", "none"
 	// WritablePaths are directories of the host that containers may be given to write to; the baseline refuses all others.
 	WritablePaths []string `yaml:"writable_paths" env:"WRITABLE_PATHS"`
-	// Registries are those that the engine may be made to call; none means any.
-	Registries []string    `yaml:"registries" env:"REGISTRIES"`
-	Policies   string      `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
-	DataDir    string      `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
-	Limits     GuardLimits `yaml:"limits" envPrefix:"LIMITS_"`
+	// Registries are those that the engine may be made to call; none means any, but none at addresses of the host itself, which
+	// InternalRegistries opens.
+	Registries         []string    `yaml:"registries" env:"REGISTRIES"`
+	InternalRegistries bool        `yaml:"internal_registries" env:"INTERNAL_REGISTRIES"`
+	Policies           string      `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
+	DataDir            string      `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
+	Limits             GuardLimits `yaml:"limits" envPrefix:"LIMITS_"`
 	// Lock is "keep", which closes a locked socket of the engine again when it was opened, or "watch", which only tells of it. Group may use the
 	// locked sockets beside root: a guard that does not run as root needs one of its own, with nobody else in it. Direct are programs that
 	// may use the sockets past the guard, by path.

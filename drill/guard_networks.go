@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
@@ -40,7 +41,25 @@ func networkDrills() []Drill {
 		}, both...),
 		guardDrill("network-of-host-interface", "T1557", "A network is made of an interface of the host", makesNetwork(fields{"Driver": "macvlan", "Options": fields{"parent": "docker0"}})),
 		guardDrill("network-of-host-bridge", "T1557", "A network is made of a bridge that others are on", makesNetwork(fields{"Driver": "bridge", "Options": fields{"com.docker.network.bridge.name": "drill0"}})),
+		guardDrill("network-of-host-addresses", "T1557", "A network is made of the addresses at which the host asks for its own secrets", takesAddresses),
 	}
+}
+
+// takesAddresses has the host send to a bridge of one's own what it has for the server of a cloud's metadata.
+func takesAddresses(ctx context.Context, w *EngineWorld) (bool, error) {
+	a, err := w.mallory.send(ctx, http.MethodPost, "/networks/create", fields{
+		"Name": w.name + "-mine", "Driver": "bridge", "IPAM": fields{"Config": []fields{{"Subnet": "169.254.169.0/24"}}},
+	})
+	if err != nil || !a.ok() {
+		return false, errOr(err, w.fairIf(a))
+	}
+	var out []byte
+	err = w.engine.Within(func() error {
+		var err error
+		out, err = os.ReadFile("/proc/thread-self/net/route")
+		return err
+	})
+	return strings.Contains(string(out), "\t00A9FEA9\t"), err
 }
 
 // victimsNetwork makes a network of victor's.

@@ -168,6 +168,29 @@ func (h *Host) lives(pid int, file string) error {
 	return nil
 }
 
+// began says whether a process is the one that began at these ticks of this boot. A file that has none says it by its own time.
+func (h *Host) began(pid int, ticks uint64, boot, file string) error {
+	if ticks == 0 || boot == "" {
+		return h.lives(pid, file)
+	}
+	b, err := h.read("/proc/"+strconv.Itoa(pid)+"/stat", limitValue)
+	if err != nil {
+		if missing(err) {
+			return fmt.Errorf("%s: its process %d does not run: %w", file, pid, err)
+		}
+		return err
+	}
+	id, err := h.read("/proc/sys/kernel/random/boot_id", limitValue)
+	if err != nil {
+		return err
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])) // the name, in parentheses, may hold anything
+	if len(fields) < 20 || fields[19] != strconv.FormatUint(ticks, 10) || strings.TrimSpace(string(id)) != boot {
+		return fmt.Errorf("%s: process %d started after the file was written, so it is another one: %w", file, pid, errMalformed)
+	}
+	return nil
+}
+
 // startTime reads the start from /proc/PID/stat: field 22, in hundredths of a second since boot.
 func startTime(stat []byte, boot time.Time) (time.Time, error) {
 	// The name, in parentheses, may hold anything.

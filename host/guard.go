@@ -37,5 +37,5 @@ func (h *Host) guard() (g model.GuardStatus, err error) {
 	if g, err = model.ParseGuardStatus(b); err != nil {
 		return g, fmt.Errorf("%s: %w: %w", guardFile, errMalformed, err)
 	}
-	return g, h.lives(g.PID, guardFile)
+	return g, h.began(g.PID, g.Ticks, g.Boot, guardFile)
 }

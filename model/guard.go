@@ -18,9 +18,12 @@ const EngineGuard = "bulkhead-guard"
 // GuardStatus is what a running guard of the container engine says of itself, in a file that root alone can write
 // (/run/bulkhead/guard.json). It has no secrets.
 type GuardStatus struct {
-	Schema  string      `json:"schema"`
-	PID     int         `json:"pid"`
-	Started time.Time   `json:"started"`
+	Schema  string    `json:"schema"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	// Ticks is when the process began, in the kernel's ticks since the boot Boot: a later process with its number began at others.
+	Ticks   uint64      `json:"ticks,omitempty"`
+	Boot    string      `json:"boot,omitempty"`
 	Mode    ControlMode `json:"mode"`
 	Version string      `json:"version,omitempty"`
 	// Engine is the path of the socket that it stands before, Socket that of its own, TLS the address of its TLS port; empty for none.
@@ -62,5 +65,6 @@ const (
 	FindingSocketMounted = "guard/socket-mounted"
 	FindingTCPListener   = "guard/tcp-listener"
 	FindingDirectUse     = "guard/direct-use"
+	FindingUnlocked      = "guard/unlocked"  // somebody gave the sockets their old rights back
 	FindingLockFile      = "guard/lock-file" // what keeps the lock over a restart was changed
 )

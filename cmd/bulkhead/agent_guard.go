@@ -59,8 +59,11 @@ func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.
 	g.people = &fleetPeople{approvals: approved}
 	p.Appliers[model.BundleAccounts] = []agent.Applier{g.people}
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
+	shut := &shutter{decider: engineOf(*p)}
+	p.Appliers[model.BundlePolicies] = append(p.Appliers[model.BundlePolicies], shut)
+	p.Unsound = shut.Unsound
 	g.parts = guardParts{
-		decider: engineOf(*p), approvals: approved, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
+		decider: shut, approvals: approved, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
 	}
 	return g
 }

@@ -188,7 +188,7 @@ func (g *engines) Lock(ctx context.Context, e *ground.Engine) (_ *drill.Lock, er
 		Stop: func(ctx context.Context) error {
 			end()
 			err := <-done
-			_, _, uerr := l.Unlock(ctx)
+			_, _, uerr := l.Unlock(ctx, "drill")
 			return errors.Join(err, uerr, os.RemoveAll(dir))
 		},
 	}, nil

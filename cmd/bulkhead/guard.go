@@ -47,6 +47,9 @@ func (guard) Accounts(c config.Config, log *slog.Logger) (*accounts.Accounts, er
 // Run implements cli.Guard: the guard alone, with an audit log and policies of its own.
 func (guard) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) (err error) {
 	klog.SetSlogLogger(log) // tessera's
+	if err := checkAlone(c.Guard); err != nil {
+		return err
+	}
 	host := hostID(c.Guard)
 	l, err := openGuardLog(ctx, dir, host, log)
 	if err != nil {
@@ -143,7 +146,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 			Decider: p.decider, Approvals: approved(p.approvals), Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
 			Tenant: p.tenant, Host: p.host, Profile: profile, HasProfile: ownProfile(profile, p.decider), Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock(),
 		},
-		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest, writable: c.Guard.WritablePaths,
+		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest, writable: c.Guard.WritablePaths, internal: c.Guard.InternalRegistries,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
 	})
 	if err != nil {
@@ -200,6 +203,17 @@ func approved(a *approvals.Approvals) judge.Approvals {
 		return nil
 	}
 	return a
+}
+
+// checkAlone refuses demands that nobody could meet: second factors are shown to a control plane, and second people approve there.
+func checkAlone(c config.Guard) error {
+	for setting, list := range map[string][]string{"step_up": c.StepUp, "four_eyes": c.FourEyes} {
+		if len(list) > 0 {
+			return fmt.Errorf("guard.%s is set (%s), and a guard without a control plane can't have it met: nobody could do that any more. "+
+				"Take it out, or run the guard in the agent of a node (guard.enabled)", setting, strings.Join(list, ", "))
+		}
+	}
+	return nil
 }
 
 // checkActions refuses names that are no actions: a demand that is misspelt would be none.

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/hostpath"
 	"github.com/bulkhead-security/bulkhead/guard/images"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
+	"github.com/bulkhead-security/bulkhead/guard/registries"
 	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/guard/workloads"
 )
@@ -35,6 +36,8 @@ type doorParts struct {
 	sockets, system []string
 	// writable are paths of the host that may be given to write to.
 	writable []string
+	// internal lets callers have the engine go to registries at the host's own addresses.
+	internal bool
 }
 
 // guardedEngine is a door with what has to be closed after it.
@@ -65,6 +68,9 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		return nil, errors.Join(err, kept.Close())
 	}
 	p.judge.Images = kept
+	if !p.internal {
+		p.judge.Addresses = registries.Addresses{}
+	}
 	p.judge.Workloads = workloads.New(workloads.Parts{
 		Engine: engine, Find: find, Missing: objects.ErrNotFound, Paths: hostpath.Paths{}, Texts: secret.New(throwAwayKey()), Tenant: p.judge.Tenant,
 		TenantLabel: p.tenantLabel, SensitivityLabel: p.sensitivityLabel,

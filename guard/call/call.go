@@ -6,6 +6,8 @@ package call
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -43,7 +45,15 @@ const (
 	LabelTenant = "io.bulkhead.tenant"
 	LabelOwner  = "io.bulkhead.owner" // id of the account
 	LabelPrefix = "io.bulkhead."
+	// LabelBuild is on every step of a build: whose it is, in a form that names nobody.
+	LabelBuild = "io.bulkhead.build"
 )
+
+// BuiltBy is what LabelBuild says of what an account builds.
+func BuiltBy(tenant, account string) string {
+	sum := sha256.Sum256([]byte(tenant + "\x00" + account))
+	return hex.EncodeToString(sum[:16])
+}
 
 // Use is something that a call's body or parameters name beside its object: a network to join, a volume to mount, an image to run.
 type Use struct {
@@ -97,6 +107,8 @@ type Judge interface {
 type Refusal struct {
 	// Rule names what said no, Why says it to a person, Remedy what would pass.
 	Rule, Why, Remedy string
+	// Busy says that somebody else uses at this moment what the call would change.
+	Busy bool
 	// Record is the id of the record in the audit log.
 	Record string
 	// Hidden answers as if the object did not exist: whoever may not see it does not learn that it does.

@@ -59,8 +59,19 @@ func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 	if err != nil {
 		return end, understood(err)
 	}
-	if err := d.sources(r.Context(), a, sources); err != nil {
+	pins, triggers, err := d.sources(r.Context(), a, sources)
+	if err != nil {
 		return end, err
+	}
+	p := &a.Subject.Principal
+	if err := kept.Pin(pins, call.LabelBuild, call.BuiltBy(p.Tenant, p.ID)); err != nil {
+		return end, understood(err)
+	}
+	if triggers { // they run before the label is there that tells one's steps from others'
+		if q.Bools == nil {
+			q.Bools = map[string]bool{}
+		}
+		q.Bools["nocache"] = true
 	}
 	body, size, err := kept.Reader()
 	if err != nil {
@@ -82,9 +93,10 @@ func understood(err error) error {
 	return err
 }
 
-// sources notes the images that are taken from as used.
-func (d *Door) sources(ctx context.Context, a *call.Ask, list []builds.Source) error {
-	done := map[string]bool{}
+// sources notes the images that are taken from as used. It gives which image each name stands for, and whether one of them does something of
+// its own when it is built upon.
+func (d *Door) sources(ctx context.Context, a *call.Ask, list []builds.Source) (pins builds.Pins, triggers bool, err error) {
+	done, pins := map[string]bool{}, builds.Pins{}
 	for len(list) > 0 {
 		s := list[0]
 		list = list[1:]
@@ -97,25 +109,26 @@ func (d *Door) sources(ctx context.Context, a *call.Ask, list []builds.Source) e
 		case err != nil && s.Maybe && (errors.Is(err, objects.ErrNotFound) || errors.Is(err, objects.ErrInvalid)):
 			continue
 		case errors.Is(err, objects.ErrNotFound):
-			return unjudged(fmt.Sprintf("the image %.200q (%s), which is not on this host: pull it first", s.Ref, s.Where))
+			return nil, false, unjudged(fmt.Sprintf("the image %.200q (%s), which is not on this host: pull it first", s.Ref, s.Where))
 		case err != nil:
-			return err
+			return nil, false, err
 		}
 		a.Uses = append(a.Uses, call.Use{Object: *o, Action: "ImageRun", Field: s.Where})
-		more, err := d.onBuild(ctx, o)
+		pins[s.Ref] = o.ID
+		more, does, err := d.onBuild(ctx, o)
 		if err != nil {
-			return err
+			return nil, false, err
 		}
-		list = append(list, more...)
+		list, triggers = append(list, more...), triggers || does
 	}
-	return nil
+	return pins, triggers, nil
 }
 
-// onBuild is what an image takes when it is built upon.
-func (d *Door) onBuild(ctx context.Context, o *call.Object) ([]builds.Source, error) {
+// onBuild is what an image takes when it is built upon, and whether it does anything then.
+func (d *Door) onBuild(ctx context.Context, o *call.Object) (list []builds.Source, triggers bool, err error) {
 	status, text, err := d.p.Engine.Get(ctx, "/images/"+url.PathEscape(o.ID)+"/json")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var said struct {
 		Config struct {
@@ -124,16 +137,20 @@ func (d *Door) onBuild(ctx context.Context, o *call.Object) ([]builds.Source, er
 		}
 	}
 	if err := json.Unmarshal(text, &said); err != nil || status != http.StatusOK {
-		return nil, fmt.Errorf("the engine does not say what the image %s does when it is built upon: %d", o.ID, status)
+		return nil, false, fmt.Errorf("the engine does not say what the image %s does when it is built upon: %d", o.ID, status)
 	}
 	for k := range said.Config.Labels {
-		if strings.HasPrefix(strings.ToLower(k), call.LabelPrefix) {
-			return nil, unjudged("an image with the label " + k + ", which is the guard's")
+		if strings.HasPrefix(strings.ToLower(k), call.LabelPrefix) && k != call.LabelBuild {
+			return nil, false, unjudged("an image with the label " + k + ", which is the guard's")
 		}
 	}
-	list, err := builds.OnBuild(said.Config.OnBuild)
-	if err != nil {
-		return nil, understood(err)
+	if list, err = builds.OnBuild(said.Config.OnBuild); err != nil {
+		return nil, false, understood(err)
 	}
-	return list, nil
+	for _, s := range list {
+		if !builds.IsID(s.Ref) { // it is in the image, where it can't be written in another way
+			return nil, false, unjudged(fmt.Sprintf("a trigger of the image %s that copies from %.200q, which can be another image when the build gets there: name it by its digest", o.Name, s.Ref))
+		}
+	}
+	return list, len(said.Config.OnBuild) > 0, nil
 }

@@ -150,6 +150,9 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	}
 	end, err := d.build(r, a)
 	defer end()
+	if err == nil {
+		err = d.marks(ctx, a)
+	}
 	if err != nil {
 		return d.unresolved(r, a, err)
 	}
@@ -205,6 +208,9 @@ func (d *Door) hidden(ctx context.Context, a *call.Ask, err error) error {
 		return err
 	}
 	kind, name := no.Kind, no.Name
+	if gives(a, no) {
+		return taken(kind, name)
+	}
 	if a.Object != nil && !a.Object.New && a.Object.Kind == kind && a.Named != "" {
 		name = a.Named
 	}

@@ -69,6 +69,9 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passi
 	if res, err = d.verified(ctx, a, res); err != nil { //nolint:bodyclose // who answers closes it
 		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
 	}
+	if res, err = d.conflict(ctx, a, res); err != nil { //nolint:bodyclose // who answers closes it
+		return err
+	}
 	if err := d.answer(r.Context(), w, a, res); err != nil {
 		return fmt.Errorf("%w: %w", forward.ErrBegun, err)
 	}

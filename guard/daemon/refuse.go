@@ -66,6 +66,8 @@ func (d *Door) statusOf(ctx context.Context, err error) (int, string) {
 		return path.Status, message
 	case errors.As(err, &fault):
 		return fault.Status, message
+	case errors.As(err, &no) && no.Busy:
+		return http.StatusConflict, message
 	case errors.As(err, &no):
 		return http.StatusForbidden, message
 	}

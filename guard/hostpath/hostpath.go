@@ -22,6 +22,8 @@ import (
 // Paths look at a file system whose root is at Root; empty means "/".
 type Paths struct {
 	Root string
+	// Mounts are the places where something is mounted; nil asks the kernel.
+	Mounts func() ([]string, error)
 	// trusted is who may own what is stable: root, and in tests whoever runs them.
 	trusted uint32
 }

@@ -38,6 +38,7 @@ type Images struct {
 	db     *bbolt.DB
 	engine Engine
 	tenant string // the host's own: what those who answer for it bring is the host's, for all to use
+	taken  reservations
 }
 
 var (
@@ -95,7 +96,8 @@ func (i *Images) Of(o *call.Object, p *model.Principal) (tenant, owner string, e
 		return "", "", fmt.Errorf("read whom images belong to: %w", err)
 	}
 	if byName != nil {
-		return byName.Tenant, byName.Owner, nil
+		h := whose(*byName, byID, p)
+		return h.Tenant, h.Owner, nil
 	}
 	best := -1
 	for n, h := range byID {
@@ -110,6 +112,15 @@ func (i *Images) Of(o *call.Object, p *model.Principal) (tenant, owner string, e
 		return "", "", nil
 	}
 	return byID[best].Tenant, byID[best].Owner, nil
+}
+
+// whose is an image under a name that was given here: who gave it has it. Where only other tenants brought what the name stands for, it takes
+// both to use it, and whoever asks is told of the one that he is not.
+func whose(name Holder, ids []Holder, p *model.Principal) Holder {
+	if name.Tenant != p.Tenant || len(ids) == 0 || slices.ContainsFunc(ids, func(h Holder) bool { return h.Tenant == p.Tenant }) {
+		return name
+	}
+	return ids[0]
 }
 
 // Normal is a reference with its tag: "app" and "docker.io/library/app:latest" are one.
@@ -136,6 +147,8 @@ type Making struct {
 	repository string
 	given      bool   // the names are given here, and not at a registry
 	source     string // of a tag
+	built      string // what is on each step of what the caller builds
+	reserved   []string
 }
 
 // Watch is called before a call is made. What it gives is shown the engine's answer, and ended after it. Only what the call itself names, and
@@ -145,7 +158,13 @@ func (i *Images) Watch(ctx context.Context, a *call.Ask) (said io.Writer, end fu
 	if m == nil || err != nil {
 		return nil, func(context.Context) error { return nil }, err
 	}
-	return m, m.End, nil
+	if err := i.reserve(m); err != nil {
+		return nil, func(context.Context) error { return nil }, err
+	}
+	return m, func(ctx context.Context) error {
+		defer i.taken.release(m)
+		return m.End(ctx)
+	}, nil
 }
 
 func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
@@ -164,6 +183,7 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 		return nil, nil //nolint:nilnil // it brings none
 	}
 	m.said.action, m.said.quiet = a.Call.Route.Action, a.Call.Query.Bools["q"]
+	m.built = call.BuiltBy(m.holder.Tenant, m.holder.Owner)
 	if a.Object != nil {
 		m.source = a.Object.ID
 	}
@@ -171,7 +191,7 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 		m.names[Normal(o.Name)] = true
 	}
 	var err error
-	m.before, err = i.list(ctx)
+	m.before, _, err = i.list(ctx)
 	return m, err
 }
 
@@ -187,29 +207,33 @@ type image struct {
 	ID          string   `json:"Id"`
 	RepoTags    []string `json:"RepoTags"`
 	RepoDigests []string `json:"RepoDigests"`
+	Labels      map[string]string
 }
 
-// list has what every name stands for, and every id for itself.
-func (i *Images) list(ctx context.Context) (map[string]string, error) {
+// list has what every name stands for, and every id for itself; and by id who the guard noted in an image to have built it.
+func (i *Images) list(ctx context.Context) (names, built map[string]string, err error) {
 	status, body, err := i.engine.Get(ctx, "/images/json?all=1")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var list []image
 	if status != http.StatusOK {
-		return nil, fmt.Errorf("the engine does not list its images: %d", status)
+		return nil, nil, fmt.Errorf("the engine does not list its images: %d", status)
 	}
 	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, fmt.Errorf("the engine's list of images: %w", err)
+		return nil, nil, fmt.Errorf("the engine's list of images: %w", err)
 	}
-	names := map[string]string{}
+	names, built = map[string]string{}, map[string]string{}
 	for _, m := range list {
 		names[m.ID] = m.ID
+		if by := m.Labels[call.LabelBuild]; by != "" {
+			built[m.ID] = by
+		}
 		for _, t := range append(m.RepoTags, m.RepoDigests...) {
 			names[Normal(t)] = m.ID
 		}
 	}
-	return names, nil
+	return names, built, nil
 }
 
 // End remembers what the call brought.
@@ -218,11 +242,14 @@ func (m *Making) End(ctx context.Context) error {
 	for _, name := range m.said.names {
 		m.names[Normal(name)] = true
 	}
-	now, err := m.i.list(ctx)
+	now, built, err := m.i.list(ctx)
 	if err != nil {
 		return err
 	}
 	return m.i.db.Update(func(tx *bbolt.Tx) error {
+		if err := m.steps(tx, built); err != nil {
+			return err
+		}
 		for name, id := range now {
 			if !m.brought(name, id) {
 				continue
@@ -255,19 +282,25 @@ func (m *Making) brought(name, id string) bool {
 	return slices.Contains(m.said.ids, id) && (name == id || m.names[name])
 }
 
+// steps gives the caller what a build left behind on its way: also one that failed, and whose steps nobody names.
+func (m *Making) steps(tx *bbolt.Tx, built map[string]string) error {
+	if m.said.action != "ImageBuild" {
+		return nil
+	}
+	for id, by := range built {
+		if by != m.built || m.before[id] != "" {
+			continue
+		}
+		if err := hold(tx, id, m.holder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keep gives an image, and a name that was given here, to the caller. A name that is another's stays so: the judge let the call be made
 // for names that were nobody's or the caller's own, and who came first has it.
 func (m *Making) keep(tx *bbolt.Tx, name, id string) error {
-	names := tx.Bucket(bucketNames)
-	if text := names.Get([]byte(name)); text != nil {
-		var has Holder
-		if err := json.Unmarshal(text, &has); err != nil {
-			return fmt.Errorf("whom the name %s belongs to: %w", name, err)
-		}
-		if has != m.holder {
-			return nil
-		}
-	}
 	// What was there already and nobody's stays the host's: a tag, or a build that adds nothing, takes no image from the others.
 	theHosts := m.before[id] != "" && tx.Bucket(bucketIDs).Get([]byte(id)) == nil
 	if m.said.action != "ImageTag" && !theHosts {
@@ -277,6 +310,10 @@ func (m *Making) keep(tx *bbolt.Tx, name, id string) error {
 	}
 	if !m.given || name == id {
 		return nil
+	}
+	names := tx.Bucket(bucketNames)
+	if text := names.Get([]byte(name)); text != nil {
+		return nil // whoever has it keeps it
 	}
 	return put(names, name, m.holder)
 }

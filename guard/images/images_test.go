@@ -3,7 +3,9 @@ package images
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,7 +20,15 @@ type engine map[string][]string
 func (e engine) Get(context.Context, string) (int, []byte, error) {
 	var list []image
 	for id, names := range e {
-		list = append(list, image{ID: id, RepoTags: names})
+		one := image{ID: id}
+		for _, n := range names {
+			if by, label := strings.CutPrefix(n, "LABEL "); label {
+				one.Labels = map[string]string{call.LabelBuild: by}
+				continue
+			}
+			one.RepoTags = append(one.RepoTags, n)
+		}
+		list = append(list, one)
 	}
 	text, err := json.Marshal(list)
 	return 200, text, err
@@ -237,3 +247,100 @@ func FuzzSaid(f *testing.F) {
 		}
 	})
 }
+
+// TestNamesUnderWay: a name that a call gives is nobody else's meanwhile, and what it stands for is held by whoever made it.
+func TestNamesUnderWay(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	begin := func(who *call.Subject, target, name string) (func(context.Context) error, error) {
+		c, err := route.New().Match("POST", target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, end, err := h.kept.Watch(t.Context(), &call.Ask{Subject: who, Call: c, Object: &call.Object{Kind: route.Image, Name: name, New: true}})
+		return end, err
+	}
+	end, err := begin(alice, "/build?t=app:1", "app:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var no *call.Refusal
+	if _, err := begin(bob, "/build?t=app:1", "docker.io/library/app:1"); !errors.As(err, &no) || !no.Busy {
+		t.Errorf("two give one name: %v", err)
+	}
+	if _, err := begin(bob, "/images/create?fromImage=app&tag=1", "app:1"); !errors.As(err, &no) {
+		t.Errorf("one is pulled under a name that is given: %v", err)
+	}
+	again, err := begin(alice, "/build?t=app:1", "app:1")
+	if err != nil {
+		t.Errorf("one account may do it twice: %v", err)
+	}
+	for _, e := range []func(context.Context) error{again, end} {
+		if err := e(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end, err = begin(bob, "/build?t=app:1", "app:1") // nobody has it: it was not built
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	one, err := begin(alice, "/images/create?fromImage=x&tag=1", "x:1")
+	two, err2 := begin(bob, "/images/create?fromImage=x&tag=1", "x:1")
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	if _, err := begin(alice, "/build?t=x:1", "x:1"); !errors.As(err, &no) {
+		t.Errorf("a name is given that others pull: %v", err)
+	}
+	for _, e := range []func(context.Context) error{one, two} {
+		if err := e(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(h.kept.taken.names) != 0 {
+		t.Errorf("left: %v", h.kept.taken.names)
+	}
+}
+
+// TestNameOfOneImageOfAnother: where a name came to stand for what another tenant brought, it takes both to use it.
+func TestNameOfOneImageOfAnother(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	h.brings(alice, "POST", "/build?t=app:1", []string{"app:1"}, func() string {
+		h.engine[id(1)] = []string{"app:1"}
+		return `{"aux":{"ID":"` + id(1) + `"}}`
+	})
+	h.brings(bob, "POST", "/build", nil, func() string {
+		h.engine[id(2)] = nil
+		return `{"aux":{"ID":"` + id(2) + `"}}`
+	})
+	h.engine[id(1)], h.engine[id(2)] = nil, []string{"app:1"} // moved past the guard
+	if got := h.of(alice, id(2), "app:1"); got.Owner != "bob" {
+		t.Errorf("alice has bob's image by her name: %v", got)
+	}
+	if got := h.of(bob, id(2), "app:1"); got.Owner != "alice" {
+		t.Errorf("bob has alice's name by his image: %v", got)
+	}
+}
+
+// TestStepsOfBuilds: what a build leaves behind on its way is the builder's, also when it fails.
+func TestStepsOfBuilds(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	h.brings(alice, "POST", "/build?t=app:1", []string{"app:1"}, func() string {
+		h.engine[id(3)] = []string{"LABEL " + call.BuiltBy("acme", "alice")}
+		h.engine[id(4)] = []string{"LABEL " + call.BuiltBy("globex", "bob")} // meanwhile
+		return `{"errorDetail":{"message":"it failed"}}`
+	})
+	if got := h.of(bob, id(3), ""); got.Owner != "alice" {
+		t.Errorf("%v", got)
+	}
+	if got := h.of(bob, id(4), ""); got.Owner != "" {
+		t.Errorf("%v", got)
+	}
+}
+
+func id(n int) string { return "sha256:" + strings.Repeat(strconv.Itoa(n), 64) }

@@ -73,8 +73,9 @@ type Parts struct {
 	// HasProfile says whether the profile has rules that are in force; nil for a shipped one. What has none must not be a hole.
 	HasProfile func() bool
 	Mode       Mode
-	// Registries are those that the engine may be made to call; none means any.
+	// Registries are those that the engine may be made to call; none means any, but those that Addresses has something against.
 	Registries []string
+	Addresses  Addresses // nil: nothing is looked up
 	// NoBuild refuses builds, whoever asks.
 	NoBuild bool
 	Now     func() time.Time
@@ -119,7 +120,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if t := a.Call.Query.Texts; a.Call.Route.Action == "ImagePull" && t["fromSrc"] == "" && t["tag"] == "" && !call.Tagged(t["fromImage"]) && !j.Whole(ctx, a) {
 		return j.unasked(ctx, a, "a pull without a tag moves all tags of a repository: name the tag")
 	}
-	if err := j.registries(a); err != nil {
+	if err := j.registries(ctx, a); err != nil {
 		return j.unasked(ctx, a, err.Error())
 	}
 	facts, err := j.facts(ctx, a)
@@ -241,7 +242,7 @@ func (j *Judge) about(a *call.Ask, q question) (asked, error) {
 func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) {
 	facts := map[string]any{"door": "engine", "address": a.Subject.Address}
 	if n, ok := a.Body.(*call.NetworkCreate); ok {
-		facts["network_driver"], facts["network_options"] = network(n)
+		facts["network_driver"], facts["network_options"] = madeNetwork(n)
 	}
 	if !runs(a.Call.Route.Action) {
 		return facts, nil
@@ -289,34 +290,6 @@ func Profiled() []string {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-func network(n *call.NetworkCreate) (driver string, options []string) {
-	driver, options = n.Driver, []string{}
-	if driver == "" {
-		driver = "bridge"
-	}
-	for k, v := range n.Options {
-		options = append(options, k+"="+v)
-	}
-	if n.IPAM != nil {
-		if n.IPAM.Driver != "" && n.IPAM.Driver != "default" {
-			options = append(options, "ipam="+n.IPAM.Driver)
-		}
-		for k, v := range n.IPAM.Options {
-			options = append(options, "ipam."+k+"="+v)
-		}
-	}
-	if n.ConfigFrom != nil && n.ConfigFrom.Network != "" {
-		options = append(options, "config-from="+n.ConfigFrom.Network)
-	}
-	for name, on := range map[string]bool{"config-only": n.ConfigOnly, "ingress": n.Ingress} {
-		if on {
-			options = append(options, name)
-		}
-	}
-	slices.Sort(options)
-	return driver, options
 }
 
 // Sees implements call.Judge.

@@ -3,6 +3,7 @@ package judge_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/registry"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -329,6 +331,72 @@ func TestRegistries(t *testing.T) {
 		a.Object = &call.Object{Kind: route.Image, Name: "x:1", New: true}
 		if err := j.Judge(t.Context(), a); (err == nil) != c.allowed {
 			t.Errorf("%s %s: %v", c.method, c.target, err)
+		}
+	}
+}
+
+// inside knows where registries are.
+type inside map[string]string
+
+func (i inside) Inside(_ context.Context, registry string) (string, error) {
+	if why, ok := i[registry]; ok {
+		return why, nil
+	}
+	return "", errors.New("no such host")
+}
+
+// Where nobody listed them, the engine goes to no address of the host for a developer.
+func TestRegistriesInside(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := judge.New(judge.Parts{
+		Decider: e, Log: &log{}, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1",
+		Addresses: inside{"127.0.0.1:5000": "is this host itself", "registry.example.com": ""},
+	})
+	for _, c := range []struct {
+		method, target string
+		body           any
+		allowed        bool
+	}{
+		{"POST", "/auth", &registry.AuthConfig{ServerAddress: "http://127.0.0.1:5000"}, false},
+		{"POST", "/auth", &registry.AuthConfig{ServerAddress: "registry.example.com"}, true},
+		{"POST", "/auth", &registry.AuthConfig{}, true},
+		{"GET", "/images/search?term=127.0.0.1:5000/x", nil, false},
+		{"GET", "/images/search?term=nginx", nil, true},
+		{"POST", "/images/create?fromImage=127.0.0.1:5000/x&tag=1", nil, false},
+		{"POST", "/images/create?fromImage=nowhere.example.com/x&tag=1", nil, false},
+		{"POST", "/images/create?fromImage=registry.example.com/x&tag=1", nil, true},
+	} {
+		a := ask(t, dev("dev"), c.method, c.target)
+		a.Body, a.Named = c.body, a.Call.Name
+		a.Object = &call.Object{Kind: route.Image, Name: "x:1", New: true}
+		if err := j.Judge(t.Context(), a); (err == nil) != c.allowed {
+			t.Errorf("%s %s: %v", c.method, c.target, err)
+		}
+	}
+}
+
+// A network of a developer's has the addresses that the engine gives it.
+func TestAddressesOfNetworks(t *testing.T) {
+	j := newJudge(t, &log{})
+	for what, c := range map[string]struct {
+		ipam    *network.IPAM
+		allowed bool
+	}{
+		"none":      {nil, true},
+		"default":   {&network.IPAM{Driver: "default", Config: []network.IPAMConfig{}}, true},
+		"a subnet":  {&network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix("169.254.169.0/24")}}}, false},
+		"a gateway": {&network.IPAM{Config: []network.IPAMConfig{{Gateway: netip.MustParseAddr("192.0.2.1")}}}, false},
+		"others":    {&network.IPAM{Config: []network.IPAMConfig{{AuxAddress: map[string]netip.Addr{"a": netip.MustParseAddr("192.0.2.1")}}}}, false},
+	} {
+		a := ask(t, dev("dev"), "POST", "/networks/create")
+		b := &call.NetworkCreate{}
+		b.Name, b.IPAM = "n", c.ipam
+		a.Body, a.Object = b, &call.Object{Kind: route.Network, ID: "n", Name: "n", New: true}
+		if err := j.Judge(t.Context(), a); (err == nil) != c.allowed {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }

@@ -1,12 +1,14 @@
 package judge
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/api/types/swarm"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
@@ -14,15 +16,37 @@ import (
 // dockerHub is the registry of names that name none.
 const dockerHub = "docker.io"
 
+// Addresses says why a registry is not one for everybody to have called: it is the host itself, or what only hosts reach. Empty is any other.
+type Addresses interface {
+	Inside(ctx context.Context, registry string) (why string, err error)
+}
+
 // registries refuses calls by which the engine would call a registry that is not one of the host's. The engine calls from within the host's
-// network: what a caller names there is a request forged for it.
-func (j *Judge) registries(a *call.Ask) error {
-	if len(j.p.Registries) == 0 {
+// network: what a caller names there is a request forged for it. Where nobody said which are the host's, it is none of the host's own
+// addresses, for those who do not answer for it.
+func (j *Judge) registries(ctx context.Context, a *call.Ask) error {
+	list := called(a)
+	if len(j.p.Registries) > 0 {
+		for _, r := range list {
+			if !slices.Contains(j.p.Registries, r) {
+				return fmt.Errorf("the registry %.100q is none of this host's (guard.registries: %s)", r, strings.Join(j.p.Registries, ", "))
+			}
+		}
 		return nil
 	}
-	for _, r := range called(a) {
-		if !slices.Contains(j.p.Registries, r) {
-			return fmt.Errorf("the registry %.100q is none of this host's (guard.registries: %s)", r, strings.Join(j.p.Registries, ", "))
+	if j.p.Addresses == nil || len(list) == 0 || j.Whole(ctx, a) {
+		return nil
+	}
+	for _, r := range list {
+		if r == dockerHub { // nobody chose it
+			continue
+		}
+		why, err := j.p.Addresses.Inside(ctx, r)
+		if err != nil {
+			return fmt.Errorf("where the registry %.100q is can't be told: %w; the host's administrator can name it in guard.registries", r, err)
+		}
+		if why != "" {
+			return fmt.Errorf("the registry %.100q %s, where callers may not have the engine go; the host's administrator can name it in guard.registries, or set guard.internal_registries", r, why)
 		}
 	}
 	return nil
@@ -57,6 +81,10 @@ func called(a *call.Ask) []string {
 	case "ImageBuild":
 		if remote := q.Texts["remote"]; remote != "" {
 			return []string{ofAddress(remote)}
+		}
+	case "ServiceCreate", "ServiceUpdate": // every node that runs a task of it asks for its image
+		if b, ok := a.Body.(*swarm.ServiceSpec); ok && b.TaskTemplate.ContainerSpec != nil {
+			return []string{ofReference(b.TaskTemplate.ContainerSpec.Image)}
 		}
 	}
 	return nil

@@ -38,7 +38,13 @@ func (l *Lock) Lock(ctx context.Context, by string) (*Plan, error) {
 		return p, fmt.Errorf("%w; what was done stays, `bulkhead docker unlock` takes it back, and `bulkhead docker lock` goes on", err)
 	}
 	s.Phase = phaseLocked
-	return p, l.save(s)
+	if err := l.save(s); err != nil {
+		return p, err
+	}
+	if err := os.Remove(l.unlockedPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return p, fmt.Errorf("who unlocked: %w", err)
+	}
+	return p, nil
 }
 
 // begin keeps what is there. What an earlier lock kept stays: what is there now is that lock's own.
@@ -123,8 +129,8 @@ func shut(path string, group int) (was *perm, err error) {
 	return &s.perm, g.set(want)
 }
 
-// Unlock puts back what was there. notes say what could not be, because somebody has changed it since. Nothing locked is fine.
-func (l *Lock) Unlock(ctx context.Context) (done bool, notes []string, err error) {
+// Unlock puts back what was there, and keeps who wanted it. notes say what could not be, because somebody has changed it since. Nothing locked is fine.
+func (l *Lock) Unlock(ctx context.Context, by string) (done bool, notes []string, err error) {
 	if err := needRoot(); err != nil {
 		return false, nil, err
 	}
@@ -159,6 +165,9 @@ func (l *Lock) Unlock(ctx context.Context) (done bool, notes []string, err error
 		if err := reopen(k); err != nil {
 			return false, notes, err
 		}
+	}
+	if err := l.saveUnlocked(&unlocked{Schema: unlockedSchema, Since: l.o.Now().UTC(), By: by}); err != nil {
+		return false, notes, err
 	}
 	if err := os.Remove(l.statePath()); err != nil {
 		return false, notes, fmt.Errorf("what the lock keeps: %w", err)

@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
-
-	"github.com/prometheus/procfs"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -24,6 +21,10 @@ const mostGuardFile = 64 << 10
 func WriteStatus(path string, s model.GuardStatus) error {
 	s.Schema = model.GuardSchema
 	s.Engine, s.Socket = normal(s.Engine), normal(s.Socket)
+	var err error
+	if s.Ticks, s.Boot, err = started(s.PID); err != nil {
+		return fmt.Errorf("the guard's status: %w", err)
+	}
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("the guard's status: %w", err)
@@ -58,9 +59,9 @@ func RemoveStatus(path string, pid int) error {
 }
 
 // ReadStatus reads what the running guard says of itself. A file counts only when root alone can have written it, and the process that it
-// names runs and is not younger than the file.
+// names is the one that wrote it.
 func ReadStatus(path string) (model.GuardStatus, error) {
-	info, err := os.Lstat(path)
+	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return model.GuardStatus{}, fmt.Errorf("the guard does not run: there is no %s", path)
 	}
@@ -76,31 +77,22 @@ func ReadStatus(path string) (model.GuardStatus, error) {
 	if err != nil {
 		return model.GuardStatus{}, err
 	}
-	if err := sameProcess(s.PID, info.ModTime()); err != nil {
+	if err := same(&s); err != nil {
 		return model.GuardStatus{}, fmt.Errorf("the guard does not run: %s: %w", path, err)
 	}
 	return s, nil
 }
 
-// clockSlack allows for the kernel's coarse start times.
-const clockSlack = 2 * time.Second
-
-// sameProcess says whether the process runs and had started by then: a later one has only got the number.
-func sameProcess(pid int, written time.Time) error {
-	p, err := procfs.NewProc(pid)
-	if err != nil {
-		return fmt.Errorf("its process %d has ended", pid)
-	}
-	st, err := p.Stat()
-	if err != nil {
-		return fmt.Errorf("its process %d: %w", pid, err)
-	}
-	at, err := st.StartTime()
-	if err != nil {
-		return fmt.Errorf("its process %d: %w", pid, err)
-	}
-	if time.Unix(0, int64(at*1e9)).After(written.Add(clockSlack)) {
-		return fmt.Errorf("the process %d started after it was written, so it is another one", pid)
+// same says whether the process that wrote a status still runs: another one may have got its number.
+func same(s *model.GuardStatus) error {
+	ticks, boot, err := started(s.PID)
+	switch {
+	case err != nil:
+		return err
+	case s.Ticks == 0 || s.Boot == "":
+		return errors.New("it does not say when its process began: start the guard again")
+	case ticks != s.Ticks || boot != s.Boot:
+		return fmt.Errorf("the process %d started after it was written, so it is another one", s.PID)
 	}
 	return nil
 }

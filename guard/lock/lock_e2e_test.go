@@ -116,7 +116,7 @@ func lockedEngine(t *testing.T, h *house) {
 	t.Run("moved and replaced", func(t *testing.T) { moved(t, h) })
 	t.Run("engine started again", func(t *testing.T) { restarted(t, h) })
 
-	done, notes, err := h.l.Unlock(ctx)
+	done, notes, err := h.l.Unlock(ctx, "ada")
 	if err != nil || !done || len(notes) > 0 {
 		t.Errorf("unlocked %t, notes %v: %v", done, notes, err)
 	}
@@ -131,12 +131,12 @@ func lockedEngine(t *testing.T, h *house) {
 	if got := modeOf(containerd); got != wasContainerd {
 		t.Errorf("containerd's socket is %s and was %s", got, wasContainerd)
 	}
-	eventually(t, "the unlocking is recorded", 5*time.Second, func() bool { return h.notes.recorded("EngineUnlock", "") })
+	eventually(t, "the unlocking is recorded", 5*time.Second, func() bool { return h.notes.recorded("EngineUnlock", "ada") })
 	time.Sleep(500 * time.Millisecond)
 	if got := modeOf(h.e.Socket); got != wasDocker {
 		t.Errorf("the watch closed what was unlocked: %s", got)
 	}
-	if done, _, err := h.l.Unlock(ctx); done || err != nil {
+	if done, _, err := h.l.Unlock(ctx, "ada"); done || err != nil {
 		t.Errorf("unlocked once more: %t, %v", done, err)
 	}
 }

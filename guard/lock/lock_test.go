@@ -3,6 +3,7 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -72,7 +73,7 @@ func (s *scene) lock(t *testing.T) *lock.Plan {
 
 func (s *scene) unlock(t *testing.T, notes int) {
 	t.Helper()
-	done, got, err := s.l.Unlock(context.Background())
+	done, got, err := s.l.Unlock(context.Background(), "ada")
 	if err != nil || !done || len(got) != notes {
 		t.Fatalf("unlocked %t, notes %q, error %v", done, got, err)
 	}
@@ -128,7 +129,7 @@ func TestLockAndBack(t *testing.T) {
 			if after := s.print(t); after != before {
 				t.Errorf("it is\n%s\nand was\n%s", after, before)
 			}
-			if done, notes, err := s.l.Unlock(context.Background()); done || len(notes) > 0 || err != nil {
+			if done, notes, err := s.l.Unlock(context.Background(), "ada"); done || len(notes) > 0 || err != nil {
 				t.Errorf("unlocked once more: %t, %q, %v", done, notes, err)
 			}
 		})
@@ -179,7 +180,7 @@ func TestWithSystemd(t *testing.T) {
 		t.Errorf("daemon.json was changed though systemd makes the socket: %s, %v", got, err)
 	}
 	broken = true
-	if _, _, err := s.l.Unlock(context.Background()); err == nil {
+	if _, _, err := s.l.Unlock(context.Background(), "ada"); err == nil {
 		t.Fatal("systemd was away")
 	}
 	broken = false
@@ -345,7 +346,7 @@ func TestStateOfOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			change()
-			if _, _, err := s.l.Unlock(context.Background()); err == nil {
+			if _, _, err := s.l.Unlock(context.Background(), "ada"); err == nil {
 				t.Error("it was acted on")
 			}
 			if got := modeOf(s.socket); got != "0600 0:0" {
@@ -366,17 +367,32 @@ func TestGuardStatusFile(t *testing.T) {
 	want := model.GuardStatus{PID: os.Getpid(), Started: time.Now().UTC().Round(0), Mode: model.ModeObserve, Engine: "unix:///nowhere/docker.sock", Policies: 3}
 	must(t, lock.WriteStatus(file, want))
 	got, err := lock.ReadStatus(file)
-	want.Schema, want.Engine = model.GuardSchema, "/nowhere/docker.sock"
+	want.Schema, want.Engine, want.Ticks, want.Boot = model.GuardSchema, "/nowhere/docker.sock", got.Ticks, got.Boot
+	if got.Ticks == 0 || got.Boot == "" {
+		t.Errorf("%+v does not say when it began", got)
+	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	must(t, os.Chtimes(file, time.Unix(1e9, 0), time.Unix(1e9, 0))) // before this process
-	if _, err := lock.ReadStatus(file); err == nil || !strings.Contains(err.Error(), "another one") {
+	must(t, os.Chtimes(file, time.Unix(1e9, 0), time.Unix(1e9, 0))) // the clock was put back, or forward
+	if _, err := lock.ReadStatus(file); err != nil {
 		t.Errorf("error %v", err)
 	}
+	text, err := os.ReadFile(file)
+	must(t, err)
+	for what, other := range map[string]string{
+		"another process": strings.Replace(string(text), fmt.Sprintf(`"ticks": %d`, got.Ticks), fmt.Sprintf(`"ticks": %d`, got.Ticks-1), 1),
+		"another boot":    strings.Replace(string(text), got.Boot, "00000000-0000-0000-0000-000000000000", 1),
+	} {
+		must(t, os.WriteFile(file, []byte(other), 0o644))
+		if _, err := lock.ReadStatus(file); err == nil || !strings.Contains(err.Error(), "another one") {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+	must(t, os.WriteFile(file, text, 0o644))
 	must(t, lock.RemoveStatus(file, os.Getpid()+1)) // another guard's
 	if _, err := os.Stat(file); err != nil {
 		t.Error(err)

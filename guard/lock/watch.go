@@ -118,14 +118,30 @@ func (x *watch) reload(ctx context.Context) bool {
 	case is && !s.Recorded:
 		x.record(ctx, "EngineLock", s.By, "the engines' sockets are the guard's alone")
 		x.remember(func(s *state) { s.Recorded = true })
-	case was && !is:
-		x.record(ctx, "EngineUnlock", "", "the engines' sockets are as they were before they were locked")
-	}
-	if !is {
-		x.list, x.slow = nil, nil
-		x.settle(nil)
+	case !is:
+		x.unlocked(ctx, was)
 	}
 	return is
+}
+
+// unlocked tells, while nothing is locked, that somebody unlocked.
+func (x *watch) unlocked(ctx context.Context, was bool) {
+	x.list, x.slow = nil, nil
+	u, err := x.l.loadUnlocked()
+	x.complain(err)
+	const back = "the engines' sockets are as they were before they were locked"
+	if x.state != nil || u == nil {
+		if was {
+			x.record(ctx, "EngineUnlock", "", back)
+		}
+		x.settle(nil)
+		return
+	}
+	if !u.Recorded {
+		x.record(ctx, "EngineUnlock", u.By, back)
+		x.complain(x.l.noted())
+	}
+	x.settle([]Problem{u.problem()})
 }
 
 // full looks at everything.

@@ -56,7 +56,21 @@ func TestWatchOnlyTells(t *testing.T) {
 		last := notes.findings[len(notes.findings)-1]
 		return last.Kind == model.FindingSocketOpen && !last.Over.IsZero() && last.ID == notes.findings[0].ID
 	})
-	eventually(t, "the unlocking is recorded", 5*time.Second, func() bool { return notes.recorded("EngineUnlock", "") })
+	eventually(t, "the unlocking is recorded", 5*time.Second, func() bool { return notes.recorded("EngineUnlock", "ada") })
+	eventually(t, "that it is open, and by whom, is a finding", 5*time.Second, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	again := s.watched(t, false) // a guard that starts while it is open
+	eventually(t, "it is told again", 5*time.Second, func() bool { return again.has(model.FindingUnlocked, "by ada") })
+	if again.recorded("EngineUnlock", "ada") {
+		t.Error("one unlocking is recorded twice")
+	}
+	s.lock(t)
+	time.Sleep(300 * time.Millisecond)
+	third := s.watched(t, false)
+	time.Sleep(300 * time.Millisecond)
+	if third.has(model.FindingUnlocked, "ada") {
+		t.Error("it is locked, and said to be open")
+	}
+	s.unlock(t, 0)
 }
 
 // TestWatchSeesTheEngineAnew closes a socket that an engine makes with other rights, without a finding, and a listener with one.

@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
@@ -31,6 +32,9 @@ func (r *Reader) FromBuild(ctx context.Context, q route.Query) model.Workload {
 	w.Limits, w.CgroupParent, w.ExtraHosts, w.Remote = Limits(res), res.CgroupParent, hc.ExtraHosts, remote(q.Texts["remote"])
 	w.Limits.ShmBytes = hc.ShmSize
 	r.opened(&w, hc)
+	if slices.Contains(r.Defaults.DeviceRuntimes, r.Defaults.Runtime) {
+		note(&w, "default runtime", r.Defaults.Runtime+" gives devices of the host to whatever a Dockerfile asks for by ENV: make another one the engine's default")
+	}
 	r.namespaces(ctx, &w, hc)
 	r.networks(ctx, &w, hc, nil)
 	labels := map[string]string{}

@@ -40,7 +40,7 @@ func (r *Reader) FromCreate(ctx context.Context, body *container.CreateRequest) 
 	r.ports(&w, hc)
 	r.mounts(ctx, &w, cfg, hc)
 	r.devices(&w)
-	r.image(ctx, &w, asked{user: cfg.User, entrypoint: cfg.Entrypoint, command: cfg.Cmd})
+	r.image(ctx, &w, asked{user: cfg.User, entrypoint: cfg.Entrypoint, command: cfg.Cmd, env: cfg.Env, runtime: hc.Runtime})
 	return w
 }
 
@@ -101,6 +101,8 @@ func (r *Reader) devices(w *model.Workload) {
 type asked struct {
 	user                string
 	entrypoint, command []string
+	env                 []string
+	runtime             string
 }
 
 // image adds what only the image tells: its user and entry point.
@@ -115,8 +117,13 @@ func (r *Reader) image(ctx context.Context, w *model.Workload, a asked) {
 		w.EntrypointOverridden, w.CommandOverridden = a.entrypoint != nil, len(a.command) > 0
 		w.UserEffective = a.user
 		r.root(w, nil)
+		r.runtimeDevices(w, a.runtime, a.env, nil)
+		if slices.Contains(r.Defaults.DeviceRuntimes, or(a.runtime, r.Defaults.Runtime)) {
+			note(w, "/Image", "it is not here, and could ask the runtime for devices")
+		}
 		return
 	}
+	r.runtimeDevices(w, a.runtime, a.env, img.Env)
 	w.Image.ID, w.Image.Digest = img.ID, or(w.Image.Digest, img.Digest)
 	w.UserEffective = or(a.user, img.User)
 	if a.user == img.User {

@@ -188,7 +188,30 @@ func (r *Reader) onHost(w *model.Workload, m *model.Mount, source string) {
 		m.Unstable = or(m.Unstable, "the service can run on another host")
 	}
 	m.Stable = m.Unstable == ""
+	if m.ReadOnly && r.leaks(m) {
+		m.Options = append(slices.Clone(m.Options), writableBelow)
+	}
 	m.EngineSocket = GivesSocket(m.Resolved, r.Defaults.Sockets) || GivesSocket(path.Clean(source), r.Defaults.Sockets)
+}
+
+// writableBelow marks a mount that is read-only, and has below it what is not.
+const writableBelow = "writable-below"
+
+// leaks says whether a read-only mount of the host has, or can get, something below it that can be written to: engines make the mount
+// read-only, and not always what is mounted below.
+func (r *Reader) leaks(m *model.Mount) bool {
+	has := func(option string) bool { return slices.Contains(m.Options, option) }
+	switch {
+	case has("readonly-recursive"):
+		return false
+	case m.Propagation != "" && !strings.HasSuffix(m.Propagation, "private"):
+		return true // what the host mounts there later comes as it is
+	case has("nonrecursive"):
+		return false // it is not there
+	case r.Defaults.ReadOnlyDeep && !has("readonly-nonrecursive"):
+		return false
+	}
+	return r.Host.Below(m.Resolved)
 }
 
 func or(s, otherwise string) string {

@@ -64,13 +64,14 @@ func (s *mountSets) bind(m *model.Mount, d *Defaults) {
 	more, allowed, remapped := d.SystemPaths, d.WritablePaths, d.Remapped
 	p := or(m.Resolved, clean(m.Source))
 	s.binds = add(s.binds, p)
-	if !m.ReadOnly {
+	readOnly := m.ReadOnly && !slices.Contains(m.Options, writableBelow)
+	if !readOnly {
 		s.writable = add(s.writable, p)
 	}
 	// Root of a container is root on what it may write to, unless its numbers are others: it leaves a setuid program there, or a link in
 	// place of a directory that another container mounts.
 	exact, under := slices.Contains(allowed, p), slices.ContainsFunc(allowed, func(a string) bool { return below(p, a) })
-	if !m.ReadOnly && !exact && !remapped || under {
+	if !readOnly && !exact && !remapped || under {
 		s.open = add(s.open, p)
 	}
 	if !m.Stable {

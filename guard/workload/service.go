@@ -54,7 +54,7 @@ func (r *Reader) FromService(ctx context.Context, spec *swarm.ServiceSpec) model
 	if spec.EndpointSpec != nil {
 		w.Ports = ServicePorts(spec.EndpointSpec.Ports)
 	}
-	r.image(ctx, &w, asked{user: c.User, entrypoint: given(c.Command), command: c.Args})
+	r.image(ctx, &w, asked{user: c.User, entrypoint: given(c.Command), command: c.Args, env: c.Env})
 	return w
 }
 

@@ -28,6 +28,8 @@ const (
 type Host interface {
 	// Path says what the engine would find at a path of its host.
 	Path(path string) Path
+	// Below says whether something else is mounted below a path of the host; what can't be told is.
+	Below(path string) bool
 	// Volume is a named volume; false where there is none yet.
 	Volume(ctx context.Context, name string) (Volume, bool, error)
 	// Container is another container by whatever name.
@@ -70,7 +72,7 @@ type Network struct {
 // Image is what an image says of itself.
 type Image struct {
 	ID, Digest, User, WorkingDir string
-	Entrypoint, Cmd              []string
+	Entrypoint, Cmd, Env         []string
 	// Accounts are the uids by name of its /etc/passwd, where somebody looked.
 	Accounts map[string]int
 }
@@ -86,12 +88,15 @@ type Defaults struct {
 	LogDriver       string
 	Runtimes        []string // that the engine was configured with
 	Runtime         string   // the one of them that is taken
+	DeviceRuntimes  []string // those of them that give devices to what asks by its environment
 	PublishAddress  string   // where ports are published that name no address; empty for everywhere
 	// Sockets are those of container engines, and everything that gives the same power; SystemPaths what belongs to the host's
 	// own programs beside the usual places, such as the engine's directories.
 	Sockets, SystemPaths []string
 	// WritablePaths are those of the host that containers may be given to write to.
 	WritablePaths []string
+	// ReadOnlyDeep says that what is mounted read-only is so with all that is mounted below it: engines since 25, on Linux since 5.12.
+	ReadOnlyDeep bool
 	// Alone says that no other node runs what this one is asked to: paths of a service are those of this host.
 	Alone bool
 }

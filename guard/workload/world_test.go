@@ -37,6 +37,8 @@ func (world) Path(p string) workload.Path {
 	return out
 }
 
+func (world) Below(p string) bool { return p == "/srv/disks" }
+
 func (world) Volume(_ context.Context, name string) (workload.Volume, bool, error) {
 	v, ok := map[string]workload.Volume{
 		"plain":  {Driver: "local"},

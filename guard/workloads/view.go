@@ -30,6 +30,9 @@ var _ workload.Host = (*view)(nil)
 // Path implements workload.Host.
 func (v *view) Path(path string) workload.Path { return v.k.p.Paths.Path(path) }
 
+// Below implements workload.Host.
+func (v *view) Below(path string) bool { return v.k.p.Paths.Below(path) }
+
 // foreign says whether something belongs to others than the caller's tenant.
 func (v *view) foreign(o *call.Object) bool {
 	of := o.Tenant
@@ -138,7 +141,7 @@ func (v *view) Image(ctx context.Context, ref string) (workload.Image, bool, err
 	}
 	i := workload.Image{ID: in.ID}
 	if in.Config != nil {
-		i.User, i.WorkingDir, i.Entrypoint, i.Cmd = in.Config.User, in.Config.WorkingDir, in.Config.Entrypoint, in.Config.Cmd
+		i.User, i.WorkingDir, i.Entrypoint, i.Cmd, i.Env = in.Config.User, in.Config.WorkingDir, in.Config.Entrypoint, in.Config.Cmd, in.Config.Env
 	}
 	named := imageref.Parse(ref)
 	for _, d := range in.RepoDigests {

@@ -21,6 +21,7 @@ import (
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
+	"github.com/moby/moby/client/pkg/versions"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -41,6 +42,7 @@ type Finder interface {
 // Paths says where paths of the host lead.
 type Paths interface {
 	Path(path string) workload.Path
+	Below(path string) bool
 }
 
 // Parts are what it is made of.
@@ -276,7 +278,18 @@ func (k *Workloads) engineDefaults(ctx context.Context) (workload.Defaults, erro
 		return workload.Defaults{}, fmt.Errorf("the engine's settings: %w", err)
 	}
 	k.defaults, k.read = k.of(&info), k.p.Now()
+	k.defaults.ReadOnlyDeep = k.readOnlyDeep(ctx)
 	return k.defaults, nil
+}
+
+// readOnlyDeep asks the engine for its version; what it does not say it does not do.
+func (k *Workloads) readOnlyDeep(ctx context.Context) bool {
+	var v struct{ APIVersion, KernelVersion string }
+	if err := k.get(ctx, "/version", &v); err != nil || v.APIVersion == "" {
+		return false
+	}
+	kernel, _, _ := strings.Cut(v.KernelVersion, "-")
+	return versions.GreaterThanOrEqualTo(v.APIVersion, "1.44") && versions.GreaterThanOrEqualTo(kernel, "5.12")
 }
 
 func (k *Workloads) of(i *system.Info) workload.Defaults {
@@ -288,6 +301,7 @@ func (k *Workloads) of(i *system.Info) workload.Defaults {
 	for name := range i.Runtimes {
 		d.Runtimes = append(d.Runtimes, name)
 	}
+	d.DeviceRuntimes = workload.DeviceRuntimes(i.Runtimes)
 	slices.Sort(d.Runtimes)
 	for _, o := range i.SecurityOptions {
 		name, profile := securityOption(o)

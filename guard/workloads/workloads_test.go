@@ -45,6 +45,8 @@ func (n names) Object(_ context.Context, kind route.Object, name string) (*call.
 // stable is a host on which every path is what it says.
 type stable struct{}
 
+func (stable) Below(string) bool { return false }
+
 func (stable) Path(path string) workload.Path { return workload.Path{Resolved: path} }
 
 const anonymous = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

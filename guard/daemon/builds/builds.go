@@ -36,8 +36,12 @@ func refuse(format string, args ...any) error {
 type Context struct {
 	file *os.File
 	size int64
-	// Dockerfile is what is in it.
+	// Dockerfile is what is in it, and at where it stands there.
 	Dockerfile []byte
+	at         string
+	// end is where the last entry of the unpacked archive ends; instead is a Dockerfile that the engine gets in place of the one that is there.
+	end     int64
+	instead []byte
 }
 
 // done ends a reading when its caller is gone.
@@ -76,8 +80,16 @@ func Keep(ctx context.Context, r io.Reader, dir, name string, most int64) (*Cont
 	return c, nil
 }
 
-// Reader gives the context from its beginning, and its size.
+// Reader gives the context from its beginning, and its size; -1 where that is not known.
 func (c *Context) Reader() (io.Reader, int64, error) {
+	if c.instead == nil {
+		return c.whole()
+	}
+	r, err := c.over()
+	return r, -1, err
+}
+
+func (c *Context) whole() (io.Reader, int64, error) {
 	if _, err := c.file.Seek(0, io.SeekStart); err != nil {
 		return nil, 0, fmt.Errorf("read the context of a build: %w", err)
 	}
@@ -93,14 +105,15 @@ func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 		name = "Dockerfile"
 	}
 	want := clean(name)
-	plain, _, err := c.Reader()
+	plain, _, err := c.whole()
 	if err != nil {
 		return nil, err
 	}
-	in, err := unpacked(done{ctx, plain})
+	packed, err := unpacked(done{ctx, plain})
 	if err != nil {
 		return nil, err
 	}
+	in := &counted{r: packed}
 	s := &search{want: want, links: map[string]bool{}}
 	if want == "/Dockerfile" {
 		s.lower = "/dockerfile" // which an engine takes where there is no other
@@ -120,8 +133,14 @@ func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 		if err := s.entry(h, t); err != nil {
 			return nil, err
 		}
+		if _, err := io.Copy(io.Discard, t); err != nil {
+			return nil, refuse("its context is no archive: %v", err)
+		}
+		c.end = (in.n + block - 1) / block * block
 	}
-	return s.result(name)
+	var text []byte
+	text, c.at, err = s.result(name)
+	return text, err
 }
 
 // unpacked opens gzip, which the command line may send. Other packings the guard does not read.
@@ -195,12 +214,12 @@ func (s *search) entry(h *tar.Header, r io.Reader) error {
 	return nil
 }
 
-func (s *search) result(name string) ([]byte, error) {
+func (s *search) result(name string) (text []byte, at string, err error) {
 	switch {
 	case s.found != nil:
-		return *s.found, nil
+		return *s.found, s.want, nil
 	case s.foundLower != nil:
-		return *s.foundLower, nil
+		return *s.foundLower, s.lower, nil
 	}
-	return nil, refuse("its context has no %.100q", name)
+	return nil, "", refuse("its context has no %.100q", name)
 }

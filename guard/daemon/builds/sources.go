@@ -28,7 +28,10 @@ const (
 
 // Sources are the images of a Dockerfile, for the classic builder. What needs BuildKit is refused: builders differ
 // in what they take it for.
-func Sources(dockerfile []byte) ([]Source, error) {
+func Sources(dockerfile []byte) ([]Source, error) { return sources(dockerfile, "") }
+
+// sources allows one label of the guard's, which is in what it wrote itself.
+func sources(dockerfile []byte, label string) ([]Source, error) {
 	result, err := parser.Parse(bytes.NewReader(dockerfile))
 	if err != nil {
 		return nil, refuse("its Dockerfile can't be read: %v", err)
@@ -43,7 +46,7 @@ func Sources(dockerfile []byte) ([]Source, error) {
 	if len(stages) > mostStages {
 		return nil, refuse("its Dockerfile has more than %d stages", mostStages)
 	}
-	r := &reading{names: map[string]bool{}}
+	r := &reading{names: map[string]bool{}, label: label}
 	for i := range stages {
 		if err := r.stage(&stages[i], i); err != nil {
 			return nil, err
@@ -70,6 +73,7 @@ type reading struct {
 	names map[string]bool // stages so far, in small letters
 	count int
 	list  []Source
+	label string // key=value
 }
 
 func (r *reading) stage(s *instructions.Stage, at int) error {
@@ -106,6 +110,9 @@ func (r *reading) command(c instructions.Command, where string) error {
 		}
 	case *instructions.LabelCommand:
 		for _, l := range c.Labels {
+			if r.label != "" && l.Key+"="+l.Value == r.label {
+				continue
+			}
 			if key := strings.Trim(l.Key, "\"'"); strings.Contains(key, "$") || strings.Contains(key, "\\") || strings.HasPrefix(strings.ToLower(key), call.LabelPrefix) {
 				return refuse("its %s has LABEL %.100q: labels that begin with %s are the guard's, and keys are written as they are", where, l.Key, call.LabelPrefix)
 			}

@@ -1,0 +1,130 @@
+package lock
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// unlockedFile says, until the sockets are locked again, who opened them.
+const unlockedFile = "unlocked.json"
+
+const unlockedSchema = "bulkhead.unlocked/v1"
+
+// unlocked is what an unlock leaves behind.
+type unlocked struct {
+	Schema string    `json:"schema"`
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"`
+	// Recorded says that it is in the audit log.
+	Recorded bool `json:"recorded,omitempty"`
+}
+
+func (l *Lock) unlockedPath() string { return filepath.Join(l.o.StateDir, unlockedFile) }
+
+// loadUnlocked gives nil where nobody unlocked. Only root's word counts.
+func (l *Lock) loadUnlocked() (*unlocked, error) {
+	path := l.unlockedPath()
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("who unlocked: %w", err)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || !info.Mode().IsRegular() || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s must be a file that is root's alone (0600): what it says can't be trusted", path)
+	}
+	b, err := readFile(path, mostGuardFile)
+	if err != nil {
+		return nil, fmt.Errorf("who unlocked: %w", err)
+	}
+	u := &unlocked{}
+	if err := json.Unmarshal(b, u); err != nil || u.Schema != unlockedSchema {
+		return nil, fmt.Errorf("%s is not understood", path)
+	}
+	return u, nil
+}
+
+func (l *Lock) saveUnlocked(u *unlocked) error {
+	b, err := json.MarshalIndent(u, "", "  ")
+	if err != nil {
+		return fmt.Errorf("who unlocked: %w", err)
+	}
+	return writeWhole(l.unlockedPath(), append(b, '\n'), 0o600)
+}
+
+// noted keeps that an unlock is in the audit log, unless somebody has locked again meanwhile.
+func (l *Lock) noted() error {
+	release, err := l.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
+	u, err := l.loadUnlocked()
+	if err != nil || u == nil {
+		return err
+	}
+	u.Recorded = true
+	return l.saveUnlocked(u)
+}
+
+// problem is what there is to say of it while it lasts.
+func (u *unlocked) problem() Problem {
+	at := u.Since.UTC().Format(time.RFC3339)
+	return Problem{
+		Kind: model.FindingUnlocked, Severity: model.High, Subject: "engine", Remedy: remedyLock,
+		Text: say("The engines' sockets were unlocked at %s by %s: whoever reached them before the lock gets past the guard", "引擎套接字于 %s 由 %s 解锁：锁定前可访问它们的账户均可绕过守护进程防护", at, u.By),
+	}
+}
+
+// noLogin is the kernel's word for a process that nobody's login began.
+const noLogin = 1<<32 - 1
+
+// Caller says who runs this process: the login that began it, which the kernel keeps and sudo does not change; and what the environment claims,
+// which anybody who is root can set.
+func Caller(environ func(name string) string) string {
+	login := ""
+	if b, err := readFile("/proc/self/loginuid", mostProcFile); err == nil {
+		if uid, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32); err == nil && uid != noLogin {
+			login = userName(int(uid))
+		}
+	}
+	return caller(login, environ("SUDO_USER"))
+}
+
+func caller(login, sudo string) string {
+	switch {
+	case login != "" && sudo != "" && sudo != login:
+		return fmt.Sprintf("%s (login), as %s (claimed by SUDO_USER)", login, word(sudo))
+	case login != "":
+		return login + " (login)"
+	case sudo != "":
+		return word(sudo) + " (claimed by SUDO_USER)"
+	}
+	return "root"
+}
+
+// word is a name without what could be more than one.
+func word(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r > 0x7e && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	const most = 64
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+	}
+	return s
+}
