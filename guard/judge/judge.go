@@ -120,6 +120,9 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if err := j.registries(a); err != nil {
 		return j.unasked(ctx, a, err.Error())
 	}
+	if err := j.swarm(ctx, a); err != nil {
+		return j.unasked(ctx, a, err.Error())
+	}
 	facts, err := j.facts(ctx, a)
 	if err != nil {
 		return j.unasked(ctx, a, err.Error())
@@ -258,6 +261,9 @@ func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) 
 	changed, err := j.p.Workloads.Harden(ctx, a)
 	if err != nil {
 		return nil, fmt.Errorf("the call can't be made safer: %w", err)
+	}
+	if len(changed) > 0 && rollsBack(a) {
+		return nil, fmt.Errorf("what the service was before would have to be made harder (%s): update it instead", strings.Join(changed, "; "))
 	}
 	a.Warnings = append(a.Warnings, changed...)
 	w, err := j.p.Workloads.Facts(ctx, a)

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/registry"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
 // dockerHub is the registry of names that name none.
@@ -53,6 +54,12 @@ func called(a *call.Ask) []string {
 	case "PluginInstall", "PluginInspect":
 		if remote := q.Texts["remote"]; remote != "" {
 			return []string{ofReference(remote)}
+		}
+	case "ServiceCreate", "ServiceUpdate":
+		for i := range a.Uses { // what is not here the engine would pull when a task starts
+			if o := &a.Uses[i].Object; o.Kind == route.Image && o.New {
+				return []string{ofReference(o.Name)}
+			}
 		}
 	case "ImageBuild":
 		if remote := q.Texts["remote"]; remote != "" {
