@@ -146,6 +146,11 @@ func (w *EngineWorld) output(ctx context.Context, id string) (string, error) {
 		return "", fmt.Errorf("wait for the container: %w", err)
 	case <-wait.Result:
 	}
+	return w.wrote(ctx, id)
+}
+
+// wrote reads what a container wrote so far.
+func (w *EngineWorld) wrote(ctx context.Context, id string) (string, error) {
 	logs, err := w.root.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true})
 	if err != nil {
 		return "", fmt.Errorf("read what the container wrote: %w", err)

@@ -120,9 +120,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if err := j.registries(a); err != nil {
 		return j.unasked(ctx, a, err.Error())
 	}
-	if err := j.swarm(ctx, a); err != nil {
-		return j.unasked(ctx, a, err.Error())
-	}
+	undecided := j.swarm(ctx, a) // told last: it is about what the caller may see
 	facts, err := j.facts(ctx, a)
 	if err != nil {
 		return j.unasked(ctx, a, err.Error())
@@ -152,6 +150,9 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 			}
 		}
 		return j.refused(ctx, a, one)
+	}
+	if undecided != nil {
+		return j.unasked(ctx, a, undecided.Error())
 	}
 	if would != "" {
 		a.Warnings = append(a.Warnings, "enforcement would refuse this: "+would)
