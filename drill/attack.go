@@ -86,9 +86,15 @@ func makes(body func(w *EngineWorld) fields, effect func(c *container.InspectRes
 
 // make makes a container as mallory; no id says that it was refused.
 func (w *EngineWorld) make(ctx context.Context, body any) (string, error) {
+	if f, ok := body.(fields); ok {
+		f["Image"] = w.image()
+	}
 	a, err := w.mallory.send(ctx, http.MethodPost, "/containers/create?name="+w.name+"-m", body)
 	if err != nil {
 		return "", err
+	}
+	if w.here != nil && a.ok() {
+		return "", errCame
 	}
 	return a.id(), w.fair(a)
 }

@@ -93,6 +93,7 @@ type EngineWorld struct {
 	// dir is the host's, with a file "secret" that only root may read; home is mallory's.
 	dir, home, secret string
 	name              string // begins the names of all that is made
+	here              *here  // a guard in use, where nothing may be started; nil for a throw-away engine
 	listens           bool   // at an address beside its socket
 	pluginName        string // where it is another than the usual
 	mallory, victor   *caller

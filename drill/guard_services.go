@@ -125,7 +125,7 @@ func (w *EngineWorld) tasksSay(ctx context.Context, spec fields) (bool, error) {
 
 // reader is a service's program that reads a secret below a directory.
 func reader(dir string) fields {
-	return fields{"Image": ground.Image, "Command": []string{"/bin/sh", "-c", "cat " + dir + "/secret; sleep 600"}}
+	return fields{"Image": ground.Image, "Command": []string{"/bin/sh", "-c", "cat " + dir + "/secret; echo; sleep 600"}}
 }
 
 // templateMount hides a bind mount of the host's directory in what looks like a file system in memory until its task starts.
@@ -396,7 +396,7 @@ func checkpointCreates(ctx context.Context, w *EngineWorld) (bool, error) {
 		return false, err
 	}
 	made := filepath.Join(w.dir, "made", "by")
-	a, err := w.mallory.send(ctx, http.MethodPost, "/containers/"+id+"/checkpoints", fields{"CheckpointID": "x", "CheckpointDir": made, "Exit": false})
+	a, err := w.mallory.send(ctx, http.MethodPost, "/containers/"+id+"/checkpoints", fields{"CheckpointID": "mine", "CheckpointDir": made, "Exit": false})
 	if err != nil {
 		return false, err
 	}
