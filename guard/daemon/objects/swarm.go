@@ -107,7 +107,7 @@ func (v *visit) awaited(ctx context.Context, name string) (*call.Object, error) 
 	for i := range services {
 		s := &services[i]
 		tenant, owner := s.Spec.Labels[call.LabelTenant], s.Spec.Labels[call.LabelOwner]
-		if p := &v.ask.Subject.Principal; tenant == p.Tenant && owner == p.ID {
+		if who := v.ask.Subject; who != nil && tenant == who.Principal.Tenant && owner == who.Principal.ID {
 			continue
 		}
 		if c := s.Spec.TaskTemplate.ContainerSpec; c == nil || !mountsVolume(c.Mounts, name) {
