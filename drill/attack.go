@@ -86,7 +86,7 @@ func makes(body func(w *EngineWorld) fields, effect func(c *container.InspectRes
 
 // make makes a container as mallory; no id says that it was refused.
 func (w *EngineWorld) make(ctx context.Context, body any) (string, error) {
-	if f, ok := body.(fields); ok {
+	if f, ok := body.(fields); ok && w.here != nil {
 		f["Image"] = w.image()
 	}
 	a, err := w.mallory.send(ctx, http.MethodPost, "/containers/create?name="+w.name+"-m", body)

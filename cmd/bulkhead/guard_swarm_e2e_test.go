@@ -47,9 +47,17 @@ func (g *guarded) swarmItself() {
 	}
 	for _, who := range []string{"alice", "bob"} {
 		for _, args := range [][]string{
-			{"swarm", "join-token", "worker"}, {"swarm", "join-token", "--rotate", "manager"}, {"swarm", "unlock-key"}, {"swarm", "update", "--cert-expiry", "1h"},
-			{"swarm", "ca"}, {"swarm", "leave", "--force"}, {"node", "inspect", "self"}, {"node", "update", "--availability", "drain", g.node()},
-			{"node", "promote", g.node()}, {"node", "rm", "--force", g.node()}, {"node", "ls", "--filter", "node.label=zone=secret"},
+			{"swarm", "join-token", "worker"},
+			{"swarm", "join-token", "--rotate", "manager"},
+			{"swarm", "unlock-key"},
+			{"swarm", "update", "--cert-expiry", "1h"},
+			{"swarm", "ca"},
+			{"swarm", "leave", "--force"},
+			{"node", "inspect", "self"},
+			{"node", "update", "--availability", "drain", g.node()},
+			{"node", "promote", g.node()},
+			{"node", "rm", "--force", g.node()},
+			{"node", "ls", "--filter", "node.label=zone=secret"},
 		} {
 			g.mayNot(who, "", args...)
 		}
@@ -138,8 +146,15 @@ func (g *guarded) ownServices() {
 		g.Errorf("bob sees %s", out)
 	}
 	for _, args := range [][]string{
-		{"exec", id, "id"}, {"logs", id}, {"service", "logs", "web"}, {"service", "ps", "web"}, {"service", "inspect", "web"}, {"service", "rollback", "-d", "web"},
-		{"service", "update", "-d", "--env-add", "X=1", "web"}, {"service", "scale", "-d", "web=0"}, {"service", "rm", "web"},
+		{"exec", id, "id"},
+		{"logs", id},
+		{"service", "logs", "web"},
+		{"service", "ps", "web"},
+		{"service", "inspect", "web"},
+		{"service", "rollback", "-d", "web"},
+		{"service", "update", "-d", "--env-add", "X=1", "web"},
+		{"service", "scale", "-d", "web=0"},
+		{"service", "rm", "web"},
 		{"service", "create", "-d", "--name", "joins", "--network", "lan", "--no-resolve-image", "busybox:1", "true"},
 		{"service", "create", "-d", "--name", "takes", "--secret", "own-secret", "--no-resolve-image", "busybox:1", "true"},
 		{"service", "create", "-d", "--name", "takes", "--config", "own-config", "--no-resolve-image", "busybox:1", "true"},
@@ -148,7 +163,11 @@ func (g *guarded) ownServices() {
 		g.mayNot("bob", "", args...)
 	}
 	for _, args := range [][]string{
-		{"--mount", "type=bind,source=/,target=/h"}, {"--cap-add", "SYS_ADMIN"}, {"--network", "host"}, {"--sysctl", "kernel.msgmax=1"}, {"--replicas", "1001"},
+		{"--mount", "type=bind,source=/,target=/h"},
+		{"--cap-add", "SYS_ADMIN"},
+		{"--network", "host"},
+		{"--sysctl", "kernel.msgmax=1"},
+		{"--replicas", "1001"},
 		{"--mount", "type=volume,source={{.Service.Name}},target=/v"},
 		{"--mount", `type=volume,target=/v,volume-driver=local,volume-opt=type=tmpfs,volume-opt=device={{index .Service.Labels "d"}},"volume-opt=o=size={{index .Service.Labels ""o""}}"`, "--label", "d=/", "--label", "o=1m,bind"},
 	} {

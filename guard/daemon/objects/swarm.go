@@ -37,7 +37,7 @@ func (v *visit) rolledBack(ctx context.Context, b *swarm.ServiceSpec) (*swarm.Se
 	if err := v.get(ctx, route.Service, path("services", v.ask.Object.ID), &s); err != nil {
 		return nil, err
 	}
-	if int64(s.Version.Index) != q.Ints["version"] { //nolint:gosec // what differs is refused
+	if int64(s.Version.Index) != q.Ints["version"] {
 		return nil, &Fault{Status: http.StatusInternalServerError, Kind: route.Service, Message: "rpc error: code = Unknown desc = update out of sequence", Reason: ErrInvalid}
 	}
 	if len(s.PreviousSpec) == 0 || string(s.PreviousSpec) == "null" {
