@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,9 @@ type Drills interface {
 	// Run runs those with the ids, or of the requirement, or all. Those of container engines run on the engine in the directory engineBin,
 	// or on the one in PATH. An error means that a name is unknown, or that something was left behind.
 	Run(ctx context.Context, ids []string, requirement, engineBin string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error)
+	// Here runs, at the socket of a guard that is in use and as whoever calls, those of the drills that do no harm there; of the others it says
+	// that they need a throw-away engine. An error means that there is no guard, or that it knows nobody here.
+	Here(ctx context.Context, ids []string, requirement, socket string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error)
 	// Replica is what a process does that a drill starts to kill it: it reads what to be, and serves until the input ends.
 	Replica(ctx context.Context, in io.Reader, out io.Writer) error
 }
@@ -80,7 +84,7 @@ func (a *App) drillList(requirement string) error {
 }
 
 func (a *App) drillRunCommand() *cobra.Command {
-	var requirement, node, engine string
+	var requirement, node, engine, socket string
 	var all, publish bool
 	cmd := &cobra.Command{
 		Use:   "run [ID...]",
@@ -89,6 +93,7 @@ func (a *App) drillRunCommand() *cobra.Command {
   bulkhead drill run --requirement 8.5.c --output json
   bulkhead drill run --all
   bulkhead drill run --requirement 8.1.c --engine-bin /opt/docker/bin
+  bulkhead drill run --requirement 8.1.c --engine /run/bulkhead/docker.sock   # the guard that is in use: only what is refused without harm
   bulkhead drill run --all --publish --node web-1          # also send the results to the control plane`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var ids []string
@@ -110,12 +115,16 @@ func (a *App) drillRunCommand() *cobra.Command {
 			if node != "" && !publish {
 				return errors.New("--node says of which machine results are published: add --publish")
 			}
-			return a.drillRun(cmd.Context(), args, drillRun{requirement, node, engine, publish})
+			if socket != "" && (publish || engine != "") {
+				return errors.New("--engine runs half of a drill at a guard that is in use, with its own engine: leave out --publish and --engine-bin")
+			}
+			return a.drillRun(cmd.Context(), args, drillRun{requirement, node, engine, strings.TrimPrefix(socket, "unix://"), publish})
 		},
 	}
 	cmd.Flags().StringVar(&requirement, "requirement", "", "those of this requirement, e.g. 8.5.c")
 	cmd.Flags().BoolVar(&all, "all", false, "all drills")
 	cmd.Flags().StringVar(&engine, "engine-bin", "", "start the throw-away container engine from this `directory` with dockerd, containerd and runc (default: PATH)")
+	cmd.Flags().StringVar(&socket, "engine", "", "run what does no harm at this `socket` of a guard that is in use, as the user who calls: it must be refused")
 	cmd.Flags().BoolVar(&publish, "publish", false, "also send the results to the control plane (see `bulkhead login`)")
 	cmd.Flags().StringVar(&node, "node", "", "publish as of this `machine` (default: this machine's name)")
 	a.localRemoteFlags(cmd)
@@ -124,8 +133,8 @@ func (a *App) drillRunCommand() *cobra.Command {
 
 // drillRun says which drills run, and whether their results are published.
 type drillRun struct {
-	requirement, node, engine string
-	publish                   bool
+	requirement, node, engine, socket string
+	publish                           bool
 }
 
 func (a *App) drillRun(ctx context.Context, ids []string, how drillRun) error {
@@ -144,7 +153,11 @@ func (a *App) drillRun(ctx context.Context, ids []string, how drillRun) error {
 				done, all, r.Verdict, r.ID, r.DurationMS, r.WithoutControl, r.WithControl, r.Why)
 		}
 	}
-	report, err := a.Drills.Run(ctx, ids, requirement, how.engine, tell)
+	run, with := a.Drills.Run, how.engine
+	if how.socket != "" {
+		run, with = a.Drills.Here, how.socket
+	}
+	report, err := run(ctx, ids, requirement, with, tell)
 	if err != nil {
 		return err
 	}
@@ -158,6 +171,9 @@ func (a *App) drillRun(ctx context.Context, ids []string, how drillRun) error {
 			return err
 		}
 	}
+	if how.socket != "" {
+		return a.drillHeld(format, report)
+	}
 	proved := 0
 	for _, r := range report.Results {
 		if r.Verdict == model.VerdictProved {
@@ -169,6 +185,22 @@ func (a *App) drillRun(ctx context.Context, ids []string, how drillRun) error {
 	}
 	if format == "text" {
 		fmt.Fprintf(a.Out, "%d of %d drills proved their control\n", proved, len(report.Results))
+	}
+	return nil
+}
+
+// drillHeld sums up what was tried at a guard in use.
+func (a *App) drillHeld(format string, report model.DrillReport) error {
+	n := map[model.Verdict]int{}
+	for _, r := range report.Results {
+		n[r.Verdict]++
+	}
+	sum := fmt.Sprintf("%d attacks were refused by the guard, %d were not; %d drills did not run here", n[model.VerdictHeld], n[model.VerdictNotProved], n[model.VerdictCannotRun])
+	if n[model.VerdictNotProved] > 0 || n[model.VerdictHeld] == 0 {
+		return errNo{sum}
+	}
+	if format == "text" {
+		fmt.Fprintln(a.Out, sum)
 	}
 	return nil
 }

@@ -86,9 +86,15 @@ func makes(body func(w *EngineWorld) fields, effect func(c *container.InspectRes
 
 // make makes a container as mallory; no id says that it was refused.
 func (w *EngineWorld) make(ctx context.Context, body any) (string, error) {
+	if f, ok := body.(fields); ok && w.here != nil {
+		f["Image"] = w.image()
+	}
 	a, err := w.mallory.send(ctx, http.MethodPost, "/containers/create?name="+w.name+"-m", body)
 	if err != nil {
 		return "", err
+	}
+	if w.here != nil && a.ok() {
+		return "", errCame
 	}
 	return a.id(), w.fair(a)
 }
@@ -146,6 +152,11 @@ func (w *EngineWorld) output(ctx context.Context, id string) (string, error) {
 		return "", fmt.Errorf("wait for the container: %w", err)
 	case <-wait.Result:
 	}
+	return w.wrote(ctx, id)
+}
+
+// wrote reads what a container wrote so far.
+func (w *EngineWorld) wrote(ctx context.Context, id string) (string, error) {
 	logs, err := w.root.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true})
 	if err != nil {
 		return "", fmt.Errorf("read what the container wrote: %w", err)

@@ -20,20 +20,29 @@ import (
 type caller struct {
 	Person
 	door string
+	dial func(ctx context.Context) (net.Conn, error)
 	http *http.Client
 	cli  *client.Client
+	// said is shown each answer; nil for nobody.
+	said func(a *answer)
 }
 
 func newCaller(p Person, door string) (*caller, error) {
 	c := &caller{Person: p, door: door}
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return p.User.Dial(ctx, door) }
+	c.dial = func(ctx context.Context) (net.Conn, error) { return p.User.Dial(ctx, door) }
+	return c, c.open()
+}
+
+// open makes the clients of somebody who knows how to reach the door.
+func (c *caller) open() error {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) }
 	c.http = &http.Client{
 		Transport:     &http.Transport{DialContext: dial, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	var err error
-	c.cli, err = client.New(client.WithHost("unix://"+door), client.WithDialContext(dial))
-	return c, err
+	c.cli, err = client.New(client.WithHost("unix://"+c.door), client.WithDialContext(dial))
+	return err
 }
 
 func (c *caller) close() error {
@@ -107,7 +116,15 @@ func (c *caller) do(r *http.Request) (*answer, error) {
 		return nil, fmt.Errorf("%s %s as %s: %w", r.Method, r.URL.Path, c.Name, err)
 	}
 	defer res.Body.Close()
-	return read(res)
+	a, err := read(res)
+	c.heard(a)
+	return a, err
+}
+
+func (c *caller) heard(a *answer) {
+	if c.said != nil && a != nil {
+		c.said(a)
+	}
 }
 
 func read(res *http.Response) (*answer, error) {
@@ -129,7 +146,7 @@ const patience = 15 * time.Second
 // raw sends bytes as they are, on a connection of its own, and reads as many answers as are expected. A door that hangs up has answered
 // as it thinks right.
 func (c *caller) raw(ctx context.Context, text string, expect int) ([]*answer, error) {
-	conn, err := c.User.Dial(ctx, c.door)
+	conn, err := c.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("as %s: %w", c.Name, err)
 	}
@@ -150,6 +167,7 @@ func (c *caller) raw(ctx context.Context, text string, expect int) ([]*answer, e
 		if err != nil {
 			break
 		}
+		c.heard(a)
 		answers = append(answers, a)
 	}
 	return answers, nil

@@ -172,6 +172,8 @@ func (b broken) Replica(context.Context, Replica) (*Plane, error) { return nil, 
 
 func (b broken) Ground(context.Context) (*ground.Engine, error) { return nil, b.err }
 
+func (broken) Free(*ground.Engine) {}
+
 func (b broken) Guard(context.Context, *ground.Engine, GuardOptions) (*Guard, error) {
 	return nil, b.err
 }

@@ -17,8 +17,10 @@ import (
 
 // Engines makes throw-away container engines, and guards in front of them.
 type Engines interface {
-	// Ground is the engine of this run: it is started when it is first asked for.
+	// Ground gives an engine that nobody else has just now: it is started where there is none.
 	Ground(ctx context.Context) (*ground.Engine, error)
+	// Free gives an engine back that Ground gave: another drill may have it.
+	Free(e *ground.Engine)
 	// Guard puts a guard before it.
 	Guard(ctx context.Context, e *ground.Engine, o GuardOptions) (*Guard, error)
 	// Lock makes the engine's sockets reachable for root alone, and keeps them so.
@@ -29,7 +31,9 @@ type Engines interface {
 type Lock struct {
 	// Locked says whether everything is still locked.
 	Locked func(ctx context.Context) (bool, error)
-	Stop   func(ctx context.Context) error
+	// Found says whether a finding of this kind was made.
+	Found func(kind string) bool
+	Stop  func(ctx context.Context) error
 }
 
 // GuardOptions say what a guard knows.
@@ -89,6 +93,9 @@ type EngineWorld struct {
 	// dir is the host's, with a file "secret" that only root may read; home is mallory's.
 	dir, home, secret string
 	name              string // begins the names of all that is made
+	here              *here  // a guard in use, where nothing may be started; nil for a throw-away engine
+	listens           bool   // at an address beside its socket
+	pluginName        string // where it is another than the usual
 	mallory, victor   *caller
 }
 
@@ -99,13 +106,13 @@ func newEngineWorld(ctx context.Context, l Engines, off Control, c *closing) (*E
 	}
 	w := &EngineWorld{engine: e, launcher: l, door: e.Socket, name: "d" + uuid.NewString()[:8], secret: uuid.NewString()}
 	if w.root, err = e.Client(); err != nil {
-		return nil, err
+		return w, err
 	}
 	if err := w.openSocket(off); err != nil {
-		return nil, err
+		return w, err
 	}
 	if err := w.furnish(); err != nil {
-		return nil, err
+		return w, err
 	}
 	if off != ControlGuard {
 		o := GuardOptions{People: []Person{mallory(), victor()}}
@@ -113,13 +120,12 @@ func newEngineWorld(ctx context.Context, l Engines, off Control, c *closing) (*E
 			o.Policies, o.NoLog = c.policies, c.log
 		}
 		if w.guard, err = l.Guard(ctx, e, o); err != nil {
-			return nil, fmt.Errorf("start a throw-away guard: %w", err)
+			return w, fmt.Errorf("start a throw-away guard: %w", err)
 		}
 		w.door = w.guard.Socket
 	}
-	w.mallory, err = newCaller(mallory(), w.door)
-	if err != nil {
-		return nil, err
+	if w.mallory, err = newCaller(mallory(), w.door); err != nil {
+		return w, err
 	}
 	if w.victor, err = newCaller(victor(), w.door); err == nil && c != nil {
 		err = w.shut(ctx, c)
@@ -165,12 +171,16 @@ func (w *EngineWorld) close(ctx context.Context) error {
 	if w.guard != nil {
 		errs = append(errs, w.guard.Stop(ctx))
 	}
+	if w.listens {
+		errs = append(errs, w.engine.Again(ctx))
+	}
 	if w.root != nil {
 		errs = append(errs, w.engine.Sweep(ctx), w.root.Close())
 	}
 	if w.dir != "" {
 		errs = append(errs, os.RemoveAll(w.dir))
 	}
+	w.launcher.Free(w.engine)
 	return errors.Join(errs...)
 }
 

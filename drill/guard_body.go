@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/moby/moby/client"
-
-	"github.com/bulkhead-security/bulkhead/drill/ground"
 )
 
 // bodyDrills hide a privileged container in a request that two readers may read in two ways.
@@ -65,8 +63,8 @@ func bodyDrills() []Drill {
 
 // text is the body of a container's making, with something more before its end.
 func text(rest string) func(w *EngineWorld) string {
-	return func(*EngineWorld) string {
-		return fmt.Sprintf(`{"Image":%q,"Cmd":["/bin/sleep","600"]%s}`, ground.Image, rest)
+	return func(w *EngineWorld) string {
+		return fmt.Sprintf(`{"Image":%q,"Cmd":["/bin/sleep","600"]%s}`, w.image(), rest)
 	}
 }
 
@@ -75,6 +73,9 @@ func smuggles(send func(ctx context.Context, w *EngineWorld) error) attack {
 	return func(ctx context.Context, w *EngineWorld) (bool, error) {
 		if err := send(ctx, w); err != nil {
 			return false, err
+		}
+		if w.here != nil {
+			return false, nil // whatever was made is looked for, and never started
 		}
 		list, err := w.root.ContainerList(ctx, client.ContainerListOptions{All: true})
 		if err != nil {

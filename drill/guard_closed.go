@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // closedDrills go past the guard, or wait until it or what it decides by is away. What refuses then is the kernel, or that nothing is there:
@@ -24,6 +27,7 @@ func closedDrills() []Drill {
 		closed("direct-socket", "T1610", "The engine's own socket is used past the guard", closing{}, privilegedAt(engineSocket), isLocked),
 		closed("containerd-socket", "T1610", "The socket of the engine's containerd is used past the engine", closing{}, seesInContainerd, isLocked),
 		closed("socket-reopened", "T1222.002", "The engine's own socket was opened for everybody, and stays open", closing{reopen: true}, privilegedAt(engineSocket), isLocked),
+		closed("tcp-listener", "T1133", "The engine listens on TCP as well, past the guard, and nobody is told", closing{}, listensOnTCP, isTold),
 		closed("guard-stopped", "T1562.001", "The guard is stopped, and the engine is used", closing{stop: true}, privilegedAt(guardSocket, engineSocket), isDown),
 		closed("policies-missing", "T1562.001", "The guard's policies are gone, and the engine is used", closing{policies: PoliciesMissing}, privilegedAt(guardSocket, engineSocket), isDown),
 		closed("policies-broken", "T1562.001", "The guard's policies can't be read, and the engine is used", closing{policies: PoliciesBroken}, privilegedAt(guardSocket, engineSocket), isDown),
@@ -158,4 +162,58 @@ func isDeaf(ctx context.Context, w *EngineWorld) (bool, error) {
 		return false, err
 	}
 	return !a.ok() && strings.Contains(a.String(), "record"), nil
+}
+
+// listensOnTCP has the engine listen at an address beside its socket, as one line of its settings does, and uses it. A lock can't close
+// that: it is seen, as a finding that raises an alarm.
+func listensOnTCP(ctx context.Context, w *EngineWorld) (bool, error) {
+	const address = "127.0.0.1:2375"
+	w.listens = true
+	if err := w.engine.Again(ctx, "tcp://"+address); err != nil {
+		return false, err
+	}
+	c := &caller{Person: w.mallory.Person, door: address}
+	c.dial = func(ctx context.Context) (conn net.Conn, err error) {
+		err = w.engine.Within(func() error {
+			conn, err = (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", address)
+			return err
+		})
+		return conn, err
+	}
+	if err := c.open(); err != nil {
+		return false, err
+	}
+	a, err := c.send(ctx, http.MethodPost, "/containers/create?name="+w.name+"-m", with(plain(), "Privileged", true))
+	if cerr := c.close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return false, err
+	}
+	if !a.ok() {
+		return false, fmt.Errorf("the engine itself did not take it: %s", a)
+	}
+	if in, err := w.look(ctx, w.name+"-m"); err != nil || !in.HostConfig.Privileged {
+		return false, errOr(err, errors.New("what was made is not privileged"))
+	}
+	told, err := isTold(ctx, w)
+	return !told, err
+}
+
+// isTold says whether the listener is a finding of the lock's.
+func isTold(ctx context.Context, w *EngineWorld) (bool, error) {
+	if w.lock == nil {
+		return false, nil
+	}
+	for range 150 {
+		if w.lock.Found(model.FindingTCPListener) {
+			return true, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return false, nil
 }

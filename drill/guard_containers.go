@@ -57,6 +57,7 @@ func containerDrills() []Drill {
 		drill("commit", "T1525", "An image is made of somebody else's container", commits),
 		drill("rename-race", "T1036", "A name of one's own becomes the id of somebody else's between judging and use", renameRace),
 		drill("links", "T1046", "A container is linked to somebody else's", linksTo),
+		guardDrill("checkpoint-creates", "T1222.002", "A checkpoint of somebody else's container is begun: the engine, as root, makes directories anywhere for it", checkpointCreates, "7.6.a", "7.6.b"),
 		guardDrill("checkpoint-removes", "T1485", "The engine, as root, removes any directory of the host for a checkpoint", removesDirectory),
 		guardDrill("checkpoint-lists", "T1083", "The engine, as root, lists any directory of the host for checkpoints", listsDirectory),
 		guardDrill("own-label", "T1036", "A container says to be somebody else's", labelled(func(w *EngineWorld) fields {

@@ -129,7 +129,7 @@ func queryEncoded(ctx context.Context, w *EngineWorld) (bool, error) {
 func overHTTP2(ctx context.Context, w *EngineWorld) error {
 	body := text(`,"HostConfig":{"Privileged":true}`)(w)
 	target := "/containers/create?name=" + w.name + "-m"
-	t := http2(func(ctx context.Context) (net.Conn, error) { return w.mallory.User.Dial(ctx, w.door) })
+	t := http2(func(ctx context.Context) (net.Conn, error) { return w.mallory.dial(ctx) })
 	defer t.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://docker"+target, strings.NewReader(body))
 	if err != nil {
@@ -157,7 +157,7 @@ func over(conn net.Conn) *http.Transport {
 
 // buildService asks the builder which workers it has: who gets an answer can have it build anything.
 func buildService(ctx context.Context, w *EngineWorld) (bool, error) {
-	conn, err := w.mallory.User.Dial(ctx, w.door)
+	conn, err := w.mallory.dial(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -198,7 +198,7 @@ func grpcCall(ctx context.Context, c *http.Transport, method string, header http
 }
 
 func buildSession(ctx context.Context, w *EngineWorld) (bool, error) {
-	conn, err := w.mallory.User.Dial(ctx, w.door)
+	conn, err := w.mallory.dial(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -7,20 +7,13 @@ import (
 	"strings"
 
 	"github.com/moby/moby/client"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground"
 )
 
 // swarmDrills change or read what a swarm is made of, and what others have in it.
 func swarmDrills() []Drill {
 	both := []string{"7.6.a", "7.6.b"}
-	inSwarm := func(do attack) attack {
-		return func(ctx context.Context, w *EngineWorld) (bool, error) {
-			_, err := w.root.SwarmInit(ctx, client.SwarmInitOptions{AdvertiseAddr: "127.0.0.1", ListenAddr: "127.0.0.1:2377"})
-			if err != nil {
-				return false, fmt.Errorf("make a swarm: %w", err)
-			}
-			return do(ctx, w)
-		}
-	}
 	read := func(target, what string) attack {
 		return inSwarm(func(ctx context.Context, w *EngineWorld) (bool, error) {
 			a, err := w.mallory.send(ctx, http.MethodGet, target, nil)
@@ -53,13 +46,13 @@ func swarmDrills() []Drill {
 		})),
 		guardDrill("swarm-tokens", "T1552", "The tokens by which machines join a swarm are read", read("/swarm", "SWMTKN-")),
 		guardDrill("swarm-unlock-key", "T1552", "The key of the managers' data is read", inSwarm(readsUnlockKey)),
-		guardDrill("swarm-nodes", "T1018", "Names and addresses of a swarm's machines are listed", read("/nodes", "127.0.0.1")),
+		quiet(guardDrill("swarm-nodes", "T1018", "Names and addresses of a swarm's machines are listed", read("/nodes", "127.0.0.1"))),
 		guardDrill("swarm-node-drain", "T1489", "A machine of a swarm is drained", inSwarm(drainsNode)),
 		guardDrill("service-bind", "T1611", "A service mounts the host's root", inSwarm(makesService(func(*EngineWorld) fields {
-			return fields{"Image": "x", "Mounts": []fields{{"Type": "bind", "Source": "/", "Target": "/h"}}}
+			return fields{"Image": ground.Image, "Mounts": []fields{{"Type": "bind", "Source": "/", "Target": "/h"}}}
 		}))),
 		guardDrill("service-capability", "T1611", "A service gets capabilities of the host", inSwarm(makesService(func(*EngineWorld) fields {
-			return fields{"Image": "x", "CapabilityAdd": []string{"CAP_SYS_ADMIN"}}
+			return fields{"Image": ground.Image, "CapabilityAdd": []string{"CAP_SYS_ADMIN"}}
 		}))),
 		guardDrill("service-secret-of-another", "T1552", "A service is given somebody else's secret", inSwarm(takesSecret), both...),
 		guardDrill("service-update-of-another", "T1525", "Somebody else's service gets another program", inSwarm(updatesService), both...),
@@ -68,6 +61,17 @@ func swarmDrills() []Drill {
 		guardDrill("secret-remove-of-another", "T1485", "Somebody else's secret is removed", inSwarm(removesSecret), both...),
 		quiet(guardDrill("list-services", "T1613", "Others' services are listed", inSwarm(listsSwarm("/services", (*EngineWorld).victimsService)), both...)),
 		quiet(guardDrill("list-secrets", "T1613", "Others' secrets are listed", inSwarm(listsSwarm("/secrets", (*EngineWorld).victimsSecret)), both...)),
+	}
+}
+
+// inSwarm makes a swarm of one first.
+func inSwarm(do attack) attack {
+	return func(ctx context.Context, w *EngineWorld) (bool, error) {
+		_, err := w.root.SwarmInit(ctx, client.SwarmInitOptions{AdvertiseAddr: "127.0.0.1", ListenAddr: "127.0.0.1:2377"})
+		if err != nil {
+			return false, fmt.Errorf("make a swarm: %w", err)
+		}
+		return do(ctx, w)
 	}
 }
 
@@ -122,7 +126,7 @@ func makesService(container func(w *EngineWorld) fields) attack {
 	}
 }
 
-// host makes something as the host's own people do: developers make no services and secrets.
+// host makes something as the host's own people do.
 func (w *EngineWorld) host(ctx context.Context, target string, body any) (*answer, error) {
 	root, err := newCaller(Person{Name: "root"}, w.engine.Socket)
 	if err != nil {
@@ -133,7 +137,7 @@ func (w *EngineWorld) host(ctx context.Context, target string, body any) (*answe
 }
 
 func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
-	a, err := w.host(ctx, "/secrets/create", fields{"Name": w.name + "-secret", "Data": []byte(w.secret)})
+	a, err := w.must(ctx, w.victor, "/secrets/create", fields{"Name": w.name + "-secret", "Data": []byte(w.secret)})
 	if err != nil {
 		return "", err
 	}
@@ -142,7 +146,7 @@ func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
 }
 
 func (w *EngineWorld) victimsService(ctx context.Context) (string, error) {
-	a, err := w.host(ctx, "/services/create", w.service("victim", fields{"Image": "x", "Env": []string{"SECRET=" + w.secret}}))
+	a, err := w.must(ctx, w.victor, "/services/create", w.service("victim", fields{"Image": ground.Image, "Env": []string{"SECRET=" + w.secret}}))
 	if err != nil {
 		return "", err
 	}
@@ -156,7 +160,7 @@ func takesSecret(ctx context.Context, w *EngineWorld) (bool, error) {
 		return false, err
 	}
 	return makesService(func(w *EngineWorld) fields {
-		return fields{"Image": "x", "Secrets": []fields{{"SecretID": id, "SecretName": w.name + "-secret", "File": fields{"Name": "s", "UID": "0", "GID": "0", "Mode": 292}}}}
+		return fields{"Image": ground.Image, "Secrets": []fields{{"SecretID": id, "SecretName": w.name + "-secret", "File": fields{"Name": "s", "UID": "0", "GID": "0", "Mode": 292}}}}
 	})(ctx, w)
 }
 

@@ -29,6 +29,8 @@ const (
 	VerdictProved    Verdict = "proved"
 	VerdictNotProved Verdict = "not_proved"
 	VerdictCannotRun Verdict = "cannot_run"
+	// VerdictHeld is of a guard that is in use: the attack failed there and the refusal was recorded. The other half was not made.
+	VerdictHeld Verdict = "held"
 )
 
 // DrillSchema names the shape of DrillReport.

@@ -49,6 +49,15 @@ func (d *drills) Run(ctx context.Context, ids []string, requirement, engineBin s
 	return report, l.close(ctx)
 }
 
+// Here implements cli.Drills.
+func (d *drills) Here(ctx context.Context, ids []string, requirement, socket string, tell func(r model.DrillResult, done, all int)) (model.DrillReport, error) {
+	chosen, err := choose(ids, requirement)
+	if err != nil {
+		return model.DrillReport{}, err
+	}
+	return drill.Here(ctx, socket, chosen, tell)
+}
+
 func choose(ids []string, requirement string) ([]drill.Drill, error) {
 	chosen, err := drill.Pick(drill.All(), ids, requirement)
 	if err == nil && len(chosen) == 0 {

@@ -19,28 +19,58 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// engines makes the one engine of a run of drills, and guards in front of it.
+// engines makes the engines of a run of drills, and guards in front of them. Each drill has one for itself while it runs.
 type engines struct {
 	bin  string
-	once sync.Once
-	e    *ground.Engine
-	err  error
+	mu   sync.Mutex
+	all  []*ground.Engine
+	idle []*ground.Engine
+	err  error // why there is none: it is asked for once
 }
 
 // Ground implements drill.Engines.
 func (g *engines) Ground(ctx context.Context) (*ground.Engine, error) {
-	g.once.Do(func() { g.e, g.err = ground.Start(ctx, ground.Options{Bin: g.bin}) })
-	return g.e, g.err
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n := len(g.idle); n > 0 {
+		e := g.idle[n-1]
+		g.idle = g.idle[:n-1]
+		return e, nil
+	}
+	if g.err != nil {
+		return nil, g.err
+	}
+	e, err := ground.Start(ctx, ground.Options{Bin: g.bin})
+	if err != nil {
+		if ctx.Err() == nil {
+			g.err = err
+		}
+		return nil, err
+	}
+	g.all = append(g.all, e)
+	return e, nil
 }
 
-// close stops the engine, where one was started.
-func (g *engines) close(ctx context.Context) error {
-	if g.e == nil {
-		return nil
+// Free implements drill.Engines.
+func (g *engines) Free(e *ground.Engine) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e.Alive() {
+		g.idle = append(g.idle, e)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+}
+
+// close stops the engines that were started.
+func (g *engines) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
-	return g.e.Stop(ctx)
+	errs := make([]error, len(g.all))
+	var wait sync.WaitGroup
+	for i, e := range g.all {
+		wait.Go(func() { errs[i] = e.Stop(ctx) })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
 }
 
 // Guard implements drill.Engines: the product's own guard, with its shipped policies and the profile that it has by default.
@@ -172,10 +202,15 @@ func (g *engines) Lock(ctx context.Context, e *ground.Engine) (_ *drill.Lock, er
 	}
 	watching, end := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
+	var found sync.Map
 	go func() {
-		done <- l.Watch(watching, lock.Watcher{Keep: true, Every: time.Second, Found: func(model.Finding) error { return nil }})
+		done <- l.Watch(watching, lock.Watcher{Keep: true, Every: time.Second, Found: func(f model.Finding) error {
+			found.Store(f.Kind, true)
+			return nil
+		}})
 	}()
 	return &drill.Lock{
+		Found: func(kind string) bool { _, ok := found.Load(kind); return ok },
 		Locked: func(context.Context) (bool, error) {
 			for _, s := range []string{e.Socket, e.Containerd} {
 				info, err := os.Stat(s)

@@ -36,9 +36,11 @@ type Engine struct {
 	// Socket is the engine's own, Containerd that of its containerd.
 	Socket, Containerd string
 
-	cmd    *exec.Cmd
-	base   []byte
-	exited chan struct{}
+	cmd     *exec.Cmd
+	base    []byte
+	exited  chan struct{}
+	daemon  string
+	options Options
 }
 
 // ErrMissing says that this machine lacks what a ground is made of.
@@ -60,15 +62,16 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "bh-ground-")
+	dir, err := os.MkdirTemp("", "bh-")
 	if err != nil {
 		return nil, fmt.Errorf("directory of a throw-away engine: %w", err)
 	}
 	e := &Engine{
 		Dir: dir, Host: filepath.Join(dir, "host"), Socket: filepath.Join(dir, "docker.sock"),
 		Containerd: filepath.Join(dir, "exec", "containerd", "containerd.sock"), base: base, exited: make(chan struct{}),
+		daemon: daemon, options: o,
 	}
-	if err := e.start(ctx, daemon, o); err != nil {
+	if err := e.start(ctx); err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		return nil, errors.Join(err, e.Stop(stop))
@@ -76,7 +79,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	return e, nil
 }
 
-func (e *Engine) start(ctx context.Context, daemon string, o Options) error {
+func (e *Engine) start(ctx context.Context) error {
 	for dir, mode := range map[string]os.FileMode{e.Dir: 0o710, e.Host: 0o755} {
 		if err := errors.Join(os.MkdirAll(dir, mode), os.Chmod(dir, mode)); err != nil {
 			return fmt.Errorf("directory of a throw-away engine: %w", err)
@@ -86,7 +89,7 @@ func (e *Engine) start(ctx context.Context, daemon string, o Options) error {
 	if err := os.Chown(e.Dir, 0, insiders); err != nil {
 		return fmt.Errorf("directory of a throw-away engine: %w", err)
 	}
-	if err := e.prepare(daemon, o); err != nil {
+	if err := e.prepare(); err != nil {
 		return err
 	}
 	if err := e.launch(); err != nil {
@@ -123,7 +126,8 @@ func find(bin string) (string, error) {
 const enter = `mount -t proc proc /proc && mount --make-rshared / && exec "$0" "$@"`
 
 // prepare writes the engine's settings and command.
-func (e *Engine) prepare(daemon string, o Options) error {
+func (e *Engine) prepare(hosts ...string) error {
+	daemon, o := e.daemon, e.options
 	config := map[string]any{
 		"debug": true, "experimental": true, // what can be open is open
 		"default-cgroupns-mode": "private", // as on newer hosts: the host's is more then
@@ -148,6 +152,9 @@ func (e *Engine) prepare(daemon string, o Options) error {
 	e.cmd = exec.Command("/bin/sh", "-c", enter, daemon, "--config-file", file, //nolint:noctx // it lives until Stop
 		"--data-root", filepath.Join(e.Dir, "data"), "--exec-root", filepath.Join(e.Dir, "exec"), "--pidfile", filepath.Join(e.Dir, "dockerd.pid"),
 		"-H", "unix://"+e.Socket, "-G", "root", "--bip", "10.226.0.1/24", "--default-address-pool", "base=10.226.128.0/17,size=24")
+	for _, h := range hosts {
+		e.cmd.Args = append(e.cmd.Args, "-H", h)
+	}
 	e.cmd.Env = []string{"PATH=" + path, "HOME=" + e.Dir, "TMPDIR=" + e.Dir}
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid: true, Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,

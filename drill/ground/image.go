@@ -16,7 +16,8 @@ import (
 // Image is the image that every ground has: a shell and its tools, and a user "app" (1000).
 const Image = "bulkhead-drill/base:1"
 
-const busybox = "/bin/busybox"
+// Busybox is the program that images are made of, on this machine and in them.
+const Busybox = "/bin/busybox"
 
 // applets are the commands of busybox that the image has.
 func applets() []string {
@@ -27,17 +28,17 @@ func applets() []string {
 
 // rootfs is the image's file system as a tar archive.
 func rootfs() ([]byte, error) {
-	program, err := os.ReadFile(busybox)
+	program, err := os.ReadFile(Busybox)
 	if err != nil {
 		return nil, fmt.Errorf("%w: images are made of busybox (apt-get install busybox-static): %w", ErrMissing, err)
 	}
 	f, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrMissing, busybox, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrMissing, Busybox, err)
 	}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
-			return nil, fmt.Errorf("%w: %s needs libraries, which an image has not: apt-get install busybox-static", ErrMissing, busybox)
+			return nil, fmt.Errorf("%w: %s needs libraries, which an image has not: apt-get install busybox-static", ErrMissing, Busybox)
 		}
 	}
 	files := []File{
@@ -49,7 +50,7 @@ func rootfs() ([]byte, error) {
 		{Name: "etc/group", Body: []byte("root:x:0:\napp:x:1000:\n")},
 	}
 	for _, a := range applets() {
-		files = append(files, File{Name: "bin/" + a, Link: busybox})
+		files = append(files, File{Name: "bin/" + a, Link: Busybox})
 	}
 	return Tar(files...)
 }

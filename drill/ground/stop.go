@@ -15,14 +15,15 @@ import (
 // Stop ends the engine with everything that it started, and removes its files.
 func (e *Engine) Stop(ctx context.Context) error {
 	var errs []error
-	if e.alive() {
+	if e.Alive() {
 		errs = append(errs, e.empty(ctx))
 		errs = append(errs, e.end(ctx))
 	}
 	return errors.Join(append(errs, e.remove())...)
 }
 
-func (e *Engine) alive() bool {
+// Alive says whether the engine runs.
+func (e *Engine) Alive() bool {
 	if e.cmd == nil || e.cmd.Process == nil {
 		return false
 	}

@@ -70,6 +70,8 @@ type Ask struct {
 	Named string
 	// Body is the decoded JSON body, a pointer to one of the engine's types; the judge may change it. Nil for none.
 	Body any
+	// Swarm is what a service is decided by beside; nil for other calls, and where this node manages no swarm.
+	Swarm *Swarm
 	// MAC is what clients before 1.44 send beside a container's body; since then it belongs to an endpoint.
 	MAC string
 	// Object is what the call is about; nil for the engine itself. Uses are what it names beside.
@@ -85,6 +87,14 @@ type Ask struct {
 	RecordSession bool
 	// Recorded waits until the record is safe, where the call can be taken back and was made meanwhile; nil where it is safe already.
 	Recorded func() error
+}
+
+// Swarm is what is known of a swarm when a service is decided on.
+type Swarm struct {
+	// Node is this one's id. Image is what the service's image is here, by its contents; empty where it is not here.
+	Node, Image string
+	// Here says that the service runs on this node alone.
+	Here bool
 }
 
 // Judge decides on calls, and has what became of them recorded.

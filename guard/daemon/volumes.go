@@ -11,6 +11,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/volume"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -22,11 +23,25 @@ import (
 // volumes are those that the guard made for a container.
 type volumes []string
 
-// volumes makes the volumes that a container names and that are not there yet: the engine would make them too, but they would be nobody's.
+// volumes makes the volumes that a container, or a service of this node alone, names and that are not there yet: the engine would make them too, but they would be nobody's.
 func (d *Door) volumes(ctx context.Context, a *call.Ask) (made volumes, err error) {
-	b, ok := a.Body.(*container.CreateRequest)
-	if !ok || d.p.Objects == nil {
+	b, mounts := &container.CreateRequest{}, []mount.Mount(nil)
+	switch body := a.Body.(type) {
+	case *container.CreateRequest:
+		b = body
+	case *swarm.ServiceSpec:
+		if a.Swarm == nil || !a.Swarm.Here {
+			return nil, nil // a task makes them, on whatever node, with labels that its service gives
+		}
+		mounts = body.TaskTemplate.ContainerSpec.Mounts
+	default:
 		return nil, nil
+	}
+	if d.p.Objects == nil {
+		return nil, nil
+	}
+	if mounts != nil {
+		b.HostConfig = &container.HostConfig{Mounts: mounts}
 	}
 	seen := map[string]bool{}
 	for i := range a.Uses {
@@ -36,7 +51,7 @@ func (d *Door) volumes(ctx context.Context, a *call.Ask) (made volumes, err erro
 		}
 		seen[u.Object.Name] = true
 		if err := d.volume(ctx, asked(b, u.Object.Name), &u.Object); err != nil {
-			return nil, errors.Join(fmt.Errorf("the volume %s for the container: %w", u.Object.Name, err), made.takeBack(ctx, d))
+			return nil, errors.Join(fmt.Errorf("the volume %s for what mounts it: %w", u.Object.Name, err), made.takeBack(ctx, d))
 		}
 		made = append(made, u.Object.Name)
 	}

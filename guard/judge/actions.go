@@ -50,7 +50,7 @@ func questions() map[route.Action]question {
 		"SwarmInspect": {"SwarmChange", host, ""}, "SwarmUnlockKey": {"SwarmChange", host, ""},
 		"SwarmInit": {"SwarmChange", host, ""}, "SwarmJoin": {"SwarmChange", host, ""}, "SwarmLeave": {"SwarmChange", host, ""},
 		"SwarmUpdate": {"SwarmChange", host, ""}, "SwarmUnlock": {"SwarmChange", host, ""},
-		"SwarmNodeList": {"HostRead", host, ""}, "SwarmNodeInspect": {"HostRead", host, ""},
+		"SwarmNodeList": {"HostUse", host, listEach}, "SwarmNodeInspect": {"HostRead", host, ""},
 		"SwarmNodeUpdate": {"SwarmChange", host, ""}, "SwarmNodeRemove": {"SwarmChange", host, ""},
 
 		"ServiceCreate": {"ServiceCreate", object, ""}, "ServiceInspect": {"ServiceRead", object, ""}, "ServiceLogs": {"ServiceLogs", object, ""},

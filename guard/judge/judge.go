@@ -123,6 +123,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if err := j.registries(ctx, a); err != nil {
 		return j.unasked(ctx, a, err.Error())
 	}
+	undecided := j.swarm(ctx, a) // told last: it is about what the caller may see
 	facts, err := j.facts(ctx, a)
 	if err != nil {
 		return j.unasked(ctx, a, err.Error())
@@ -149,6 +150,9 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 			continue
 		}
 		return j.refused(ctx, a, one)
+	}
+	if undecided != nil {
+		return j.unasked(ctx, a, undecided.Error())
 	}
 	a.Warnings = append(a.Warnings, w.warnings...)
 	a.RecordSession = list[0].decision.RecordSession
@@ -253,6 +257,9 @@ func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) 
 	changed, err := j.p.Workloads.Harden(ctx, a)
 	if err != nil {
 		return nil, fmt.Errorf("the call can't be made safer: %w", err)
+	}
+	if len(changed) > 0 && rollsBack(a) {
+		return nil, fmt.Errorf("what the service was before would have to be made harder (%s): update it instead", strings.Join(changed, "; "))
 	}
 	a.Warnings = append(a.Warnings, changed...)
 	w, err := j.p.Workloads.Facts(ctx, a)

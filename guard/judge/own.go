@@ -33,6 +33,9 @@ func (j *Judge) own(ctx context.Context, a *call.Ask) error {
 		}
 	}
 	for _, m := range labelsOf(a.Body) {
+		if rollsBack(a) && !m.mount && !has(*m.labels, of) {
+			return fmt.Errorf("%s: what the service was before was not its owner's: update it instead", m.field)
+		}
 		if err := setLabels(m.labels, of, m.field); err != nil {
 			return err
 		}
@@ -58,6 +61,7 @@ func mine(a *call.Ask) {
 type labelled struct {
 	labels *map[string]string
 	field  string
+	mount  bool // of a volume that the engine makes
 }
 
 func labelsOf(body any) []labelled {
@@ -66,26 +70,26 @@ func labelsOf(body any) []labelled {
 		if b.Config == nil {
 			b.Config = &container.Config{}
 		}
-		list := []labelled{{&b.Labels, "/Labels"}}
+		list := []labelled{{labels: &b.Labels, field: "/Labels"}}
 		if b.HostConfig != nil {
 			list = append(list, ofMounts(b.HostConfig.Mounts, "/HostConfig/Mounts")...)
 		}
 		return list
 	case *call.NetworkCreate:
-		return []labelled{{&b.Labels, "/Labels"}}
+		return []labelled{{labels: &b.Labels, field: "/Labels"}}
 	case *volume.CreateRequest:
-		return []labelled{{&b.Labels, "/Labels"}}
+		return []labelled{{labels: &b.Labels, field: "/Labels"}}
 	case *swarm.ServiceSpec:
-		list := []labelled{{&b.Labels, "/Labels"}}
+		list := []labelled{{labels: &b.Labels, field: "/Labels"}}
 		if c := b.TaskTemplate.ContainerSpec; c != nil {
-			list = append(list, labelled{&c.Labels, "/TaskTemplate/ContainerSpec/Labels"})
-			list = append(list, ofMounts(c.Mounts, "/TaskTemplate/ContainerSpec/Mounts")...)
+			list = append(list, labelled{labels: &c.Labels, field: "/TaskTemplate/ContainerSpec/Labels"})
+			list = append(list, ofTasks(c.Mounts, "/TaskTemplate/ContainerSpec/Mounts")...)
 		}
 		return list
 	case *swarm.SecretSpec:
-		return []labelled{{&b.Labels, "/Labels"}}
+		return []labelled{{labels: &b.Labels, field: "/Labels"}}
 	case *swarm.ConfigSpec:
-		return []labelled{{&b.Labels, "/Labels"}}
+		return []labelled{{labels: &b.Labels, field: "/Labels"}}
 	}
 	return nil
 }
@@ -95,7 +99,7 @@ func ofMounts(mounts []mount.Mount, field string) []labelled {
 	var list []labelled
 	for i := range mounts {
 		if o := mounts[i].VolumeOptions; o != nil && len(o.Labels) > 0 {
-			list = append(list, labelled{&o.Labels, fmt.Sprintf("%s/%d/VolumeOptions/Labels", field, i)})
+			list = append(list, labelled{&o.Labels, fmt.Sprintf("%s/%d/VolumeOptions/Labels", field, i), true})
 		}
 	}
 	return list

@@ -91,6 +91,9 @@ func parseBind(spec, driver string) (model.Mount, string) {
 // mount reads the long form.
 func (r *Reader) mount(w *model.Workload, at string, in *mount.Mount) model.Mount {
 	m := model.Mount{Type: string(in.Type), Source: in.Source, Target: in.Target, ReadOnly: in.ReadOnly}
+	if w.Kind == KindService && templated(in) {
+		note(w, at, "what the engine puts in place of {{…}} is not known before a task starts")
+	}
 	switch in.Type {
 	case mount.TypeBind:
 		m.Type = typeBind
@@ -136,6 +139,17 @@ func (r *Reader) mount(w *model.Workload, at string, in *mount.Mount) model.Moun
 		}
 	}
 	return m
+}
+
+// templated says whether the engine writes something into a mount of a service when a task starts.
+func templated(m *mount.Mount) bool {
+	texts := []string{m.Source, m.Target}
+	if o := m.VolumeOptions; o != nil && o.DriverConfig != nil {
+		for _, v := range o.DriverConfig.Options {
+			texts = append(texts, v)
+		}
+	}
+	return slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, "{{") })
 }
 
 func tmpfs(target, options string) model.Mount {

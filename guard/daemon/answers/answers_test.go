@@ -189,7 +189,7 @@ func TestNobodySeesOthers(t *testing.T) {
 func TestEmptyLists(t *testing.T) {
 	kinds(t, func(t *testing.T, e engine) {
 		for name, want := range map[string]string{
-			"containers": "[]\n", "images": "[]\n", "networks": "[]\n", "volumes": `{"Volumes":[],"Warnings":null}` + "\n", "services": "[]\n", "tasks": "[]\n", "nodes": "[]\n",
+			"containers": "[]\n", "images": "[]\n", "networks": "[]\n", "volumes": `{"Volumes":[],"Warnings":null}` + "\n", "services": "[]\n", "tasks": "[]\n",
 		} {
 			w, err := write(t, e, recorded()[name], bytes.NewReader(e.text(name)), nothing, false)
 			if err != nil || w.Body.String() != want {

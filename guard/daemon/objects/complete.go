@@ -28,6 +28,9 @@ type visit struct {
 	*Resolver
 	ask   *call.Ask
 	known map[string]found
+	// Services of the swarm, once they were read.
+	swarmServices []swarm.Service
+	swarmRead     bool
 }
 
 type found struct {

@@ -174,7 +174,14 @@ func (v *visit) mounts(ctx context.Context, list []mount.Mount, field string) er
 func (v *visit) volumeUse(ctx context.Context, name, field string) error {
 	o, err := v.look(ctx, route.Volume, name)
 	if isMissing(err) {
-		return v.use(&call.Object{Kind: route.Volume, ID: name, Name: name, New: true}, "VolumeCreate", field)
+		o, err := v.awaited(ctx, name)
+		if err == nil && o == nil {
+			o = &call.Object{Kind: route.Volume, ID: name, Name: name, New: true}
+		}
+		if err != nil {
+			return at(field, err)
+		}
+		return v.use(o, "VolumeCreate", field)
 	}
 	if err != nil {
 		return at(field, err)

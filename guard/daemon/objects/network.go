@@ -67,6 +67,13 @@ func (v *visit) volumeCreate(ctx context.Context, b *volume.CreateRequest) error
 			v.ask.Object = o
 		case !isMissing(err):
 			return at("/Name", err)
+		default:
+			if o, err = v.awaited(ctx, b.Name); err != nil {
+				return at("/Name", err)
+			}
+			if o != nil {
+				v.ask.Object = o
+			}
 		}
 	}
 	return v.volumeSecrets(ctx, b.ClusterVolumeSpec, "/ClusterVolumeSpec")

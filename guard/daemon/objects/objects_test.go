@@ -24,6 +24,7 @@ type small struct {
 	containers, networks, images, secrets, configs, services []thing
 	volumes                                                  []thing
 	asked                                                    int
+	previous                                                 string // of the service
 }
 
 func hex(c byte) string { return strings.Repeat(string(c), 64) }
@@ -130,6 +131,18 @@ func (s *small) Get(_ context.Context, target string) (int, []byte, error) {
 			}
 		}
 		return no(404, "no such image: "+name+": No such image: "+name+":latest")
+	case room == "info":
+		return answer(200, map[string]any{"Swarm": map[string]any{"NodeID": swarmID('k'), "ControlAvailable": true}})
+	case room == "services" && name == "":
+		t := &s.services[0]
+		return answer(200, []any{map[string]any{"ID": t.id, "Spec": map[string]any{
+			"Name": t.name, "Labels": map[string]string{call.LabelTenant: t.tenant, call.LabelOwner: "rita"},
+			"TaskTemplate": map[string]any{"ContainerSpec": map[string]any{"Mounts": []any{map[string]any{"Type": "volume", "Source": "awaited", "Target": "/v"}}}},
+		}}})
+	case room == "services" && s.previous != "":
+		return answer(200, map[string]any{
+			"ID": s.services[0].id, "Version": map[string]any{"Index": 7}, "Spec": map[string]any{"Name": name}, "PreviousSpec": json.RawMessage(s.previous),
+		})
 	case room == "secrets" || room == "configs" || room == "services":
 		list := map[string][]thing{"secrets": s.secrets, "configs": s.configs, "services": s.services}[room]
 		t, n := pick(list, name)

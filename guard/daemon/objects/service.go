@@ -11,6 +11,10 @@ import (
 )
 
 func (v *visit) service(ctx context.Context, b *swarm.ServiceSpec) error {
+	b, err := v.rolledBack(ctx, b)
+	if err != nil {
+		return err
+	}
 	task := &b.TaskTemplate
 	if v.ask.Object == nil {
 		if err := v.makes(ctx, route.Service, b.Annotations); err != nil {
@@ -25,7 +29,7 @@ func (v *visit) service(ctx context.Context, b *swarm.ServiceSpec) error {
 	}
 	if p := task.PluginSpec; p != nil {
 		o := &call.Object{Kind: route.Plugin, ID: p.Remote, Name: p.Name, New: true}
-		if err := v.use(o, "PluginInstall", "/TaskTemplate/PluginSpec"); err != nil {
+		if err := v.use(o, "PluginChange", "/TaskTemplate/PluginSpec"); err != nil {
 			return err
 		}
 	}
@@ -44,6 +48,7 @@ func (v *visit) service(ctx context.Context, b *swarm.ServiceSpec) error {
 
 func (v *visit) containerSpec(ctx context.Context, c *swarm.ContainerSpec) error {
 	const field = "/TaskTemplate/ContainerSpec"
+	var image *call.Object
 	if c.Image != "" {
 		// Any node may run it: this one need not have the image.
 		o, err := v.look(ctx, route.Image, c.Image)
@@ -56,6 +61,10 @@ func (v *visit) containerSpec(ctx context.Context, c *swarm.ContainerSpec) error
 		if err := v.use(o, "ImageRun", field+"/Image"); err != nil {
 			return err
 		}
+		image = o
+	}
+	if err := v.node(ctx, image, c.Image); err != nil {
+		return err
 	}
 	for i, s := range c.Secrets {
 		if s == nil {
@@ -69,12 +78,12 @@ func (v *visit) containerSpec(ctx context.Context, c *swarm.ContainerSpec) error
 		if s == nil {
 			continue
 		}
-		if err := v.reference(ctx, route.Config, s.ConfigID, "ConfigUse", field+"/Configs/"+strconv.Itoa(i)+"/ConfigID"); err != nil {
+		if err := v.reference(ctx, route.Config, s.ConfigID, "SecretUse", field+"/Configs/"+strconv.Itoa(i)+"/ConfigID"); err != nil {
 			return err
 		}
 	}
 	if p := c.Privileges; p != nil && p.CredentialSpec != nil && p.CredentialSpec.Config != "" {
-		if err := v.reference(ctx, route.Config, p.CredentialSpec.Config, "ConfigUse", field+"/Privileges/CredentialSpec/Config"); err != nil {
+		if err := v.reference(ctx, route.Config, p.CredentialSpec.Config, "SecretUse", field+"/Privileges/CredentialSpec/Config"); err != nil {
 			return err
 		}
 	}
