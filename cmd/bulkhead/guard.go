@@ -242,6 +242,9 @@ func (g *raised) run(ctx context.Context) error {
 			}
 		}()
 	}
+	if err := settle(); err != nil {
+		g.log.Warn("the guard holds more memory than it needs", "error", err)
+	}
 	notify(g.log, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { notify(g.log, daemon.SdNotifyStopping) })
 	defer stop()
