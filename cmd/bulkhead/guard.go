@@ -72,6 +72,7 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	watched := watchAlone(ctx, c, l, log)
 	defer watched()
 	defer cancel() // before it is waited for
+	go keepSmall(ctx, log)
 	return g.run(ctx)
 }
 
@@ -241,9 +242,6 @@ func (g *raised) run(ctx context.Context) error {
 				g.log.Warn("the guard's status stays behind", "error", err)
 			}
 		}()
-	}
-	if err := settle(); err != nil {
-		g.log.Warn("the guard holds more memory than it needs", "error", err)
 	}
 	notify(g.log, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { notify(g.log, daemon.SdNotifyStopping) })

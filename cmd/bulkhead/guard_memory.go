@@ -2,19 +2,41 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"unsafe"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// settle gives back to the machine what only the start needed: memory, and pages of the program's own file, of which the kernel maps sixteen
-// around each that is touched. What is used again comes again from the file.
+// settleEvery is how often a guard gives back what it does not use.
+const settleEvery = time.Minute
+
+// keepSmall gives memory back until ctx ends.
+func keepSmall(ctx context.Context, log *slog.Logger) {
+	every := time.NewTicker(settleEvery)
+	defer every.Stop()
+	for {
+		if err := settle(); err != nil {
+			log.Warn("the guard holds more memory than it needs", "error", err)
+			return
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// settle gives back to the machine what was needed for a moment, at the start most of all: memory, and pages of the program's own file, of
+// which the kernel maps sixteen around each that is touched. What is used again comes again from the file, without a copy.
 func settle() error {
 	debug.FreeOSMemory()
 	own, err := os.Readlink("/proc/self/exe")
@@ -29,20 +51,29 @@ func settle() error {
 	var errs []error
 	lines := bufio.NewScanner(maps)
 	for lines.Scan() {
-		f := strings.Fields(lines.Text()) // 00400000-0408b000 r-xp 00000000 fe:00 1049 /usr/bin/bulkhead
-		if len(f) < 6 || f[1][0] != 'r' || f[1][1] != '-' || strings.Join(f[5:], " ") != own {
-			continue // what was written to would be lost
-		}
-		from, to, _ := strings.Cut(f[0], "-")
-		begin, err1 := strconv.ParseUint(from, 16, 64)
-		end, err2 := strconv.ParseUint(to, 16, 64)
-		if err1 != nil || err2 != nil || end <= begin {
+		begin, size, ok := unwritten(lines.Text(), own)
+		if !ok {
 			continue
 		}
-		pages := unsafe.Slice((*byte)(unsafe.Pointer(uintptr(begin))), end-begin) //nolint:govet,gosec // memory of the program, which stays where it is
-		if err := unix.Madvise(pages, unix.MADV_DONTNEED); err != nil {
-			errs = append(errs, fmt.Errorf("the program's own pages at %s: %w", f[0], err))
+		if _, _, no := unix.Syscall(unix.SYS_MADVISE, begin, size, unix.MADV_DONTNEED); no != 0 {
+			errs = append(errs, fmt.Errorf("the program's own pages: %w", no))
 		}
 	}
 	return errors.Join(append(errs, lines.Err())...)
+}
+
+// unwritten reads a line of /proc/PID/maps, such as "00400000-0408b000 r-xp 00000000 fe:00 1049 /usr/bin/bulkhead". It takes what is of the
+// file and can't be written to: of anything else the content would be lost.
+func unwritten(line, file string) (begin, size uintptr, ok bool) {
+	f := strings.SplitN(line, " ", 6)
+	if len(f) < 6 || !strings.HasPrefix(f[1], "r-") || strings.TrimLeft(f[5], " ") != file {
+		return 0, 0, false
+	}
+	from, to, _ := strings.Cut(f[0], "-")
+	first, err1 := strconv.ParseUint(from, 16, strconv.IntSize)
+	last, err2 := strconv.ParseUint(to, 16, strconv.IntSize)
+	if err1 != nil || err2 != nil || last <= first {
+		return 0, 0, false
+	}
+	return uintptr(first), uintptr(last - first), true
 }

@@ -127,8 +127,11 @@ func (e *Engine) request(ctx context.Context, c *Call) (*http.Request, error) {
 		Header: c.Header, ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	if c.Body != nil {
-		r.Body, r.ContentLength = io.NopCloser(c.Body), c.Length
-		if again, ok := c.Body.(io.ReadSeeker); ok {
+		again, ok := c.Body.(io.ReadSeeker)
+		if r.ContentLength = c.Length; !ok {
+			r.Body = io.NopCloser(upload{c.Body})
+		} else {
+			r.Body = io.NopCloser(c.Body)
 			r.GetBody = func() (io.ReadCloser, error) {
 				_, err := again.Seek(0, io.SeekStart)
 				return io.NopCloser(again), err

@@ -101,6 +101,41 @@ func (l *large) carry(ctx context.Context, w http.ResponseWriter, res *http.Resp
 // mostCopied is how much is held of a stream at a time.
 const mostCopied = 128 << 10
 
+// upload is a body that goes on in larger pieces than it comes in: callers send it in chunks of 32 KiB, and each costs the engine a turn.
+type upload struct{ io.Reader }
+
+// WriteTo implements io.WriterTo.
+func (u upload) WriteTo(w io.Writer) (sent int64, err error) {
+	buffer := make([]byte, mostCopied)
+	for {
+		held := 0
+		for held < len(buffer) && err == nil {
+			var n int
+			n, err = u.Read(buffer[held:])
+			held += n
+			if n < leastJoined {
+				break // somebody writes it just now: it goes on at once
+			}
+		}
+		if held > 0 {
+			n, werr := w.Write(buffer[:held])
+			sent += int64(n)
+			if werr != nil {
+				return sent, werr
+			}
+		}
+		if err == io.EOF {
+			return sent, nil
+		}
+		if err != nil {
+			return sent, err
+		}
+	}
+}
+
+// leastJoined is the size of pieces of which more are waited for.
+const leastJoined = 16 << 10
+
 // move takes everything from one connection to another, in the kernel where it can.
 func move(to, from net.Conn) error {
 	in, ok := from.(syscall.Conn)
