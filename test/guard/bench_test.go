@@ -52,6 +52,7 @@ func BenchmarkGuard(b *testing.B) {
 			g := startGuard(b, s.dir, s.engine.Socket, "baseline")
 			ways := []way{{"direct", s.engine.Socket}, {"guard", g.socket}, {"haproxy", proxy}}
 			direct := plain(s.engine.Socket)
+			ahead(b)
 			for range 10 { // so that there is something in the list
 				timed(b, direct, http.MethodPost, "/v1.41/containers/create", createBody)
 			}
@@ -70,6 +71,27 @@ func BenchmarkGuard(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// ahead has the kernel run this test, and all that it started, before other programs of the machine: engine, guard, HAProxy and caller alike.
+func ahead(b *testing.B) {
+	b.Helper()
+	for own := []string{strconv.Itoa(os.Getpid())}; len(own) > 0; own = own[1:] {
+		if out, err := exec.CommandContext(b.Context(), "chrt", "--all-tasks", "--rr", "--pid", "1", own[0]).CombinedOutput(); err != nil {
+			b.Logf("process %s stays among the others: %v: %s", own[0], err, out)
+		}
+		lists, err := filepath.Glob("/proc/" + own[0] + "/task/*/children")
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, list := range lists {
+			text, err := os.ReadFile(list)
+			if err != nil && !os.IsNotExist(err) { // the thread has ended
+				b.Fatal(err)
+			}
+			own = append(own, strings.Fields(string(text))...)
+		}
 	}
 }
 
