@@ -77,6 +77,7 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	watched := watchAlone(ctx, c, l, log)
 	defer watched()
 	defer cancel() // before it is waited for
+	go keepSmall(ctx, log)
 	return g.run(ctx)
 }
 

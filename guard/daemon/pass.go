@@ -173,7 +173,9 @@ func (d *Door) request(r *http.Request, a *call.Ask) (*forward.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &forward.Call{Method: r.Method, Target: target, Header: headers(a.Call.Route, r.Header)}
+	c := &forward.Call{
+		Method: r.Method, Target: target, Header: headers(a.Call.Route, r.Header), Large: large(a.Call.Route.Action) && r.ProtoAtLeast(1, 1),
+	}
 	switch {
 	case a.Body != nil:
 		text, err := body.Encode(together(a))
@@ -188,6 +190,9 @@ func (d *Door) request(r *http.Request, a *call.Ask) (*forward.Call, error) {
 	}
 	return c, nil
 }
+
+// large are calls whose answers nobody looks at and may have gigabytes.
+func large(a route.Action) bool { return a == "ImageSave" || a == "ContainerExport" }
 
 // headers are those that reach the engine.
 func headers(r *route.Route, from http.Header) http.Header {

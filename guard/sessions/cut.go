@@ -123,3 +123,6 @@ func (c *cutConn) last(message string) []byte {
 	}
 	return c.frames.last(message)
 }
+
+// NetConn is the connection itself, as of tls.Conn.
+func (c *cutConn) NetConn() net.Conn { return c.Conn }

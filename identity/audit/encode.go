@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gowebpki/jcs"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -60,8 +60,8 @@ func marshal(e *event) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}
-	out, err := jcs.Transform(raw)
-	if err != nil {
+	out := jsontext.Value(raw)
+	if err := out.Canonicalize(); err != nil {
 		return nil, fmt.Errorf("make the record canonical: %w", err)
 	}
 	return out, nil

@@ -55,7 +55,7 @@ func all(ctx context.Context, bin string, containers int) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
-	door, err := guardLines(ctx)
+	door, err := guardLines(ctx, bin)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,9 +46,7 @@ func TestSameBytes(t *testing.T) {
 			if a := s.run(t.Context(), c, world); a.code != 0 {
 				t.Fatal(a)
 			}
-			front := filepath.Join(s.dir, "g.sock")
-			guarded(t, front, s.engine.Socket, nil)
-			direct, through := plain(s.engine.Socket), plain(front)
+			direct, through := plain(s.engine.Socket), plain(startGuard(t, s.dir, s.engine.Socket, "none").socket)
 			for _, version := range []string{"", "/v1.40", "/v1.41"} {
 				for _, call := range []string{
 					"GET /_ping", "HEAD /_ping", "GET /version", "GET /containers/json", "GET /containers/json?all=1&size=1",

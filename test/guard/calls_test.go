@@ -38,7 +38,7 @@ func TestClients(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			r := newRecorder(t, string(kind))
-			p := newPair(t, kind, r.see)
+			p := newPair(t, kind, r)
 			began, calls := time.Now(), 0
 			own, other := old, newest
 			if kind == lab.Current {

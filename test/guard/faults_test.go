@@ -5,7 +5,6 @@ package guard
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -67,8 +66,8 @@ func TestEndsOfGuardAndEngine(t *testing.T) {
 			if err := s.equip(c); err != nil {
 				t.Fatal(err)
 			}
-			pid, door := startGuard(t, s.dir, s.engine.Socket)
-			s.socket = door
+			guard := startGuard(t, s.dir, s.engine.Socket, "baseline")
+			s.socket = guard.socket
 			up := func(what string) {
 				t.Helper()
 				if a := s.run(t.Context(), c, "docker start web"); a.code != 0 {
@@ -84,11 +83,7 @@ func TestEndsOfGuardAndEngine(t *testing.T) {
 			up("at first")
 
 			ended := hang(t, s, c, "web")
-			guard, err := os.FindProcess(pid)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := guard.Kill(); err != nil {
+			if err := guard.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			ended("the guard is killed")
@@ -96,10 +91,7 @@ func TestEndsOfGuardAndEngine(t *testing.T) {
 			if err != nil || string(out) != "true\n" {
 				t.Errorf("the guard's end is the container's: %s %v", out, err)
 			}
-			if err := os.Remove(door); err != nil {
-				t.Fatal(err)
-			}
-			_, s.socket = startGuard(t, s.dir, s.engine.Socket)
+			s.socket = startGuard(t, s.dir, s.engine.Socket, "baseline").socket
 			up("the guard is there again")
 
 			ended = hang(t, s, c, "web")

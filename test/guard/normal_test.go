@@ -32,10 +32,13 @@ var varies = []struct {
 	{regexp.MustCompile(`(?i)("size": )\d+`), "${1}N"},   // of layers with times in them
 	// The guard says whose a thing is that it made.
 	{regexp.MustCompile(`"io\.bulkhead\.\w+": ?"[^"]*",\s*`), ""},
-	{regexp.MustCompile(`,?\s*"io\.bulkhead\.\w+": ?"[^"]*"\s*`), ""},
+	{regexp.MustCompile(`,\s*"io\.bulkhead\.\w+": ?"[^"]*"`), ""},
+	{regexp.MustCompile(`\s*"io\.bulkhead\.\w+": ?"[^"]*"\s*`), ""},
+	{regexp.MustCompile(`,?io\.bulkhead\.\w+=\w+`), ""},
 	// The newest command line now and then says what it could not send any more.
 	{regexp.MustCompile(`(?m)^.*Can't add file .* to tar: io: read/write on closed pipe"?\n+`), ""},
-	{regexp.MustCompile(`: ?(\{\}|\[\])`), ": null"},                                      // what is empty may be left out
+	{regexp.MustCompile(`: ?(\{\}|\[\])`), ": null"}, // what is empty may be left out
+	{regexp.MustCompile(`,\s*"Labels": null`), ""},
 	{regexp.MustCompile(`(?m)^.*error waiting for container: context canceled"?\n+`), ""}, // of 20.10, now and then
 	{regexp.MustCompile(` +`), " "},                                                       // tables are as wide as what is in them
 }

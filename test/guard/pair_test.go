@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +36,7 @@ type pair struct {
 func (p *pair) sides() []*side { return []*side{p.direct, p.through} }
 
 // newPair starts both engines, alike in everything that clients see, with the image lab/sh:1.
-func newPair(t *testing.T, kind lab.Kind, seen func(*http.Request)) *pair {
+func newPair(t *testing.T, kind lab.Kind, r *recorder) *pair {
 	t.Helper()
 	p := &pair{kind: kind, direct: newSide(t, kind, "a"), through: newSide(t, kind, "b")}
 	p.direct.socket = filepath.Join(p.direct.dir, "s.sock")
@@ -45,7 +44,7 @@ func newPair(t *testing.T, kind lab.Kind, seen func(*http.Request)) *pair {
 		t.Fatal(err)
 	}
 	p.through.socket = filepath.Join(p.through.dir, "s.sock")
-	guarded(t, p.through.socket, p.through.engine.Socket, seen)
+	r.between(t, p.through.socket, startGuard(t, p.through.dir, p.through.engine.Socket, "none").socket)
 	return p
 }
 

@@ -6,7 +6,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // recorded is a call as a client sent it.
@@ -43,6 +47,29 @@ func newRecorder(t *testing.T, name string) *recorder {
 		})
 	}
 	return r
+}
+
+// between puts the recorder on the way to the guard; where nothing is recorded, clients call the guard itself.
+func (r *recorder) between(t *testing.T, at, guard string) {
+	t.Helper()
+	if os.Getenv("BULKHEAD_RECORD") == "" {
+		if err := os.Symlink(guard, at); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	l, err := net.Listen("unix", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
+	pass.FlushInterval, pass.Transport = -1, plain(guard).Transport
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.see(req)
+		pass.ServeHTTP(w, req)
+	})}
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
 }
 
 // see takes a request's JSON body out and puts it back.

@@ -47,7 +47,9 @@ func New(socket string) *Engine {
 		DialContext: e.dial, DisableCompression: true, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
 		Protocols: http1(), // uploads begin at once: the engine does not know Expect
 	})
-	e.once = client(&http.Transport{DialContext: e.dial, DisableCompression: true, DisableKeepAlives: true, Protocols: http1()})
+	e.once = client(&http.Transport{
+		DialContext: e.dial, DisableCompression: true, DisableKeepAlives: true, Protocols: http1(), WriteBufferSize: mostCopied,
+	})
 	return e
 }
 
@@ -70,6 +72,8 @@ type Call struct {
 	Body   io.Reader // nil for none
 	// Length is the body's; -1 where it is not known.
 	Length int64
+	// Large has the answer on a connection of its own, as which it goes on to the caller, who speaks HTTP/1.1.
+	Large bool
 }
 
 // Send sends a call and gives the engine's answer, whose body the caller closes.
@@ -77,6 +81,9 @@ func (e *Engine) Send(ctx context.Context, c *Call) (*http.Response, error) {
 	r, err := e.request(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	if c.Large && r.Body == nil {
+		return e.sendLarge(ctx, r)
 	}
 	by := e.client
 	if r.Body != nil && r.GetBody == nil {
@@ -120,8 +127,11 @@ func (e *Engine) request(ctx context.Context, c *Call) (*http.Request, error) {
 		Header: c.Header, ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	if c.Body != nil {
-		r.Body, r.ContentLength = io.NopCloser(c.Body), c.Length
-		if again, ok := c.Body.(io.ReadSeeker); ok {
+		again, ok := c.Body.(io.ReadSeeker)
+		if r.ContentLength = c.Length; !ok {
+			r.Body = io.NopCloser(upload{c.Body})
+		} else {
+			r.Body = io.NopCloser(c.Body)
 			r.GetBody = func() (io.ReadCloser, error) {
 				_, err := again.Seek(0, io.SeekStart)
 				return io.NopCloser(again), err
@@ -176,6 +186,9 @@ func hop(name string) bool {
 // Answer gives the engine's answer to the caller as it comes, and closes it.
 func Answer(w http.ResponseWriter, res *http.Response) error {
 	defer res.Body.Close()
+	if l, ok := res.Body.(*large); ok && l.raw(res) {
+		return l.carry(res.Request.Context(), w, res)
+	}
 	for name, values := range res.Header {
 		if !hop(name) {
 			w.Header()[name] = values
@@ -195,10 +208,10 @@ func Copy(w http.ResponseWriter, from io.Reader) error { return carryOn(w, from,
 // carryOn copies what has length bytes, or as many as come where that is negative.
 func carryOn(w http.ResponseWriter, from io.Reader, length int64) error {
 	flush := http.NewResponseController(w)
-	const most, least = 64 << 10, 512
-	size := int64(most)
+	const least = 512
+	size := int64(mostCopied)
 	if length >= 0 {
-		size = max(least, min(length, most)) // most answers are small
+		size = max(least, min(length, mostCopied)) // most answers are small
 	}
 	buffer := make([]byte, size)
 	for {

@@ -11,7 +11,10 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Tap sees what goes over a terminal or pipe before it goes on; an error ends the session. Either may be nil.
@@ -135,11 +138,16 @@ type pipe struct {
 func both(in, out pipe) error {
 	var wait sync.WaitGroup
 	var inErr error
+	over := make(chan struct{})
 	wait.Go(func() {
 		inErr = in.carry()
 		endOf(in.to)
+		if hungUp(out.to, over) {
+			_ = in.to.Close() // nobody is there any more to whom the engine could say something
+		}
 	})
 	outErr := out.carry()
+	close(over)
 	endOf(out.to)
 	_ = in.to.Close() // the engine's connection
 	_ = out.to.SetReadDeadline(time.Unix(1, 0))
@@ -148,6 +156,50 @@ func both(in, out pipe) error {
 		inErr = nil // it was ended by the other direction
 	}
 	return errors.Join(outErr, inErr)
+}
+
+// lookEvery is how often it is looked whether a caller who said that nothing more comes is still there.
+const lookEvery = time.Second
+
+// hungUp waits until the other end is gone for both directions, or it is over. That somebody does not write any more looks the same to a
+// reader, and a container that is silent gives nothing to write that would fail.
+func hungUp(c net.Conn, over <-chan struct{}) bool {
+	under, ok := c.(syscall.Conn)
+	for !ok {
+		n, is := c.(interface{ NetConn() net.Conn })
+		if !is {
+			break
+		}
+		c = n.NetConn()
+		under, ok = c.(syscall.Conn)
+	}
+	every := time.NewTicker(lookEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-over:
+			return false
+		case <-every.C:
+			if ok && gone(under) {
+				return true
+			}
+		}
+	}
+}
+
+// gone says whether the kernel knows that nobody is at the other end.
+func gone(c syscall.Conn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true // it is closed
+	}
+	hung := false
+	err = raw.Control(func(fd uintptr) {
+		look := []unix.PollFd{{Fd: int32(fd)}}
+		n, perr := unix.Poll(look, 0)
+		hung = perr == nil && n > 0 && look[0].Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0
+	})
+	return hung || err != nil
 }
 
 func (p pipe) carry() error {

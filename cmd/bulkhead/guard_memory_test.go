@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestUnwritten(t *testing.T) {
+	for line, want := range map[string]bool{
+		"00400000-0408b000 r-xp 00000000 fe:00 1049                       /usr/bin/bulkhead":  true,
+		"0408b000-0508b000 r--p 0348b000 fe:00 1049                       /usr/bin/bulkhead":  true,
+		"0508b000-0608b000 rw-p 0448b000 fe:00 1049                       /usr/bin/bulkhead":  false, // variables
+		"00400000-0408b000 r-xp 00000000 fe:00 1049                       /usr/bin/bulkhead2": false,
+		"7f0000000000-7f0000100000 r-xp 00000000 fe:00 7                  /lib/libc.so.6":     false,
+		"7f0000000000-7f0000100000 r--p 00000000 00:00 0":                                     false,
+		"7ffd00000000-7ffd00001000 r-xp 00000000 00:00 0                  [vdso]":             false,
+		"0408b000-00400000 r-xp 00000000 fe:00 1049                       /usr/bin/bulkhead":  false,
+		"nonsense r-xp 0 0 0 /usr/bin/bulkhead":                                               false,
+		"":                                                                                    false,
+	} {
+		if _, _, ok := unwritten(line, "/usr/bin/bulkhead"); ok != want {
+			t.Errorf("%q: %v", line, ok)
+		}
+	}
+}
+
+// A program that gave its pages back goes on, and has fewer of them.
+func TestSettle(t *testing.T) {
+	resident := func() string {
+		text, err := os.ReadFile("/proc/self/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.HasPrefix(line, "RssFile:") {
+				return strings.Fields(line)[1]
+			}
+		}
+		t.Fatal("the kernel does not say it")
+		return ""
+	}
+	before := resident()
+	if err := settle(); err != nil {
+		t.Fatal(err)
+	}
+	if after := resident(); len(after) > len(before) || len(after) == len(before) && after >= before {
+		t.Errorf("%s kB before, %s kB after", before, after)
+	}
+}
