@@ -82,6 +82,8 @@ func labelsOf(body any) []labelled {
 			list = append(list, ofMounts(c.Mounts, "/TaskTemplate/ContainerSpec/Mounts")...)
 		}
 		return list
+	case *call.Solve:
+		return []labelled{{&b.Labels, "/FrontendAttrs"}}
 	case *swarm.SecretSpec:
 		return []labelled{{&b.Labels, "/Labels"}}
 	case *swarm.ConfigSpec:
