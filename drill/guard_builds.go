@@ -68,6 +68,15 @@ func buildsInVictims(ctx context.Context, w *EngineWorld) (bool, error) {
 
 // reachesHost has the engine make a connection to an address that only its host reaches.
 func reachesHost(request func(w *EngineWorld, address string) (method, target string, body any)) attack {
+	return reachesHostBy(func(ctx context.Context, w *EngineWorld, address string) error {
+		method, target, body := request(w, address)
+		_, err := w.mallory.send(ctx, method, target, body) // whatever it says then
+		return err
+	})
+}
+
+// reachesHostBy does it in any way.
+func reachesHostBy(do func(ctx context.Context, w *EngineWorld, address string) error) attack {
 	return func(ctx context.Context, w *EngineWorld) (bool, error) {
 		var l net.Listener
 		err := w.engine.Within(func() error {
@@ -95,10 +104,9 @@ func reachesHost(request func(w *EngineWorld, address string) (method, target st
 				_ = c.Close()
 			}
 		}()
-		method, target, body := request(w, l.Addr().String())
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
-		_, err = w.mallory.send(ctx, method, target, body) // whatever it says then
+		err = do(ctx, w, l.Addr().String())
 		if cerr := l.Close(); err == nil {
 			err = cerr
 		}

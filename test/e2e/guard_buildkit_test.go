@@ -188,7 +188,8 @@ func TestBuildKit(t *testing.T) {
 	b.may("alice", "", "buildx", "history", "ls")
 
 	b.mayNot("bob", "DOCKER_BUILDKIT=0", "build", "-t", "bob/run:1", run)
-	b.may("carol", "", "build", "-t", "carol/run:1", run)
+	carols := b.context("FROM lab/sh:1\nCOPY hello /hello\nRUN echo carol > /who && cat /hello > /made\n")
+	b.may("carol", "", "build", "-t", "carol/run:1", carols)
 	b.may("carol", "hello", "run", "--rm", "carol/run:1", "cat", "/made")
 	b.mayNot("bob", "", "run", "--rm", "carol/run:1", "cat", "/made")
 	b.mayNot("carol", "", "build", "-t", "lab/sh:1", run)
