@@ -39,11 +39,12 @@ func buildKitDrills() []Drill {
 		builds("session", "T1552", "A build takes secrets from the session of somebody else", buildKitSaw(othersSession, func(w *EngineWorld, text string) bool {
 			return text == w.secret
 		})),
+		builds("container", escape, "A program is started beside a build, by a call that asks for no entitlement (CVE-2024-23653)", startsBeside),
 	}
 }
 
 // builder speaks the builder's own protocol.
-func (c *caller) builder(ctx context.Context) (control.ControlClient, io.Closer, error) {
+func (c *caller) builder(ctx context.Context) (control.ControlClient, *grpc.ClientConn, error) {
 	conn, err := c.upgraded(ctx, "/grpc", "")
 	if err != nil {
 		return nil, nil, err

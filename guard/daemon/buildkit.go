@@ -71,15 +71,20 @@ func (d *Door) builderCaller(r *http.Request, a *call.Ask) buildkit.Caller {
 	}
 }
 
-// tell says in the builder's own protocol why it is not spoken: clients show nothing of an answer that comes before.
-func (d *Door) tell(w http.ResponseWriter, r *http.Request, why error) {
+// tell says in the builder's own protocol why it is not spoken: clients show nothing of an answer that comes before. On a session the
+// engine would ask, so that nothing is said there: clients are told by the build that names it.
+func (d *Door) tell(w http.ResponseWriter, r *http.Request, a *call.Ask, why error) {
 	var no *call.Refusal
 	if !errors.As(why, &no) {
 		d.refuse(w, r, why)
 		return
 	}
 	here, err := forward.TakeOver(w, h2c)
-	if err == nil {
+	switch {
+	case err != nil:
+	case a.Call.Route.Action == "BuildSession":
+		err = buildkit.Silent(r.Context(), here)
+	default:
 		err = d.builder.Refuse(r.Context(), here, why)
 	}
 	if err != nil {
@@ -91,7 +96,7 @@ func (d *Door) tell(w http.ResponseWriter, r *http.Request, why error) {
 // itself, and its build file is not seen: only who may use BuildKit may have it.
 func (d *Door) buildsByKit(r *http.Request, a *call.Ask) error {
 	a.Uses = append(a.Uses, call.Use{
-		Object: call.Object{Kind: route.Engine, New: true}, Action: "BuildKitUse", Field: "query version",
+		Object: call.Object{Kind: route.Engine, New: true}, Action: "BuildKitUse",
 	})
 	q := &a.Call.Query
 	if strings.Contains(strings.ToLower(q.Texts["labels"]), call.LabelPrefix) || strings.Contains(q.Texts["labels"], `\u`) {

@@ -121,8 +121,8 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the caller must not take it for whole
 	case err != nil && goneAnyway(a, err):
 		w.WriteHeader(http.StatusNoContent)
-	case err != nil && a.Call.Route.Action == "BuildGRPC" && r.Header.Get("Upgrade") != "":
-		d.tell(w, r, err)
+	case err != nil && a.Call.Route.Body == route.HTTP2:
+		d.tell(w, r, a, err)
 	case err != nil:
 		d.refuse(w, r, err)
 	}

@@ -25,6 +25,7 @@ const (
 	longestText = 64 << 10
 	mostDepth   = 8 // of definitions in definitions
 	mostUnknown = 20
+	mostSession = 64 // that one message names
 )
 
 // ErrTooMuch is of a message that is larger than what is read.
@@ -98,6 +99,10 @@ func (r *reading) name(list *[]call.Named, name, field string) {
 func (r *reading) session(id string) {
 	if _, own, ok := strings.Cut(id, ":"); ok && own != "" {
 		id = own
+	}
+	if len(r.s.Sessions) >= mostSession {
+		r.fail("session", "more than %d are named", mostSession)
+		return
 	}
 	add(&r.s.Sessions, id)
 }

@@ -63,7 +63,7 @@ permit (principal == Bulkhead::User::"carol", action == Bulkhead::Action::"Build
   policies: %[4]s
   accounts:
     - {name: alice, tenant: system, roles: [administrator], users: ["4711"], two_factors: true}
-    - {name: bob, tenant: acme, roles: [developer], users: ["4712"]}
+    - {name: bob, tenant: globex, roles: [developer], users: ["4712"]}
     - {name: carol, tenant: acme, roles: [developer], users: ["4713"]}
 `, b.dir, e.Socket, b.socket, policies), 0o600))
 	b.must(os.MkdirAll(filepath.Join(b.dir, "run"), 0o755))
@@ -199,4 +199,31 @@ func TestBuildKit(t *testing.T) {
 		b.mayNot(name, "host-namespaces", "buildx", "build", "--network", "host", "--allow", "network.host", "-t", name+"/host:1", run)
 		b.mayNot(name, "profile_baseline/privileged", "buildx", "build", "--allow", "security.insecure", "-t", name+"/all:1", run)
 	}
+}
+
+// TestBuildKitOfTheOldEngine: the same with Debian's engine and its own command line, which asks for BuildKit by POST /build and a session.
+func TestBuildKitOfTheOldEngine(t *testing.T) {
+	b := newBuilders(t, lab.Debian)
+	run := b.context("FROM lab/sh:1\nCOPY hello /hello\nRUN cat /hello > /made\n")
+	const old = "/usr/bin/docker"
+	build := func(name, want string, ok bool, args ...string) {
+		t.Helper()
+		out, err := b.as(name, old, []string{"DOCKER_BUILDKIT=1"}, append([]string{"build", "-t", name + "/run:1"}, args...)...)
+		if (err == nil) != ok || !strings.Contains(out, want) {
+			t.Errorf("%s: %v: %s; want %q", name, err, out, want)
+		}
+		if !ok {
+			t.Logf("%s: %s", name, out)
+		}
+	}
+	build("alice", "", true, run)
+	b.may("alice", "hello", "run", "--rm", "alice/run:1", "cat", "/made")
+	build("bob", "DOCKER_BUILDKIT=0", false, run)
+	carols := b.context("FROM lab/sh:1\nCOPY hello /hello\nRUN echo carol > /who && cat /hello > /made\n")
+	build("carol", "", true, carols)
+	b.may("carol", "hello", "run", "--rm", "carol/run:1", "cat", "/made")
+	b.mayNot("bob", "", "run", "--rm", "carol/run:1", "cat", "/made")
+	build("alice", "", false, "--network", "host", run)
+	b.may("alice", "", "buildx", "build", "-t", "alice/x:1", run)
+	b.mayNot("bob", "DOCKER_BUILDKIT=0", "buildx", "build", "-t", "bob/x:1", run)
 }

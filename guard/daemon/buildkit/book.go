@@ -23,7 +23,11 @@ var (
 	errTaken  = errors.New("there is one of that name already")
 	errNone   = errors.New("nobody opened it through the guard")
 	errMany   = errors.New("too many are open: let some end, and try again")
+	errNo     = errors.New("it was refused")
 )
+
+// refused stands in the book for the account of a build that nobody may have.
+const refused = "-"
 
 // book says to whom sessions and builds belong: by name alone whoever learns one could use another's files and passwords.
 type book struct {
@@ -88,6 +92,33 @@ func (b *book) claim(ref, of string) error {
 		}
 		return nil
 	}
+	return b.add(ref, of, of)
+}
+
+// free says whether somebody may begin a build of that name.
+func (b *book) free(ref, of string) error {
+	if !b.name.MatchString(ref) {
+		return fmt.Errorf("build %.100q: it is no name of a build", ref)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if has := b.builds[ref]; has != "" && has != of {
+		return fmt.Errorf("build %s: %w", ref, errOthers)
+	}
+	return nil
+}
+
+// refuse has those who wait for a build wait no longer.
+func (b *book) refuse(ref, of string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.builds[ref] == "" {
+		_ = b.add(ref, of, refused) // where there is no place for it they wait until their time is over
+	}
+}
+
+// add is called with the lock held.
+func (b *book) add(ref, of, as string) error {
 	if len(b.order[of]) >= mostBuildsEach {
 		delete(b.builds, b.order[of][0])
 		b.order[of] = b.order[of][1:]
@@ -95,7 +126,7 @@ func (b *book) claim(ref, of string) error {
 	if len(b.builds) >= mostBuilds {
 		return fmt.Errorf("builds: %w", errMany)
 	}
-	b.builds[ref], b.order[of] = of, append(b.order[of], ref)
+	b.builds[ref], b.order[of] = as, append(b.order[of], ref)
 	b.tell()
 	return nil
 }
@@ -128,6 +159,8 @@ func (b *book) await(ctx context.Context, in map[string]string, kind, name, of s
 		case of:
 			return nil
 		case "":
+		case refused:
+			return fmt.Errorf("%s %.100q: %w", kind, name, errNo)
 		default:
 			return fmt.Errorf("%s %.100q: %w", kind, name, errOthers)
 		}

@@ -128,8 +128,17 @@ func (s *served) judged(ctx context.Context, in grpc.ServerStream, q *asked) (en
 			return nil, s.notUnderstood(ctx, q.ask.Subject, method, err)
 		}
 	}
+	begins, _ := q.msg.(*control.SolveRequest)
 	if err := s.room.p.Judge.Judge(ctx, q.ask); err != nil {
+		if begins != nil {
+			s.room.book.refuse(begins.GetRef(), whose(q.ask.Subject))
+		}
 		return nil, said(err)
+	}
+	if begins != nil {
+		if err := s.room.book.claim(begins.GetRef(), whose(q.ask.Subject)); err != nil {
+			return nil, s.notUnderstood(ctx, q.ask.Subject, method, err)
+		}
 	}
 	return s.watched(ctx, q)
 }
@@ -178,7 +187,7 @@ func (s *served) own(ctx context.Context, q *asked) error {
 	}
 	switch m := q.msg.(type) {
 	case *control.SolveRequest:
-		return s.room.book.claim(m.GetRef(), of)
+		return s.room.book.free(m.GetRef(), of)
 	case *control.StatusRequest:
 		if s.room.p.Judge.Whole(ctx, q.ask) {
 			return nil
@@ -259,7 +268,16 @@ func tell(to io.Writer, answer []byte) error {
 func (s *served) made(ctx context.Context, in grpc.ServerStream, q *asked, end func(error, []byte) error) error {
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(ctx, q.md))
 	defer cancel()
-	var last []byte
+	kept := false
+	keep := func(err error, answer []byte) {
+		if kept {
+			return
+		}
+		kept = true
+		if err := end(err, answer); err != nil {
+			s.room.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", err)
+		}
+	}
 	err := func() error {
 		out, err := s.engine.NewStream(ctx, both(), q.ask.Call.Route.Path)
 		if err != nil {
@@ -271,11 +289,10 @@ func (s *served) made(ctx context.Context, in grpc.ServerStream, q *asked, end f
 		if err := out.CloseSend(); err != nil {
 			return err
 		}
-		return answers(in, out, func(m []byte) { last = m })
+		// Whose an image is is known before the caller is told of it.
+		return answers(in, out, func(m []byte) { keep(nil, m) })
 	}()
-	if eerr := end(err, last); eerr != nil {
-		s.room.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", eerr)
-	}
+	keep(err, nil)
 	if err != nil && q.ask.Call.Route.Effect == route.Changes {
 		if ferr := s.room.p.Judge.Failed(context.WithoutCancel(ctx), q.ask, err.Error()); ferr != nil {
 			s.room.p.Log.ErrorContext(ctx, "a call that failed could not be recorded", "error", ferr)

@@ -53,6 +53,20 @@ func (r *Room) Refuse(ctx context.Context, here net.Conn, why error) error {
 	return serve(ctx, here, func(any, grpc.ServerStream) error { return said(why) })
 }
 
+// Silent has a caller who may have no session wait for the answer to what names it, and asks nothing.
+func Silent(ctx context.Context, here net.Conn) error {
+	defer here.Close()
+	stop := context.AfterFunc(ctx, func() { _ = here.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := here.SetDeadline(time.Now().Add(refusedTime)); err != nil {
+		return fmt.Errorf("the caller's connection: %w", err)
+	}
+	if _, err := io.Copy(io.Discard, io.LimitReader(here, mostHeader)); err != nil {
+		return fmt.Errorf("the caller's connection: %w", err)
+	}
+	return nil
+}
+
 // serve speaks HTTP/2 on a connection until that or ctx ends.
 func serve(ctx context.Context, here net.Conn, handle grpc.StreamHandler) error {
 	server := grpc.NewServer(
