@@ -23,7 +23,7 @@ const builderBuildKit = "2"
 func (d *Door) buildKit(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
 	by := d.builderCaller(r, a)
 	if a.Call.Route.Action == "BuildSession" {
-		return d.builder.Session(r.Context(), r.Header, by, func(ctx context.Context, h http.Header) error {
+		err := d.builder.Session(r.Context(), r.Header, by, func(ctx context.Context, h http.Header) error {
 			for name, values := range h {
 				c.Header[name] = values
 			}
@@ -37,6 +37,11 @@ func (d *Door) buildKit(w http.ResponseWriter, r *http.Request, a *call.Ask, c *
 			}
 			return over(forward.Pipe(ctx, here, there))
 		})
+		var none *buildkit.NoSessionError
+		if errors.As(err, &none) {
+			return d.unresolved(r, a, &route.Refusal{Status: http.StatusConflict, Field: "session", Why: none.Error()})
+		}
+		return err
 	}
 	there, err := d.p.Engine.Upgrade(r.Context(), c, h2c)
 	if err != nil {

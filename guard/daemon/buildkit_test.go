@@ -67,8 +67,8 @@ func TestSession(t *testing.T) {
 	if _, err := io.ReadFull(from, text); err != nil || string(text) != "PRIhello" {
 		t.Errorf("%q %v", text, err)
 	}
-	if res, _, _ := upgraded(t, address, "/session", aSession); res.StatusCode == http.StatusSwitchingProtocols {
-		t.Error("there are two sessions of one name")
+	if res, _, _ := upgraded(t, address, "/session", aSession); res.StatusCode != http.StatusConflict {
+		t.Errorf("two sessions of one name: %s", res.Status)
 	}
 	if status, told := send(t, s, "POST", "/build?version=2&session=nobodys&remote=client-session", "application/x-tar", ""); status != http.StatusForbidden || !strings.Contains(told, "nobody opened it") {
 		t.Errorf("%d %s", status, told)

@@ -84,14 +84,16 @@ type Caller struct {
 // whose is the account that sessions and builds belong to.
 func whose(s *call.Subject) string { return s.Principal.Ref.String() }
 
-// ErrEnded is why a connection was ended whose right did.
-type ErrEnded struct{ Err error }
+// EndedError is why a connection was ended whose right did.
+type EndedError struct{ Err error }
 
 // Error implements error.
-func (e *ErrEnded) Error() string { return "the connection to the builder was ended: " + e.Err.Error() }
+func (e *EndedError) Error() string {
+	return "the connection to the builder was ended: " + e.Err.Error()
+}
 
 // Unwrap gives the reason.
-func (e *ErrEnded) Unwrap() error { return e.Err }
+func (e *EndedError) Unwrap() error { return e.Err }
 
 // while runs something for as long as the right to it holds. An end before is recorded.
 func (r *Room) while(ctx context.Context, c *Caller, run func(ctx context.Context) error) error {
@@ -100,11 +102,11 @@ func (r *Room) while(ctx context.Context, c *Caller, run func(ctx context.Contex
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if err := r.watch(ctx, c); err != nil {
-			cancel(&ErrEnded{err})
+			cancel(&EndedError{err})
 		}
 	})
 	err := run(ctx)
-	ended, cut := context.Cause(ctx).(*ErrEnded) //nolint:errorlint // it is set above, as it is
+	ended, cut := context.Cause(ctx).(*EndedError) //nolint:errorlint // it is set above, as it is
 	cancel(nil)
 	wait.Wait()
 	if !cut {

@@ -44,7 +44,7 @@ const keyBuild = "buildkit-controlapi-buildid"
 // handle is one call.
 func (s *served) handle(_ any, in grpc.ServerStream) error {
 	err := s.call(in)
-	if ended, ok := context.Cause(s.over).(*ErrEnded); ok && err != nil { //nolint:errorlint // as it was set
+	if ended, ok := context.Cause(s.over).(*EndedError); ok && err != nil { //nolint:errorlint // as it was set
 		return status.Error(codes.PermissionDenied, "bulkhead: "+ended.Error())
 	}
 	return err

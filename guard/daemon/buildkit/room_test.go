@@ -317,7 +317,7 @@ func TestEndsWithItsRight(t *testing.T) {
 	if _, err := s.Recv(); status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), "alice left") {
 		t.Errorf("%v", err)
 	}
-	var end *ErrEnded
+	var end *EndedError
 	select {
 	case err := <-ended:
 		if !errors.As(err, &end) {

@@ -19,15 +19,24 @@ import (
 func (r *Room) Session(ctx context.Context, from http.Header, c Caller, connect func(ctx context.Context, h http.Header) error) error {
 	id, to, err := sessionHeader(from, whose(c.Ask.Subject))
 	if err != nil {
-		return err
+		return &NoSessionError{err}
 	}
 	closed, err := r.book.open(id, whose(c.Ask.Subject))
 	if err != nil {
-		return err
+		return &NoSessionError{err}
 	}
 	defer closed()
 	return r.while(ctx, &c, func(ctx context.Context) error { return connect(ctx, to) })
 }
+
+// NoSessionError is why a session was not opened, before anything was made.
+type NoSessionError struct{ Err error }
+
+// Error implements error.
+func (e *NoSessionError) Error() string { return "the session was not opened: " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *NoSessionError) Unwrap() error { return e.Err }
 
 // Own makes sure that a session is the caller's; one that is still being opened is waited for.
 func (r *Room) Own(ctx context.Context, c Caller, id string) error {
