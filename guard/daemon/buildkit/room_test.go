@@ -331,6 +331,35 @@ func TestEndsWithItsRight(t *testing.T) {
 	}
 }
 
+// A session over HTTP ends with the right to it, too, and its name is free again.
+func TestSessionEndsWithItsRight(t *testing.T) {
+	w := newWorld()
+	no := errors.New("alice left")
+	err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("alice"), func(ctx context.Context, _ http.Header) error {
+		w.holds.Store(&no)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	var end *EndedError
+	if !errors.As(err, &end) || !errors.Is(err, no) || len(w.judge.failed) != 1 {
+		t.Errorf("%v %v", err, w.judge.failed)
+	}
+	if closed, err := w.room.book.open("s1", "bob"); err != nil {
+		t.Error(err)
+	} else {
+		closed()
+	}
+	for name, h := range map[string]http.Header{
+		"twice": {headerID: {"a", "b"}}, "no name": {}, "odd": {headerID: {"a"}, headerKey: {"a\nb"}}, "many": {headerID: {"a"}, headerMethod: make([]string, mostMethods+1)},
+	} {
+		var none *NoSessionError
+		err := w.room.Session(t.Context(), h, w.caller("alice"), func(context.Context, http.Header) error { return nil })
+		if !errors.As(err, &none) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A session by the protocol's own call carries what both say, and is bound like others.
 func TestSessionCall(t *testing.T) {
 	w := newWorld()
