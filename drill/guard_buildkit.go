@@ -156,7 +156,7 @@ func buildKitSaw(of func(ctx context.Context, w *EngineWorld) (*control.SolveReq
 			return false, err
 		}
 		if _, err := w.root.ImageInspect(ctx, w.name+"/seen:1"); err != nil {
-			return false, nil //nolint:nilerr // it was not built
+			return false, nil // it was not built
 		}
 		return w.builtSaw(ctx, saw)
 	}

@@ -35,12 +35,12 @@ func othersSession(ctx context.Context, w *EngineWorld) (*control.SolveRequest, 
 	return r, s, err
 }
 
-const getSecret = "/moby.buildkit.secrets.v1.Secrets/GetSecret"
+const askedFor = "/moby.buildkit.secrets.v1.Secrets/GetSecret"
 
 // opens opens a session in which there is one secret.
 func (c *caller) opens(ctx context.Context, id, secret string) (io.Closer, error) {
 	conn, err := c.upgraded(ctx, "/session", "X-Docker-Expose-Session-Uuid: "+id+"\r\nX-Docker-Expose-Session-Name: drill\r\n"+
-		"X-Docker-Expose-Session-Sharedkey: drill\r\nX-Docker-Expose-Session-Grpc-Method: "+getSecret+"\r\n")
+		"X-Docker-Expose-Session-Sharedkey: drill\r\nX-Docker-Expose-Session-Grpc-Method: "+askedFor+"\r\n")
 	if err != nil {
 		return nil, fmt.Errorf("%s opens a session: %w", c.Name, err)
 	}
@@ -52,7 +52,7 @@ func (c *caller) opens(ctx context.Context, id, secret string) (io.Closer, error
 			return err
 		}
 		switch method {
-		case getSecret:
+		case askedFor:
 			return s.SendMsg(&answer)
 		case grpc_health_v1.Health_Check_FullMethodName:
 			well := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(grpc_health_v1.HealthCheckResponse_SERVING))

@@ -13,8 +13,8 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
-// upgraded sends a call that asks for h2c, and gives the answer with the connection.
-func upgraded(t *testing.T, address, path, headers string) (*http.Response, net.Conn, *bufio.Reader) {
+// upgraded sends a call that asks for h2c, and gives the answer's status with the connection.
+func upgraded(t *testing.T, address, path, headers string) (int, net.Conn, *bufio.Reader) {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
@@ -28,11 +28,14 @@ func upgraded(t *testing.T, address, path, headers string) (*http.Response, net.
 		t.Fatal(err)
 	}
 	from := bufio.NewReader(c)
-	res, err := http.ReadResponse(from, nil) //nolint:bodyclose // it ends with the connection
+	res, err := http.ReadResponse(from, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, c, from
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, c, from
 }
 
 const aSession = "X-Docker-Expose-Session-Uuid: s1\r\nX-Docker-Expose-Session-Sharedkey: k\r\nX-Docker-Expose-Session-Grpc-Method: /a/B\r\nX-Docker-Expose-Session-Grpc-Method: /a/C\r\nX-Other: x\r\n"
@@ -52,9 +55,9 @@ func TestSession(t *testing.T) {
 		_, _ = io.Copy(c, in)
 	})
 	address := s.Listener.Addr().String()
-	res, c, from := upgraded(t, address, "/v1.41/session", aSession)
-	if res.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatal(res.Status)
+	status, c, from := upgraded(t, address, "/v1.41/session", aSession)
+	if status != http.StatusSwitchingProtocols {
+		t.Fatal(status)
 	}
 	h := <-got
 	if key := h.Get("X-Docker-Expose-Session-Sharedkey"); key == "k" || key == "" || len(h.Values("X-Docker-Expose-Session-Grpc-Method")) != 2 || h.Get("X-Other") != "" {
@@ -67,8 +70,8 @@ func TestSession(t *testing.T) {
 	if _, err := io.ReadFull(from, text); err != nil || string(text) != "PRIhello" {
 		t.Errorf("%q %v", text, err)
 	}
-	if res, _, _ := upgraded(t, address, "/session", aSession); res.StatusCode != http.StatusConflict {
-		t.Errorf("two sessions of one name: %s", res.Status)
+	if status, _, _ := upgraded(t, address, "/session", aSession); status != http.StatusConflict {
+		t.Errorf("two sessions of one name: %d", status)
 	}
 	if status, told := send(t, s, "POST", "/build?version=2&session=nobodys&remote=client-session", "application/x-tar", ""); status != http.StatusForbidden || !strings.Contains(told, "nobody opened it") {
 		t.Errorf("%d %s", status, told)
@@ -99,7 +102,7 @@ func TestRefusedAfterUpgrade(t *testing.T) {
 		t.Errorf("without an upgrade: %d", status)
 	}
 	broken := door(t, func(*call.Ask) error { return errors.New("the log is full") }, func(http.ResponseWriter, *http.Request) {})
-	if res, _, _ := upgraded(t, broken.Listener.Addr().String(), "/grpc", ""); res.StatusCode == http.StatusSwitchingProtocols {
+	if status, _, _ := upgraded(t, broken.Listener.Addr().String(), "/grpc", ""); status == http.StatusSwitchingProtocols {
 		t.Error("a door that can't decide goes on")
 	}
 }

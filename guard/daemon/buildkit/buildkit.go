@@ -134,7 +134,7 @@ func (r *Room) watch(ctx context.Context, c *Caller) error {
 		err := c.Holds(asked)
 		done()
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the connection is over
+			return nil // the connection is over
 		}
 		if err != nil {
 			return err

@@ -39,7 +39,7 @@ func (r *Room) GRPC(ctx context.Context, here, there net.Conn, c Caller) error {
 		return errors.Join(err, here.Close(), there.Close())
 	}
 	defer there.Close()
-	defer engine.Close()
+	defer func() { _ = engine.Close() }() // its connection is closed in any case
 	return r.while(ctx, &c, func(ctx context.Context) error {
 		s := &served{room: r, caller: c, engine: engine, over: ctx, reads: make(chan struct{}, mostReads)}
 		return serve(ctx, here, s.handle)
