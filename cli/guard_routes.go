@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,7 @@ func (a *App) guardRoutes() error {
 	}
 	var list []routeRow
 	var rows [][]string
-	for _, r := range route.Table() {
+	for _, r := range slices.Concat(route.Table(), route.Services()) {
 		row := routeRow{
 			Method: r.Method, Path: r.Path, Since: r.Since, Until: r.Until, Action: string(r.Action), On: string(r.On), Effect: string(r.Effect),
 			Body: string(r.Body), Query: []string{}, Gives: r.Gives,

@@ -97,6 +97,8 @@ type Drill struct {
 	Seen func(ctx context.Context, w *EngineWorld) (bool, error)
 
 	closing *closing
+	// policies say what the guard's policies give beside the shipped ones.
+	policies PolicyState
 }
 
 // Half is what an outage did, with its control off or on.

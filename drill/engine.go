@@ -53,6 +53,8 @@ const (
 	PoliciesShipped PolicyState = ""
 	PoliciesMissing PolicyState = "missing"
 	PoliciesBroken  PolicyState = "broken"
+	// PoliciesBuilders let developers use BuildKit.
+	PoliciesBuilders PolicyState = "builders"
 )
 
 // Guard is a guard that lives for one half of a drill.
@@ -99,7 +101,7 @@ type EngineWorld struct {
 	mallory, victor   *caller
 }
 
-func newEngineWorld(ctx context.Context, l Engines, off Control, c *closing) (*EngineWorld, error) {
+func newEngineWorld(ctx context.Context, l Engines, off Control, c *closing, policies PolicyState) (*EngineWorld, error) {
 	e, err := l.Ground(ctx)
 	if err != nil {
 		return nil, err
@@ -115,7 +117,7 @@ func newEngineWorld(ctx context.Context, l Engines, off Control, c *closing) (*E
 		return w, err
 	}
 	if off != ControlGuard {
-		o := GuardOptions{People: []Person{mallory(), victor()}}
+		o := GuardOptions{People: []Person{mallory(), victor()}, Policies: policies}
 		if c != nil {
 			o.Policies, o.NoLog = c.policies, c.log
 		}
@@ -187,7 +189,7 @@ func (w *EngineWorld) close(ctx context.Context) error {
 // door runs one half of an attack on an engine.
 func door(ctx context.Context, l Launcher, d Drill, off Control) (out outcome, err error) {
 	out.result = model.AttackNotRun
-	w, err := newEngineWorld(ctx, l, off, d.closing)
+	w, err := newEngineWorld(ctx, l, off, d.closing, d.policies)
 	if w != nil {
 		defer func() { err = errors.Join(err, w.close(ctx)) }()
 	}

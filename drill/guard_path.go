@@ -2,12 +2,14 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/client"
 )
@@ -197,19 +199,21 @@ func grpcCall(ctx context.Context, c *http.Transport, method string, header http
 	return said, err
 }
 
+// buildSession opens a session, and waits for the engine to speak HTTP/2 there: it asks for files and secrets then.
 func buildSession(ctx context.Context, w *EngineWorld) (bool, error) {
-	conn, err := w.mallory.dial(ctx)
+	conn, err := w.mallory.upgraded(ctx, "/session", "X-Docker-Expose-Session-Uuid: drill\r\nX-Docker-Expose-Session-Name: drill\r\n"+
+		"X-Docker-Expose-Session-Sharedkey: drill\r\n")
+	if errors.Is(err, errNoUpgrade) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, "POST /session HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"+
-		"X-Docker-Expose-Session-Uuid: drill\r\nX-Docker-Expose-Session-Name: drill\r\nX-Docker-Expose-Session-Sharedkey: drill\r\n\r\n"); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
 		return false, err
 	}
-	head, err := http.ReadResponse(newByteReader(conn), nil) //nolint:bodyclose // it ends with the connection
-	if err != nil {
-		return false, nil // a door that hangs up has refused
-	}
-	return head.StatusCode == http.StatusSwitchingProtocols, nil
+	preface := make([]byte, len("PRI * HTTP/2.0"))
+	_, err = io.ReadFull(conn, preface)
+	return err == nil && string(preface) == "PRI * HTTP/2.0", nil
 }

@@ -84,6 +84,8 @@ type Workload struct {
 	Isolation   string   `json:"isolation,omitempty"`
 	// Remote is where a build takes its context from, when the engine fetches it.
 	Remote string `json:"remote,omitempty"`
+	// Build is what is special to a build by BuildKit; nil for everything else.
+	Build *Build `json:"build,omitempty"`
 
 	// EnvNames are the names of environment variables; values are not kept.
 	EnvNames []string         `json:"env_names,omitempty"`
@@ -97,6 +99,22 @@ type Workload struct {
 
 	// Unknown is what was asked for and is not understood, each as PLACE: WHY. A rule can refuse it; nobody may take it for harmless.
 	Unknown []string `json:"unknown,omitempty"`
+}
+
+// Build is what a build by BuildKit is told beside what its programs run as.
+type Build struct {
+	// Entitlements are as they were asked for: "network.host", "security.insecure", "device=...".
+	Entitlements []string `json:"entitlements,omitempty"`
+	// Frontend is the program that reads the build's file, FrontendImages images that are run as one.
+	Frontend       string   `json:"frontend,omitempty"`
+	FrontendImages []string `json:"frontend_images,omitempty"`
+	// Exporters are the kinds of what is made, Pushes what is sent to registries, Caches KIND:PLACE.
+	Exporters []string `json:"exporters,omitempty"`
+	Pushes    []string `json:"pushes,omitempty"`
+	Caches    []string `json:"caches,omitempty"`
+	// Sources are images, addresses and parts of the caller's session that are taken from; Secrets are "secret:ID" and "ssh:ID".
+	Sources []string `json:"sources,omitempty"`
+	Secrets []string `json:"secrets,omitempty"`
 }
 
 // Namespaces says which kernel namespaces the workload shares: "private", "host", "container:<id>", "pod", "none" or,

@@ -21,7 +21,7 @@ var layers = []struct {
 	rooms []string
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
-	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/judge", "guard/approvals", "guard/calls"}},
+	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/solve", "guard/judge", "guard/approvals", "guard/calls"}},
 	{"wires", []string{"deliver"}}, // what adapters send with
 	{"adapters", []string{
 		"config", "guard", "host", "image", "network", "orchestrator",
@@ -54,6 +54,8 @@ var allowedSiblings = map[string]string{
 	"guard/judge -> guard/route":              "what calls do decides what is asked",
 	"guard/judge -> guard/workload":           "what a call would run",
 	"guard/workload -> guard/route":           "what a build's parameters say",
+	"guard/workload -> guard/call":            "what a build by BuildKit asks for",
+	"guard/solve -> guard/call":               "it fills in what is judged",
 	"guard/workload -> detect/imageref":       "an image's reference says how discrete it is",
 	"orchestrator/docker -> guard/workload":   "collectors and guard read a workload in the same way",
 	"config -> framework/assess":              "settings of checks are declared beside the checks",

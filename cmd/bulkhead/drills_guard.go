@@ -117,13 +117,14 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 	if err := spoil(&c, o); err != nil {
 		return nil, err
 	}
-	if err := loadGuardPolicies(rules, c.Guard.Policies); err != nil && o.Policies != drill.PoliciesShipped {
+	sound := o.Policies == drill.PoliciesShipped || o.Policies == drill.PoliciesBuilders
+	if err := loadGuardPolicies(rules, c.Guard.Policies); err != nil && !sound {
 		// As the guard itself: it does not start.
 		return &drill.Guard{Socket: c.Guard.Socket, Records: r.count, Stop: func(context.Context) error { return stop() }}, nil
 	} else if err != nil {
 		return nil, err
 	}
-	if o.Policies != drill.PoliciesShipped {
+	if !sound {
 		return nil, errors.New("the guard takes policies that are not there")
 	}
 	door, err := raise(c, guardParts{decider: rules, log: l, dir: c.Guard.DataDir, tenant: c.Guard.Tenant, host: "drill", slog: quiet})
@@ -157,19 +158,29 @@ func guardOf(e *ground.Engine, dir string, o drill.GuardOptions) config.Config {
 	return c
 }
 
-// spoil takes away what the guard decides by.
+// spoil takes away what the guard decides by, or adds to it.
 func spoil(c *config.Config, o drill.GuardOptions) error {
 	switch o.Policies {
 	case drill.PoliciesMissing:
 		c.Guard.Policies = filepath.Join(c.Guard.DataDir, "gone")
 	case drill.PoliciesBroken:
-		c.Guard.Policies = filepath.Join(c.Guard.DataDir, "policies")
-		if err := os.Mkdir(c.Guard.Policies, 0o700); err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(c.Guard.Policies, "own.cedar"), []byte("permit (principal, action"), 0o600)
+		return policiesOf(c, "permit (principal, action")
+	case drill.PoliciesBuilders:
+		return policiesOf(c, `@id("builders")
+@reason("developers may build with BuildKit here")
+permit (principal in Bulkhead::Role::"developer", action == Bulkhead::Action::"BuildKitUse", resource is Bulkhead::Host);
+`)
 	}
 	return nil
+}
+
+// policiesOf gives a guard policies of its own.
+func policiesOf(c *config.Config, text string) error {
+	c.Guard.Policies = filepath.Join(c.Guard.DataDir, "policies")
+	if err := os.Mkdir(c.Guard.Policies, 0o700); err != nil {
+		return fmt.Errorf("policies of a drill: %w", err)
+	}
+	return os.WriteFile(filepath.Join(c.Guard.Policies, "own.cedar"), []byte(text), 0o600)
 }
 
 // Lock implements drill.Engines: the product's own lock, for the sockets of the throw-away engine.

@@ -25,6 +25,18 @@ an action of its own. This page is made from the guard's own table (guard/route)
 		action, on := judge.Asked(r.Action)
 		fmt.Fprintf(&b, "| `%s %s` | %s | `%s` | %s | %s | %s | %s |\n", r.Method, r.Path, span(r), action, on, r.Effect, carried(r.Body), r.Gives)
 	}
+	b.WriteString(`
+## BuildKit
+
+What is spoken after ` + "`POST /grpc`" + `: these calls of the builder's own protocol, and no others. Fields that the guard does not know are refused, too.
+Builds and sessions belong to whoever opened them. Reading the history of an own build is asked about as ` + "`BuildKitUse`" + `.
+
+`)
+	b.WriteString("| Call | Action | Asked about | Effect | What it can give away, or do |\n|---|---|---|---|---|\n")
+	for _, r := range route.Services() {
+		action, on := judge.Asked(r.Action)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", r.Path, action, on, r.Effect, r.Gives)
+	}
 	b.WriteString("\nParameters that the guard does not know are refused, too: `bulkhead guard routes --output json` lists those that it knows.\n")
 	files["engine-api.md"] = b.Bytes()
 }

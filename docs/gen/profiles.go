@@ -63,7 +63,7 @@ func actionsOf(text string) string {
 	head, _, _ := strings.Cut(scope, "when {")
 	words := map[string]string{
 		"EngineRun": "run", "ContainerExec": "exec", "ContainerUpdate": "update", "ImageBuild": "build", "VolumeCreate": "volume",
-		"ServiceCreate": "service", "ServiceUpdate": "service",
+		"ServiceCreate": "service", "ServiceUpdate": "service", "BuildKitUse": "build by BuildKit",
 	}
 	var out []string
 	for _, m := range actionName.FindAllStringSubmatch(head, -1) {

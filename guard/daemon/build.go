@@ -24,13 +24,16 @@ const mostContext = 4 << 30
 // gives is called at the end.
 func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 	end = func() {}
+	if a.Call.Route.Action == "ImageBuild" && a.Call.Query.Texts["version"] == builderBuildKit {
+		return end, d.buildsByKit(r, a)
+	}
 	if a.Call.Route.Action != "ImageBuild" || d.p.Objects == nil || d.p.Judge.Whole(r.Context(), a) {
 		return end, nil
 	}
 	q := &a.Call.Query
 	switch {
 	case q.Texts["version"] != "" && q.Texts["version"] != "1":
-		return end, unjudged("BuildKit's way of building: set DOCKER_BUILDKIT=0")
+		return end, unjudged("a builder of that version: set DOCKER_BUILDKIT=0")
 	case q.Texts["remote"] != "":
 		return end, unjudged("a context that the engine fetches itself: fetch it, and build from the directory")
 	case q.Texts["platform"] != "":

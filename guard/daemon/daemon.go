@@ -17,6 +17,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/buildkit"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -76,6 +77,7 @@ type Door struct {
 	strangers *rate.Limiter // of their records
 	unwritten atomic.Int64  // calls of strangers that had none
 	builds    chan struct{} // those whose contexts are kept at a time
+	builder   *buildkit.Room
 }
 
 // Strangers have this many records a second, and at once: who can't come in must not be able to fill the log.
@@ -92,7 +94,10 @@ func New(p Parts) *Door {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Door{p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce)}
+	return &Door{
+		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce),
+		builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, Log: p.Log}),
+	}
 }
 
 // errUnknown refuses whoever is nobody here.
@@ -116,6 +121,8 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the caller must not take it for whole
 	case err != nil && goneAnyway(a, err):
 		w.WriteHeader(http.StatusNoContent)
+	case err != nil && a.Call.Route.Body == route.HTTP2:
+		d.tell(w, r, a, err)
 	case err != nil:
 		d.refuse(w, r, err)
 	}

@@ -43,6 +43,8 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passi
 	switch a.Call.Route.Body {
 	case route.Stream, route.Socket:
 		return d.session(w, r, a, c)
+	case route.HTTP2:
+		return d.buildKit(w, r, a, c)
 	}
 	ctx := r.Context()
 	if undo(a.Call.Route.Action) != "" {

@@ -28,9 +28,12 @@ func (d *Door) understand(r *http.Request) (*route.Call, error) {
 func checkUpgrade(c *route.Call, h http.Header) error {
 	asked := h.Values("Upgrade")
 	if len(asked) == 0 {
+		if c.Route.Body == route.HTTP2 {
+			return &route.Refusal{Status: http.StatusBadRequest, Field: "Upgrade", Why: "the call goes on in h2c"}
+		}
 		return nil
 	}
-	fits := map[route.Body]string{route.Stream: "tcp", route.Socket: "websocket"}[c.Route.Body]
+	fits := map[route.Body]string{route.Stream: "tcp", route.Socket: "websocket", route.HTTP2: h2c}[c.Route.Body]
 	if len(asked) == 1 && fits != "" && strings.EqualFold(asked[0], fits) {
 		return nil
 	}

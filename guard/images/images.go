@@ -178,7 +178,7 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 		if !m.given && a.Call.Query.Texts["tag"] == "" && !call.Tagged(a.Call.Query.Texts["fromImage"]) {
 			m.repository = strings.TrimSuffix(Normal(a.Call.Query.Texts["fromImage"]), ":latest")
 		}
-	case "ImageLoad", "ImageBuild", "ContainerCommit", "ImageTag":
+	case "ImageLoad", "ImageBuild", "BuildSolve", "ContainerCommit", "ImageTag":
 	default:
 		return nil, nil //nolint:nilnil // it brings none
 	}

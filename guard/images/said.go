@@ -65,7 +65,7 @@ func (s *said) read(line []byte) {
 		return
 	}
 	switch s.action {
-	case "ImageBuild":
+	case "ImageBuild", "BuildSolve":
 		var aux map[string]json.RawMessage
 		if json.Unmarshal(m["aux"], &aux) == nil {
 			s.id(aux["ID"])

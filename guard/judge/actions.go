@@ -35,6 +35,10 @@ func questions() map[route.Action]question {
 		"ImageRemove": {"ImageDelete", object, ""}, "ImageBuild": {"ImageBuild", object, ""},
 		"BuildPrune": {"HostPrune", host, ""}, "BuildCancel": {"HostPrune", host, ""},
 		"BuildSession": {"BuildKitUse", host, ""}, "BuildGRPC": {"BuildKitUse", host, ""},
+		"BuildSolve": {"BuildKitUse", host, ""}, "BuildPart": {"BuildKitUse", host, ""},
+		// The builder's cache and history are one for all.
+		"BuildCacheRead": {"HostRead", host, ""}, "BuildHistory": {"HostRead", host, ""}, "BuildContent": {"HostRead", host, ""},
+		"BuildHistoryChange": {"HostPrune", host, ""},
 
 		"NetworkCreate": {"NetworkCreate", object, ""}, "NetworkInspect": {"NetworkRead", object, ""},
 		"NetworkConnect": {"NetworkConnect", object, ""}, "NetworkDisconnect": {"NetworkDisconnect", object, ""}, "NetworkRemove": {"NetworkDelete", object, ""},

@@ -114,7 +114,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if !known {
 		return j.unasked(ctx, a, fmt.Sprintf("the guard has no question for %s", a.Call.Route.Action))
 	}
-	if a.Call.Route.Action == "ImageBuild" && j.p.NoBuild {
+	if j.p.NoBuild && builds(a.Call.Route.Action) {
 		return j.unasked(ctx, a, "builds are off on this host (guard.build): build elsewhere, and pull the image")
 	}
 	if t := a.Call.Query.Texts; a.Call.Route.Action == "ImagePull" && t["fromSrc"] == "" && t["tag"] == "" && !call.Tagged(t["fromImage"]) && !j.Whole(ctx, a) {
@@ -162,7 +162,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 // Holds implements call.Judge.
 func (j *Judge) Holds(ctx context.Context, a *call.Ask) error {
 	q, known := j.questions[a.Call.Route.Action]
-	if !known || a.Call.Route.Action == "ImageBuild" && j.p.NoBuild {
+	if !known || j.p.NoBuild && builds(a.Call.Route.Action) {
 		return fmt.Errorf("%s is not open", a.Call.Route.Action)
 	}
 	if err := j.images(a); err != nil {
@@ -281,10 +281,15 @@ func (j *Judge) facts(ctx context.Context, a *call.Ask) (map[string]any, error) 
 // runs are calls that run or change a workload.
 func runs(a route.Action) bool {
 	switch a {
-	case "ContainerCreate", "ContainerStart", "ContainerRestart", "ContainerUpdate", "ContainerExec", "ServiceCreate", "ServiceUpdate", "ImageBuild", "VolumeCreate":
+	case "ContainerCreate", "ContainerStart", "ContainerRestart", "ContainerUpdate", "ContainerExec", "ServiceCreate", "ServiceUpdate", "ImageBuild", "BuildSolve", "VolumeCreate":
 		return true
 	}
 	return false
+}
+
+// builds are calls that build, or prepare it.
+func builds(a route.Action) bool {
+	return a == "ImageBuild" || a == "BuildSolve" || a == "BuildSession" || a == "BuildGRPC" || a == "BuildPart"
 }
 
 // Profiled are the actions that profiles decide about, as records name them, sorted.

@@ -188,7 +188,7 @@ func TestEveryCallIsAsked(t *testing.T) {
 	root.Principal.Roles, root.Principal.Tenant = []string{model.RoleAdministrator}, model.SystemTenant
 	root.Principal.Auth.MFA = true
 	root.FreshFactor = true
-	for _, r := range route.Table() {
+	for _, r := range slices.Concat(route.Table(), route.Services()) {
 		a := &call.Ask{Subject: root, Call: &route.Call{Route: &r, Name: "x"}, Body: call.BodyOf(&r), Object: &call.Object{Kind: r.On, ID: "x", Name: "x"}}
 		if r.On == route.Exec {
 			a.Object.Container = of(route.Container, "c", "", "")

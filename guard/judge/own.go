@@ -86,6 +86,8 @@ func labelsOf(body any) []labelled {
 			list = append(list, ofTasks(c.Mounts, "/TaskTemplate/ContainerSpec/Mounts")...)
 		}
 		return list
+	case *call.Solve:
+		return []labelled{{labels: &b.Labels, field: "/FrontendAttrs"}}
 	case *swarm.SecretSpec:
 		return []labelled{{labels: &b.Labels, field: "/Labels"}}
 	case *swarm.ConfigSpec:

@@ -185,6 +185,9 @@ func remedy(one *asked) string {
 			list = append(list, fmt.Sprintf("have a second person approve it: bulkhead access request %s %s --reason ...", one.request.Action, one.request.Resource.Ref))
 		}
 	}
+	if len(list) == 0 && one.request.Action == "BuildKitUse" && len(one.decision.Policies) == 0 {
+		return "build with DOCKER_BUILDKIT=0 docker build, or with buildx and a builder of your own elsewhere (docker buildx create); a policy may permit BuildKitUse on this host"
+	}
 	return strings.Join(slices.Compact(list), ", and ")
 }
 

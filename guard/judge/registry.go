@@ -86,8 +86,26 @@ func called(a *call.Ask) []string {
 		if b, ok := a.Body.(*swarm.ServiceSpec); ok && b.TaskTemplate.ContainerSpec != nil {
 			return []string{ofReference(b.TaskTemplate.ContainerSpec.Image)}
 		}
+	case "BuildSolve":
+		if s, ok := a.Body.(*call.Solve); ok {
+			return ofSolve(s)
+		}
 	}
 	return nil
+}
+
+// ofSolve are those that the builder would call for what it was told. What the build's own file names is not among them.
+func ofSolve(s *call.Solve) []string {
+	var list []string
+	for _, names := range [][]call.Named{s.Images, s.Pushes, s.CacheRefs} {
+		for _, n := range names {
+			list = append(list, ofReference(n.Name))
+		}
+	}
+	for _, address := range s.Fetches {
+		list = append(list, ofAddress(address))
+	}
+	return list
 }
 
 // ofReference is the registry of an image's name, as the engine takes it: what is before the first slash, where that looks like a host.

@@ -81,6 +81,22 @@ func TestTableIsTheEngines(t *testing.T) {
 	}
 }
 
+// Calls of the builder's protocol are there once, and those that start programs beside a build are not.
+func TestServices(t *testing.T) {
+	there := map[string]bool{}
+	for _, r := range Services() {
+		if there[r.Path] || r.Method != GRPC || r.Action == "" || r.Gives == "" || r.Effect != Reads && r.Effect != Changes {
+			t.Errorf("%s is not whole, or twice: %+v", r.Path, r)
+		}
+		there[r.Path] = true
+	}
+	for _, name := range []string{"NewContainer", "ExecProcess", "ReleaseContainer"} {
+		if there["/moby.buildkit.v1.frontend.LLBBridge/"+name] {
+			t.Errorf("%s is there", name)
+		}
+	}
+}
+
 func TestTableIsWhole(t *testing.T) {
 	for _, r := range Table() {
 		if r.Action == "" || r.On == "" || r.Gives == "" || (r.Effect != Reads && r.Effect != Changes) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -44,8 +45,45 @@ func (r *Reader) FromBuild(ctx context.Context, q route.Query) model.Workload {
 		}
 	}
 	w.Tenant, w.Sensitivity = labels[r.TenantLabel], labels[r.SensitivityLabel]
+	if q.Texts["version"] == "2" {
+		byKit(&w, q)
+	}
 	WriteTexts(r.Texts, &w, nil, nil, nil, labels)
 	return w
+}
+
+// byKit is what a build by BuildKit is told by parameters.
+func byKit(w *model.Workload, q route.Query) {
+	w.Build = &model.Build{Frontend: "dockerfile.v0"}
+	if text := q.Texts["outputs"]; text != "" {
+		var list []struct {
+			Type  string
+			Attrs map[string]string
+		}
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			note(w, "query outputs", "it is no list of outputs")
+		}
+		for _, o := range list {
+			w.Build.Exporters = add(w.Build.Exporters, o.Type)
+			switch o.Type {
+			case "", "cacheonly", "local", "tar": // nowhere, or to the caller
+			default:
+				note(w, "query outputs", "what is made goes to the caller (local, tar), or into the engine by its tags")
+			}
+		}
+	}
+	if text := q.Texts["buildargs"]; text != "" {
+		args := map[string]*string{}
+		if err := json.Unmarshal([]byte(text), &args); err != nil {
+			note(w, "query buildargs", "it is no set of arguments")
+		}
+		if v := args["BUILDKIT_SYNTAX"]; v != nil {
+			w.Build.FrontendImages = []string{*v}
+		}
+	}
+	if strings.HasPrefix(q.Texts["remote"], "upload-request") {
+		w.Remote = "" // of the caller, in another call
+	}
 }
 
 // remote is where the engine itself would fetch the context from; a build whose context comes over the session names the session.
@@ -54,4 +92,39 @@ func remote(text string) string {
 		return ""
 	}
 	return text
+}
+
+// FromSolve is what the steps of a build by BuildKit would run as, at most: what the build's own file asks for beyond it the builder refuses.
+func (r *Reader) FromSolve(s *call.Solve) model.Workload {
+	var w model.Workload
+	res := container.Resources{
+		Memory: s.Limits.Memory, MemorySwap: s.Limits.MemorySwap, CPUShares: s.Limits.CPUShares, CPUPeriod: s.Limits.CPUPeriod,
+		CPUQuota: s.Limits.CPUQuota, CpusetCpus: s.Limits.CPUSet, CgroupParent: s.CgroupParent,
+	}
+	w.Kind, w.Root, w.Restart, w.Privileged = KindBuild, true, "no", s.Insecure
+	w.Limits, w.CgroupParent, w.ExtraHosts, w.Unknown = Limits(res), s.CgroupParent, s.ExtraHosts, s.Unknown
+	w.Limits.ShmBytes, w.Limits.Ulimits = s.Limits.Shm, s.Ulimits
+	w.Seccomp, w.AppArmor, w.NoNewPrivileges = r.Defaults.Seccomp, r.Defaults.AppArmor, r.Defaults.NoNewPrivileges
+	if s.HostNetwork {
+		w.HostNamespaces = []string{"network"}
+	}
+	for _, d := range s.Devices {
+		w.Devices = append(w.Devices, model.Device{Request: d})
+	}
+	w.Remote = strings.Join(s.Fetches, " ")
+	w.Tenant, w.Sensitivity = s.Labels[r.TenantLabel], s.Labels[r.SensitivityLabel]
+	w.Build = &model.Build{
+		Entitlements: s.Entitlements, Frontend: s.Frontend, FrontendImages: namesOf(s.FrontendImages), Exporters: s.Exporters,
+		Pushes: namesOf(s.Pushes), Caches: s.Caches, Sources: s.Sources, Secrets: s.Secrets,
+	}
+	WriteTexts(r.Texts, &w, nil, nil, nil, s.Labels)
+	return w
+}
+
+func namesOf(list []call.Named) []string {
+	var out []string
+	for _, n := range list {
+		out = add(out, n.Name)
+	}
+	return out
 }

@@ -20,7 +20,7 @@ type Extra struct {
 func Facts(w *model.Workload, x Extra) map[string]any {
 	f := map[string]any{"kind": or(w.Kind, KindContainer), "unknown": set(w.Unknown)}
 	for _, part := range []func(map[string]any, *model.Workload, Extra){
-		identityFacts, privilegeFacts, namespaceFacts, mountFacts, deviceFacts, networkFacts, limitFacts, engineFacts,
+		identityFacts, privilegeFacts, namespaceFacts, mountFacts, deviceFacts, networkFacts, limitFacts, engineFacts, buildFacts,
 	} {
 		part(f, w, x)
 	}
@@ -170,4 +170,15 @@ func set(list []string) []string {
 
 func without(list, known []string) []string {
 	return set(slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(known, s) }))
+}
+
+// buildFacts are those of a build by BuildKit; of everything else they are empty.
+func buildFacts(f map[string]any, w *model.Workload, _ Extra) {
+	b := w.Build
+	if b == nil {
+		b = &model.Build{}
+	}
+	f["build_entitlements"], f["build_frontend"], f["build_frontend_images"] = set(b.Entitlements), b.Frontend, set(b.FrontendImages)
+	f["build_exporters"], f["build_pushes"], f["build_caches"] = set(b.Exporters), set(b.Pushes), set(b.Caches)
+	f["build_sources"], f["build_secrets"] = set(b.Sources), set(b.Secrets)
 }

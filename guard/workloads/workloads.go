@@ -152,6 +152,8 @@ func (k *Workloads) workload(ctx context.Context, a *call.Ask, d workload.Defaul
 			return nil, err
 		}
 		w = r.FromUpdate(b, in)
+	case *call.Solve:
+		w = r.FromSolve(b)
 	case *call.ExecCreate:
 		in, err := k.running(ctx, r, a)
 		if err != nil {

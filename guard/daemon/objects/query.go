@@ -40,6 +40,8 @@ func (v *visit) query(ctx context.Context) error {
 		v.made(route.Image, "", nil)
 	case "ImageBuild":
 		return v.build(ctx)
+	case "BuildSolve":
+		return v.solve(ctx)
 	case "PluginInstall":
 		return v.install()
 	case "PluginInspect":

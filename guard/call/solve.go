@@ -1,0 +1,47 @@
+package call
+
+// Solve is what a message of BuildKit's protocol asks for, as far as the guard understands it. What the build's own file says is not in
+// it: the builder reads that from the caller's session. The more it would give away is asked for here, and the builder holds to it.
+type Solve struct {
+	// Ref is the build's name, Sessions those that it takes files, secrets and passwords from.
+	Ref      string
+	Sessions []string
+	// Frontend is the program that reads the build's file: "dockerfile.v0", "gateway.v0", or empty for a definition that is whole
+	// already. FrontendImages are images that are run as one.
+	Frontend       string
+	FrontendImages []Named
+	// Entitlements are as they were asked for; what they stand for is in the fields below, too.
+	Entitlements          []string
+	HostNetwork, Insecure bool
+	Devices               []string
+	ExtraHosts, Ulimits   []string
+	CgroupParent          string
+	Limits                SolveLimits
+	// Exporters are the kinds of what is made; Names are those that images get here, Pushes those that are sent to registries.
+	Exporters []string
+	Names     []Named
+	Pushes    []Named
+	// Caches are those that are read or written, KIND:PLACE, and CacheRefs those of them that are at registries.
+	Caches    []string
+	CacheRefs []Named
+	// Images are those that are taken from, Fetches addresses that the engine would call, Sources all of them and those of the session.
+	Images  []Named
+	Fetches []string
+	Sources []string
+	// Secrets are ids of secrets and of agents of SSH that programs of the build are given.
+	Secrets []string
+	Labels  map[string]string
+	// Unknown is what is not understood, each as PLACE: WHY.
+	Unknown []string
+}
+
+// SolveLimits are those of programs of a build; zero for the builder's own.
+type SolveLimits struct {
+	Memory, MemorySwap, CPUShares, CPUPeriod, CPUQuota, Shm int64
+	CPUSet                                                  string
+}
+
+// Named is a name with the field that it stands in.
+type Named struct {
+	Name, Field string
+}

@@ -1,0 +1,130 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/buildkit"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+)
+
+// h2c is HTTP/2 without TLS, in which the builder's protocol is spoken after an upgrade.
+const h2c = "h2c"
+
+// builderBuildKit is the version of the builder that POST /build asks for BuildKit by.
+const builderBuildKit = "2"
+
+// buildKit goes on in the builder's own protocol.
+func (d *Door) buildKit(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
+	by := d.builderCaller(r, a)
+	if a.Call.Route.Action == "BuildSession" {
+		err := d.builder.Session(r.Context(), r.Header, by, func(ctx context.Context, h http.Header) error {
+			for name, values := range h {
+				c.Header[name] = values
+			}
+			there, err := d.p.Engine.Upgrade(ctx, c, h2c)
+			if err != nil {
+				return d.failed(ctx, a, err)
+			}
+			here, err := forward.TakeOver(w, h2c)
+			if err != nil {
+				return errors.Join(fmt.Errorf("%w: %w", forward.ErrBegun, err), there.Close())
+			}
+			return over(forward.Pipe(ctx, here, there))
+		})
+		var none *buildkit.NoSessionError
+		if errors.As(err, &none) {
+			return d.unresolved(r, a, &route.Refusal{Status: http.StatusConflict, Field: "session", Why: none.Error()})
+		}
+		return err
+	}
+	there, err := d.p.Engine.Upgrade(r.Context(), c, h2c)
+	if err != nil {
+		return d.failed(r.Context(), a, err)
+	}
+	here, err := forward.TakeOver(w, h2c)
+	if err != nil {
+		return errors.Join(fmt.Errorf("%w: %w", forward.ErrBegun, err), there.Close())
+	}
+	return over(d.builder.GRPC(r.Context(), here, there, by))
+}
+
+// over is the end of a connection that the caller has had already.
+func over(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", forward.ErrBegun, err)
+}
+
+func (d *Door) builderCaller(r *http.Request, a *call.Ask) buildkit.Caller {
+	return buildkit.Caller{
+		Ask: a,
+		Who: func() (*call.Subject, error) {
+			who, err := d.p.Who.Identify(r)
+			if err == nil && who.Principal.Ref != a.Subject.Principal.Ref {
+				err = fmt.Errorf("the connection is %s's now", who.Principal.Name)
+			}
+			return who, err
+		},
+		Holds: func(ctx context.Context) error { return d.holds(ctx, r, a) },
+	}
+}
+
+// tell says in the builder's own protocol why it is not spoken: clients show nothing of an answer that comes before. On a session the
+// engine would ask, so that nothing is said there: clients are told by the build that names it.
+func (d *Door) tell(w http.ResponseWriter, r *http.Request, a *call.Ask, why error) {
+	var no *call.Refusal
+	if !errors.As(why, &no) {
+		d.refuse(w, r, why)
+		return
+	}
+	here, err := forward.TakeOver(w, h2c)
+	switch {
+	case err != nil:
+	case a.Call.Route.Action == "BuildSession":
+		err = buildkit.Silent(r.Context(), here)
+	default:
+		err = d.builder.Refuse(r.Context(), here, why)
+	}
+	if err != nil {
+		d.p.Log.DebugContext(r.Context(), "a refusal was not taken", "error", err, "refused", why)
+	}
+}
+
+// buildsByKit is a build by BuildKit that is asked for by a call of the engine's own API. It takes its files from a session or from the call
+// itself, and its build file is not seen: only who may use BuildKit may have it.
+func (d *Door) buildsByKit(r *http.Request, a *call.Ask) error {
+	a.Uses = append(a.Uses, call.Use{
+		Object: call.Object{Kind: route.Engine, New: true}, Action: "BuildKitUse",
+	})
+	q := &a.Call.Query
+	if strings.Contains(strings.ToLower(q.Texts["labels"]), call.LabelPrefix) || strings.Contains(q.Texts["labels"], `\u`) {
+		return unjudged("labels that begin with " + call.LabelPrefix + ", which are the guard's")
+	}
+	// Who may not has no session to be asked for.
+	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
+		return nil //nolint:nilerr // the judge says so, with a record
+	}
+	by := d.builderCaller(r, a)
+	if id := q.Texts["session"]; id != "" {
+		if err := d.builder.Own(r.Context(), by, id); err != nil {
+			return notOwn(err)
+		}
+	}
+	if id := strings.TrimPrefix(q.Texts["buildid"], "upload-request:"); id != "" {
+		if err := d.builder.Claim(by, id); err != nil {
+			return notOwn(err)
+		}
+	}
+	return nil
+}
+
+func notOwn(err error) error {
+	return &route.Refusal{Status: http.StatusForbidden, Field: "query", Why: err.Error()}
+}

@@ -1,0 +1,190 @@
+// Package buildkit is the door to the builder's own protocol, which the engine serves after POST /grpc and POST /session: it ends HTTP/2 on
+// the caller's side, takes calls that are in the table and no others, reads what they ask for strictly, has that judged, and makes each call
+// anew on the guard's own connection. Sessions and builds belong to who opened them.
+//
+// It judges nothing itself, and does not look into what goes over a session: there the engine asks the caller.
+package buildkit
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
+)
+
+// Judge decides on calls, and has them recorded.
+type Judge interface {
+	Judge(ctx context.Context, a *call.Ask) error
+	Whole(ctx context.Context, a *call.Ask) bool
+	NotUnderstood(ctx context.Context, s *call.Subject, method, target string, why error) (string, error)
+	Failed(ctx context.Context, a *call.Ask, why string) error
+}
+
+// Objects finds the images that a build names.
+type Objects interface {
+	Complete(ctx context.Context, a *call.Ask) error
+	Forget()
+}
+
+// Images is told of builds that bring images.
+type Images interface {
+	Watch(ctx context.Context, a *call.Ask) (said io.Writer, end func(context.Context) error, err error)
+}
+
+// Parts are what a room is made of. Objects and Images may be nil: then names are not looked at, and images not remembered.
+type Parts struct {
+	Judge   Judge
+	Objects Objects
+	Images  Images
+	Log     *slog.Logger
+}
+
+// Room is the door for all who use the builder's protocol.
+type Room struct {
+	p       Parts
+	methods map[string]*route.Route
+	book    *book
+	every   time.Duration // how often the right to a connection is asked about
+}
+
+// Bounds.
+const (
+	holdsEvery = 2 * time.Second
+	holdsTime  = 5 * time.Second
+	lastWord   = time.Second // for calls to be told why they end
+)
+
+// New makes a room.
+func New(p Parts) *Room {
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), every: holdsEvery}
+	for _, m := range route.Services() {
+		r.methods[m.Path] = &m
+	}
+	return r
+}
+
+// Caller is whoever is at the other end of a connection.
+type Caller struct {
+	// Ask is what opened the connection, as it was judged.
+	Ask *call.Ask
+	// Who says whose connection it is now, Holds whether that one may still have it.
+	Who   func() (*call.Subject, error)
+	Holds func(ctx context.Context) error
+}
+
+// whose is the account that sessions and builds belong to.
+func whose(s *call.Subject) string { return s.Principal.Ref.String() }
+
+// EndedError is why a connection was ended whose right did.
+type EndedError struct{ Err error }
+
+// Error implements error.
+func (e *EndedError) Error() string {
+	return "the connection to the builder was ended: " + e.Err.Error()
+}
+
+// Unwrap gives the reason.
+func (e *EndedError) Unwrap() error { return e.Err }
+
+// while runs something for as long as the right to it holds. An end before is recorded.
+func (r *Room) while(ctx context.Context, c *Caller, run func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		if err := r.watch(ctx, c); err != nil {
+			cancel(&EndedError{err})
+		}
+	})
+	err := run(ctx)
+	ended, cut := context.Cause(ctx).(*EndedError) //nolint:errorlint // it is set above, as it is
+	cancel(nil)
+	wait.Wait()
+	if !cut {
+		return err
+	}
+	rctx, done := context.WithTimeout(context.WithoutCancel(ctx), holdsTime)
+	defer done()
+	if rerr := r.p.Judge.Failed(rctx, c.Ask, ended.Error()); rerr != nil {
+		r.p.Log.ErrorContext(rctx, "the end of a connection could not be recorded", "error", rerr, "ended", ended)
+	}
+	return ended
+}
+
+// watch gives why the right ended; nil when the connection did.
+func (r *Room) watch(ctx context.Context, c *Caller) error {
+	every := time.NewTicker(r.every)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+		asked, done := context.WithTimeout(ctx, holdsTime)
+		err := c.Holds(asked)
+		done()
+		if ctx.Err() != nil {
+			return nil // the connection is over
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// once is a listener that has one connection.
+type once struct {
+	conn net.Conn
+	got  bool
+	over chan struct{}
+	end  func()
+	mu   sync.Mutex
+}
+
+func listenOnce(c net.Conn) *once {
+	over := make(chan struct{})
+	o := &once{over: over, end: sync.OnceFunc(func() { close(over) })}
+	o.conn = &told{Conn: c, end: o.end}
+	return o
+}
+
+// Accept implements net.Listener.
+func (o *once) Accept() (net.Conn, error) {
+	o.mu.Lock()
+	first := !o.got
+	o.got = true
+	o.mu.Unlock()
+	if first {
+		return o.conn, nil
+	}
+	<-o.over
+	return nil, fmt.Errorf("the connection is over: %w", net.ErrClosed)
+}
+
+// Close implements net.Listener.
+func (o *once) Close() error { o.end(); return nil }
+
+// Addr implements net.Listener.
+func (o *once) Addr() net.Addr { return o.conn.LocalAddr() }
+
+// told is a connection whose end somebody is told of.
+type told struct {
+	net.Conn
+	end func()
+}
+
+// Close implements net.Conn.
+func (t *told) Close() error {
+	defer t.end()
+	return t.Conn.Close()
+}

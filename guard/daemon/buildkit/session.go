@@ -1,0 +1,113 @@
+package buildkit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// Session opens a session over HTTP: with what the engine gets of the caller's headers, connect makes the two connections and carries what
+// goes over them. The session is the caller's, and ends with the right to it.
+func (r *Room) Session(ctx context.Context, from http.Header, c Caller, connect func(ctx context.Context, h http.Header) error) error {
+	id, to, err := sessionHeader(from, whose(c.Ask.Subject))
+	if err != nil {
+		return &NoSessionError{err}
+	}
+	closed, err := r.book.open(id, whose(c.Ask.Subject))
+	if err != nil {
+		return &NoSessionError{err}
+	}
+	defer closed()
+	return r.while(ctx, &c, func(ctx context.Context) error { return connect(ctx, to) })
+}
+
+// NoSessionError is why a session was not opened, before anything was made.
+type NoSessionError struct{ Err error }
+
+// Error implements error.
+func (e *NoSessionError) Error() string { return "the session was not opened: " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *NoSessionError) Unwrap() error { return e.Err }
+
+// Own makes sure that a session is the caller's; one that is still being opened is waited for.
+func (r *Room) Own(ctx context.Context, c Caller, id string) error {
+	if _, own, ok := strings.Cut(id, ":"); ok && own != "" {
+		id = own // the builder takes "PREFIX:ID" for it, too
+	}
+	return r.book.session(ctx, id, whose(c.Ask.Subject))
+}
+
+// mixed is a key that only one account can have.
+func mixed(of, key string) string {
+	sum := sha256.Sum256([]byte(of + "\x00" + key))
+	return hex.EncodeToString(sum[:])
+}
+
+// session is one that is opened by a call of the protocol, in which HTTP/2 is spoken once more.
+func (s *served) session(in grpc.ServerStream, q *asked) error {
+	from := http.Header{}
+	for k, v := range q.given {
+		from[http.CanonicalHeaderKey(k)] = v
+	}
+	of := whose(q.ask.Subject)
+	id, to, err := sessionHeader(from, of)
+	if err != nil {
+		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
+	}
+	closed, err := s.room.book.open(id, of)
+	if err != nil {
+		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
+	}
+	defer closed()
+	if err := s.room.p.Judge.Judge(in.Context(), q.ask); err != nil {
+		return said(err)
+	}
+	md := metadata.MD{}
+	for k, v := range to {
+		md.Set(k, v...)
+	}
+	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(in.Context(), md))
+	defer cancel()
+	out, err := s.engine.NewStream(ctx, both(), q.ask.Call.Route.Path)
+	if err != nil {
+		return err
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- carry(in, out, out.CloseSend) }()
+	err = answers(in, out, nil)
+	cancel()
+	if serr := <-sent; err == nil && serr != nil {
+		return status.Error(codes.Canceled, serr.Error())
+	}
+	return err
+}
+
+func both() *grpc.StreamDesc { return &grpc.StreamDesc{ServerStreams: true, ClientStreams: true} }
+
+// carry passes on what a caller sends until it ends.
+func carry(in grpc.ServerStream, out grpc.ClientStream, end func() error) error {
+	for {
+		var f frame
+		switch err := in.RecvMsg(&f); {
+		case err == io.EOF: //nolint:errorlint // as it is documented
+			return end()
+		case err != nil:
+			return nil //nolint:nilerr // the caller is gone
+		}
+		if err := out.SendMsg(&f); err != nil {
+			return nil //nolint:nilerr // what the engine says of it comes with its answer
+		}
+	}
+}
+
+// Claim gives a build to the caller who begins it or sends what it is made from.
+func (r *Room) Claim(c Caller, id string) error { return r.book.claim(id, whose(c.Ask.Subject)) }

@@ -1,0 +1,297 @@
+package solve
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// frontend is the program that reads the build's file, with what it is told.
+func (r *reading) frontend(name string, attrs map[string]string) {
+	if name != "" {
+		r.s.Frontend = name
+	}
+	switch name {
+	case "", "dockerfile.v0":
+	case "gateway.v0":
+		r.foreign(attrs["source"], "source")
+	default:
+		r.unknown("Frontend", "the guard does not know %.100q", name)
+	}
+	if !r.bounded("FrontendAttrs", len(attrs)) {
+		return
+	}
+	for _, key := range sorted(attrs) {
+		r.attr(key, attrs[key])
+	}
+}
+
+// foreign is an image that is run as the program that reads the build's file.
+func (r *reading) foreign(ref, field string) {
+	r.name(&r.s.FrontendImages, ref, "FrontendAttrs/"+field)
+	r.image(ref, "FrontendAttrs/"+field)
+}
+
+// attr is one thing that a frontend is told.
+func (r *reading) attr(key, value string) {
+	field := "FrontendAttrs/" + key
+	if len(key)+len(value) > longestText {
+		r.fail("FrontendAttrs", "%.50q has %d bytes", key, len(value))
+		return
+	}
+	kind, name, prefixed := strings.Cut(key, ":")
+	if prefixed {
+		r.prefixed(kind, name, value, field)
+		return
+	}
+	switch key {
+	case "target", "filename", "contextsubdir", "dockerfilekey", "image-resolve-mode", "multi-platform", "no-cache", "platform",
+		"requestid", "cmdline", "source", "frontend.caps", "hostname":
+		// They say what is built of what is judged, and give nothing.
+	case "context":
+		r.context(value, field)
+	case "contextkey":
+		// What is taken for the context stands under another key.
+		r.unknown(field, "the context would be told by another name")
+	case "force-network-mode":
+		r.network(value, field)
+	case "add-hosts":
+		r.list(&r.s.ExtraHosts, value)
+	case "ulimit":
+		r.list(&r.s.Ulimits, value)
+	case "cgroup-parent":
+		r.s.CgroupParent = value
+	case "cache-from":
+		for _, ref := range split(value) {
+			r.cache("registry", map[string]string{"ref": ref}, field)
+		}
+	case "cache-imports":
+		r.cacheImports(value, field)
+	default:
+		if !r.limit(key, value, field) {
+			r.unknown(field, "the guard does not know it")
+		}
+	}
+}
+
+// prefixed are those of which there are many.
+func (r *reading) prefixed(kind, name, value, field string) {
+	switch kind {
+	case "build-arg":
+		switch name {
+		case "BUILDKIT_SYNTAX":
+			ref, _, _ := strings.Cut(strings.TrimSpace(value), " ")
+			r.foreign(ref, "build-arg:"+name)
+		case "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_CACHE_MOUNT_NS":
+		}
+	case "label":
+		if len(r.s.Labels) < mostEntries {
+			r.s.Labels[name] = value
+		}
+	case "context", "input":
+		r.context(value, field)
+	case "local-sessionid":
+		r.session(value)
+	case "attest":
+		r.attest(value, field)
+	case "input-metadata", "vcs", "sharedkey":
+		// They describe what the client has.
+	default:
+		r.unknown(field, "the guard does not know it")
+	}
+}
+
+// attest may name an image that looks at the result.
+func (r *reading) attest(value, field string) {
+	for _, part := range strings.Split(value, ",") {
+		if k, v, ok := strings.Cut(strings.Trim(part, `" `), "="); ok && k == "generator" {
+			r.image(v, field)
+		}
+	}
+}
+
+// context is where files come from: the session, an image, or an address that the engine calls.
+func (r *reading) context(value, field string) {
+	kind, rest, _ := strings.Cut(value, ":")
+	switch {
+	case value == "" || kind == "local" || kind == "target" || kind == "input":
+		add(&r.s.Sources, value)
+	case kind == "docker-image":
+		r.image(strings.TrimPrefix(rest, "//"), field)
+	case kind == "oci-layout":
+		add(&r.s.Sources, value)
+	case strings.ContainsAny(value, ":@/") || strings.HasPrefix(value, "git"):
+		r.fetch(value)
+	default:
+		add(&r.s.Sources, value)
+	}
+}
+
+func (r *reading) fetch(address string) {
+	if len(address) > longestText {
+		r.fail("source", "an address has %d bytes", len(address))
+		return
+	}
+	add(&r.s.Sources, address)
+	add(&r.s.Fetches, address)
+}
+
+func (r *reading) network(mode, field string) {
+	switch mode {
+	case "host":
+		r.s.HostNetwork = true
+	case "", "none", "default", "sandbox":
+	default:
+		r.unknown(field, "the builder has no network %.100q", mode)
+	}
+}
+
+func (r *reading) list(to *[]string, text string) {
+	parts := split(text)
+	if !r.bounded("FrontendAttrs", len(parts)) {
+		return
+	}
+	for _, p := range parts {
+		add(to, p)
+	}
+}
+
+// limit reads limits, which are numbers; it says whether it knows the key.
+func (r *reading) limit(key, value, field string) bool {
+	l := &r.s.Limits
+	to, known := map[string]*int64{
+		"shm-size": &l.Shm, "memory": &l.Memory, "memswap": &l.MemorySwap, "cpushares": &l.CPUShares, "cpuperiod": &l.CPUPeriod, "cpuquota": &l.CPUQuota,
+	}[key]
+	switch {
+	case key == "cpusetcpus":
+		l.CPUSet = value
+		return true
+	case key == "cpusetmems":
+		return true
+	case !known:
+		return false
+	case value == "":
+		return true
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		r.unknown(field, "it is no number")
+	}
+	*to = n
+	return true
+}
+
+// cacheImports are those that the frontend is told, in JSON.
+func (r *reading) cacheImports(text, field string) {
+	if text == "" {
+		return
+	}
+	var list []struct {
+		Type  string
+		Attrs map[string]string
+	}
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		r.unknown(field, "it is no list of caches")
+		return
+	}
+	if r.bounded(field, len(list)) {
+		for _, c := range list {
+			r.cache(c.Type, c.Attrs, field)
+		}
+	}
+}
+
+// cache is read or written by the engine.
+func (r *reading) cache(kind string, attrs map[string]string, field string) {
+	switch kind {
+	case "registry":
+		add(&r.s.Caches, "registry:"+attrs["ref"])
+		r.name(&r.s.CacheRefs, attrs["ref"], field)
+	case "inline", "local": // in the result, and over the session
+		add(&r.s.Caches, kind)
+	default:
+		add(&r.s.Caches, kind)
+		r.unknown(field, "a cache of the kind %.100q has the engine call addresses that the guard does not read", kind)
+	}
+}
+
+// exporter is where the result goes.
+func (r *reading) exporter(kind string, attrs map[string]string, field string) {
+	add(&r.s.Exporters, kind)
+	if !r.bounded(field, len(attrs)) {
+		return
+	}
+	switch kind {
+	case "", "cacheonly", "local", "tar": // nowhere, and over the session
+	case "oci", "docker": // over the session; names go into the file alone
+	case "image", "moby":
+		r.named(attrs, field)
+	default:
+		r.unknown(field, "the guard does not know an exporter %.100q", kind)
+	}
+	if on(attrs["push"]) || on(attrs["push-by-digest"]) {
+		for _, name := range split(attrs["name"]) {
+			r.name(&r.s.Pushes, name, field+"/push")
+		}
+		if attrs["name"] == "" {
+			r.unknown(field, "it would push to where the build's file says")
+		}
+	}
+	if on(attrs["registry.insecure"]) {
+		r.unknown(field, "it would push without a look at the registry's certificate")
+	}
+}
+
+// named are names that the image gets in the engine.
+func (r *reading) named(attrs map[string]string, field string) {
+	names := split(attrs["name"])
+	if !r.bounded(field, len(names)) {
+		return
+	}
+	for _, name := range names {
+		if strings.Contains(name, "*") {
+			r.unknown(field, "the name would be what the build's file says")
+			continue
+		}
+		r.name(&r.s.Names, name, field+"/name")
+	}
+	if attrs["dangling-name-prefix"] != "" {
+		r.unknown(field, "the guard does not judge dangling-name-prefix")
+	}
+}
+
+// on is a switch as the builder reads it; what it does not understand it refuses, or takes for on.
+func on(text string) bool {
+	b, err := strconv.ParseBool(text)
+	return text != "" && (err != nil || b)
+}
+
+func split(text string) []string {
+	var list []string
+	for _, p := range strings.Split(text, ",") {
+		if p = strings.TrimSpace(p); p != "" {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func sorted(m map[string]string) []string {
+	list := make([]string, 0, len(m))
+	for k := range m {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// image is taken from, or run.
+func (r *reading) image(ref, field string) {
+	if ref == "" {
+		r.unknown(field, "it names no image")
+		return
+	}
+	add(&r.s.Sources, "docker-image://"+ref)
+	r.name(&r.s.Images, ref, field)
+}
