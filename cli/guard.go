@@ -30,13 +30,16 @@ then makes it. People and tools get the guard's socket in place of the engine's.
   bulkhead guard token ci --days 90 --out ci.token
   bulkhead guard accounts --user alice
   bulkhead guard routes --output json
+  bulkhead guard list
+  bulkhead guard calls --since 24h --outcome refused
+  bulkhead guard preview
   bulkhead guard keys new recordings.key
   bulkhead guard sessions replay 0198f2c4 --identity recordings.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.guardDockerCommand(), a.guardTokenCommand(), a.guardAccountsCommand(), a.guardRoutesCommand(),
-		a.guardSessionsCommand(), a.guardKeysCommand())
+		a.guardListCommand(), a.guardCallsCommand(), a.guardPreviewCommand(), a.guardSessionsCommand(), a.guardKeysCommand())
 	return cmd
 }
 
