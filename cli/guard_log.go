@@ -63,10 +63,8 @@ func (a *App) readGuardLog(ctx context.Context, f guardLogFlags, each func(*bulk
 
 // publicKey is the log's: what was given, what is in the file that was named, or what the guard wrote beside its log.
 func (f guardLogFlags) publicKey() (string, error) {
-	if f.key != "" && strings.Contains(f.key, "+") {
-		if _, err := os.Stat(f.key); err != nil {
-			return f.key, nil
-		}
+	if _, err := os.Stat(f.key); errors.Is(err, os.ErrNotExist) && strings.Contains(f.key, "+") {
+		return f.key, nil
 	}
 	name := f.key
 	if name == "" {

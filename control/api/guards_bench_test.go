@@ -23,7 +23,10 @@ func BenchmarkGuards(b *testing.B) {
 	c := w.clients()
 	w.million(b)
 	for _, q := range []struct{ name, filter string }{
-		{"first", ""}, {"refused", `outcome = "refused"`}, {"node", `node = "n7"`}, {"rule", `rule = "profile_baseline/host-namespaces"`},
+		{"first", ""},
+		{"refused", `outcome = "refused"`},
+		{"node", `node = "n7"`},
+		{"rule", `rule = "profile_baseline/host-namespaces"`},
 		{"nobody", `actor_name = "nobody" AND outcome = "refused"`},
 	} {
 		b.Run("calls/"+q.name, func(b *testing.B) {

@@ -32,11 +32,11 @@ func TestScanRecords(t *testing.T) {
 		for i := range uint64(100) {
 			changes := map[string]string{"call": "POST /containers/create"}
 			outcome, action := model.OutcomeAllowed, "ContainerList"
-			switch {
-			case i%10 == 0:
+			switch i % 10 {
+			case 0:
 				outcome, action = model.OutcomeRefused, "ContainerCreate"
 				changes["rule"] = "profile_baseline/privileged"
-			case i%10 == 1:
+			case 1:
 				action, changes["would_refuse"] = "ContainerCreate", "profile_baseline/devices"
 			}
 			all = append(all, callRecord([]string{"n1", "n2", "n10"}[i%3], i, []string{"a", "b"}[i%2], action, outcome, changes))
