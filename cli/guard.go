@@ -31,13 +31,17 @@ then makes it. People and tools get the guard's socket in place of the engine's.
   bulkhead guard accounts --user alice
   bulkhead guard routes --output json
   bulkhead guard profile custom > profile.cedar
+  bulkhead guard list
+  bulkhead guard calls --since 24h --outcome refused
+  bulkhead guard preview
   bulkhead guard keys new recordings.key
   bulkhead guard sessions replay 0198f2c4 --identity recordings.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.guardDockerCommand(), a.guardTokenCommand(), a.guardAccountsCommand(), a.guardRoutesCommand(),
-		a.guardProfileCommand(), a.guardSessionsCommand(), a.guardKeysCommand())
+		a.guardProfileCommand(), a.guardListCommand(), a.guardCallsCommand(), a.guardPreviewCommand(),
+		a.guardSessionsCommand(), a.guardKeysCommand())
 	return cmd
 }
 

@@ -52,6 +52,7 @@ type plane struct {
 	bulkheadv1connect.UnimplementedInventoryServiceHandler
 	bulkheadv1connect.UnimplementedDrillServiceHandler
 	bulkheadv1connect.UnimplementedReportServiceHandler
+	bulkheadv1connect.UnimplementedGuardServiceHandler
 
 	server *httptest.Server
 	ca     string // PEM
@@ -63,7 +64,8 @@ type plane struct {
 	polls   int
 	stepUp  bool // a browser was asked for a fresh factor
 	deleted []string
-	seen    []any // requests
+	seen    []any             // requests
+	guarded []model.LogRecord // records of a guard
 	headers http.Header
 }
 
@@ -107,6 +109,7 @@ func (p *plane) handlers() map[string]http.Handler {
 	add(bulkheadv1connect.NewInventoryServiceHandler(p))
 	add(bulkheadv1connect.NewDrillServiceHandler(p))
 	add(bulkheadv1connect.NewReportServiceHandler(p))
+	add(bulkheadv1connect.NewGuardServiceHandler(p))
 	return m
 }
 

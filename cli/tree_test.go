@@ -129,6 +129,8 @@ func TestCompletion(t *testing.T) {
 		"guard docker --profile ":               {"baseline", "restricted", ":4"},
 		"guard docker --mode ":                  {"enforce", "observe", ":4"},
 		"guard token ":                          {":4"},
+		"guard calls --outcome ":                {"allowed", "refused", "would_refuse", ":4"},
+		"guard preview --log ":                  {":16"},
 		"account factors delete ":               {":4"},
 		"policy explain ContainerExec Host::x ": {":4"},
 	} {

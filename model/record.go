@@ -178,13 +178,16 @@ type RecordScan struct {
 	Log string
 	// Actions that the records have.
 	Actions []string
+	// Refusals are records of what was refused, or would have been; only these are looked at, and an index finds them.
+	Refusals bool
 	// Any are alternatives of which one has to hold; none means that nothing more has to.
 	Any []RecordMatch
 	// Most is how many records of the index are looked at.
 	Most int
-	// Count has the records with one of the actions counted, also where none of Any holds.
-	Count bool
 }
+
+// WouldRefuse is what records say in their changes of what would have been refused, by the names of the rules.
+const WouldRefuse = "would_refuse"
 
 // RecordMatch is a condition on a record. What is empty does not matter.
 type RecordMatch struct {
@@ -199,8 +202,8 @@ type RecordsScanned struct {
 	Records []LogRecord
 	// Next is the token of the next part; empty where there is none.
 	Next string
-	// Seen is how many records were looked at, Counted how many of them have one of the actions.
-	Seen, Counted int64
+	// Seen is how many records were looked at.
+	Seen int64
 	// Until is the time of the last one that was looked at.
 	Until time.Time
 }

@@ -95,6 +95,7 @@ func (s *Guards) scan(ctx context.Context, r *bulkheadv1.ListGuardCallsRequest) 
 			return sc, pick, err
 		}
 	}
+	sc.Refusals = pick.Rule != "" || pick.Outcome == string(model.OutcomeRefused) || pick.Outcome == calls.OutcomeWouldRefuse
 	sc.Any, err = matching(pick)
 	return sc, pick, err
 }

@@ -14,7 +14,7 @@ import (
 const (
 	previewOf     = 7 * 24 * time.Hour
 	longestOf     = 90 * 24 * time.Hour
-	mostPreviewed = 2_000_000 // records of the index
+	mostPreviewed = 200_000 // refusals
 	guardTime     = 8 * time.Second
 	previewAtOnce = 1000
 )
@@ -38,7 +38,7 @@ func (s *Guards) PreviewGuard(ctx context.Context, r *bulkheadv1.PreviewGuardReq
 				p.Add(c)
 			}
 		}
-		out.Calls, out.Read = out.GetCalls()+part.Counted, out.GetRead()+part.Seen
+		out.Read += part.Seen
 		if part.Next == "" {
 			break
 		}
@@ -49,6 +49,9 @@ func (s *Guards) PreviewGuard(ctx context.Context, r *bulkheadv1.PreviewGuardReq
 		sc.Token = part.Next
 	}
 	out.Truncated = out.GetTruncated() || p.Dropped
+	if out.Calls, err = s.Store.CountRecords(ctx, sc.Log, model.Query{Tenant: sc.Tenant, Since: out.GetSince().AsTime()}); err != nil {
+		return nil, err
+	}
 	out.Rules = p.Rules(s.rule)
 	return out, nil
 }
@@ -56,11 +59,8 @@ func (s *Guards) PreviewGuard(ctx context.Context, r *bulkheadv1.PreviewGuardReq
 // preview is what the store looks for.
 func (s *Guards) preview(ctx context.Context, r *bulkheadv1.PreviewGuardRequest, now time.Time) (model.RecordScan, error) {
 	sc := model.RecordScan{
-		Query: model.Query{
-			Tenant: gate.Scope(ctx, r.GetTenant()), Since: now.Add(-previewOf), Size: previewAtOnce,
-			Where: []model.Condition{{Field: "outcome", Op: "!=", Value: string(model.OutcomeFailed)}}, // its call has a record of its own
-		},
-		Log:   model.NodeLogs, Actions: s.Actions, Any: refusals(), Most: largestPart, Count: true,
+		Query: model.Query{Tenant: gate.Scope(ctx, r.GetTenant()), Since: now.Add(-previewOf), Size: previewAtOnce},
+		Log:   model.NodeLogs, Actions: s.Actions, Refusals: true, Any: refusals(), Most: largestPart,
 	}
 	if t := r.GetSince(); t != nil {
 		sc.Since = t.AsTime()

@@ -34,6 +34,7 @@ func migrations() []migration {
 		{Version: 2, About: "former tenants, and who let accounts in", Up: schema2},
 		{Version: 3, About: "the fleet", Compatible: true, Up: schema3},
 		{Version: 4, About: "what the console shows and keeps", Compatible: true, Up: schema4},
+		{Version: 5, About: "what guards refused is found at once", Compatible: true, Up: schema5},
 	}
 	return append(released, upcoming(len(released))...)
 }

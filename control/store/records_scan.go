@@ -36,7 +36,7 @@ func (s *Store) ScanRecords(ctx context.Context, sc model.RecordScan) (model.Rec
 		return model.RecordsScanned{}, invalid("filter", "no actions are looked for")
 	}
 	c := scanning{s: s, l: records(), sc: sc}
-	c.l.name = "records, looked through: " + text([]any{sc.Log, sc.Actions, sc.Any}) // so that a token belongs to this question
+	c.l.name = "records, looked through: " + text([]any{sc.Log, sc.Actions, sc.Any, sc.Refusals}) // so that a token belongs to this question
 	if err := c.findEnd(ctx); err != nil {
 		return model.RecordsScanned{}, err
 	}
@@ -64,6 +64,12 @@ type scanning struct {
 func (c *scanning) part(sel *bun.SelectQuery) error {
 	q := c.sc.Query
 	q.Where = nil
+	if c.sc.Refusals {
+		sel.Where(refusals(c.s.kind))
+		if c.s.kind == KindSQLite { // it knows nothing of how many rows there are, and would take an index of something else
+			sel.ModelTableExpr("records AS t INDEXED BY records_refusals")
+		}
+	}
 	switch log := c.sc.Log; { // an expression, so that no index by origin is taken, and all of a log sorted
 	case strings.HasSuffix(log, "/"):
 		sel.Where("origin || '' >= ?", log).Where("origin || '' < ?", log+"\U0010ffff")
@@ -124,19 +130,23 @@ func (c *scanning) told(ctx context.Context) (out model.RecordsScanned, err erro
 	if c.end != nil {
 		out.Next, out.Until = c.l.token(c.sc.Query, c.end.keys()), at(c.end.Time)
 	}
-	if out.Seen, err = c.count(ctx, c.part); err == nil && c.sc.Count {
-		out.Counted, err = c.count(ctx, c.picked)
-	}
+	out.Seen, err = c.count(ctx)
 	return out, err
 }
 
-func (c *scanning) count(ctx context.Context, in func(*bun.SelectQuery) error) (n int64, err error) {
-	sel := c.s.conn(ctx).NewSelect().Model((*recordKey)(nil)).ColumnExpr("time").Limit(mostScanned)
-	if err := in(sel); err != nil {
+func (c *scanning) count(ctx context.Context) (n int64, err error) {
+	sel := c.s.conn(ctx).NewSelect().Model((*recordKey)(nil)).ColumnExpr("time")
+	if err := c.part(sel); err != nil {
 		return 0, err
 	}
 	err = c.s.conn(ctx).NewSelect().ColumnExpr("count(*)").TableExpr("(?) AS part", sel).Scan(ctx, &n)
 	return n, c.s.fail("count records", err)
+}
+
+// CountRecords counts the records of a log, or of all logs whose names begin so, in a tenant and a time. It reads an index alone.
+func (s *Store) CountRecords(ctx context.Context, log string, q model.Query) (int64, error) {
+	c := scanning{s: s, l: records(), sc: model.RecordScan{Log: log, Query: model.Query{Tenant: q.Tenant, Since: q.Since, Until: q.Until}}}
+	return c.count(ctx)
 }
 
 // matching adds the alternatives.

@@ -1,6 +1,10 @@
 package call
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
 
 // ActionNotUnderstood is the action of records of calls that were refused before they could be judged.
 const ActionNotUnderstood = "EngineCall"
@@ -14,8 +18,8 @@ const (
 	SaidRule     = "rule"     // names of the rules that refused, joined
 	SaidRemedy   = "remedy"   // what would pass, or would have passed
 	SaidNeeds    = "needs"    // what was missing for it to pass, joined
-	SaidWould    = "would_refuse"
-	SaidWouldWhy = "would_refuse_why"
+	SaidWould    = model.WouldRefuse
+	SaidWouldWhy = model.WouldRefuse + "_why"
 )
 
 // betweenNames joins names of rules: none has a comma in it.

@@ -507,14 +507,14 @@ export type PreviewGuardResponse = Message<"bulkhead.v1.PreviewGuardResponse"> &
   rules: GuardRule[];
 
   /**
-   * How many calls guards were asked in the records that were read.
+   * How many records the nodes' logs have of that time: nearly all are of calls, refused or not.
    *
    * @generated from field: int64 calls = 2;
    */
   calls: bigint;
 
   /**
-   * How many records were read.
+   * How many records were read for this: those of refusals.
    *
    * @generated from field: int64 read = 3;
    */

@@ -774,9 +774,9 @@ type PreviewGuardResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rules.
 	Rules []*GuardRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
-	// How many calls guards were asked in the records that were read.
+	// How many records the nodes' logs have of that time: nearly all are of calls, refused or not.
 	Calls int64 `protobuf:"varint,2,opt,name=calls,proto3" json:"calls,omitempty"`
-	// How many records were read.
+	// How many records were read for this: those of refusals.
 	Read int64 `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`
 	// There were more records, or more rules, than are counted here: what is said holds from since on.
 	Truncated bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`

@@ -1,0 +1,15 @@
+package store
+
+// refusalIndex5 has the few records of what was refused, or would have been: without it, whoever looks for them reads all records.
+func refusalIndex5(kind string) []string {
+	return []string{`CREATE INDEX records_refusals ON records (time, origin, place, tenant) WHERE ` + refusals(kind)}
+}
+
+// refusals is the condition of that index. A query says the very same, or the index is not taken.
+func refusals(kind string) string {
+	inside := "instr"
+	if kind == KindPostgres {
+		inside = "strpos"
+	}
+	return `(outcome = 'refused' OR ` + inside + `(record, '"would_refuse":') > 0)`
+}
