@@ -52,15 +52,19 @@ func (quietHost) Path(p string) workload.Path {
 	}
 	return workload.Path{Resolved: path.Clean(p)}
 }
+
 func (quietHost) Volume(context.Context, string) (workload.Volume, bool, error) {
 	return workload.Volume{}, false, nil
 }
+
 func (quietHost) Container(_ context.Context, name string) (workload.Peer, error) {
 	return workload.Peer{}, fmt.Errorf("no container %q", name)
 }
+
 func (quietHost) Network(_ context.Context, name string) (workload.Network, error) {
 	return workload.Network{ID: name, Name: name, Driver: "bridge"}, nil
 }
+
 func (quietHost) Image(_ context.Context, ref string) (workload.Image, bool, error) {
 	return workload.Image{ID: "sha256:" + strings.Repeat("1", 64), User: "10001", Cmd: []string{"/app"}}, true, nil
 }
@@ -90,6 +94,7 @@ func (r recorder) Append(ctx context.Context, rec model.Record) error {
 	_, err := r.log.Append(ctx, rec)
 	return err
 }
+
 func (r recorder) Later(ctx context.Context, rec model.Record) error { return r.Append(ctx, rec) }
 
 func (w *consoleWorld) newGuarded(t *testing.T, node *sim.Agent, mode judge.Mode, profile string) *guarded {
