@@ -113,8 +113,10 @@ func (w *consoleWorld) newGuarded(t *testing.T, node *sim.Agent, mode judge.Mode
 		t.Fatal(err)
 	}
 	g := &guarded{node: node, log: openNodeLog(t, origin, key, signer), at: time.Now().Add(-3 * 24 * time.Hour)}
-	d := workload.Defaults{Seccomp: "default", AppArmor: "docker-default", CgroupNamespace: "private", Runtime: "runc", Runtimes: []string{"runc"},
-		Sockets: []string{"/run/docker.sock"}, LogDriver: "json-file"}
+	d := workload.Defaults{
+		Seccomp: "default", AppArmor: "docker-default", CgroupNamespace: "private", Runtime: "runc", Runtimes: []string{"runc"},
+		Sockets: []string{"/run/docker.sock"}, LogDriver: "json-file",
+	}
 	g.judge = judge.New(judge.Parts{
 		Decider: engine, Log: recorder{g.log}, Tenant: "acme", Host: node.Node, Profile: profile, Mode: mode, FourEyes: []string{"ContainerCopyOut"},
 		Workloads: reads{workload.Reader{Host: quietHost{}, Texts: &secret.Detector{}, Defaults: d}}, Now: func() time.Time { return g.at },
@@ -194,8 +196,10 @@ func (w *consoleWorld) guard(t *testing.T) {
 	t.Helper()
 	started := time.Now().Add(-80 * time.Hour)
 	status := func(mode model.ControlMode, profile string) model.GuardStatus {
-		return model.GuardStatus{Schema: model.GuardSchema, PID: 911, Started: started, Mode: mode, Version: "1.4.0", Engine: "/run/docker.sock",
-			Socket: "/run/bulkhead/docker.sock", Profile: profile}
+		return model.GuardStatus{
+			Schema: model.GuardSchema, PID: 911, Started: started, Mode: mode, Version: "1.4.0", Engine: "/run/docker.sock",
+			Socket: "/run/bulkhead/docker.sock", Profile: profile,
+		}
 	}
 	become := func(node, kind string, names []string, g model.GuardStatus, locked bool) {
 		h, err := sim.ReadHost("../../framework/assess/testdata/cases/"+kind+".txtar", 14, names...)
