@@ -52,15 +52,19 @@ func (quietHost) Path(p string) workload.Path {
 	}
 	return workload.Path{Resolved: path.Clean(p)}
 }
+
 func (quietHost) Volume(context.Context, string) (workload.Volume, bool, error) {
 	return workload.Volume{}, false, nil
 }
+
 func (quietHost) Container(_ context.Context, name string) (workload.Peer, error) {
 	return workload.Peer{}, fmt.Errorf("no container %q", name)
 }
+
 func (quietHost) Network(_ context.Context, name string) (workload.Network, error) {
 	return workload.Network{ID: name, Name: name, Driver: "bridge"}, nil
 }
+
 func (quietHost) Image(_ context.Context, ref string) (workload.Image, bool, error) {
 	return workload.Image{ID: "sha256:" + strings.Repeat("1", 64), User: "10001", Cmd: []string{"/app"}}, true, nil
 }
@@ -90,6 +94,7 @@ func (r recorder) Append(ctx context.Context, rec model.Record) error {
 	_, err := r.log.Append(ctx, rec)
 	return err
 }
+
 func (r recorder) Later(ctx context.Context, rec model.Record) error { return r.Append(ctx, rec) }
 
 func (w *consoleWorld) newGuarded(t *testing.T, node *sim.Agent, mode judge.Mode, profile string) *guarded {
@@ -108,8 +113,10 @@ func (w *consoleWorld) newGuarded(t *testing.T, node *sim.Agent, mode judge.Mode
 		t.Fatal(err)
 	}
 	g := &guarded{node: node, log: openNodeLog(t, origin, key, signer), at: time.Now().Add(-3 * 24 * time.Hour)}
-	d := workload.Defaults{Seccomp: "default", AppArmor: "docker-default", CgroupNamespace: "private", Runtime: "runc", Runtimes: []string{"runc"},
-		Sockets: []string{"/run/docker.sock"}, LogDriver: "json-file"}
+	d := workload.Defaults{
+		Seccomp: "default", AppArmor: "docker-default", CgroupNamespace: "private", Runtime: "runc", Runtimes: []string{"runc"},
+		Sockets: []string{"/run/docker.sock"}, LogDriver: "json-file",
+	}
 	g.judge = judge.New(judge.Parts{
 		Decider: engine, Log: recorder{g.log}, Tenant: "acme", Host: node.Node, Profile: profile, Mode: mode, FourEyes: []string{"ContainerCopyOut"},
 		Workloads: reads{workload.Reader{Host: quietHost{}, Texts: &secret.Detector{}, Defaults: d}}, Now: func() time.Time { return g.at },
@@ -189,8 +196,10 @@ func (w *consoleWorld) guard(t *testing.T) {
 	t.Helper()
 	started := time.Now().Add(-80 * time.Hour)
 	status := func(mode model.ControlMode, profile string) model.GuardStatus {
-		return model.GuardStatus{Schema: model.GuardSchema, PID: 911, Started: started, Mode: mode, Version: "1.4.0", Engine: "/run/docker.sock",
-			Socket: "/run/bulkhead/docker.sock", Profile: profile}
+		return model.GuardStatus{
+			Schema: model.GuardSchema, PID: 911, Started: started, Mode: mode, Version: "1.4.0", Engine: "/run/docker.sock",
+			Socket: "/run/bulkhead/docker.sock", Profile: profile,
+		}
 	}
 	become := func(node, kind string, names []string, g model.GuardStatus, locked bool) {
 		h, err := sim.ReadHost("../../framework/assess/testdata/cases/"+kind+".txtar", 14, names...)

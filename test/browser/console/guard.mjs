@@ -5,12 +5,13 @@ import { factored, grid, heading, open, settled } from "./shared.mjs";
 const firstRow = (p) => grid(p).getByRole("row").nth(1).waitFor();
 const rules = (p) => p.getByRole("heading", { level: 3 }).first().waitFor();
 
+// Raw pages show names of settings, which look like keys.
 const pages = [
   { name: "guard", at: "/guard?since=7d", ready: firstRow },
-  { name: "guard-refused", at: "/guard/refused", ready: rules },
-  { name: "guard-enforce", at: "/guard/enforce", ready: rules },
-  { name: "guard-node", at: (w) => `/guard/enforce?node=${w.ids.db}`, ready: rules },
-  { name: "guard-approvals", at: "/guard/approvals", ready: (p) => p.getByText("ContainerCopyOut").first().waitFor() },
+  { name: "guard-refused", at: "/guard/refused", raw: true, ready: rules },
+  { name: "guard-enforce", at: "/guard/enforce", raw: true, ready: rules },
+  { name: "guard-node", at: (w) => `/guard/enforce?node=${w.ids.db}`, raw: true, ready: rules },
+  { name: "guard-approvals", at: "/guard/approvals", raw: true, ready: (p) => p.getByText("ContainerCopyOut").first().waitFor() },
 ];
 
 const drawer = (page) => page.getByRole("dialog");
@@ -65,7 +66,7 @@ async function objects(ann, world) {
   const { page } = ann;
   await page.goto(`${world.url}/guard?since=7d&action=ContainerRestart`);
   await grid(page).getByRole("row").nth(1).getByText("allowed").or(grid(page).getByRole("row").nth(1).getByText("would be refused")).click();
-  await drawer(page).getByRole("link", { name: /^only these: 0+2$/ }).click();
+  await drawer(page).getByRole("link", { name: /^only these ?: 0+2$/ }).click();
   await page.waitForURL(/object=/);
   await firstRow(page);
   await page.keyboard.press("Escape");
@@ -119,9 +120,9 @@ async function enforcing(ann, world) {
   await would.getByRole("button", { name: /Show its calls/ }).first().click();
   await would.getByText("would be refused").first().waitFor();
   const of = page.getByRole("region", { name: "Rules of the profiles" });
-  await of.getByRole("link", { name: "profile_baseline/devices" }).waitFor();
+  await of.getByRole("link", { name: "profile_baseline/devices", exact: true }).waitFor();
   await of.getByText(/^restricted/).click();
-  await of.getByRole("link", { name: "profile_restricted/root" }).waitFor();
+  await of.getByRole("link", { name: "profile_restricted/root", exact: true }).waitFor();
   await of.getByText(/^own/).click();
   await of.getByText("No own rules").waitFor();
 }

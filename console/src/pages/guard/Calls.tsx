@@ -122,7 +122,7 @@ function Fresh(p: { calls: Calls; busy: boolean; following: boolean; follow: (on
         {t("guard.load")}
       </Button>
       <Text size="xs" c="dimmed">
-        {t("guard.read")} <Time at={new Date(p.calls.readAt)} />. {t("guard.recorded")}{" "}
+        {t("guard.read")} <Time at={new Date(p.calls.readAt)} /> · {t("guard.recorded")}{" "}
         {p.calls.more && p.calls.whole && t("guard.older", { most: mostCalls })}
       </Text>
     </div>

@@ -71,9 +71,9 @@ function Chosen({ guards, chosen, all }: { guards: readonly Guard[]; chosen: Gua
         title={title}
         outcome="would_refuse"
         node={chosen?.node}
-        lead={(times, rules) => (
+        lead={(rules) => (
           <Text className={classes.lead}>
-            {t("guard.wouldLead", { count: times })} {t("guard.wouldRules", { count: rules })} {t("guard.wouldDo")}
+            {t("guard.wouldRules", { count: rules })} {t("guard.wouldDo")}
           </Text>
         )}
         empty={(calls) => (

@@ -19,7 +19,7 @@ interface Props {
   /** What is said where nothing was refused. */
   empty: (calls: number) => ReactNode;
   /** What is said above the rules. */
-  lead?: (times: number, rules: number) => ReactNode;
+  lead?: (rules: number) => ReactNode;
 }
 
 /** What was refused in the last week, or would have been, by rule. */
@@ -47,10 +47,9 @@ export function Preview({ title, outcome, node = "", empty, lead }: Props) {
         {(p) => {
           const rules = p.rules.filter((r) => timesOf(r, outcome) > 0).sort((a, b) => timesOf(b, outcome) - timesOf(a, outcome));
           if (rules.length === 0) return empty(Number(p.calls));
-          const times = rules.reduce((sum, r) => sum + timesOf(r, outcome), 0);
           return (
             <>
-              {lead?.(times, rules.length)}
+              {lead?.(rules.length)}
               <RuleList rules={rules} outcome={outcome} node={node || undefined} />
               <Counted p={p} />
             </>

@@ -24,6 +24,7 @@ test("an object has the name of the call, or as much of its id as tells it apart
   expect(objectName(call("Image", `sha256:${id}`))).toBe("0123456789ab");
   expect(objectName(call("Volume", "n1/data"))).toBe("data");
   expect(objectName(call("Host", "n1/"))).toBe("n1/");
+  expect(objectName({ ...call("Host", "n1"), nodeName: "edge-01" })).toBe("edge-01");
   expect(objectName(create(GuardCallSchema, {}))).toBe("");
 });
 

@@ -25,8 +25,9 @@ export function pageOf(
 }
 
 /** An object as people know it: the name in the call, or as much of its id as tells it apart. */
-export function objectName(c: Pick<GuardCall, "name" | "resource">): string {
+export function objectName(c: Pick<GuardCall, "name" | "nodeName" | "resource">): string {
   if (c.name !== "") return c.name;
+  if (c.resource?.type === "Host" && c.nodeName !== "") return c.nodeName;
   const id = c.resource?.id ?? "";
   if (identity.test(id)) return id.replace(/^sha256:/, "").slice(0, 12);
   return id.slice(id.lastIndexOf("/") + 1) || id;

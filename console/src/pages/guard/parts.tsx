@@ -5,7 +5,7 @@ import { OutcomeBadge, Pill } from "@/components/StatusBadge";
 import type { Guard, GuardCall } from "@/gen/guard_pb";
 import { plain } from "@/lib/plain";
 import { PolicyLink } from "../policies/parts";
-import { outcomeOf } from "./filter";
+import { outcomeOf, rulesOf } from "./filter";
 import classes from "./guard.module.css";
 import { objectName, pageOf } from "./objects";
 
@@ -18,17 +18,29 @@ export function CallOutcome({ c }: { c: Pick<GuardCall, "outcome" | "wouldRefuse
 }
 
 /** Rules by their names, each leading to its text. */
-export function Rules({ of, line = false }: { of: readonly string[]; line?: boolean }) {
-  const Each = line ? "span" : "div";
+export function Rules({ of }: { of: readonly string[] }) {
   return (
     <>
-      {of.map((r, i) => (
-        <Each key={r}>
-          {line && i > 0 && ", "}
+      {of.map((r) => (
+        <div key={r}>
           <PolicyLink id={r} />
-        </Each>
+        </div>
       ))}
     </>
+  );
+}
+
+/** The first rule of a call, and how many more; that none permits it, where it was refused by none. */
+export function RuleCell({ c }: { c: GuardCall }) {
+  const { t } = useTranslation();
+  const rules = rulesOf(c);
+  const [first] = rules;
+  if (first === undefined) return c.outcome === "refused" ? <span className={classes.soft}>{t("guard.noRule")}</span> : "";
+  return (
+    <span title={plain(rules.join(", "))}>
+      {rules.length > 1 && <span className={classes.soft}>+{rules.length - 1} </span>}
+      <PolicyLink id={first} />
+    </span>
   );
 }
 

@@ -9,7 +9,7 @@ import { useActionWords } from "../audit/words";
 import { outcomeOf, outcomes, rulesOf } from "./filter";
 import classes from "./guard.module.css";
 import { objectName } from "./objects";
-import { CallOutcome, NodeOf, ObjectOf, Rules } from "./parts";
+import { CallOutcome, NodeOf, ObjectOf, RuleCell } from "./parts";
 
 /** The columns of calls: when, how it ended, who did what to which object where, and the rule. */
 export function useColumns(): Column<GuardCall>[] {
@@ -34,7 +34,7 @@ export function useColumns(): Column<GuardCall>[] {
         word: (v) => (v === "would_refuse" ? t("guard.outcome.would_refuse") : t(`common.outcome.${v as "allowed"}`)),
         order: outcomes,
         groups: true,
-        min: 135,
+        min: 175,
         grow: 0.6,
       },
       {
@@ -76,7 +76,7 @@ export function useColumns(): Column<GuardCall>[] {
         id: "rule",
         header: t("guard.rule"),
         value: (c) => plain(rulesOf(c).join(", ")),
-        cell: (c) => (c.outcome === "allowed" && c.wouldRefuse.length === 0 ? "" : <Rules of={rulesOf(c)} line />),
+        cell: (c) => <RuleCell c={c} />,
         groups: true,
         min: 190,
         grow: 1.4,
