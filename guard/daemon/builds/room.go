@@ -95,7 +95,7 @@ func free(f *os.File) (uint64, error) {
 	if err := unix.Fstatfs(int(f.Fd()), &s); err != nil {
 		return 0, fmt.Errorf("room on the disk: %w", err)
 	}
-	return s.Bavail * uint64(s.Bsize), nil //nolint:gosec // sizes of blocks are positive
+	return s.Bavail * uint64(s.Bsize), nil
 }
 
 // take copies a context into its file.
