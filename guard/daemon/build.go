@@ -90,6 +90,9 @@ func unjudged(what string) error {
 
 // understood makes what builds refuses an answer.
 func understood(err error) error {
+	if errors.Is(err, builds.ErrNoRoom) {
+		return &objects.Fault{Status: http.StatusInsufficientStorage, Kind: route.Image, Message: "bulkhead: " + builds.ErrNoRoom.Error(), Reason: objects.ErrInvalid}
+	}
 	if errors.Is(err, builds.ErrRefused) {
 		return &objects.Fault{Status: http.StatusBadRequest, Kind: route.Image, Message: "bulkhead: " + err.Error(), Reason: objects.ErrInvalid}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/answers"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/buildkit"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/builds"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -93,6 +94,9 @@ const buildsAtOnce = 8
 func New(p Parts) *Door {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := builds.Sweep(p.Dir); err != nil {
+		p.Log.Warn("contexts of builds of an earlier run stay behind", "error", err)
 	}
 	return &Door{
 		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce),

@@ -68,7 +68,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passi
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
-	if res, err = d.verified(ctx, a, res); err != nil { //nolint:bodyclose // who answers closes it
+	if res, err = d.verified(ctx, a, res); err != nil {
 		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
 	}
 	if res, err = d.conflict(ctx, a, res); err != nil { //nolint:bodyclose // who answers closes it

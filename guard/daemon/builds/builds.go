@@ -60,15 +60,12 @@ func (d done) Read(p []byte) (int, error) {
 // Keep takes a context into a file of a directory, no larger than most, and finds its Dockerfile: name as the engine is told it, empty for
 // "Dockerfile".
 func Keep(ctx context.Context, r io.Reader, dir, name string, most int64) (*Context, error) {
-	f, err := os.CreateTemp(dir, "context-*")
+	f, err := nameless(dir)
 	if err != nil {
-		return nil, fmt.Errorf("keep the context of a build: %w", err)
+		return nil, err
 	}
 	c := &Context{file: f}
-	if err := os.Remove(f.Name()); err != nil { // it lives as long as it is open
-		return nil, errors.Join(fmt.Errorf("keep the context of a build: %w", err), f.Close())
-	}
-	if c.size, err = io.Copy(f, io.LimitReader(done{ctx, r}, most+1)); err != nil {
+	if c.size, err = take(f, done{ctx, r}, most); err != nil {
 		return nil, errors.Join(fmt.Errorf("keep the context of a build: %w", err), f.Close())
 	}
 	if c.size > most {
@@ -133,7 +130,7 @@ func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 		if err := s.entry(h, t); err != nil {
 			return nil, err
 		}
-		if _, err := io.Copy(io.Discard, t); err != nil {
+		if _, err := io.Copy(io.Discard, t); err != nil { //nolint:gosec // what is unpacked is bounded
 			return nil, refuse("its context is no archive: %v", err)
 		}
 		c.end = (in.n + block - 1) / block * block
