@@ -124,7 +124,7 @@ func (u upload) WriteTo(w io.Writer) (sent int64, err error) {
 				return sent, werr
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return sent, nil
 		}
 		if err != nil {
