@@ -37,8 +37,9 @@ var varies = []struct {
 	{regexp.MustCompile(`,?io\.bulkhead\.\w+=\w+`), ""},
 	// The newest command line now and then says what it could not send any more.
 	{regexp.MustCompile(`(?m)^.*Can't add file .* to tar: io: read/write on closed pipe"?\n+`), ""},
-	{regexp.MustCompile(`: ?(\{\}|\[\])`), ": null"}, // what is empty may be left out
+	{regexp.MustCompile(`: ?(\{\s*\}|\[\])`), ": null"}, // what is empty may be left out
 	{regexp.MustCompile(`,\s*"Labels": null`), ""},
+	{regexp.MustCompile(`,\s*"VolumeOptions": ?\{\s*"Labels": null\s*\}`), ""},            // whose a service's volume is
 	{regexp.MustCompile(`(?m)^.*error waiting for container: context canceled"?\n+`), ""}, // of 20.10, now and then
 	{regexp.MustCompile(` +`), " "},                                                       // tables are as wide as what is in them
 }
