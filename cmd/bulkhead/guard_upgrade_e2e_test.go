@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -36,27 +35,16 @@ type program struct {
 	dir     string
 	bin     string
 	engine  *lab.Engine
-	said    *said
+	said    said
 	started []*exec.Cmd
 }
 
-// said is what processes say.
-type said struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
+// said is what processes say. It is a file: a pipe would be that of all that they start, too.
+type said struct{ *os.File }
 
-// Write implements io.Writer.
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.all.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.all.String()
+func (s said) String() string {
+	text, err := os.ReadFile(s.Name())
+	return errors.Join(errors.New(string(text)), err).Error()
 }
 
 func (p *program) path(name string) string { return filepath.Join(p.dir, name) }
@@ -68,7 +56,11 @@ func newProgram(t *testing.T, more string) *program {
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	must(t, os.Chmod(dir, 0o755)) // other users pass
-	p := &program{t: t, dir: dir, bin: filepath.Join(dir, "bulkhead"), said: &said{}}
+	p := &program{t: t, dir: dir, bin: filepath.Join(dir, "bulkhead")}
+	log, err := os.OpenFile(filepath.Join(dir, "said"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	must(t, err)
+	t.Cleanup(func() { _ = log.Close() })
+	p.said = said{log}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the guards said:\n%s", p.said)
@@ -122,7 +114,7 @@ func (p *program) start(env []string, args ...string) *exec.Cmd {
 	p.t.Helper()
 	cmd := exec.Command(p.bin, append([]string{"guard", "docker", "--config", p.path("guard.yaml")}, args...)...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}, env...)
-	cmd.Stdout, cmd.Stderr = p.said, p.said
+	cmd.Stdout, cmd.Stderr = p.said.File, p.said.File
 	must(p.t, cmd.Start())
 	p.started = append(p.started, cmd)
 	p.t.Cleanup(func() { _ = cmd.Process.Kill() })

@@ -49,6 +49,7 @@ type Server struct {
 	held  *held
 	keys  *keys // nil where there is no TLS
 
+	runs   bool
 	broken chan error
 	away   away
 
@@ -62,6 +63,7 @@ type opened struct {
 	serve func(net.Listener) net.Listener // what is served at, of the socket
 	place string                          // as a docker context names it
 	clear func() error                    // takes the socket away; nil where it is not the guard's to do so
+	made  bool                            // by this very process
 	gone  bool                            // it is given away
 	kept  *os.File                        // until the other process stands
 }
@@ -137,6 +139,7 @@ func (s *Server) Reload() error {
 
 // Run serves until ctx ends or a door breaks, and then drains. Where another process has taken the doors over, it carries on what is open.
 func (s *Server) Run(ctx context.Context) error {
+	s.runs = true
 	for _, d := range s.doors {
 		s.serve(d)
 	}
@@ -211,7 +214,7 @@ func (s *Server) closeDoors() error {
 		if d.kept != nil {
 			err = errors.Join(err, d.kept.Close())
 		}
-		if d.clear != nil {
+		if d.clear != nil && (d.made || s.runs) { // another's is its own until this one stands
 			err = errors.Join(err, d.clear())
 		}
 	}

@@ -37,7 +37,7 @@ func (s *Server) openUnix() error {
 	if err != nil {
 		return fmt.Errorf("the guard's socket %s: %w", u.Path, err)
 	}
-	s.doors = append(s.doors, &opened{raw: l, serve: s.counted, place: "unix://" + u.Path, clear: remove})
+	s.doors = append(s.doors, &opened{raw: l, serve: s.counted, place: "unix://" + u.Path, clear: remove, made: true})
 	return nil
 }
 
