@@ -54,6 +54,7 @@ type handing struct {
 	// give closes what one process at a time can have open beside what the guard itself has, and back is the way back.
 	give, back func(ctx context.Context) error
 	told       func(ctx context.Context, kind string, document []byte) error
+	stood      func(ctx context.Context) // tells an earlier guard what is in force; nil for nothing
 	stop       context.CancelFunc
 	log        *slog.Logger
 
@@ -172,6 +173,9 @@ func (h *handing) stands(ctx context.Context, p *handover.Predecessor, ended fun
 		ended()
 	}()
 	h.tell(ctx, newsReload, nil)
+	if h.stood != nil {
+		h.stood(ctx)
+	}
 	return nil
 }
 

@@ -44,7 +44,10 @@ type said struct{ *os.File }
 
 func (s said) String() string {
 	text, err := os.ReadFile(s.Name())
-	return errors.Join(errors.New(string(text)), err).Error()
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 func (p *program) path(name string) string { return filepath.Join(p.dir, name) }
