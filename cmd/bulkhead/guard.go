@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
@@ -23,7 +25,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
-	"github.com/coreos/go-systemd/v22/daemon"
 )
 
 // guard is the guard in front of this machine's container engine.

@@ -27,12 +27,12 @@ import (
 // withPeople adds a developer and an operator to the guard's accounts: the users 4712 and 4714.
 func withPeople(t *testing.T) *program {
 	t.Helper()
-	p := newProgram(t, "")
+	p := newProgram(t)
 	p.change("  accounts:\n", `  accounts:
     - {name: bob, tenant: acme, roles: [developer], users: ["4712"]}
     - {name: olive, tenant: acme, roles: [operator], hosts: [h1], users: ["4714"]}
 `)
-	p.start(nil)
+	p.start()
 	p.answers()
 	return p
 }

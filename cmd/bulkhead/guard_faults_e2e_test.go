@@ -24,8 +24,8 @@ func (p *program) try(args ...string) (string, error) {
 
 // TestGuardAndAnEngineThatRestarts: sessions end with the engine, who calls meanwhile is told, and the guard goes on by itself.
 func TestGuardAndAnEngineThatRestarts(t *testing.T) {
-	p := newProgram(t, "")
-	p.start(nil)
+	p := newProgram(t)
+	p.start()
 	p.answers()
 	p.web()
 	s := p.terminal("exec", "-i", "web", "cat")
@@ -58,11 +58,11 @@ func (p *program) ends() {
 
 // TestGuardWithoutRoomForItsLog: nothing is changed that can't be recorded, the caller is told why, and with room it goes on.
 func TestGuardWithoutRoomForItsLog(t *testing.T) {
-	p := newProgram(t, "")
+	p := newProgram(t)
 	must(t, lab.SmallDisk(p.path("data"), 8<<20))
 	t.Cleanup(func() { must(t, lab.UnmountDisk(p.path("data"))) })
 	must(t, os.Chmod(p.path("data"), 0o700))
-	p.start(nil)
+	p.start()
 	p.answers()
 	if out, err := p.try("volume", "create", "before"); err != nil {
 		t.Fatalf("%v %s", err, out)
@@ -90,7 +90,7 @@ func TestGuardWithoutRoomForItsLog(t *testing.T) {
 
 // TestGuardReloadsWhatIsBroken: policies, accounts and the configuration as a whole stay as they were where what is read again is not sound.
 func TestGuardReloadsWhatIsBroken(t *testing.T) {
-	p := newProgram(t, "")
+	p := newProgram(t)
 	must(t, os.Mkdir(p.path("policies"), 0o700))
 	write := func(text string) {
 		t.Helper()
@@ -102,7 +102,7 @@ forbid (principal, action == Bulkhead::Action::"NetworkCreate", resource);
 `
 	write(sound)
 	p.change("  limits:", "  policies: "+p.path("policies")+"\n  limits:")
-	cmd := p.start(nil)
+	cmd := p.start()
 	p.answers()
 	refused := func(when string) {
 		t.Helper()
@@ -143,7 +143,7 @@ forbid (principal, action == Bulkhead::Action::"NetworkCreate", resource);
 	// At a start what is not sound is an error: the guard does not run with less than it was told.
 	p.ends()
 	write("permit (\n")
-	broken := p.start(nil)
+	broken := p.start()
 	if err := broken.Wait(); err == nil {
 		t.Error("it runs with policies that are none")
 	}

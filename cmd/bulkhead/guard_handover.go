@@ -240,7 +240,7 @@ func onUpgrade(log *slog.Logger) (stop func()) {
 		return func() {}
 	}
 	return onSignal(syscall.SIGUSR2, func() {
-		cmd := exec.Command(path, os.Args[1:]...) //nolint:gosec,noctx // the very program, which outlives this one
+		cmd := exec.Command(path, os.Args[1:]...) //nolint:noctx // the very program, which outlives this one
 		cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, takeOverEnv) }), takeOverEnv+"true")
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Start(); err != nil {

@@ -53,7 +53,7 @@ func (s said) String() string {
 func (p *program) path(name string) string { return filepath.Join(p.dir, name) }
 
 // newProgram starts an engine with an image, and writes a configuration in which alice is an administrator and root is, too.
-func newProgram(t *testing.T, more string) *program {
+func newProgram(t *testing.T) *program {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bh-up-")
 	must(t, err)
@@ -89,10 +89,10 @@ func newProgram(t *testing.T, more string) *program {
   host: h1
   lock: watch
   limits: {drain: 5s}
-%s  accounts:
+  accounts:
     - {name: alice, tenant: system, roles: [administrator], users: ["4711"], two_factors: true}
     - {name: root, tenant: system, roles: [administrator], users: [root], two_factors: true}
-`, p.engine.Socket, p.path("run/docker.sock"), p.path("data"), more), 0o600))
+`, p.engine.Socket, p.path("run/docker.sock"), p.path("data")), 0o600))
 	must(t, os.Mkdir(p.path("data"), 0o700))
 	return p
 }
@@ -113,10 +113,10 @@ func (p *program) install() {
 }
 
 // start runs the guard and waits until it answers.
-func (p *program) start(env []string, args ...string) *exec.Cmd {
+func (p *program) start(args ...string) *exec.Cmd {
 	p.t.Helper()
 	cmd := exec.Command(p.bin, append([]string{"guard", "docker", "--config", p.path("guard.yaml")}, args...)...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}, env...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}
 	cmd.Stdout, cmd.Stderr = p.said.File, p.said.File
 	must(p.t, cmd.Start())
 	p.started = append(p.started, cmd)
@@ -287,8 +287,8 @@ func (p *program) verify() []model.Record {
 
 // TestGuardUpgrade: terminals and streams go on over two upgrades, and no call is refused meanwhile.
 func TestGuardUpgrade(t *testing.T) {
-	p := newProgram(t, "")
-	first := p.start(nil)
+	p := newProgram(t)
+	first := p.start()
 	p.answers()
 	run := func(args ...string) string {
 		t.Helper()
@@ -323,7 +323,7 @@ func TestGuardUpgrade(t *testing.T) {
 		if how == "signal" {
 			must(t, syscall.Kill(before, syscall.SIGUSR2))
 		} else {
-			p.start(nil, "--take-over")
+			p.start("--take-over")
 		}
 		p.eventually("another guard stands", func() bool { now := p.pid(); return now != 0 && now != before })
 		exe.echo("after the upgrade by " + how)

@@ -47,8 +47,8 @@ func (p *program) upgrade() {
 
 // TestGuardUpgradeThatFails: a later guard that can't stand changes nothing, also when it had everything already.
 func TestGuardUpgradeThatFails(t *testing.T) {
-	p := newProgram(t, "")
-	p.start(nil)
+	p := newProgram(t)
+	p.start()
 	p.answers()
 	p.web()
 	s := p.terminal("exec", "-i", "web", "cat")
@@ -97,9 +97,9 @@ func (p *program) closed() bool {
 // TestGuardUpgradeAndRights: what goes on at the earlier guard ends when the right does, which the later one is told of; with the later
 // one; and after guard.limits.outlast.
 func TestGuardUpgradeAndRights(t *testing.T) {
-	p := newProgram(t, "")
+	p := newProgram(t)
 	p.change("drain: 5s", "drain: 1s, outlast: 8s")
-	p.start(nil)
+	p.start()
 	p.answers()
 	p.web()
 	alice := "    - {name: alice, tenant: system, roles: [administrator], users: [\"4711\"], two_factors: true}\n"
@@ -162,8 +162,8 @@ func (s *terminal) cut(texts ...string) {
 // TestGuardKilled: a guard that is killed takes its terminals along, and those of guards that it took over from: nobody has the log any
 // more. The next one starts as if nothing had been.
 func TestGuardKilled(t *testing.T) {
-	p := newProgram(t, "")
-	p.start(nil)
+	p := newProgram(t)
+	p.start()
 	p.answers()
 	p.web()
 	earlier := p.terminal("exec", "-i", "web", "cat")
@@ -180,7 +180,7 @@ func TestGuardKilled(t *testing.T) {
 		c.Close()
 		t.Error("calls wait for nobody")
 	}
-	p.start(nil, "--take-over") // with nobody there to take over from
+	p.start("--take-over") // with nobody there to take over from
 	p.answers()
 	if out, err := p.docker("exec", "web", "sh", "-c", "echo again").CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "again" {
 		t.Errorf("%v %s", err, out)
@@ -192,7 +192,7 @@ func TestGuardKilled(t *testing.T) {
 
 // TestGuardUpgradeUnderASocketUnit: with a service manager that holds the socket, an upgrade keeps it and names the new main process.
 func TestGuardUpgradeUnderASocketUnit(t *testing.T) {
-	p := newProgram(t, "")
+	p := newProgram(t)
 	must(t, os.Mkdir(p.path("run"), 0o755))
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: p.path("run/docker.sock")})
 	must(t, err)

@@ -85,7 +85,7 @@ func with(files []*os.File, f func([]int) error) error {
 		}
 		var inner error
 		err = raw.Control(func(fd uintptr) {
-			fds = append(fds, int(fd)) //nolint:gosec // a descriptor is an int
+			fds = append(fds, int(fd))
 			inner = next(i + 1)
 		})
 		return errors.Join(err, inner)
@@ -157,7 +157,7 @@ func rights(oob []byte) (files []*os.File, err error) {
 		}
 		for _, fd := range fds {
 			unix.CloseOnExec(fd)
-			files = append(files, os.NewFile(uintptr(fd), "handed over")) //nolint:gosec // a descriptor is not below zero
+			files = append(files, os.NewFile(uintptr(fd), "handed over"))
 		}
 	}
 	return files, nil
@@ -171,7 +171,7 @@ func own(c *net.UnixConn) error {
 	}
 	var cred *unix.Ucred
 	var inner error
-	if err := raw.Control(func(fd uintptr) { cred, inner = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil { //nolint:gosec // a descriptor is an int
+	if err := raw.Control(func(fd uintptr) { cred, inner = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
 		return err
 	}
 	if inner != nil {

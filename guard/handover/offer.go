@@ -102,7 +102,7 @@ func (o *Offer) accept() {
 }
 
 func (o *Offer) serve(c *net.UnixConn) error {
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // what is over is told by what it gave
 	if err := own(c); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (o *Offer) serve(c *net.UnixConn) error {
 		return err
 	}
 	s := &Successor{rpc: jsonrpc.NewClient(here)}
-	defer s.rpc.Close()
+	defer s.rpc.Close() //nolint:errcheck // the same
 	h := &hand{o: o, s: s, late: time.AfterFunc(takeTime, func() { _ = c.Close() })}
 	defer h.late.Stop()
 	server := rpc.NewServer()
@@ -137,7 +137,7 @@ func (o *Offer) greet(c *net.UnixConn) (here net.Conn, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("greet the successor: %w", err)
 	}
-	mine, its := os.NewFile(uintptr(pair[0]), "records"), os.NewFile(uintptr(pair[1]), "records") //nolint:gosec // descriptors are not below zero
+	mine, its := os.NewFile(uintptr(pair[0]), "records"), os.NewFile(uintptr(pair[1]), "records")
 	defer its.Close()
 	defer mine.Close()
 	if here, err = net.FileConn(mine); err != nil {

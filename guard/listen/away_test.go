@@ -2,6 +2,7 @@ package listen
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -104,7 +105,7 @@ func TestOutlastAndLost(t *testing.T) {
 			s.Lost()
 			want = ErrLost
 		}
-		if got := <-why; got != want {
+		if got := <-why; !errors.Is(got, want) {
 			t.Errorf("it ended with %v, not %v", got, want)
 		}
 		must(t, <-ended)
