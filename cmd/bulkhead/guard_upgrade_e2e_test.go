@@ -318,6 +318,7 @@ func TestGuardUpgrade(t *testing.T) {
 		t.Fatalf("process %d offers itself, not %d", oldest, first.Process.Pid)
 	}
 	for _, how := range []string{"signal", "again"} {
+		time.Sleep(time.Second) // for calls before, between and after
 		before := p.pid()
 		p.install()
 		if how == "signal" {
