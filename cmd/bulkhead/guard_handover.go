@@ -60,6 +60,7 @@ type handing struct {
 
 	mu     sync.Mutex
 	before *handover.Predecessor // nil where there is none, or it has ended
+	giving bool // and given, unless it comes back
 	given  bool
 }
 
@@ -79,6 +80,9 @@ func (h *handing) Sockets() ([]handover.Socket, error) {
 // Give implements handover.Guard.
 func (h *handing) Give(ctx context.Context) error {
 	h.log.Info("another guard takes over")
+	h.mu.Lock()
+	h.giving = true // before the file of images is shared: the end of an earlier guard must not take it back
+	h.mu.Unlock()
 	if err := h.g.doors.Pause(); err != nil {
 		return err
 	}
@@ -92,6 +96,9 @@ func (h *handing) Give(ctx context.Context) error {
 // Back implements handover.Guard.
 func (h *handing) Back(ctx context.Context) error {
 	h.log.Error("the guard that was to take over does not stand: this one goes on")
+	h.mu.Lock()
+	h.giving = false
+	h.mu.Unlock()
 	err := h.back(ctx)
 	if err == nil {
 		err = errors.Join(h.keepImages(), h.g.doors.Resume())
@@ -183,7 +190,7 @@ func (h *handing) stands(ctx context.Context, p *handover.Predecessor, ended fun
 func (h *handing) keepImages() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.given || h.before != nil {
+	if h.giving || h.before != nil {
 		return nil
 	}
 	return h.g.engine.images.Keep()
