@@ -60,7 +60,7 @@ type handing struct {
 
 	mu     sync.Mutex
 	before *handover.Predecessor // nil where there is none, or it has ended
-	giving bool // and given, unless it comes back
+	giving bool                  // and given, unless it comes back
 	given  bool
 }
 
