@@ -127,7 +127,7 @@ func (w *guardWorld) no(text string, args ...string) {
 	w.eventually("docker "+strings.Join(args, " ")+" refused", func() error {
 		d := w.docker(args...)
 		if d.err == nil || !strings.Contains(d.out, text) {
-			return fmt.Errorf("it gave %q, %v", d.out, d.err)
+			return fmt.Errorf("it gave %q, %w", d.out, d.err)
 		}
 		return nil
 	})
