@@ -59,7 +59,8 @@ last good ones for as long as the control plane is away.
 
 The first run joins: --join names the control plane, with the fingerprint of its CA as the join token came with it, and
 --token-file has the token (- reads it from standard input; it is never an argument). Later runs need neither. SIGTERM or Ctrl-C
-stops it; the server is told.`,
+stops it; the server is told. With a guard (guard.enabled), SIGUSR2 upgrades it: it starts the program that is at its path now, with
+--take-over, which takes its place; terminals and streams at the guard go on.`,
 		Example: `  bulkhead agent --join 'https://bulkhead.example.org:8443#ca=sha256:…' --token-file join.token --remove-token
   bulkhead agent --join https://bulkhead.example.org --ca-file ca.pem --token-file - < join.token
   bulkhead agent`,
@@ -73,6 +74,7 @@ stops it; the server is told.`,
 	fl.StringVar(&f.caFile, "ca-file", "", "`file` with the server's CA (PEM), where the URL has no fingerprint and the system does not know it")
 	fl.StringSliceVar(&f.servers, "server", nil, "another `URL` of the same control plane; may be given more than once")
 	fl.BoolVar(&f.removeToken, "remove-token", false, "remove the token file once the machine has joined")
+	fl.BoolVar(&a.cfg.Guard.TakeOver, "take-over", a.cfg.Guard.TakeOver, "go on in the place of an agent that runs already and has a guard; what that has open goes on there")
 	a.agentDir(cmd)
 	cmd.AddCommand(a.agentStatusCommand(), a.agentDoctorCommand(), a.agentLeaveCommand())
 	return cmd

@@ -55,9 +55,11 @@ everybody is refused. SIGHUP reads accounts, policies, certificate and key again
 
 Its audit log is in --data-dir: bulkhead audit verify --dir DIR/audit --key DIR/audit.pub.
 
-Started by a socket unit (LISTEN_FDS), it takes the sockets from there, and nobody is refused while it is restarted.`,
+Started by a socket unit (LISTEN_FDS), it takes the sockets from there, and nobody is refused while it is restarted. SIGUSR2 upgrades it:
+it starts the program that is at its path now, with --take-over, which takes its place; terminals and streams that are open go on.`,
 		Example: `  bulkhead guard docker --config /etc/bulkhead/config.yaml
   bulkhead guard docker --socket /run/bulkhead/docker.sock --socket-group docker --mode observe
+  bulkhead guard docker --config /etc/bulkhead/config.yaml --take-over
   bulkhead guard docker --tls-listen 127.0.0.1:2376 --tls-cert server.pem --tls-key server.key --client-ca ca.pem`,
 		Args: cobra.NoArgs,
 	}
@@ -78,6 +80,7 @@ Started by a socket unit (LISTEN_FDS), it takes the sockets from there, and nobo
 	f.StringVar(&g.Mode, "mode", g.Mode, "enforce, or observe: say and record only what the profile would refuse")
 	f.StringVar(&g.Policies, "policies", g.Policies, "`directory` of Cedar files beside the shipped ones")
 	f.StringVar(&g.DataDir, "data-dir", g.DataDir, "`directory` of the audit log (default: /var/lib/bulkhead-guard for root)")
+	f.BoolVar(&g.TakeOver, "take-over", g.TakeOver, "go on in the place of a guard that runs already; what it has open goes on there")
 	complete(cmd, "profile", "baseline", "restricted", "custom", "none")
 	complete(cmd, "mode", "enforce", "observe")
 	_ = cmd.MarkFlagDirname("policies")

@@ -35,11 +35,13 @@ type Guard struct {
 	WritablePaths []string `yaml:"writable_paths" env:"WRITABLE_PATHS"`
 	// Registries are those that the engine may be made to call; none means any, but none at addresses of the host itself, which
 	// InternalRegistries opens.
-	Registries         []string    `yaml:"registries" env:"REGISTRIES"`
-	InternalRegistries bool        `yaml:"internal_registries" env:"INTERNAL_REGISTRIES"`
-	Policies           string      `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
-	DataDir            string      `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
-	Limits             GuardLimits `yaml:"limits" envPrefix:"LIMITS_"`
+	Registries         []string `yaml:"registries" env:"REGISTRIES"`
+	InternalRegistries bool     `yaml:"internal_registries" env:"INTERNAL_REGISTRIES"`
+	Policies           string   `yaml:"policies" env:"POLICIES"` // directory of *.cedar files, for the guard alone
+	DataDir            string   `yaml:"data_dir" env:"DATA_DIR"` // of the audit log of the guard alone
+	// TakeOver goes on in the place of a guard that runs already, which keeps the terminals and streams that it has open.
+	TakeOver bool        `yaml:"take_over" env:"TAKE_OVER"`
+	Limits   GuardLimits `yaml:"limits" envPrefix:"LIMITS_"`
 	// Lock is "keep", which closes a locked socket of the engine again when it was opened, or "watch", which only tells of it. Group may use the
 	// locked sockets beside root: a guard that does not run as root needs one of its own, with nobody else in it. Direct are programs that
 	// may use the sockets past the guard, by path.
@@ -80,6 +82,7 @@ type GuardLimits struct {
 	HeaderTime  time.Duration `yaml:"header_time" env:"HEADER_TIME"` // for it, and for a TLS handshake
 	Idle        time.Duration `yaml:"idle" env:"IDLE"`               // between two calls on a connection
 	Drain       time.Duration `yaml:"drain" env:"DRAIN"`             // how long a stop waits for calls and terminals
+	Outlast     time.Duration `yaml:"outlast" env:"OUTLAST"`         // how long they may go on after another guard took over
 }
 
 // GuardAccount is somebody who may call, and how that one is recognised. Package guard/accounts says what is sound.
@@ -137,6 +140,7 @@ func defaultGuard() Guard {
 		Tenant: "system", Profile: "baseline", Mode: "enforce", Build: "classic", Sessions: DefaultGuardSessions(), Lock: "keep",
 		Limits: GuardLimits{
 			Connections: 1024, Each: 256, Header: 128 << 10, HeaderTime: 10 * time.Second, Idle: 2 * time.Minute, Drain: 30 * time.Second,
+			Outlast: 24 * time.Hour,
 		},
 	}
 }
@@ -239,6 +243,8 @@ func (l *GuardLimits) validate() error {
 		return fmt.Errorf("guard.limits.idle is %s; it must be between 1s and 1h", l.Idle)
 	case l.Drain < 0 || l.Drain > time.Hour:
 		return fmt.Errorf("guard.limits.drain is %s; it must be between 0s and 1h", l.Drain)
+	case l.Outlast < 0 || l.Outlast > 30*24*time.Hour:
+		return fmt.Errorf("guard.limits.outlast is %s; it must be between 0s and 720h", l.Outlast)
 	}
 	return nil
 }

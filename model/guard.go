@@ -33,6 +33,8 @@ type GuardStatus struct {
 	// Profile is what workloads may be: "baseline", "restricted", a custom one's name, or "none". Policies is the version in force.
 	Profile  string `json:"profile,omitempty"`
 	Policies int64  `json:"policies,omitempty"`
+	// Before are processes of guards that this one took over from: they carry on what they had open.
+	Before []int `json:"before,omitempty"`
 }
 
 // ParseGuardStatus reads a status file strictly. Whether its process runs, and who wrote it, is for whoever has the file.

@@ -20,6 +20,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent/uplink"
 	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/guard/handover"
 	"github.com/bulkhead-security/bulkhead/host"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -60,11 +61,21 @@ func (m *member) Run(
 
 // run joins where the machine has not, and works until ctx ends.
 func (m *member) run(ctx context.Context, c config.Config, as membership, log *slog.Logger, out io.Writer) (err error) {
+	var before *handover.Predecessor
+	if as.again != nil {
+		if before, err = takeOverAgent(ctx, c, as.dir, log); err != nil {
+			return err
+		}
+	}
+	if before != nil {
+		defer before.Close() //nolint:errcheck // it has ended, or ends
+	}
 	d, err := state.Open(as.dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.Close()) }()
+	own := closing{func(context.Context) error { return d.Close() }}
+	defer func() { err = errors.Join(err, own.close()) }()
 	n, err := d.Node()
 	fresh := errors.Is(err, state.ErrNotJoined)
 	if fresh {
@@ -80,8 +91,8 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 	if err != nil {
 		return errors.Join(err, closers.close())
 	}
-	defer func() { err = errors.Join(err, closers.close()) }()
-	g := m.guardOf(c, d, n, &parts, log, out)
+	own = append(own, closers...)
+	g := m.guardOf(c, d, n, &parts, before, log, out)
 	a, err := agent.New(parts)
 	if err != nil {
 		return err
@@ -89,7 +100,9 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 	if fresh {
 		a.Joined(ctx)
 	}
-	defer g.begin(ctx, as.again)()
+	work, stopWork := context.WithCancel(ctx)
+	defer stopWork()
+	defer g.begin(ctx, stopWork, as.again)()
 	fmt.Fprintf(out, "Bulkhead's agent runs: node %s (%s) of the tenant %s, data in %s\n", n.Name, n.ID, n.Tenant, as.dir)
 	publishing, stop := context.WithCancel(ctx)
 	var published sync.WaitGroup
@@ -107,9 +120,14 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 			log.Error("the engine's sockets are not watched", "error", err)
 		}
 	})
-	err = a.Run(ctx)
+	err = a.Run(work)
 	stop()
 	published.Wait()
+	if g != nil && work.Err() != nil && ctx.Err() == nil { // another process takes over
+		err = errors.Join(err, own.close())
+		own = nil
+		err = errors.Join(err, g.leave(ctx))
+	}
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent/state"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
+	"github.com/bulkhead-security/bulkhead/guard/handover"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -37,11 +38,21 @@ type agentGuard struct {
 	ready  chan struct{} // closed when the policies on disk are in force
 	log    *slog.Logger
 	out    io.Writer
+
+	// The agent's part in a handover: what it has to close, and the documents that an earlier guard is told of.
+	records  *passedOn
+	appliers map[model.BundleKind][]agent.Applier
+	news     *bulletin
+	work     context.CancelFunc // ends the agent's work
+	left     chan struct{}      // closed when the agent has closed what is its own
+	done     chan struct{}      // closed when the guard has ended
 }
 
 // guardOf is the guard where the configuration wants one beside the agent, with the agent's policies, audit log, tenant and node id; nil
 // otherwise. The agent takes what the control plane approved for it.
-func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.Parts, log *slog.Logger, out io.Writer) *agentGuard {
+func (m *member) guardOf(
+	c config.Config, d *state.Dir, n *state.Node, p *agent.Parts, before *handover.Predecessor, log *slog.Logger, out io.Writer,
+) *agentGuard {
 	if !c.Guard.Enabled {
 		return nil
 	}
@@ -54,45 +65,50 @@ func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.
 	if host == "" {
 		host = n.ID
 	}
-	g := &agentGuard{c: c, ready: make(chan struct{}), log: log, out: out}
+	g := &agentGuard{c: c, ready: make(chan struct{}), left: make(chan struct{}), done: make(chan struct{}), log: log, out: out, news: &bulletin{}}
 	approved := &approvals.Approvals{}
 	g.people = &fleetPeople{approvals: approved}
 	p.Appliers[model.BundleAccounts] = []agent.Applier{g.people}
+	for _, kind := range []model.BundleKind{model.BundleAccounts, model.BundlePolicies} {
+		p.Appliers[kind] = append(p.Appliers[kind], g.news.of(kind))
+	}
+	g.appliers, g.records = p.Appliers, newPassedOn(recorder{l})
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
 	shut := &shutter{decider: engineOf(*p)}
 	p.Appliers[model.BundlePolicies] = append(p.Appliers[model.BundlePolicies], shut)
 	p.Unsound = shut.Unsound
 	g.parts = guardParts{
-		decider: shut, approvals: approved, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),
+		decider: shut, approvals: approved, log: g.records, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"), before: before,
 	}
 	return g
 }
 
 // begin runs the guard until ctx ends, or what is given back is called, which also waits until it has drained. A guard that fails is raised
 // again; meanwhile its socket is not there, and nobody gets to the engine by it.
-func (g *agentGuard) begin(ctx context.Context, again func() (config.Config, error)) (end func()) {
+func (g *agentGuard) begin(ctx context.Context, work context.CancelFunc, again func() (config.Config, error)) (end func()) {
 	if g == nil {
 		return func() {}
 	}
+	g.work = work
 	ctx, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
 	// One for as long as the guard is wanted: between two that failed, a reload must not end the agent.
 	unhook := func() {}
 	if again != nil {
-		unhook = onHangUp(func() { g.reload(again) })
+		hangUp, upgrade := onHangUp(func() { g.reload(again) }), onUpgrade(g.log)
+		unhook = func() { hangUp(); upgrade() }
 	}
 	go func() {
-		defer close(done)
+		defer close(g.done)
 		defer unhook()
 		select {
 		case <-g.ready:
-			g.run(ctx)
+			g.run(ctx, again)
 		case <-ctx.Done():
 		}
 	}()
 	return func() {
 		stop()
-		<-done
+		<-g.done
 	}
 }
 
@@ -109,15 +125,16 @@ func (g *agentGuard) reload(again func() (config.Config, error)) {
 	g.mu.Unlock()
 	if r != nil {
 		r.reload(func() (config.Config, error) { return c, nil }, nil)
+		r.hand.tell(context.Background(), newsReload, nil)
 	}
 }
 
-func (g *agentGuard) run(ctx context.Context) {
+func (g *agentGuard) run(ctx context.Context, again func() (config.Config, error)) {
 	pause := firstGuardPause
 	for {
 		began := time.Now()
-		err := agent.Contain("the guard", func() error { return g.once(ctx) })
-		if ctx.Err() != nil {
+		err := agent.Contain("the guard", func() error { return g.once(ctx, again) })
+		if ctx.Err() != nil || g.handedOver() {
 			if err != nil {
 				g.log.Warn("the guard ended with an error", "error", err)
 			}
@@ -137,14 +154,18 @@ func (g *agentGuard) run(ctx context.Context) {
 }
 
 // once raises the guard and serves until ctx ends.
-func (g *agentGuard) once(ctx context.Context) (err error) {
+func (g *agentGuard) once(ctx context.Context, again func() (config.Config, error)) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	if err := os.MkdirAll(g.parts.dir, 0o700); err != nil {
 		return fmt.Errorf("the guard's directory: %w", err)
 	}
 	g.mu.Lock()
 	c := g.c
 	g.mu.Unlock()
-	r, err := raise(c, g.parts)
+	parts := g.parts
+	g.parts.before = nil // once: one that is raised again takes nobody over
+	r, err := raise(c, parts)
 	if err != nil {
 		return err
 	}
@@ -152,6 +173,7 @@ func (g *agentGuard) once(ctx context.Context) (err error) {
 		return errors.Join(err, r.close())
 	}
 	r.people = g.people
+	r.hand = g.handing(r, stop, again)
 	defer func() { err = errors.Join(err, r.close()) }()
 	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", c.Guard.Engine, strings.Join(r.doors.Places(), " and "))
 	g.mu.Lock()

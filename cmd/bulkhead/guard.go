@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"sync"
@@ -16,13 +14,12 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"k8s.io/klog/v2"
 
-	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
 	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
+	"github.com/bulkhead-security/bulkhead/guard/handover"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/guard/listen"
 	"github.com/bulkhead-security/bulkhead/guard/lock"
@@ -42,43 +39,6 @@ func (guard) Accounts(c config.Config, log *slog.Logger) (*accounts.Accounts, er
 		return nil, err
 	}
 	return accounts.New(accounts.Options{Definitions: d, Log: log, Now: clock()})
-}
-
-// Run implements cli.Guard: the guard alone, with an audit log and policies of its own.
-func (guard) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) (err error) {
-	klog.SetSlogLogger(log) // tessera's
-	if err := checkAlone(c.Guard); err != nil {
-		return err
-	}
-	host := hostID(c.Guard)
-	l, err := openGuardLog(ctx, dir, host, log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.close()) }()
-	engine, err := authz.New(authz.Options{})
-	if err != nil {
-		return fmt.Errorf("policies: %w", err)
-	}
-	if err := loadGuardPolicies(engine, c.Guard.Policies); err != nil {
-		return err
-	}
-	g, err := raise(c, guardParts{decider: engine, log: l, tenant: c.Guard.Tenant, host: host, dir: dir, slog: log})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, g.close()) }()
-	fmt.Fprintf(out, "Bulkhead's guard is in front of %s: host %s of the tenant %s, profile %s (%s), audit log in %s\n",
-		c.Guard.Engine, host, c.Guard.Tenant, c.Guard.Profile, c.Guard.Mode, l.dir)
-	fmt.Fprintf(out, "It listens at %s; `bulkhead docker setup` says how to use it\n", strings.Join(g.doors.Places(), " and "))
-	stop := onHangUp(func() { g.reload(again, engine) })
-	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	watched := watchAlone(ctx, c, l, log)
-	defer watched()
-	defer cancel() // before it is waited for
-	go keepSmall(ctx, log)
-	return g.run(ctx)
 }
 
 // hostID is what policies know this host by.
@@ -104,6 +64,7 @@ type guardParts struct {
 	tenant, host string
 	dir          string // where it is remembered who brought images
 	slog         *slog.Logger
+	before       *handover.Predecessor // the guard that it takes over from; nil for none
 }
 
 // raised is a guard whose doors are open.
@@ -114,7 +75,11 @@ type raised struct {
 	doors  *listen.Server
 	engine *guardedEngine
 	status model.GuardStatus
+	drain  time.Duration
 	log    *slog.Logger
+	// hand hands it over, and before is the guard that it takes over from; both are nil where there is none.
+	hand   *handing
+	before *handover.Predecessor
 }
 
 // raise opens the doors.
@@ -133,7 +98,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 	if err := checkActions(c.Guard); err != nil {
 		return nil, err
 	}
-	o, err := guardDoors(c.Guard, p.slog)
+	o, err := guardDoors(c.Guard, p.before, p.slog)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +107,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		profile = ""
 	}
 	engine, err := newGuardedEngine(doorParts{
-		engine: c.Guard.Engine, dir: p.dir, who: identifier(who, p.approvals), sessions: c.Guard, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
+		engine: c.Guard.Engine, dir: p.dir, shared: p.before != nil, who: identifier(who, p.approvals), sessions: c.Guard, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
 		judge: judge.Parts{
 			Decider: p.decider, Approvals: approved(p.approvals), Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
 			Tenant: p.tenant, Host: p.host, Profile: profile, HasProfile: ownProfile(profile, p.decider), Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock(),
@@ -162,7 +127,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		PID: os.Getpid(), Started: clock()().UTC().Truncate(time.Second), Mode: model.ControlMode(c.Guard.Mode), Version: buildVersion(),
 		Engine: c.Guard.Engine, Socket: c.Guard.Socket, TLS: c.Guard.TLS.Listen, Profile: c.Guard.Profile,
 	}
-	return &raised{who: who, local: local, doors: doors, engine: engine, status: status, log: p.slog}, nil
+	return &raised{who: who, local: local, doors: doors, engine: engine, status: status, drain: c.Guard.Limits.Drain, log: p.slog, before: p.before}, nil
 }
 
 // ownProfile says whether there are rules of a profile that is not a shipped one. Policies change while the guard runs, and each call asks.
@@ -247,7 +212,7 @@ func named(paths ...string) []string {
 }
 
 // guardDoors says where to listen.
-func guardDoors(c config.Guard, log *slog.Logger) (listen.Options, error) {
+func guardDoors(c config.Guard, before *handover.Predecessor, log *slog.Logger) (listen.Options, error) {
 	mode, err := c.FileMode()
 	if err != nil {
 		return listen.Options{}, err
@@ -256,9 +221,15 @@ func guardDoors(c config.Guard, log *slog.Logger) (listen.Options, error) {
 	if err != nil {
 		return listen.Options{}, err
 	}
+	u := listen.Unix{Path: c.Socket, Mode: mode, Group: c.SocketGroup}
+	t := listen.TLS{Listen: c.TLS.Listen, Certificate: c.TLS.Certificate, Key: c.TLS.Key, ClientCA: c.TLS.ClientCA}
+	if before != nil {
+		if given, err = taken(before, u, t); err != nil {
+			return listen.Options{}, err
+		}
+	}
 	return listen.Options{
-		Unix:   listen.Unix{Path: c.Socket, Mode: mode, Group: c.SocketGroup},
-		TLS:    listen.TLS{Listen: c.TLS.Listen, Certificate: c.TLS.Certificate, Key: c.TLS.Key, ClientCA: c.TLS.ClientCA},
+		Unix: u, TLS: t,
 		Limits: listen.Limits(c.Limits), Log: log, Activated: given,
 		Source: accounts.SourceOf,
 		Welcome: func(ctx context.Context, c net.Conn) (context.Context, error) {
@@ -271,23 +242,83 @@ func guardDoors(c config.Guard, log *slog.Logger) (listen.Options, error) {
 	}, nil
 }
 
-// run serves until ctx ends.
+// run serves until ctx ends, or another guard took over and what was open has ended.
 func (g *raised) run(ctx context.Context) error {
-	// What the guard says of itself is for root's word only: nobody else could stand before the engine.
-	if os.Geteuid() == 0 {
-		if err := lock.WriteStatus(lock.DefaultGuardFile, g.status); err != nil {
-			g.log.Warn("`bulkhead assess` won't see the guard", "error", err)
-		}
-		defer func() {
-			if err := lock.RemoveStatus(lock.DefaultGuardFile, g.status.PID); err != nil {
-				g.log.Warn("the guard's status stays behind", "error", err)
-			}
-		}()
+	stop, err := g.open(ctx)
+	if err != nil {
+		return err
 	}
-	notify(g.log, daemon.SdNotifyReady)
-	stop := context.AfterFunc(ctx, func() { notify(g.log, daemon.SdNotifyStopping) })
 	defer stop()
-	return g.doors.Run(ctx)
+	err = g.doors.Run(ctx)
+	if g.hand != nil {
+		g.hand.last(ctx, g.drain)
+	}
+	return err
+}
+
+// open takes the place of an earlier guard, and tells everybody that this one serves.
+func (g *raised) open(ctx context.Context) (stop func(), err error) {
+	state := daemon.SdNotifyReady
+	if g.before != nil && g.hand != nil {
+		if err := g.hand.stands(ctx, g.before, g.tell); err != nil {
+			return nil, err
+		}
+		state += fmt.Sprintf("\nMAINPID=%d", os.Getpid())
+	}
+	ends := g.offer(ctx)
+	g.tell()
+	notify(g.log, state)
+	ends = append(ends, context.AfterFunc(ctx, func() {
+		if g.hand == nil || !g.hand.isGiven() { // else the service goes on
+			notify(g.log, daemon.SdNotifyStopping)
+		}
+		if g.hand != nil {
+			g.hand.stopBefore()
+		}
+	}))
+	return func() {
+		for _, end := range ends {
+			end()
+		}
+		if os.Geteuid() != 0 {
+			return
+		}
+		if err := lock.RemoveStatus(lock.DefaultGuardFile, g.status.PID); err != nil {
+			g.log.Warn("the guard's status stays behind", "error", err)
+		}
+	}, nil
+}
+
+// offer has a later guard find this one.
+func (g *raised) offer(ctx context.Context) (ends []func() bool) {
+	if g.hand == nil {
+		return nil
+	}
+	o, err := handover.Open(g.hand.path, g.hand, g.status.Version, g.log)
+	if err != nil {
+		g.log.Warn("this guard can't be taken over by a later one: an upgrade will end what is open", "error", err)
+		return nil
+	}
+	end := sync.OnceFunc(func() {
+		if err := o.Close(); err != nil {
+			g.log.Warn("the offer to a later guard stays behind", "error", err)
+		}
+	})
+	return []func() bool{context.AfterFunc(ctx, end), func() bool { end(); return true }}
+}
+
+// tell says what the guard is. That is for root's word only: nobody else could stand before the engine.
+func (g *raised) tell() {
+	if os.Geteuid() != 0 || g.hand != nil && g.hand.isGiven() {
+		return
+	}
+	s := g.status
+	if g.hand != nil {
+		s.Before = g.hand.pids()
+	}
+	if err := lock.WriteStatus(lock.DefaultGuardFile, s); err != nil {
+		g.log.Warn("`bulkhead assess` won't see the guard", "error", err)
+	}
 }
 
 func (g *raised) close() error { return g.engine.close() }
@@ -299,85 +330,5 @@ func notify(log *slog.Logger, state string) {
 	}
 }
 
-// reload takes accounts, policies, certificates and keys from the files again. Each that is not sound stays as it was. Connections stay.
-func (g *raised) reload(again func() (config.Config, error), engine *authz.Engine) {
-	c, err := again()
-	if err != nil {
-		g.log.Error("the configuration was not taken: the earlier one stays", "error", err)
-		return
-	}
-	d, err := definitions(c.Guard.Accounts)
-	switch {
-	case err != nil:
-	case g.people != nil:
-		err = g.people.at(d, g.who.Set)
-	default:
-		err = g.who.Set(d)
-	}
-	if engine != nil {
-		err = errors.Join(err, loadGuardPolicies(engine, c.Guard.Policies))
-	}
-	if err = errors.Join(err, g.doors.Reload()); err != nil {
-		g.log.Error("not everything was taken again: what is not sound stays as it was", "error", err)
-		return
-	}
-	g.log.Info("accounts, policies and certificates were read again", "accounts", len(d))
-}
-
 // onHangUp calls f at every SIGHUP until stop.
-func onHangUp(f func()) (stop func()) {
-	hup, over := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(hup, syscall.SIGHUP)
-	go func() {
-		for {
-			select {
-			case <-hup:
-				f()
-			case <-over:
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(hup)
-		close(over)
-	}
-}
-
-// loadGuardPolicies puts the files of a directory into force, for everybody on this host; empty is none.
-func loadGuardPolicies(engine *authz.Engine, dir string) error {
-	if dir == "" {
-		return engine.Load(nil)
-	}
-	files, err := cli.ReadPolicies(dir)
-	if err != nil {
-		return fmt.Errorf("guard.policies: %w", err)
-	}
-	if err := engine.Load([]model.Policies{{Tenant: model.SystemTenant, Version: 1, Files: files}}); err != nil {
-		return fmt.Errorf("guard.policies: %w", err)
-	}
-	return nil
-}
-
-// definitions are the accounts of a configuration.
-func definitions(list []config.GuardAccount) ([]accounts.Definition, error) {
-	out := make([]accounts.Definition, 0, len(list))
-	for i, a := range list {
-		d := accounts.Definition{
-			ID: a.ID, Name: a.Name, Tenant: a.Tenant, Roles: a.Roles, Groups: a.Groups, Hosts: a.Hosts, Users: a.Users, OSGroups: a.OSGroups,
-			FromContainers: a.FromContainers, Certificates: a.Certificates, TwoFactors: a.TwoFactors,
-		}
-		for j, t := range a.Tokens {
-			end, err := t.End()
-			if err != nil {
-				return nil, fmt.Errorf("guard.accounts[%d].tokens[%d]: %w", i, j, err)
-			}
-			d.Tokens = append(d.Tokens, accounts.Token{ID: t.ID, SHA256: t.SHA256, Expires: end, Scopes: t.Scopes})
-		}
-		for _, o := range a.OIDC {
-			d.OIDC = append(d.OIDC, accounts.OIDC(o))
-		}
-		out = append(out, d)
-	}
-	return out, nil
-}
+func onHangUp(f func()) (stop func()) { return onSignal(syscall.SIGHUP, f) }

@@ -24,6 +24,7 @@ import (
 type doorParts struct {
 	engine   string // its socket
 	dir      string // where it is remembered who brought images
+	shared   bool   // with a guard that was taken over
 	who      guarddoor.Identifier
 	judge    judge.Parts  // without Images and Workloads
 	sessions config.Guard // its Sessions say what is recorded
@@ -56,7 +57,11 @@ func (g *guardedEngine) close() error {
 // newGuardedEngine puts the door to an engine together: here is the only place where its parts meet.
 func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 	engine := forward.New(p.engine)
-	kept, err := images.Open(filepath.Join(p.dir, "images.db"), engine, p.judge.Tenant)
+	open := images.Open
+	if p.shared {
+		open = images.OpenShared
+	}
+	kept, err := open(filepath.Join(p.dir, "images.db"), engine, p.judge.Tenant)
 	if err != nil {
 		engine.Close()
 		return nil, fmt.Errorf("the guard's memory of images: %w", err)

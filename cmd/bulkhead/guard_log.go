@@ -35,6 +35,11 @@ func (r recorder) Later(ctx context.Context, record model.Record) error {
 	return r.log.Later(ctx, record)
 }
 
+// AppendEntry implements entries.
+func (r recorder) AppendEntry(ctx context.Context, entry []byte, later bool) error {
+	return r.log.AppendEntry(ctx, entry, later)
+}
+
 // guardLog is the audit log of the guard alone.
 type guardLog struct {
 	recorder

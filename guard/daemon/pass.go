@@ -152,7 +152,7 @@ func (d *Door) holds(ctx context.Context, r *http.Request, a *call.Ask) error {
 		return err
 	}
 	if who.Principal.Ref != a.Subject.Principal.Ref {
-		return fmt.Errorf("the connection is %s's now", who.Principal.Name)
+		return fmt.Errorf("%s is not who that was when it began: the account was disabled or removed, or the connection is another's now", who.Principal.Name)
 	}
 	again, now := *a, *who
 	// A factor that was shown when the terminal was opened stays shown for it.

@@ -7,13 +7,11 @@ package images
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -35,7 +33,7 @@ type Holder struct {
 
 // Images is the memory.
 type Images struct {
-	db     *bbolt.DB
+	file   *file
 	engine Engine
 	tenant string // the host's own: what those who answer for it bring is the host's, for all to use
 	taken  reservations
@@ -46,19 +44,22 @@ var (
 	bucketNames = []byte("names") // reference → Holder, of names that were given here and not at a registry
 )
 
-// Most images and holders that are remembered.
-const (
-	mostHolders = 1000
-	openTime    = 5 * time.Second
-)
+// mostHolders are those of one image that are remembered.
+const mostHolders = 1000
 
 // Open opens the file, and makes it where it is not there. Tenant is the host's own.
 func Open(path string, e Engine, tenant string) (*Images, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: openTime})
+	i, err := OpenShared(path, e, tenant)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
+	return i, i.Keep()
+}
+
+// OpenShared is Open while another process uses the file, too: see Share.
+func OpenShared(path string, e Engine, tenant string) (*Images, error) {
+	f := &file{path: path}
+	err := f.update(func(tx *bbolt.Tx) error {
 		for _, b := range [][]byte{bucketIDs, bucketNames} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
@@ -67,20 +68,27 @@ func Open(path string, e Engine, tenant string) (*Images, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
+		return nil, fmt.Errorf("prepare %s: %w", path, err)
 	}
-	return &Images{db: db, engine: e, tenant: tenant}, nil
+	return &Images{file: f, engine: e, tenant: tenant}, nil
 }
 
 // Close closes the file.
-func (i *Images) Close() error { return i.db.Close() }
+func (i *Images) Close() error { return i.file.release() }
+
+// Share has another process use the file, too: it is opened for every use from now on. Keep has it for this process alone again, which
+// is faster.
+func (i *Images) Share() error { return i.file.release() }
+
+// Keep is the way back from Share.
+func (i *Images) Keep() error { return i.file.keep() }
 
 // Of gives whom an image belongs to as far as p is concerned: p's own part where p's tenant holds it too. A name that was given here
 // belongs to who gave it, whatever image it is for.
 func (i *Images) Of(o *call.Object, p *model.Principal) (tenant, owner string, err error) {
 	var byID []Holder
 	var byName *Holder
-	err = i.db.View(func(tx *bbolt.Tx) error {
+	err = i.file.view(func(tx *bbolt.Tx) error {
 		if text := tx.Bucket(bucketIDs).Get([]byte(o.ID)); text != nil {
 			if err := json.Unmarshal(text, &byID); err != nil {
 				return err
@@ -246,7 +254,7 @@ func (m *Making) End(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return m.i.db.Update(func(tx *bbolt.Tx) error {
+	return m.i.file.update(func(tx *bbolt.Tx) error {
 		if err := m.steps(tx, built); err != nil {
 			return err
 		}

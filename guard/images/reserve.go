@@ -29,7 +29,7 @@ func (i *Images) reserve(m *Making) error {
 	if name := i.taken.take(m); name != "" {
 		return busy(name)
 	}
-	err := i.db.View(func(tx *bbolt.Tx) error {
+	err := i.file.view(func(tx *bbolt.Tx) error {
 		for name := range m.names {
 			text := tx.Bucket(bucketNames).Get([]byte(name))
 			if text == nil {

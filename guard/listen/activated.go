@@ -8,9 +8,20 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// Activated are listeners that a service manager opened and keeps open while the guard is restarted, so that nobody is refused meanwhile.
+// Activated are listeners that a service manager opened and keeps open while the guard is restarted, so that nobody is refused meanwhile; or
+// those of the guard before this one.
 type Activated struct {
 	unix, tcp net.Listener
+	at        string       // where the socket is that a guard made before
+	clear     func() error // takes it away; nil where it is the service manager's
+}
+
+// path is where the socket is.
+func (a Activated) path() string {
+	if a.at != "" {
+		return a.at
+	}
+	return a.unix.Addr().String()
 }
 
 // Inherited takes the listeners that the service manager gave to this process (LISTEN_FDS, sd_listen_fds(3)): at most one Unix socket and

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type Options struct {
 	TLS    TLS
 	Limits Limits
 	Log    *slog.Logger
-	// Activated are listeners that a service manager opened already, by name: see Inherited.
+	// Activated are listeners that a service manager, or a guard before this one, opened already: see Inherited and TakeOver.
 	Activated Activated
 }
 
@@ -37,20 +38,34 @@ type Limits struct {
 	HeaderTime        time.Duration // for a handshake, and for the head of a request
 	Idle              time.Duration // between two requests on a connection
 	Drain             time.Duration // how long a stop waits for calls and terminals
+	Outlast           time.Duration // how long they may go on when another process has taken the doors over
 }
 
 // Server are open doors.
 type Server struct {
-	o      Options
-	http   *http.Server
-	doors  []net.Listener
-	places []string
-	held   *held
-	keys   *keys // nil where there is no TLS
-	clear  []func() error
+	o     Options
+	http  *http.Server
+	doors []*opened
+	held  *held
+	keys  *keys // nil where there is no TLS
+
+	runs   bool
+	broken chan error
+	away   away
 
 	calls context.Context //nolint:containedctx // what requests live in; ended by the end of the drain
 	end   context.CancelCauseFunc
+}
+
+// opened is a door.
+type opened struct {
+	raw   net.Listener                    // the socket itself
+	serve func(net.Listener) net.Listener // what is served at, of the socket
+	place string                          // as a docker context names it
+	clear func() error                    // takes the socket away; nil where it is not the guard's to do so
+	made  bool                            // by this very process
+	gone  bool                            // it is given away
+	kept  *os.File                        // until the other process stands
 }
 
 // ErrStopping is why a call or terminal ended that was longer than the drain.
@@ -61,15 +76,16 @@ func Open(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, held: hold(o.Limits.Connections, o.Limits.Each, o.Source, o.Log)}
+	s := &Server{o: o, held: hold(o.Limits.Connections, o.Limits.Each, o.Source, o.Log), away: away{given: make(chan struct{})}}
 	s.calls, s.end = context.WithCancelCause(context.Background())
 	if err := s.openDoors(); err != nil {
 		return nil, errors.Join(err, s.closeDoors())
 	}
+	s.broken = make(chan error, 2*len(s.doors))
 	var one http.Protocols
 	one.SetHTTP1(true)
 	s.http = &http.Server{
-		Handler: o.Handler, ReadHeaderTimeout: o.Limits.HeaderTime, IdleTimeout: o.Limits.Idle, MaxHeaderBytes: o.Limits.Header,
+		Handler: s.away.lastCalls(o.Handler), ReadHeaderTimeout: o.Limits.HeaderTime, IdleTimeout: o.Limits.Idle, MaxHeaderBytes: o.Limits.Header,
 		Protocols: &one, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // anybody can cause what it says
 		BaseContext: func(net.Listener) context.Context { return s.calls },
 		ConnContext: s.welcome,
@@ -105,7 +121,13 @@ func (s *Server) welcome(ctx context.Context, c net.Conn) context.Context {
 }
 
 // Places are where it listens, as a docker context names them: unix:///run/x.sock, tcp://127.0.0.1:2376.
-func (s *Server) Places() []string { return s.places }
+func (s *Server) Places() []string {
+	list := make([]string, 0, len(s.doors))
+	for _, d := range s.doors {
+		list = append(list, d.place)
+	}
+	return list
+}
 
 // Reload reads certificate, key and client CA again, for connections that come. Where they are not sound, the earlier ones stay.
 func (s *Server) Reload() error {
@@ -115,23 +137,33 @@ func (s *Server) Reload() error {
 	return s.keys.load()
 }
 
-// Run serves until ctx ends or a door breaks, and then drains.
+// Run serves until ctx ends or a door breaks, and then drains. Where another process has taken the doors over, it carries on what is open.
 func (s *Server) Run(ctx context.Context) error {
-	broken := make(chan error, len(s.doors))
-	for i, l := range s.doors {
-		go func() {
-			err := s.http.Serve(l)
-			if !errors.Is(err, http.ErrServerClosed) {
-				broken <- fmt.Errorf("%s: %w", s.places[i], err)
-			}
-		}()
+	s.runs = true
+	for _, d := range s.doors {
+		s.serve(d)
 	}
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-broken:
+	case err = <-s.broken:
+	case <-s.away.given:
+		s.outlast(ctx)
 	}
 	return errors.Join(err, s.drain(), s.closeDoors())
+}
+
+func (s *Server) serve(d *opened) {
+	raw := d.raw
+	l := d.serve(raw)
+	go func() {
+		err := s.http.Serve(l)
+		s.away.mu.Lock()
+		defer s.away.mu.Unlock()
+		if !errors.Is(err, http.ErrServerClosed) && d.raw == raw && !d.gone {
+			s.broken <- fmt.Errorf("%s: %w", d.place, err)
+		}
+	}()
 }
 
 // cutTime is how long calls that were told to end may take for it.
@@ -172,15 +204,20 @@ func (s *Server) drain() error {
 
 // closeDoors closes listeners and removes the socket that was made.
 func (s *Server) closeDoors() error {
+	s.away.mu.Lock()
+	defer s.away.mu.Unlock()
 	var err error
-	for _, l := range s.doors {
-		if cerr := l.Close(); !errors.Is(cerr, net.ErrClosed) {
+	for _, d := range s.doors {
+		if cerr := d.raw.Close(); !errors.Is(cerr, net.ErrClosed) {
 			err = errors.Join(err, cerr)
 		}
+		if d.kept != nil {
+			err = errors.Join(err, d.kept.Close())
+		}
+		if d.clear != nil && (d.made || s.runs) { // another's is its own until this one stands
+			err = errors.Join(err, d.clear())
+		}
 	}
-	for _, c := range s.clear {
-		err = errors.Join(err, c())
-	}
-	s.doors, s.clear = nil, nil
+	s.doors = nil
 	return err
 }

@@ -44,8 +44,9 @@ func (s *Server) openTLS() error {
 		MinVersion: tls.VersionTLS12, NextProtos: []string{protocol},
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return k.current.Load(), nil },
 	}
-	s.doors = append(s.doors, tls.NewListener(&door{l, s.held}, config))
-	s.places = append(s.places, "tcp://"+l.Addr().String())
+	s.doors = append(s.doors, &opened{
+		raw: l, serve: func(l net.Listener) net.Listener { return tls.NewListener(&door{l, s.held}, config) }, place: "tcp://" + l.Addr().String(),
+	})
 	return nil
 }
 

@@ -26,9 +26,9 @@ const mostPath = 107 - len("/.new-0123456789/s")
 func (s *Server) openUnix() error {
 	u := s.o.Unix
 	if l := s.o.Activated.unix; l != nil {
-		s.doors = append(s.doors, &door{l, s.held})
-		s.places = append(s.places, "unix://"+l.Addr().String())
-		return nil // who may connect is what the service manager was told
+		// Who may connect is what the service manager was told.
+		s.doors = append(s.doors, &opened{raw: l, serve: s.counted, place: "unix://" + s.o.Activated.path(), clear: s.o.Activated.clear})
+		return nil
 	}
 	if u.Path == "" {
 		return nil
@@ -37,9 +37,12 @@ func (s *Server) openUnix() error {
 	if err != nil {
 		return fmt.Errorf("the guard's socket %s: %w", u.Path, err)
 	}
-	s.doors, s.places, s.clear = append(s.doors, &door{l, s.held}), append(s.places, "unix://"+u.Path), append(s.clear, remove)
+	s.doors = append(s.doors, &opened{raw: l, serve: s.counted, place: "unix://" + u.Path, clear: remove, made: true})
 	return nil
 }
+
+// counted are the connections of a listener, held.
+func (s *Server) counted(l net.Listener) net.Listener { return &door{l, s.held} }
 
 // listenUnix makes a socket, with its mode and group from the first moment on, in place of one that nobody listens at any more: it is made in a
 // directory that only this process sees, and moved to its place. A link that lies there is never followed.
@@ -79,13 +82,18 @@ func listenUnix(u Unix) (l *net.UnixListener, remove func() error, err error) {
 }
 
 func place(made string, u Unix, gid int) error {
-	if err := os.Chown(made, -1, gid); err != nil {
-		return fmt.Errorf("give it to the group %s: %w", u.Group, err)
-	}
-	if err := os.Chmod(made, u.Mode.Perm()); err != nil {
+	if err := permit(made, u, gid); err != nil {
 		return err
 	}
 	return os.Rename(made, u.Path)
+}
+
+// permit says who may connect.
+func permit(path string, u Unix, gid int) error {
+	if err := os.Chown(path, -1, gid); err != nil {
+		return fmt.Errorf("give it to the group %s: %w", u.Group, err)
+	}
+	return os.Chmod(path, u.Mode.Perm())
 }
 
 // removeOwn removes the socket where it is still the one that was made.

@@ -86,7 +86,7 @@ func peerOf(pid, fd int) (peer, error) {
 func (l *Lock) own() []int {
 	list := append([]int{os.Getpid()}, l.o.Own...)
 	if g, err := ReadStatus(l.o.GuardFile); err == nil {
-		list = append(list, g.PID)
+		list = append(append(list, g.PID), g.Before...)
 	}
 	return list
 }

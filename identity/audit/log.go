@@ -91,19 +91,27 @@ func (l *Log) Append(ctx context.Context, r model.Record) (model.LogRecord, erro
 	if err != nil {
 		return model.LogRecord{}, err
 	}
+	if err := l.write(ctx, p); err != nil {
+		return model.LogRecord{}, err
+	}
+	return model.LogRecord{Origin: p.origin, Index: p.index, Record: p.record, Event: p.entry}, nil
+}
+
+// write returns once a record is on disk.
+func (l *Log) write(ctx context.Context, p *pending) error {
 	p.done = make(chan struct{})
 	if err := l.put(ctx, l.urgent, p); err != nil {
-		return model.LogRecord{}, err
+		return err
 	}
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		return model.LogRecord{}, unavailable(ctx.Err())
+		return unavailable(ctx.Err())
 	}
 	if p.err != nil {
-		return model.LogRecord{}, unavailable(p.err)
+		return unavailable(p.err)
 	}
-	return model.LogRecord{Origin: p.origin, Index: p.index, Record: p.record, Event: p.entry}, nil
+	return nil
 }
 
 // Later queues the record of a read. It waits while the queue is full, up to ctx. Queued records are written in batches, and

@@ -53,6 +53,8 @@ func (quietHost) Path(p string) workload.Path {
 	return workload.Path{Resolved: path.Clean(p)}
 }
 
+func (quietHost) Below(string) bool { return false }
+
 func (quietHost) Volume(context.Context, string) (workload.Volume, bool, error) {
 	return workload.Volume{}, false, nil
 }

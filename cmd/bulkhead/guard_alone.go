@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"k8s.io/klog/v2"
+
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/identity/authz"
+)
+
+// alone is the guard without an agent, with an audit log and policies of its own.
+type alone struct {
+	c         config.Config
+	again     func() (config.Config, error)
+	dir, host string
+	log       *slog.Logger
+	engine    *authz.Engine
+	records   *passedOn
+	ctx       context.Context //nolint:containedctx // of what watches the sockets, which ends and begins anew with a handover
+
+	mu      sync.Mutex
+	kept    *guardLog // nil while another process has it
+	watched func()    // ends the watch over the engine's sockets
+}
+
+// Run implements cli.Guard.
+func (guard) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) (err error) {
+	klog.SetSlogLogger(log) // tessera's
+	if err := checkAlone(c.Guard); err != nil {
+		return err
+	}
+	a := &alone{c: c, again: again, dir: dir, host: hostID(c.Guard), log: log}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	a.ctx = ctx
+	if a.engine, err = authz.New(authz.Options{}); err != nil {
+		return fmt.Errorf("policies: %w", err)
+	}
+	if err := loadGuardPolicies(a.engine, c.Guard.Policies); err != nil {
+		return err
+	}
+	before, err := reach(c.Guard, dir, log)
+	if err != nil {
+		return err
+	}
+	if before != nil {
+		defer before.Close() //nolint:errcheck // it has ended, or goes on
+		if err := before.Take(ctx); err != nil {
+			return fmt.Errorf("take over: %w", err)
+		}
+	}
+	defer func() { err = errors.Join(err, a.shut()) }()
+	if err := a.openLog(ctx); err != nil {
+		return err
+	}
+	g, err := raise(c, guardParts{decider: a.engine, log: a.records, tenant: c.Guard.Tenant, host: a.host, dir: dir, slog: log, before: before})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.close()) }()
+	g.hand = &handing{
+		g: g, path: filepath.Join(dir, handoverSocket), records: a.records, put: a.records.AppendEntry, stop: stop, log: log,
+		give: func(context.Context) error { return a.shut() }, back: a.back,
+		told: func(context.Context, string, []byte) error { a.reload(g); return nil },
+	}
+	fmt.Fprintf(out, "Bulkhead's guard is in front of %s: host %s of the tenant %s, profile %s (%s), audit log in %s\n",
+		c.Guard.Engine, a.host, c.Guard.Tenant, c.Guard.Profile, c.Guard.Mode, filepath.Join(dir, "audit"))
+	fmt.Fprintf(out, "It listens at %s; `bulkhead docker setup` says how to use it\n", strings.Join(g.doors.Places(), " and "))
+	defer onHangUp(func() { a.reload(g) })()
+	defer onUpgrade(log)()
+	a.watch()
+	go keepSmall(ctx, log)
+	return g.run(ctx)
+}
+
+// openLog opens the audit log.
+func (a *alone) openLog(ctx context.Context) error {
+	l, err := openGuardLog(ctx, a.dir, a.host, a.log)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kept = l
+	if a.records == nil {
+		a.records = newPassedOn(l)
+	}
+	return nil
+}
+
+// watch looks after the engine's sockets.
+func (a *alone) watch() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.kept == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(a.ctx)
+	wait := watchAlone(ctx, a.c, a.kept, a.log)
+	a.watched = func() { cancel(); wait() }
+}
+
+// shut closes what one process at a time can have open.
+func (a *alone) shut() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.watched != nil {
+		a.watched()
+	}
+	if a.kept == nil {
+		return nil
+	}
+	err := a.kept.close()
+	a.watched, a.kept = nil, nil
+	return err
+}
+
+// back opens it again.
+func (a *alone) back(context.Context) error {
+	if err := a.openLog(a.ctx); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.records.set(a.kept)
+	a.mu.Unlock()
+	a.watch()
+	return nil
+}
+
+// reload reads the configuration again, here and at an earlier guard.
+func (a *alone) reload(g *raised) {
+	g.reload(a.again, a.engine)
+	g.hand.tell(a.ctx, newsReload, nil)
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/guard/handover"
+	"github.com/bulkhead-security/bulkhead/guard/listen"
+)
+
+// handoverSocket is where a guard offers itself to the next, in its directory.
+const handoverSocket = "handover.sock"
+
+// newsReload tells an earlier guard to read its configuration again; other news are documents of the control plane, by kind.
+const newsReload = "reload"
+
+// lastTime is how long a guard that ends waits for earlier ones beyond their own drain.
+const lastTime = 10 * time.Second
+
+// reach finds the guard that is to be taken over; nil where there is none, or where that is not wanted.
+func reach(c config.Guard, dir string, log *slog.Logger) (*handover.Predecessor, error) {
+	if !c.TakeOver {
+		return nil, nil //nolint:nilnil // nobody
+	}
+	p, err := handover.Reach(filepath.Join(dir, handoverSocket))
+	if errors.Is(err, handover.ErrNobody) {
+		return nil, nil //nolint:nilnil // nobody
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take over (guard.take_over): %w", err)
+	}
+	log.Info("a guard runs already and is taken over", "pid", p.PID, "version", p.Version)
+	return p, nil
+}
+
+// handing hands a guard over to a later process, and goes on for an earlier one. It implements handover.Guard.
+type handing struct {
+	g       *raised
+	path    string
+	records *passedOn
+	put     func(ctx context.Context, entry []byte, later bool) error // of an earlier guard's records
+	// give closes what one process at a time can have open beside what the guard itself has, and back is the way back.
+	give, back func(ctx context.Context) error
+	told       func(ctx context.Context, kind string, document []byte) error
+	stood      func(ctx context.Context) // tells an earlier guard what is in force; nil for nothing
+	stop       context.CancelFunc
+	log        *slog.Logger
+
+	mu     sync.Mutex
+	before *handover.Predecessor // nil where there is none, or it has ended
+	giving bool                  // and given, unless it comes back
+	given  bool
+}
+
+// Sockets implements handover.Guard.
+func (h *handing) Sockets() ([]handover.Socket, error) {
+	list, err := h.g.doors.Sockets()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]handover.Socket, 0, len(list))
+	for _, s := range list {
+		out = append(out, handover.Socket(s))
+	}
+	return out, nil
+}
+
+// Give implements handover.Guard.
+func (h *handing) Give(ctx context.Context) error {
+	h.log.Info("another guard takes over")
+	h.mu.Lock()
+	h.giving = true // before the file of images is shared: the end of an earlier guard must not take it back
+	h.mu.Unlock()
+	if err := h.g.doors.Pause(); err != nil {
+		return err
+	}
+	if err := h.g.engine.images.Share(); err != nil {
+		return err
+	}
+	h.records.hold()
+	return h.give(ctx)
+}
+
+// Back implements handover.Guard.
+func (h *handing) Back(ctx context.Context) error {
+	h.log.Error("the guard that was to take over does not stand: this one goes on")
+	h.mu.Lock()
+	h.giving = false
+	h.mu.Unlock()
+	err := h.back(ctx)
+	if err == nil {
+		err = errors.Join(h.keepImages(), h.g.doors.Resume())
+	}
+	if err != nil {
+		h.log.Error("this guard can't go on either", "error", err)
+		h.Lost()
+	}
+	return err
+}
+
+// Given implements handover.Guard.
+func (h *handing) Given(s *handover.Successor) {
+	h.mu.Lock()
+	h.given = true
+	h.mu.Unlock()
+	h.records.set(elsewhere{s})
+	if err := h.g.doors.Given(); err != nil {
+		h.log.Warn("a socket of the other guard stays open here", "error", err)
+	}
+	h.log.Info("another guard took over; what is open goes on here", "at most", h.g.doors.Outlasts())
+}
+
+func (h *handing) isGiven() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.given
+}
+
+// Told implements handover.Guard.
+func (h *handing) Told(ctx context.Context, kind string, document []byte) error {
+	if err := h.told(ctx, kind, document); err != nil {
+		h.log.Error("what changed is not understood here, so what is open ends", "kind", kind, "error", err)
+		h.Lost()
+		return err
+	}
+	return nil
+}
+
+// Stop implements handover.Guard.
+func (h *handing) Stop() { h.stop() }
+
+// Lost implements handover.Guard.
+func (h *handing) Lost() {
+	h.g.doors.Lost()
+	h.stop()
+}
+
+// tell brings news to the earlier guard, where there is one.
+func (h *handing) tell(ctx context.Context, kind string, document []byte) {
+	h.mu.Lock()
+	p := h.before
+	h.mu.Unlock()
+	if p == nil {
+		return
+	}
+	if err := p.Tell(ctx, kind, document); err != nil {
+		h.log.Warn("the earlier guard did not take what changed", "kind", kind, "error", err)
+	}
+}
+
+// stands takes the place of an earlier guard, and looks after that until it has ended.
+func (h *handing) stands(ctx context.Context, p *handover.Predecessor, ended func()) error {
+	if err := p.Stands(ctx, h.put); err != nil {
+		return fmt.Errorf("take over: %w", err)
+	}
+	h.mu.Lock()
+	h.before = p
+	h.mu.Unlock()
+	go func() {
+		<-p.Gone()
+		h.mu.Lock()
+		h.before = nil
+		h.mu.Unlock()
+		if err := errors.Join(h.keepImages(), p.Close()); err != nil {
+			h.log.Warn("after the end of the earlier guard", "error", err)
+		}
+		h.log.Info("the earlier guard has ended", "pid", p.PID)
+		ended()
+	}()
+	h.tell(ctx, newsReload, nil)
+	if h.stood != nil {
+		h.stood(ctx)
+	}
+	return nil
+}
+
+// keepImages has the file of images for this process alone, unless it is another's too.
+func (h *handing) keepImages() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.giving || h.before != nil {
+		return nil
+	}
+	return h.g.engine.images.Keep()
+}
+
+// pids are the earlier guards.
+func (h *handing) pids() []int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.before == nil {
+		return nil
+	}
+	return []int{h.before.PID}
+}
+
+// last waits for the end of an earlier guard, whose records come here. It is told to end when ctx does.
+func (h *handing) last(ctx context.Context, drain time.Duration) {
+	h.mu.Lock()
+	p := h.before
+	h.mu.Unlock()
+	if p == nil {
+		return
+	}
+	select {
+	case <-p.Gone():
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-p.Gone():
+	case <-time.After(drain + lastTime):
+		h.log.Warn("the earlier guard did not end in time", "pid", p.PID)
+	}
+}
+
+// stopBefore tells an earlier guard to end as this one does.
+func (h *handing) stopBefore() {
+	h.mu.Lock()
+	p := h.before
+	h.mu.Unlock()
+	if p == nil {
+		return
+	}
+	if err := p.Stop(context.Background()); err != nil {
+		h.log.Warn("the earlier guard was not told to stop", "error", err)
+	}
+}
+
+// onUpgrade starts the program that is at this one's path at every SIGUSR2, to take over, until stop.
+func onUpgrade(log *slog.Logger) (stop func()) {
+	path, err := os.Executable() // of the program as it is there now: a new one takes its place
+	if err != nil {
+		log.Warn("this guard can't upgrade itself", "error", err)
+		return func() {}
+	}
+	return onSignal(syscall.SIGUSR2, func() {
+		cmd := exec.Command(path, os.Args[1:]...) //nolint:noctx // the very program, which outlives this one
+		cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, takeOverEnv) }), takeOverEnv+"true")
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Start(); err != nil {
+			log.Error("the upgrade can't be started; this guard goes on", "program", path, "error", err)
+			return
+		}
+		log.Info("an upgrade was started", "program", path, "pid", cmd.Process.Pid)
+		go func() {
+			if err := cmd.Wait(); err != nil {
+				log.Error("what was started to take over has ended", "error", err)
+			}
+		}()
+	})
+}
+
+// takeOverEnv is guard.take_over in the environment.
+const takeOverEnv = "BULKHEAD_GUARD_TAKE_OVER="
+
+// onSignal calls f at every such signal until stop.
+func onSignal(s os.Signal, f func()) (stop func()) {
+	come, over := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(come, s)
+	go func() {
+		for {
+			select {
+			case <-come:
+				f()
+			case <-over:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(come)
+		close(over)
+	}
+}
+
+// taken are the sockets of an earlier guard as listeners.
+func taken(p *handover.Predecessor, u listen.Unix, t listen.TLS) (listen.Activated, error) {
+	list := make([]listen.Socket, 0, len(p.Sockets))
+	for _, s := range p.Sockets {
+		list = append(list, listen.Socket(s))
+	}
+	return listen.TakeOver(list, u, t)
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/guard/accounts"
+	"github.com/bulkhead-security/bulkhead/identity/authz"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// reload takes accounts, policies, certificates and keys from the files again. Each that is not sound stays as it was. Connections stay.
+func (g *raised) reload(again func() (config.Config, error), engine *authz.Engine) {
+	c, err := again()
+	if err != nil {
+		g.log.Error("the configuration was not taken: the earlier one stays", "error", err)
+		return
+	}
+	d, err := definitions(c.Guard.Accounts)
+	switch {
+	case err != nil:
+	case g.people != nil:
+		err = g.people.at(d, g.who.Set)
+	default:
+		err = g.who.Set(d)
+	}
+	if engine != nil {
+		err = errors.Join(err, loadGuardPolicies(engine, c.Guard.Policies))
+	}
+	if err = errors.Join(err, g.doors.Reload()); err != nil {
+		g.log.Error("not everything was taken again: what is not sound stays as it was", "error", err)
+		return
+	}
+	g.log.Info("accounts, policies and certificates were read again", "accounts", len(d))
+}
+
+// loadGuardPolicies puts the files of a directory into force, for everybody on this host; empty is none.
+func loadGuardPolicies(engine *authz.Engine, dir string) error {
+	if dir == "" {
+		return engine.Load(nil)
+	}
+	files, err := cli.ReadPolicies(dir)
+	if err != nil {
+		return fmt.Errorf("guard.policies: %w", err)
+	}
+	if err := engine.Load([]model.Policies{{Tenant: model.SystemTenant, Version: 1, Files: files}}); err != nil {
+		return fmt.Errorf("guard.policies: %w", err)
+	}
+	return nil
+}
+
+// definitions are the accounts of a configuration.
+func definitions(list []config.GuardAccount) ([]accounts.Definition, error) {
+	out := make([]accounts.Definition, 0, len(list))
+	for i, a := range list {
+		d := accounts.Definition{
+			ID: a.ID, Name: a.Name, Tenant: a.Tenant, Roles: a.Roles, Groups: a.Groups, Hosts: a.Hosts, Users: a.Users, OSGroups: a.OSGroups,
+			FromContainers: a.FromContainers, Certificates: a.Certificates, TwoFactors: a.TwoFactors,
+		}
+		for j, t := range a.Tokens {
+			end, err := t.End()
+			if err != nil {
+				return nil, fmt.Errorf("guard.accounts[%d].tokens[%d]: %w", i, j, err)
+			}
+			d.Tokens = append(d.Tokens, accounts.Token{ID: t.ID, SHA256: t.SHA256, Expires: end, Scopes: t.Scopes})
+		}
+		for _, o := range a.OIDC {
+			d.OIDC = append(d.OIDC, accounts.OIDC(o))
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
