@@ -58,6 +58,7 @@ func (m *member) guardOf(c config.Config, d *state.Dir, n *state.Node, p *agent.
 	approved := &approvals.Approvals{}
 	g.people = &fleetPeople{approvals: approved}
 	p.Appliers[model.BundleAccounts] = []agent.Applier{g.people}
+	p.Recordings = recordingsIn(c.Guard.Sessions.Path(d.Path("guard")))
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
 	g.parts = guardParts{
 		decider: engineOf(*p), approvals: approved, log: recorder{l}, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"),

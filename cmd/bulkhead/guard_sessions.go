@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -94,6 +96,23 @@ func (t *terminals) Run(
 		}
 	}
 	return g.Run(ctx, w, func(ctx context.Context, w http.ResponseWriter) error { return run(ctx, w, tap) })
+}
+
+// recordingsIn opens recordings of a guard that have ended, for the control plane that the agent is of.
+func recordingsIn(dir string) func(id string) (io.ReadCloser, int64, error) {
+	return func(id string) (io.ReadCloser, int64, error) {
+		if len(id) != len("00000000-0000-0000-0000-000000000000") {
+			return nil, 0, fmt.Errorf("%.40q is no id of a recording", id)
+		}
+		f, e, err := sessions.Encrypted(dir, id)
+		if err != nil {
+			return nil, 0, fmt.Errorf("it is not on the node any more: %w", err)
+		}
+		if e.ID != id || e.Outcome == sessions.Running {
+			return nil, 0, errors.Join(errors.New("it is still being recorded"), f.Close())
+		}
+		return f, e.Bytes, nil
+	}
 }
 
 // about says whose session it is, and how it stands on the wire.
