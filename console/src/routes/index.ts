@@ -4,12 +4,13 @@ import type { i18n } from "i18next";
 import { Failed } from "@/shell/Failed";
 import { access } from "./access";
 import { fleet } from "./fleet";
+import { recordings } from "./recordings";
 import { root } from "./root";
 import { server } from "./server";
 import { standard } from "./standard";
 
 // All pages, each loaded when somebody goes there, in the groups of shell/nav.ts. A page that is added adds its route and its line there.
-const routes = [...standard, ...fleet, ...access, ...server] as const;
+const routes = [...standard, ...fleet, ...recordings, ...access, ...server] as const;
 
 export function newRouter(client: QueryClient, i18n: i18n) {
   return createRouter({

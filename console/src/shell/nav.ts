@@ -10,6 +10,7 @@ import {
   IconKey,
   IconLayoutDashboard,
   IconNetwork,
+  IconPlayerRecord,
   IconReport,
   IconScale,
   IconServer2,
@@ -35,6 +36,7 @@ export interface NavEntry {
     | "/networks"
     | "/findings"
     | "/events"
+    | "/guard/recordings"
     | "/pools"
     | "/policies"
     | "/access"
@@ -70,6 +72,7 @@ export const nav: { text: `shell.group.${keyof (typeof en)["shell"]["group"]}`; 
       { to: "/networks", text: "shell.nav.networks", icon: IconNetwork },
       { to: "/findings", text: "shell.nav.findings", icon: IconAlertTriangle },
       { to: "/events", text: "shell.nav.events", icon: IconTimelineEvent },
+      { to: "/guard/recordings", text: "shell.nav.recordings", icon: IconPlayerRecord },
       { to: "/pools", text: "shell.nav.pools", icon: IconServerCog },
     ],
   },
