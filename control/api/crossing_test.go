@@ -33,6 +33,7 @@ type clients struct {
 	inventory   bulkheadv1connect.InventoryServiceClient
 	drills      bulkheadv1connect.DrillServiceClient
 	reports     bulkheadv1connect.ReportServiceClient
+	recordings  bulkheadv1connect.RecordingServiceClient
 }
 
 func (w *world) clients() *clients {
@@ -48,6 +49,7 @@ func (w *world) clients() *clients {
 		bulkheadv1connect.NewFindingServiceClient(c, url), bulkheadv1connect.NewPoolServiceClient(c, url),
 		bulkheadv1connect.NewInventoryServiceClient(c, url),
 		bulkheadv1connect.NewDrillServiceClient(c, url), bulkheadv1connect.NewReportServiceClient(c, url),
+		bulkheadv1connect.NewRecordingServiceClient(c, url),
 	}
 }
 
