@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,7 +216,7 @@ func (w *recorded) replay(t *testing.T, id string) {
 	if (h.Width != 100 || h.Height != 30) && !strings.Contains(rest, `"r", "100x30"`) || !strings.Contains(rest, `"r", "90x20"`) {
 		t.Errorf("sizes are missing: %s", out)
 	}
-	if out := w.admin.must(in("verify", id)...); !strings.Contains(out, "verified") || strings.Contains(out, "NOT") {
+	if out := w.admin.must(in("verify", id)...); !strings.Contains(out, "verified") || strings.Contains(out, "NOT VERIFIED") {
 		t.Error(out)
 	}
 	if out := w.admin.must(in("show", id)...); !strings.Contains(out, "typed text") || !strings.Contains(out, "on the node") {
@@ -255,14 +256,18 @@ func (w *recorded) change(t *testing.T, id string) {
 	_, err = f.WriteString("x")
 	must(t, errors.Join(err, f.Close()))
 	r := w.admin.run("guard", "sessions", "replay", id, "--node", w.host, "--identity", w.key)
-	if r.code == 0 || !strings.Contains(r.stdout, "bye") || !strings.Contains(r.stderr, "not what was recorded") {
+	if r.code == 0 || !strings.Contains(r.stderr, "not what was recorded") {
 		t.Errorf("%+v", r)
 	}
 	r = w.admin.run("guard", "sessions", "verify", id, "--node", w.host)
 	if r.code != 2 || !strings.Contains(r.stdout, "NOT VERIFIED") || !strings.Contains(r.stdout, "the file was changed") {
 		t.Errorf("%+v", r)
 	}
-	w.admin.told(time.Minute, w.host, "finding", "is not what was recorded")
+	var told struct{ Events []fleetEvent }
+	w.admin.ask(&told, "nodes", "events", "--tenant", "system", "--node", w.host, "--filter", `kind = "finding"`)
+	if !slices.ContainsFunc(told.Events, func(e fleetEvent) bool { return strings.Contains(e.Text, id) && strings.Contains(e.Text, "not what was recorded") }) {
+		t.Errorf("nobody is told: %+v", told.Events)
+	}
 	must(t, os.Remove(found[0]))
 	r = w.admin.run("guard", "sessions", "replay", id, "--node", w.host, "--identity", w.key)
 	if r.code == 0 || !strings.Contains(r.stderr, "not on the node any more") {

@@ -1,4 +1,5 @@
 // @vitest-environment node
+import { webcrypto } from "node:crypto";
 import { Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { beforeAll, expect, test } from "vitest";
 import { type CastEvent, eventOf, headerOf, sizeOf } from "./cast";
@@ -6,6 +7,8 @@ import { keysOf, partsOf, readRecording } from "./read";
 import { colorOf, mostColumns, mostRows, Screen } from "./screen";
 import { found, linesOf, Strip } from "./text";
 import { clock, momentOf, timelineOf, upTo } from "./timeline";
+
+globalThis.crypto ??= webcrypto as Crypto; // Node.js 18 has it there only
 
 let identity: string;
 let recipient: string;

@@ -7,8 +7,9 @@ import findings from "./findings.mjs";
 import nodes from "./nodes.mjs";
 import objects from "./objects.mjs";
 import policies from "./policies.mjs";
+import recordings from "./recordings.mjs";
 import report from "./report.mjs";
 import requirements from "./requirements.mjs";
 import whole from "./whole.mjs";
 
-export const capabilities = { requirements, nodes, objects, findings, events, policies, audit, directory, report, whole };
+export const capabilities = { requirements, nodes, objects, findings, events, policies, audit, directory, recordings, report, whole };
