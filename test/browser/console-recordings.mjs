@@ -70,7 +70,7 @@ async function replay(ann) {
   await settled(page);
   await ann.axe("a replay in the dark");
   await page.getByRole("link", { name: /^bulkhead\/node\// }).click();
-  await page.getByText("SessionRecorded").first().waitFor();
+  await page.getByText("Session recorded").first().waitFor();
 }
 
 // stays holds that the key was in no request and is kept nowhere.
