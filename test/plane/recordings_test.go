@@ -205,7 +205,9 @@ func TestRecordings(t *testing.T) {
 }
 
 func (w *recorded) replay(t *testing.T, id string) {
-	in := func(args ...string) []string { return append(append([]string{"guard", "sessions"}, args...), "--node", w.host) }
+	in := func(args ...string) []string {
+		return append(append([]string{"guard", "sessions"}, args...), "--node", w.host)
+	}
 	if out := w.admin.must(in("replay", id[:13], "--identity", w.key)...); !strings.Contains(out, "<b>bold</b> red\n") || !strings.Contains(out, "bye\n") || strings.Contains(out, "\x1b") {
 		t.Errorf("%q", out)
 	}
@@ -265,7 +267,9 @@ func (w *recorded) change(t *testing.T, id string) {
 	}
 	var told struct{ Events []fleetEvent }
 	w.admin.ask(&told, "nodes", "events", "--tenant", "system", "--node", w.host, "--filter", `kind = "finding"`)
-	if !slices.ContainsFunc(told.Events, func(e fleetEvent) bool { return strings.Contains(e.Text, id) && strings.Contains(e.Text, "not what was recorded") }) {
+	if !slices.ContainsFunc(told.Events, func(e fleetEvent) bool {
+		return strings.Contains(e.Text, id) && strings.Contains(e.Text, "not what was recorded")
+	}) {
 		t.Errorf("nobody is told: %+v", told.Events)
 	}
 	must(t, os.Remove(found[0]))

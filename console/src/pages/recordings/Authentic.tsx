@@ -14,7 +14,7 @@ import { plain } from "@/lib/plain";
 import { type Entry, entryOf } from "@/proof/agree";
 import classes from "./recordings.module.css";
 
-const icons = { good: IconCircleCheck, bad: IconAlertOctagon, unproved: IconHelpCircle };
+const icons = { good: IconCircleCheck, same: IconCircleCheck, bad: IconAlertOctagon, open: IconHelpCircle };
 
 /** Whether what came is what was recorded: its digest, computed here, beside that in the entry of the audit log. */
 export function Authentic({ r, fetched }: { r: SessionRecording; fetched: Fetched | undefined }) {
@@ -23,7 +23,7 @@ export function Authentic({ r, fetched }: { r: SessionRecording; fetched: Fetche
   const entry = record.data === undefined ? undefined : entryOf(record.data.answer.entry);
   const said = digestIn(entry, r.id);
   const state = stateOf(fetched, said, record.data?.verdict.result);
-  const Icon = icons[state === "good" ? "good" : state === "bad" ? "bad" : "unproved"];
+  const Icon = icons[state];
   return (
     <Panel title={t("recordings.authentic")}>
       <div className={classes.verdict} data-result={state} role={state === "bad" ? "alert" : "status"}>

@@ -55,7 +55,7 @@ function One({ r }: { r: SessionRecording }) {
       badge={<Ended outcome={r.outcome} />}
       about={
         <>
-          <Time at={r.end} full /> · <code>{plain(r.command)}</code>
+          <Time at={r.end} full /> · <code className={classes.command}>{plain(r.command)}</code>
         </>
       }
     >

@@ -30,7 +30,7 @@ export function Transcript({ events, onSeek }: { events: readonly CastEvent[]; o
         {t("recordings.lines", { count: hits.length })} {hits.length > most && t("recordings.firstLines", { count: most })}
       </Text>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard */}
-      <section className={classes.transcript} aria-label={t("recordings.text")} tabIndex={0}>
+      <section className={classes.transcript} aria-label={t("recordings.lineList")} tabIndex={0}>
         <ol>
           {hits.slice(0, most).map((l, i) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: lines may be alike

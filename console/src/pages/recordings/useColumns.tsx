@@ -61,7 +61,7 @@ export function useColumns(): Column<SessionRecording>[] {
         value: (r) => r.outcome,
         cell: (r) => <Ended outcome={r.outcome} />,
         few: true,
-        min: 120,
+        min: 165,
         grow: 0.4,
       },
       { id: "lost", header: t("recordings.lost"), value: (r) => Number(r.lost), numeric: true, hidden: true, min: 80 },
