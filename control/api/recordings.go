@@ -168,8 +168,10 @@ func (s *Recordings) RequestRecording(ctx context.Context, r *bulkheadv1.Request
 // sealed is what the node's log says of a recording. All its records must say the same: a later one does not replace the first.
 func (s *Recordings) sealed(ctx context.Context, m *model.Member, id string) (*bulkheadv1.SessionRecording, error) {
 	found, _, err := s.Records.Records(ctx, model.Query{Tenant: m.Tenant, Size: mostSaying, Oldest: true, Where: []model.Condition{
-		{Field: "resource", Op: "=", Value: id}, {Field: "resource_type", Op: "=", Value: recordedResource},
-		{Field: "action", Op: "=", Value: recordedAction}, {Field: "origin", Op: "=", Value: NodeLogOrigin(m.ID)},
+		{Field: "resource", Op: "=", Value: id},
+		{Field: "resource_type", Op: "=", Value: recordedResource},
+		{Field: "action", Op: "=", Value: recordedAction},
+		{Field: "origin", Op: "=", Value: NodeLogOrigin(m.ID)},
 	}})
 	if err != nil {
 		return nil, err

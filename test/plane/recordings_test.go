@@ -145,6 +145,7 @@ func (w *recorded) terminal(script string) string {
 			n, err := screen.Read(b)
 			seen.Write(b[:n])
 			if strings.Contains(string(b[:n]), "READY") {
+				time.Sleep(time.Second) // until the client follows the sizes of its terminal
 				size(90, 20)
 				must(w.t, cmd.Process.Signal(unix.SIGWINCH))
 				time.Sleep(time.Second)
