@@ -65,7 +65,6 @@ async function replay(ann) {
   await page.getByRole("button", { name: "Play", exact: true }).click();
   await page.setViewportSize({ width: 420, height: 800 });
   await ann.fits("a replay on a small screen");
-  console.log(`wide: ${await page.evaluate(() => [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth && !e.closest("[aria-label='Screen of the session']")).map((e) => `${e.tagName}.${e.className}`.slice(0, 60)).slice(0, 12).join(" | "))}`);
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.emulateMedia({ colorScheme: "dark" });
   await settled(page);

@@ -78,28 +78,30 @@ function Known({ r }: { r: SessionRecording }) {
   const length = lengthOf(r);
   return (
     <Panel title={t("recordings.known")}>
-      <Facts
-        of={[
-          [t("recordings.who"), plain(`${r.accountName} ${r.account}`)],
-          [t("recordings.from"), plain(r.address) || "–"],
-          [
-            t("recordings.node"),
-            <PageLink key="n" to="/nodes/$id" params={{ id: r.node }}>
-              {plain(r.nodeName || r.node)}
-            </PageLink>,
-          ],
-          [t("recordings.container"), plain(`${r.containerName} ${r.container.slice(0, 12)}`)],
-          [t("recordings.image"), plain(r.image) || "–"],
-          [t("recordings.command"), <code key="c">{plain(r.command) || "–"}</code>],
-          [t("recordings.began"), <Time key="b" at={r.start} full />],
-          [t("recordings.length"), length === undefined ? "–" : clock(length)],
-          [t("recordings.bytes"), bytes(r.bytes, i18n.language)],
-          [t("recordings.lost"), r.lost === 0n ? "–" : bytes(r.lost, i18n.language)],
-          [t("recordings.why"), plain(r.why) || "–"],
-          [t("recordings.typed"), t(r.input ? "recordings.typedYes" : "recordings.typedNo")],
-          [t("recordings.id"), <code key="i">{plain(r.id)}</code>],
-        ]}
-      />
+      <div className={classes.facts}>
+        <Facts
+          of={[
+            [t("recordings.who"), plain(`${r.accountName} ${r.account}`)],
+            [t("recordings.from"), plain(r.address) || "–"],
+            [
+              t("recordings.node"),
+              <PageLink key="n" to="/nodes/$id" params={{ id: r.node }}>
+                {plain(r.nodeName || r.node)}
+              </PageLink>,
+            ],
+            [t("recordings.container"), plain(`${r.containerName} ${r.container.slice(0, 12)}`)],
+            [t("recordings.image"), plain(r.image) || "–"],
+            [t("recordings.command"), <code key="c">{plain(r.command) || "–"}</code>],
+            [t("recordings.began"), <Time key="b" at={r.start} full />],
+            [t("recordings.length"), length === undefined ? "–" : clock(length)],
+            [t("recordings.bytes"), bytes(r.bytes, i18n.language)],
+            [t("recordings.lost"), r.lost === 0n ? "–" : bytes(r.lost, i18n.language)],
+            [t("recordings.why"), plain(r.why) || "–"],
+            [t("recordings.typed"), t(r.input ? "recordings.typedYes" : "recordings.typedNo")],
+            [t("recordings.id"), <code key="i">{plain(r.id)}</code>],
+          ]}
+        />
+      </div>
     </Panel>
   );
 }
