@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -29,6 +30,7 @@ type Server interface {
 	Follow(ctx context.Context, r *bulkheadv1.FollowRequest, got func(*bulkheadv1.FollowResponse) error) error
 	Renew(ctx context.Context, request []byte, keep func(*bulkheadv1.RenewResponse) error) error
 	SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (*bulkheadv1.SendLogResponse, error)
+	SendRecording(ctx context.Context, r *bulkheadv1.SendRecordingRequest) (*bulkheadv1.SendRecordingResponse, error)
 	// Server is the address that is talked to now.
 	Server() string
 }
@@ -45,6 +47,8 @@ type Parts struct {
 	Appliers map[model.BundleKind][]Applier
 	// Maintainer acts on the orchestrator; nil leaves it alone.
 	Maintainer Maintainer
+	// Recordings opens a recording of the node's guard that has ended, encrypted as it is; nil where there is no guard.
+	Recordings func(id string) (f io.ReadCloser, size int64, err error)
 	Log        NodeLog // the node's audit log; nil for none
 	// Ready is called once, when what is on disk is in force; nil for nobody.
 	Ready func()
@@ -81,6 +85,7 @@ type Agent struct {
 	started  time.Time
 	follower *Settings // interval and checks that settings give
 	probes   *prober
+	sends    *sender
 	logs     *logSender
 
 	wake   chan struct{} // there is something to report
@@ -126,6 +131,7 @@ func New(p Parts) (*Agent, error) {
 		p: p, node: node, verifier: verifier, slog: p.Slog, now: p.Now, run: hex.EncodeToString(run), started: p.Now(),
 		follower: newSettings(cmp.Or(p.Every, heartbeat)),
 		probes:   &prober{limit: rate.NewLimiter(rate.Every(2*time.Second), 8), own: p.Addresses, slots: make(chan struct{}, 4)},
+		sends:    &sender{limit: rate.NewLimiter(rate.Every(time.Second), 8), slots: make(chan struct{}, sendsAtOnce)},
 		wake:     make(chan struct{}, 1), retry: make(chan struct{}, 1), renew: make(chan struct{}, 1), fresh: make(chan struct{}, 1),
 		wishes: make(chan struct{}, 1),
 		force:  map[model.BundleKind]*model.Bundle{}, open: map[string]model.Finding{}, refused: map[model.BundleKind]string{},

@@ -24,6 +24,7 @@ func (a *Agent) following(ctx context.Context) error {
 			Run: a.run, PoliciesVersion: a.version(model.BundlePolicies), SettingsVersion: a.version(model.BundleSettings),
 			AssignmentVersion: a.version(model.BundleAssignment), MaintenanceVersion: a.version(model.BundleMaintenance),
 			Maintains: a.p.Maintainer != nil, AccountsVersion: a.version(model.BundleAccounts), Guards: len(a.p.Appliers[model.BundleAccounts]) > 0,
+			SendsRecordings: a.p.Recordings != nil,
 		}, func(in *bulkheadv1.FollowResponse) error {
 			stands = true
 			a.connected(true, nil)
@@ -78,6 +79,8 @@ func (a *Agent) got(ctx context.Context, in *bulkheadv1.FollowResponse) error {
 		return a.take(ctx, w.Document)
 	case *bulkheadv1.FollowResponse_Probe:
 		a.probe(ctx, w.Probe)
+	case *bulkheadv1.FollowResponse_Recording:
+		a.sendRecording(ctx, w.Recording)
 	case *bulkheadv1.FollowResponse_Resync:
 		a.mu.Lock()
 		a.resync = true

@@ -15,7 +15,7 @@ import (
 )
 
 // sessionFlags say where recordings are.
-type sessionFlags struct{ dir string }
+type sessionFlags struct{ dir, node string }
 
 // in is the directory of the recordings.
 func (a *App) sessionsIn(f *sessionFlags) string {
@@ -34,18 +34,24 @@ func (a *App) guardSessionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sessions",
 		Short: "Recorded sessions of exec and attach: list, replay, export, verify",
-		Long: `Works on the recordings of this machine, or with --dir on a copy of them. Reading what is in one takes the age identity of a
+		Long: `Works on the recordings of this machine, with --dir on a copy of them, or with --node on those of a node of the fleet, which the control
+plane brings from there: those that have ended, and of which the node's audit log has come to the control plane. Reading what is in one takes the age identity of a
 recipient (--identity); what is known of them, who, where, when and how they ended, takes none.`,
 		Example: `  bulkhead guard sessions list --since 24h
   bulkhead guard sessions show 0198f2c4
   bulkhead guard sessions replay 0198f2c4 --identity recordings.key --speed 2 --idle-limit 1s
   bulkhead guard sessions export 0198f2c4 --identity recordings.key > session.cast
+  bulkhead guard sessions replay 0198f2c4 --node web-1 --identity recordings.key
   bulkhead guard sessions verify --all --log copy/ --key 'bulkhead/one+3c1f…'
   bulkhead guard sessions prune --older-than 720h`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&f.dir, "dir", "", "`directory` with the recordings (default: that of the settings)")
+	cmd.PersistentFlags().StringVar(&f.node, "node", "", "`node` of the fleet, by name or id, whose recordings the control plane brings")
+	a.bindRemote(cmd.PersistentFlags())
+	a.tenantFlag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("dir", "node")
 	cmd.AddCommand(a.sessionsListCommand(f), a.sessionsShowCommand(f), a.sessionsReplayCommand(f), a.sessionsExportCommand(f),
 		a.sessionsVerifyCommand(f), a.sessionsPruneCommand(f))
 	return cmd
@@ -54,6 +60,9 @@ recipient (--identity); what is known of them, who, where, when and how they end
 // recordingIDs completes the names of recordings.
 func (a *App) recordingIDs(f *sessionFlags) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		if f.node != "" {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
 		all, err := sessions.List(a.sessionsIn(f))
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -80,9 +89,10 @@ func (p *pickFlags) picks(e *sessions.Entry, since time.Time) bool {
 
 func (a *App) sessionsListCommand(f *sessionFlags) *cobra.Command {
 	p := &pickFlags{}
-	cmd := verb("list", "List recordings, newest first", 0, func(context.Context, []string) error { return a.sessionsList(a.sessionsIn(f), p) })
+	cmd := verb("list", "List recordings, newest first", 0, func(ctx context.Context, _ []string) error { return a.sessionsList(ctx, f, p) })
 	cmd.Example = `  bulkhead guard sessions list --account alice --since 24h
-  bulkhead guard sessions list --container web --output json`
+  bulkhead guard sessions list --container web --output json
+  bulkhead guard sessions list --node web-1 --since 24h`
 	cmd.Flags().StringVar(&p.account, "account", "", "only of this `account`, by name or id")
 	cmd.Flags().StringVar(&p.container, "container", "", "only in this `container`, by name or id")
 	cmd.Flags().StringVar(&p.since, "since", "", "not before this `time`: 2026-01-31, 2026-01-31T10:00:00Z, or an age such as 24h")
@@ -90,7 +100,7 @@ func (a *App) sessionsListCommand(f *sessionFlags) *cobra.Command {
 	return cmd
 }
 
-func (a *App) sessionsList(dir string, p *pickFlags) error {
+func (a *App) sessionsList(ctx context.Context, f *sessionFlags, p *pickFlags) error {
 	format, err := a.format("text", "json")
 	if err != nil {
 		return err
@@ -102,7 +112,7 @@ func (a *App) sessionsList(dir string, p *pickFlags) error {
 	if p.limit < 1 {
 		return fmt.Errorf("invalid argument \"%d\" for --limit: at least 1", p.limit)
 	}
-	all, err := listed(dir)
+	all, err := a.sessionsOf(ctx, f, since)
 	if err != nil {
 		return err
 	}
@@ -123,6 +133,14 @@ func (a *App) sessionsList(dir string, p *pickFlags) error {
 	}
 	a.table("no recordings", []string{"ID", "BEGUN (UTC)", "LENGTH", "WHO", "WHAT", "CONTAINER", "ENDED", "BYTES", "COMMAND"}, rows)
 	return nil
+}
+
+// sessionsOf lists what is here, or on a node.
+func (a *App) sessionsOf(ctx context.Context, f *sessionFlags, since time.Time) ([]sessions.Entry, error) {
+	if f.node != "" {
+		return a.remoteRecordings(ctx, f, "", since)
+	}
+	return listed(a.sessionsIn(f))
 }
 
 // listed lists a directory; one that was never made has no recordings.
@@ -152,20 +170,20 @@ func short(s string, most int) string {
 }
 
 func (a *App) sessionsShowCommand(f *sessionFlags) *cobra.Command {
-	cmd := verb("show ID", "Show what is known of a recording", 1, func(_ context.Context, args []string) error {
-		return a.sessionsShow(a.sessionsIn(f), args[0])
+	cmd := verb("show ID", "Show what is known of a recording", 1, func(ctx context.Context, args []string) error {
+		return a.sessionsShow(ctx, f, args[0])
 	})
 	cmd.Example = `  bulkhead guard sessions show 0198f2c4`
 	cmd.ValidArgsFunction = a.recordingIDs(f)
 	return cmd
 }
 
-func (a *App) sessionsShow(dir, id string) error {
+func (a *App) sessionsShow(ctx context.Context, f *sessionFlags, id string) error {
 	format, err := a.format("text", "json")
 	if err != nil {
 		return err
 	}
-	e, err := sessions.Find(dir, id)
+	e, file, err := a.sessionKnown(ctx, f, id)
 	if err != nil {
 		return err
 	}
@@ -184,8 +202,25 @@ func (a *App) sessionsShow(dir, id string) error {
 		"container", strings.TrimSpace(e.Name+" "+e.Container), "image", e.Image, "exec", e.Exec, "command", e.Command, "host", e.Host,
 		"begun", e.Start.UTC().Format("2006-01-02 15:04:05 UTC"), "ended", ended, "outcome", string(e.Outcome), "why", e.Why,
 		"terminal", yesNo(e.Terminal), "typed text", yesNo(e.Input), "bytes", fmt.Sprint(e.Bytes), "lost", lost, "digest", e.Digest,
-		"decision", e.Decision, "audit record", e.Sealed, "file", filepath.Join(dir, e.File()))
+		"decision", e.Decision, "audit record", e.Sealed, "file", file)
 	return nil
+}
+
+// sessionKnown is what is known of a recording, and where its file is.
+func (a *App) sessionKnown(ctx context.Context, f *sessionFlags, id string) (*sessions.Entry, string, error) {
+	if f.node != "" {
+		e, err := a.findRemote(ctx, f, id)
+		if err != nil {
+			return nil, "", err
+		}
+		return e, e.File() + " on the node", nil
+	}
+	dir := a.sessionsIn(f)
+	e, err := sessions.Find(dir, id)
+	if err != nil {
+		return nil, "", err
+	}
+	return e, filepath.Join(dir, e.File()), nil
 }
 
 func (a *App) sessionsPruneCommand(f *sessionFlags) *cobra.Command {
@@ -193,6 +228,9 @@ func (a *App) sessionsPruneCommand(f *sessionFlags) *cobra.Command {
 	var most int64
 	var dry, yes bool
 	cmd := verb("prune", "Remove recordings that are too old or too much, the oldest first", 0, func(context.Context, []string) error {
+		if f.node != "" {
+			return errors.New("recordings of another machine are removed there: run this on the node")
+		}
 		return a.sessionsPrune(a.sessionsIn(f), older, most, dry, yes)
 	})
 	cmd.Long = `Removes recordings as the guard does by itself: those that ended longer ago than --older-than, and then the oldest until all have no

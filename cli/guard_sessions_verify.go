@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,30 +44,29 @@ func (a *App) sessionsVerifyCommand(f *sessionFlags) *cobra.Command {
 verified first with the log's public key; without it, the control plane is asked. Nothing needs to be decrypted. A recording that has no
 record, or one that has a record and is gone, is not verified.`,
 		Example: `  bulkhead guard sessions verify 0198f2c4
+  bulkhead guard sessions verify 0198f2c4 --node web-1
   bulkhead guard sessions verify --all --log copy/ --key 'bulkhead/one+3c1f…' --checkpoints kept`,
 		ValidArgsFunction: a.recordingIDs(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (len(args) > 0) == v.all {
 				return errors.New("name recordings, or give --all; `bulkhead guard sessions list` shows them")
 			}
-			return a.sessionsVerify(cmd.Context(), a.sessionsIn(f), args, v)
+			return a.sessionsVerify(cmd.Context(), f, args, v)
 		},
 	}
 	cmd.Flags().BoolVar(&v.all, "all", false, "all recordings of the directory that have ended")
 	cmd.Flags().StringVar(&v.log, "log", "", "`directory` with the audit log or a copy of it")
 	cmd.Flags().StringVar(&v.key, "key", "", "the log's public `key`, or a file with it")
 	cmd.Flags().StringVar(&v.checkpoints, "checkpoints", "", "`file` with checkpoints of the log that others kept")
-	a.bindRemote(cmd.Flags())
-	cmd.Flags().StringVar(&a.remote.tenant, "tenant", "", "look for records in this `tenant` (default: your own)")
 	return cmd
 }
 
-func (a *App) sessionsVerify(ctx context.Context, dir string, names []string, v *verifyFlags) error {
+func (a *App) sessionsVerify(ctx context.Context, f *sessionFlags, names []string, v *verifyFlags) error {
 	format, err := a.format("text", "json")
 	if err != nil {
 		return err
 	}
-	entries, err := a.toVerify(dir, names)
+	entries, err := a.toVerify(ctx, f, names)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (a *App) sessionsVerify(ctx context.Context, dir string, names []string, v 
 	bad := 0
 	verdicts := make([]verdict, 0, len(entries))
 	for _, e := range entries {
-		d := judgeRecording(dir, e, known[e.ID])
+		d := a.judgeWherever(ctx, f, e, known[e.ID])
 		if !d.OK {
 			bad++
 		}
@@ -102,10 +102,10 @@ func (a *App) sessionsVerify(ctx context.Context, dir string, names []string, v 
 	return nil
 }
 
-func (a *App) toVerify(dir string, names []string) ([]sessions.Entry, error) {
+func (a *App) toVerify(ctx context.Context, f *sessionFlags, names []string) ([]sessions.Entry, error) {
 	var out []sessions.Entry
 	if len(names) == 0 {
-		all, err := listed(dir)
+		all, err := a.sessionsOf(ctx, f, time.Time{})
 		if err != nil {
 			return nil, err
 		}
@@ -117,13 +117,29 @@ func (a *App) toVerify(dir string, names []string) ([]sessions.Entry, error) {
 		return out, nil
 	}
 	for _, name := range names {
-		e, err := sessions.Find(dir, name)
+		e, _, err := a.sessionKnown(ctx, f, name)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, *e)
 	}
 	return out, nil
+}
+
+// judgeWherever brings a recording here first where it is on a node.
+func (a *App) judgeWherever(ctx context.Context, f *sessionFlags, e sessions.Entry, known []sealedBy) verdict {
+	if f.node == "" {
+		return judgeRecording(a.sessionsIn(f), e, known)
+	}
+	got, err := a.fetch(ctx, f, &e)
+	if err != nil {
+		return verdict{ID: e.ID, Problem: err.Error()}
+	}
+	d := judgeRecording(got.dir, e, known)
+	if err := got.close(); err != nil && d.OK {
+		d.OK, d.Problem = false, err.Error()
+	}
+	return d
 }
 
 // judgeRecording compares a file with what records say. All records must say the same: one that was written later does not replace the first.

@@ -119,6 +119,9 @@ const (
 	TicketCeremony  TicketKind = "ceremony" // WebAuthn challenge or TOTP registration
 	TicketOIDC      TicketKind = "oidc"     // state, nonce and PKCE verifier
 	TicketDevice    TicketKind = "device"
+	// TicketTransfer is a recording on its way, TicketPart a part of it, which has no bearer: only replicas take it.
+	TicketTransfer TicketKind = "transfer"
+	TicketPart     TicketKind = "transfer-part"
 )
 
 // Ticket is something that is good once and for a time. Its id is the hash of what the bearer shows.

@@ -217,6 +217,17 @@ func (c *Client) SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (res
 	return res, err
 }
 
+// SendRecording brings the next part of a recording that was asked for.
+func (c *Client) SendRecording(ctx context.Context, r *bulkheadv1.SendRecordingRequest) (res *bulkheadv1.SendRecordingResponse, err error) {
+	c.calls.RLock()
+	defer c.calls.RUnlock()
+	err = c.each(ctx, func(ctx context.Context, s bulkheadv1connect.AgentServiceClient) error {
+		res, err = s.SendRecording(ctx, r)
+		return err
+	})
+	return res, err
+}
+
 var errRenewing = errors.New("the certificate is renewed")
 
 // Renew asks for a new certificate and gives it to keep. No other call runs meanwhile, the open stream ends first, and what comes

@@ -73,6 +73,7 @@ func (m *member) guardOf(
 		p.Appliers[kind] = append(p.Appliers[kind], g.news.of(kind))
 	}
 	g.appliers, g.records = p.Appliers, newPassedOn(recorder{l})
+	p.Recordings = recordingsIn(c.Guard.Sessions.Path(d.Path("guard")))
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
 	shut := &shutter{decider: engineOf(*p)}
 	p.Appliers[model.BundlePolicies] = append(p.Appliers[model.BundlePolicies], shut)

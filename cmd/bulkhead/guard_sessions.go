@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -29,11 +33,14 @@ type terminals struct {
 	settings config.GuardSessions
 	host     string
 	log      *slog.Logger
+
+	mu   sync.Mutex
+	open map[string][]*sessions.Recording // by the id of the exec or container
 }
 
 // newTerminals opens the place for recordings, where anything is recorded.
 func newTerminals(c config.Guard, engine *forward.Engine, dir, host string, l judge.Recorder, log *slog.Logger) (*terminals, error) {
-	t := &terminals{engine: engine, settings: c.Sessions, host: host, log: log}
+	t := &terminals{engine: engine, settings: c.Sessions, host: host, log: log, open: map[string][]*sessions.Recording{}}
 	if c.Sessions.Record == config.RecordNever || len(c.Sessions.Recipients) == 0 {
 		return t, nil
 	}
@@ -91,9 +98,54 @@ func (t *terminals) Run(
 		}
 		if g.Recording != nil {
 			tap.Out, tap.In = g.Recording.Out(), g.Recording.In()
+			defer t.follow(a.Object.ID, g.Recording)()
 		}
 	}
 	return g.Run(ctx, w, func(ctx context.Context, w http.ResponseWriter) error { return run(ctx, w, tap) })
+}
+
+// follow has the sizes of a terminal go into a recording until what is given back is called.
+func (t *terminals) follow(object string, r *sessions.Recording) (end func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open[object] = append(t.open[object], r)
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.open[object] = slices.DeleteFunc(t.open[object], func(o *sessions.Recording) bool { return o == r })
+		if len(t.open[object]) == 0 {
+			delete(t.open, object)
+		}
+	}
+}
+
+// Resized implements guard/daemon's Sessions: all recordings of the terminal get its new size.
+func (t *terminals) Resized(a *call.Ask, width, height int) {
+	if a.Object == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range t.open[a.Object.ID] {
+		r.Resize(width, height)
+	}
+}
+
+// recordingsIn opens recordings of a guard that have ended, for the control plane that the agent is of.
+func recordingsIn(dir string) func(id string) (io.ReadCloser, int64, error) {
+	return func(id string) (io.ReadCloser, int64, error) {
+		if len(id) != len("00000000-0000-0000-0000-000000000000") {
+			return nil, 0, fmt.Errorf("%.40q is no id of a recording", id)
+		}
+		f, e, err := sessions.Encrypted(dir, id)
+		if err != nil {
+			return nil, 0, fmt.Errorf("it is not on the node any more: %w", err)
+		}
+		if e.ID != id || e.Outcome == sessions.Running {
+			return nil, 0, errors.Join(errors.New("it is still being recorded"), f.Close())
+		}
+		return f, e.Bytes, nil
+	}
 }
 
 // about says whose session it is, and how it stands on the wire.
@@ -120,6 +172,9 @@ func (t *terminals) about(ctx context.Context, a *call.Ask) (sessions.Info, erro
 			Tty bool
 			Cmd []string
 		}
+		HostConfig struct {
+			ConsoleSize []int // height, width
+		}
 		ProcessConfig struct {
 			Tty        bool     `json:"tty"`
 			Entrypoint string   `json:"entrypoint"`
@@ -142,6 +197,12 @@ func (t *terminals) about(ctx context.Context, a *call.Ask) (sessions.Info, erro
 		if b.Tty {
 			i.Framing = sessions.Raw
 		}
+		if b.ConsoleSize != nil {
+			said.HostConfig.ConsoleSize = []int{side(b.ConsoleSize[0]), side(b.ConsoleSize[1])}
+		}
+	}
+	if size := said.HostConfig.ConsoleSize; len(size) == 2 {
+		i.Height, i.Width = size[0], size[1]
 	}
 	if a.Call.Route.Body == route.Socket {
 		i.Framing = sessions.WebSocket
@@ -151,4 +212,12 @@ func (t *terminals) about(ctx context.Context, a *call.Ask) (sessions.Info, erro
 		i.Command = append([]string{said.ProcessConfig.Entrypoint}, said.ProcessConfig.Arguments...)
 	}
 	return i, nil
+}
+
+// side is one of a terminal; zero for what is none.
+func side(n uint) int {
+	if n > 10_000 {
+		return 0
+	}
+	return int(n)
 }

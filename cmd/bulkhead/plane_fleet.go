@@ -76,7 +76,7 @@ func (p *plane) nodeDoor() (gate.NodeAuthenticator, error) {
 // fleetServices are those of nodes, and of the people who look after them.
 func (p *plane) fleetServices(s *api.Services, policyKey string) error {
 	agents, err := api.NewAgents(api.AgentOptions{
-		Joins: p.store, Nodes: p.store, Authority: p.nodeCA, Audit: p.log, Fleet: agentFleet{p.fleet}, Logs: p.store,
+		Joins: p.store, Nodes: p.store, Authority: p.nodeCA, Audit: p.log, Fleet: agentFleet{p.fleet}, Logs: p.store, Transfers: p.store,
 		Reader:    api.NodeLogReader{Decode: audit.Decode, Checkpoint: audit.ParseCheckpoint, Extend: audit.Extend, Covers: audit.Covers},
 		PolicyKey: policyKey, Life: p.c.Nodes.Certificate, Log: p.slog, Now: p.now,
 	})
@@ -96,6 +96,7 @@ func (p *plane) fleetServices(s *api.Services, policyKey string) error {
 	s.Findings = &api.Findings{
 		Store: p.store, Exceptions: p.store, Requests: p.store, People: p.store, Nodes: p.store, Tenants: p.store, Now: p.now,
 	}
+	s.Recordings = &api.Recordings{Records: p.store, Nodes: p.store, Transfers: p.store, Fleet: p.fleet, Log: p.slog, Now: p.now}
 	return p.proofServices(s)
 }
 
@@ -123,7 +124,7 @@ func (a agentFleet) Report(ctx context.Context, node *model.Member, r api.AgentR
 // Follow implements api.AgentFleet.
 func (a agentFleet) Follow(ctx context.Context, node *model.Member, have api.AgentHave, send func(api.AgentItem) error) error {
 	return a.f.Follow(ctx, node, fleet.Have(have), func(i fleet.Item) error {
-		return send(api.AgentItem{Alive: i.Alive, Document: i.Document, Probe: (*api.AgentProbe)(i.Probe), Resync: i.Resync, Renew: i.Renew})
+		return send(api.AgentItem{Alive: i.Alive, Document: i.Document, Probe: (*api.AgentProbe)(i.Probe), Resync: i.Resync, Renew: i.Renew, Wanted: i.Wanted})
 	})
 }
 

@@ -63,6 +63,7 @@ type AgentOptions struct {
 	Audit     AgentRecorder
 	Fleet     AgentFleet
 	Logs      NodeLogStore
+	Transfers PartStore
 	Reader    NodeLogReader
 	// PolicyKey verifies what nodes have to take.
 	PolicyKey string
@@ -90,7 +91,7 @@ const (
 
 // NewAgents makes the service.
 func NewAgents(o AgentOptions) (*Agents, error) {
-	if o.Joins == nil || o.Nodes == nil || o.Authority == nil || o.Audit == nil || o.Fleet == nil || o.Logs == nil ||
+	if o.Joins == nil || o.Nodes == nil || o.Authority == nil || o.Audit == nil || o.Fleet == nil || o.Logs == nil || o.Transfers == nil ||
 		!o.Reader.whole() || o.PolicyKey == "" || o.Life <= 0 {
 		return nil, errors.New("the service for agents lacks a part")
 	}
@@ -149,6 +150,7 @@ func (s *Agents) Follow(ctx context.Context, r *bulkheadv1.FollowRequest, out *c
 		Run: r.GetRun(), Policies: r.GetPoliciesVersion(), Settings: r.GetSettingsVersion(), Assignment: r.GetAssignmentVersion(),
 		Maintenance: r.GetMaintenanceVersion(), Maintains: r.GetMaintains(),
 		Accounts: r.GetAccountsVersion(), Guards: r.GetGuards(),
+		Recordings: r.GetSendsRecordings(),
 	}
 	return s.o.Fleet.Follow(ctx, gate.Node(ctx), have, func(i AgentItem) error { return out.Send(itemOut(i)) })
 }

@@ -40,6 +40,8 @@ type AgentHave struct {
 	Maintains bool
 	// Guards says that the agent guards its engine: it takes accounts.
 	Guards bool
+	// Recordings says that the agent sends recordings of its guard.
+	Recordings bool
 }
 
 // AgentItem is one thing that a node has to take or to do.
@@ -49,6 +51,7 @@ type AgentItem struct {
 	Probe    *AgentProbe
 	Resync   bool
 	Renew    bool
+	Wanted   *model.Transfer // of a recording
 }
 
 // AgentProbe asks whether another node can be reached.
@@ -67,6 +70,11 @@ func itemOut(i AgentItem) *bulkheadv1.FollowResponse {
 	case i.Probe != nil:
 		return &bulkheadv1.FollowResponse{What: &bulkheadv1.FollowResponse_Probe{Probe: &bulkheadv1.Probe{
 			Id: i.Probe.ID, Addresses: i.Probe.Addresses,
+		}}}
+	case i.Wanted != nil:
+		x := i.Wanted
+		return &bulkheadv1.FollowResponse{What: &bulkheadv1.FollowResponse_Recording{Recording: &bulkheadv1.WantedRecording{
+			Transfer: x.ID, Id: x.Recording, MostBytes: x.Bytes, Account: x.User, AccountName: x.UserName,
 		}}}
 	case i.Resync:
 		return &bulkheadv1.FollowResponse{What: &bulkheadv1.FollowResponse_Resync{Resync: &bulkheadv1.Empty{}}}

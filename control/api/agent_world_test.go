@@ -65,7 +65,7 @@ func newYard(t *testing.T) *yard {
 			t.Fatal(err)
 		}
 		y.agents, err = api.NewAgents(api.AgentOptions{
-			Joins: y, Nodes: y, Authority: y.ca, Audit: y, Fleet: y, Logs: logsOf{w.store, y}, PolicyKey: "policy key", Life: 24 * time.Hour, Now: clock,
+			Joins: y, Nodes: y, Authority: y.ca, Audit: y, Fleet: y, Logs: logsOf{w.store, y}, Transfers: w.store, PolicyKey: "policy key", Life: 24 * time.Hour, Now: clock,
 			Reader: api.NodeLogReader{Decode: audit.Decode, Checkpoint: audit.ParseCheckpoint, Extend: audit.Extend, Covers: audit.Covers},
 		})
 		if err != nil {

@@ -34,6 +34,7 @@ type clients struct {
 	drills      bulkheadv1connect.DrillServiceClient
 	reports     bulkheadv1connect.ReportServiceClient
 	guards      bulkheadv1connect.GuardServiceClient
+	recordings  bulkheadv1connect.RecordingServiceClient
 }
 
 func (w *world) clients() *clients {
@@ -50,6 +51,7 @@ func (w *world) clients() *clients {
 		bulkheadv1connect.NewInventoryServiceClient(c, url),
 		bulkheadv1connect.NewDrillServiceClient(c, url), bulkheadv1connect.NewReportServiceClient(c, url),
 		bulkheadv1connect.NewGuardServiceClient(c, url),
+		bulkheadv1connect.NewRecordingServiceClient(c, url),
 	}
 }
 

@@ -316,7 +316,7 @@ var samples = map[protoreflect.Name]string{
 	"new_password": "another password", "provider": "p", "client": "c", "user_code": "WDJB-MJHT", "device_code": "bhd_x",
 	"note": "a note", "action": "UserDelete", "reason": "a reason that is long", "kind": "retention",
 	"check": "8.1.c", "owner": "o", "expires": "2099-01-01", "decision": "halt", "token": "t", "run": "r", "key": "k",
-	"format": "json", "drill": "8.5.c/x", "verdict": "proved", "without_control": "attack_succeeded", "with_control": "attack_failed", "node": "n",
+	"format": "json", "drill": "8.5.c/x", "verdict": "proved", "without_control": "attack_succeeded", "with_control": "attack_failed", "node": "n", "transfer": "t",
 }
 
 func set(m protoreflect.Message, path, value string) {

@@ -40,6 +40,7 @@ type Services struct {
 	Guards      bulkheadv1connect.GuardServiceHandler
 	Drills      bulkheadv1connect.DrillServiceHandler
 	Reports     bulkheadv1connect.ReportServiceHandler
+	Recordings  bulkheadv1connect.RecordingServiceHandler
 	// Health answers the health protocol of gRPC, which is open to all; nil leaves it out.
 	Health grpchealth.Checker
 }
@@ -81,6 +82,7 @@ func Register(mux *http.ServeMux, g *gate.Gate, s Services, body int, more ...co
 	add(bulkheadv1connect.NewGuardServiceHandler(or[bulkheadv1connect.GuardServiceHandler](s.Guards, bulkheadv1connect.UnimplementedGuardServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewDrillServiceHandler(or[bulkheadv1connect.DrillServiceHandler](s.Drills, bulkheadv1connect.UnimplementedDrillServiceHandler{}), opts...))
 	add(bulkheadv1connect.NewReportServiceHandler(or[bulkheadv1connect.ReportServiceHandler](s.Reports, bulkheadv1connect.UnimplementedReportServiceHandler{}), opts...))
+	add(bulkheadv1connect.NewRecordingServiceHandler(or[bulkheadv1connect.RecordingServiceHandler](s.Recordings, bulkheadv1connect.UnimplementedRecordingServiceHandler{}), opts...))
 	if s.Health != nil {
 		add(grpchealth.NewHandler(s.Health, connect.WithReadMaxBytes(4096)))
 	}
@@ -103,6 +105,7 @@ func ServiceNames() []string {
 		bulkheadv1connect.WatchServiceName, bulkheadv1connect.NodeServiceName, bulkheadv1connect.AgentServiceName,
 		bulkheadv1connect.PoolServiceName, bulkheadv1connect.FindingServiceName, bulkheadv1connect.InventoryServiceName,
 		bulkheadv1connect.GuardServiceName, bulkheadv1connect.DrillServiceName, bulkheadv1connect.ReportServiceName,
+		bulkheadv1connect.RecordingServiceName,
 	}
 }
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"io"
+	"log/slog"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -19,6 +20,9 @@ func (w *world) proofs(s *api.Services, c *catalogue.Catalogue) {
 	s.Drills = &api.Drills{
 		Store: w.store, Tenants: w.store, Facts: w.store, Catalogue: c, Controls: []string{model.ControlAgent}, Now: time.Now,
 		Kinds: []model.Drill{{ID: "8.5.c/other-tenant", Requirement: "8.5.c", Title: "reads what is another tenant's"}, {ID: "8.5.d/password-only", Requirement: "8.5.d"}},
+	}
+	s.Recordings = &api.Recordings{
+		Records: w.store, Nodes: w.store, Transfers: w.store, Fleet: w, Log: slog.New(slog.DiscardHandler), Now: time.Now, Patience: time.Second,
 	}
 	s.Reports = &api.Reports{Store: w.store, Maker: w.begun, Nodes: w.store, Tenants: w.store, Catalogue: c, Now: time.Now}
 }
@@ -40,7 +44,11 @@ func (b *begun) Preview(_ context.Context, r *model.Report) (api.ReportPreview, 
 // proofsOf puts a request for an exception, the result of a drill and a report into a tenant.
 func (w *world) proofsOf(t string, now time.Time) error {
 	ctx := w.t.Context()
-	err := w.store.CreateExceptionRequest(ctx, &model.ExceptionRequest{
+	err := w.store.IndexRecords(ctx, []model.LogRecord{recordedBy(t, id(t, "node"), recordingID, "sha256:"+named(t, "digest"), 0, now)})
+	if err != nil {
+		return err
+	}
+	err = w.store.CreateExceptionRequest(ctx, &model.ExceptionRequest{
 		ID: id(t, "exceptionrequest"), Tenant: t, Node: id(t, "node"), Requester: id(t, "user"), Created: now, State: model.ExceptionPending,
 		Exception: model.Exception{Check: "8.1.c", Subject: named(t, "subject"), Owner: named(t, "owner"), Reason: named(t, "reason"), Expires: tomorrow()},
 	})

@@ -29,11 +29,12 @@ type world struct {
 	gate   *gate.Gate
 	mux    *http.ServeMux
 
-	mu      sync.Mutex
-	signIns map[string]func() (model.Principal, error) // by secret
-	records []model.Record
-	told    *told
-	begun   *begun
+	mu       sync.Mutex
+	signIns  map[string]func() (model.Principal, error) // by secret
+	records  []model.Record
+	happened []model.Event // of recordings
+	told     *told
+	begun    *begun
 }
 
 // Names that belong to the other tenant. They must never come out to somebody of acme.

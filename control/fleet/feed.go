@@ -93,7 +93,7 @@ func (d *feed) all(ctx context.Context, last int64) error {
 func (d *feed) handle(ctx context.Context, changes []model.Change) error {
 	f := d.f
 	nodes, tenants, pools := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	excepted, guarded := map[string]bool{}, map[string]bool{}
+	excepted, guarded, transfers := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i := range changes {
 		c := &changes[i]
 		switch c.Object.Type {
@@ -125,6 +125,8 @@ func (d *feed) handle(ctx context.Context, changes []model.Change) error {
 			}
 		case "Exception":
 			excepted[c.Tenant] = true
+		case "RecordingTransfer":
+			transfers[c.Object.ID] = true
 		}
 	}
 	var errs []error
@@ -138,6 +140,9 @@ func (d *feed) handle(ctx context.Context, changes []model.Change) error {
 	}
 	for tenant := range guarded {
 		errs = append(errs, f.offerAccounts(ctx, tenant))
+	}
+	for id := range transfers {
+		errs = append(errs, f.want(ctx, id))
 	}
 	for pool := range pools {
 		errs = append(errs, f.offerPool(ctx, pool))

@@ -138,6 +138,7 @@ type stream struct {
 	node, tenant string
 	maintains    bool
 	guards       bool
+	recordings   bool
 	ctx          context.Context //nolint:containedctx // lives as long as the stream
 	cancel       context.CancelCauseFunc
 	unhook       func() bool
@@ -151,6 +152,7 @@ type stream struct {
 	offered  map[model.BundleKind]int64 // what it was offered by this stream
 	docs     map[model.BundleKind]*model.Bundle
 	probes   []Probe
+	wanted   []*model.Transfer
 	resync   bool
 	alive    bool
 	aliveAt  time.Time
@@ -162,7 +164,7 @@ const mostProbesWaiting = 16
 
 func newStream(m *model.Member, have Have) *stream {
 	return &stream{
-		node: m.ID, tenant: m.Tenant, pool: m.Pool, maintains: have.Maintains, guards: have.Guards, wake: make(chan struct{}, 1), assessed: m.AssessedAt,
+		node: m.ID, tenant: m.Tenant, pool: m.Pool, maintains: have.Maintains, guards: have.Guards, recordings: have.Recordings, wake: make(chan struct{}, 1), assessed: m.AssessedAt,
 		offered: map[model.BundleKind]int64{}, docs: map[model.BundleKind]*model.Bundle{},
 		have: map[model.BundleKind]int64{
 			model.BundlePolicies: have.Policies, model.BundleSettings: have.Settings, model.BundleAssignment: have.Assignment,
@@ -281,7 +283,10 @@ func (s *stream) take() []Item {
 	for i := range s.probes {
 		out = append(out, Item{Probe: &s.probes[i]})
 	}
-	s.alive, s.resync, s.probes = false, false, nil
+	for _, x := range s.wanted {
+		out = append(out, Item{Wanted: x})
+	}
+	s.alive, s.resync, s.probes, s.wanted = false, false, nil, nil
 	clear(s.docs)
 	return out
 }

@@ -83,8 +83,15 @@ type ChangeStore interface {
 	LastChange(ctx context.Context) (int64, error)
 }
 
+// TransferStore has recordings that are on their way.
+type TransferStore interface {
+	Transfer(ctx context.Context, id string) (*model.Transfer, error)
+	ChangeTransfer(ctx context.Context, id string, f func(*model.Transfer) error) error
+}
+
 // Store is all that is kept of the fleet.
 type Store interface {
+	TransferStore
 	NodeStore
 	HealthStore
 	FactStore

@@ -37,6 +37,8 @@ type Have struct {
 	Maintains bool
 	// Guards says that the agent guards its engine: it takes accounts.
 	Guards bool
+	// Recordings says that the agent sends recordings of its guard.
+	Recordings bool
 }
 
 // Item is something for a node to take or to do: one of its fields is set.
@@ -46,6 +48,7 @@ type Item struct {
 	Probe    *Probe
 	Resync   bool
 	Renew    bool
+	Wanted   *model.Transfer // of a recording; nobody changes it
 }
 
 // Probe asks whether another node's host can be reached.

@@ -54,6 +54,8 @@ type Images interface {
 type Sessions interface {
 	Run(ctx context.Context, w http.ResponseWriter, a *call.Ask, holds func(context.Context) error,
 		run func(context.Context, http.ResponseWriter, forward.Tap) error) error
+	// Resized is told that the terminal of what a call names has another size now.
+	Resized(a *call.Ask, width, height int)
 }
 
 // Parts are what a door is made of. Objects, Answers, Images and Sessions may be nil: then names go on as they are, answers are not

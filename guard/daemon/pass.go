@@ -68,6 +68,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passi
 			d.p.Log.ErrorContext(r.Context(), "a call that failed could not be recorded", "error", err)
 		}
 	}
+	d.resized(a, res)
 	if res, err = d.verified(ctx, a, res); err != nil {
 		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
 	}
@@ -132,6 +133,18 @@ func small(res *http.Response) ([]byte, error) {
 		return nil, fmt.Errorf("the engine's answer has more than %d bytes", most)
 	}
 	return text, nil
+}
+
+// resized tells whoever looks after terminals of a new size that the engine took.
+func (d *Door) resized(a *call.Ask, res *http.Response) {
+	if d.p.Sessions == nil || res.StatusCode >= http.StatusBadRequest {
+		return
+	}
+	switch a.Call.Route.Action {
+	case "ContainerResize", "ExecResize":
+		q := a.Call.Query.Ints
+		d.p.Sessions.Resized(a, int(q["w"]), int(q["h"]))
+	}
 }
 
 // session carries a terminal, for as long as the right to it lasts.

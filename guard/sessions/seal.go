@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -20,7 +21,12 @@ func (e Entry) Record() model.Record {
 	}
 	changes := map[string]string{
 		"digest": e.Digest, "bytes": strconv.FormatInt(e.Bytes, 10), "outcome": string(e.Outcome), "kind": e.Kind, "container": e.Container,
-		"exec": e.Exec, "file": e.File(), "lost": strconv.FormatInt(e.Lost, 10),
+		"exec": e.Exec, "file": e.File(), "lost": strconv.FormatInt(e.Lost, 10), "container_name": e.Name, "image": e.Image,
+		"command": clip(e.Command, 256), "start": e.Start.UTC().Format(time.RFC3339), "terminal": strconv.FormatBool(e.Terminal),
+		"input": strconv.FormatBool(e.Input),
+	}
+	if e.End != nil {
+		changes["end"] = e.End.UTC().Format(time.RFC3339)
 	}
 	return model.Record{
 		Actor: e.Account, ActorName: e.AccountName, Tenant: e.Tenant, Action: SealAction, Resource: model.Ref{Type: SealResource, ID: e.ID},

@@ -7,7 +7,7 @@ import { check, cookie, run } from "./lib.mjs";
 
 const [url, link, spki, shots] = process.argv.slice(2);
 // Pages of things that are not there have nothing to show.
-const lists = new Set(["/nodes/join", "/nodes/tokens", "/policies/edit", "/policies/proposals", "/audit/logs", "/audit/export", "/requirements/8.1.c", "/guard/refused", "/guard/enforce", "/guard/approvals"]);
+const lists = new Set(["/nodes/join", "/nodes/tokens", "/policies/edit", "/policies/proposals", "/audit/logs", "/audit/export", "/requirements/8.1.c", "/guard/refused", "/guard/enforce", "/guard/approvals", "/guard/recordings"]);
 // What a server has from its first start on.
 const filled = new Set([
   "/requirements", "/reports", "/nodes/join", "/policies", "/policies/edit", "/users", "/tenants", "/pools", "/audit", "/audit/logs", "/audit/export", "/jobs",

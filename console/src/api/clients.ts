@@ -6,6 +6,7 @@ import { FindingService } from "@/gen/fleet_pb";
 import { NodeService } from "@/gen/node_pb";
 import { AssessmentService, JobService, SystemService, WatchService } from "@/gen/operations_pb";
 import { AccessService, PolicyService } from "@/gen/policy_pb";
+import { RecordingService } from "@/gen/recording_pb";
 import { ReportService } from "@/gen/report_pb";
 import { clientOf } from "./transport";
 
@@ -21,6 +22,7 @@ export const access = clientOf(AccessService);
 export const policies = clientOf(PolicyService);
 export const drills = clientOf(DrillService);
 export const reports = clientOf(ReportService);
+export const recordings = clientOf(RecordingService);
 export const jobs = clientOf(JobService);
 export const system = clientOf(SystemService);
 export const watching = clientOf(WatchService);

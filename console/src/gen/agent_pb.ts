@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bulkhead/v1/agent.proto.
  */
 export const file_bulkhead_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChdidWxraGVhZC92MS9hZ2VudC5wcm90bxILYnVsa2hlYWQudjEicQoLSm9pblJlcXVlc3QSEgoFdG9rZW4YASABKAlCA4ABARILCgNjc3IYAiABKAwSDAoEbmFtZRgDIAEoCRIPCgdtYWNoaW5lGAQgASgJEg8KB3ZlcnNpb24YBSABKAkSEQoJYWRkcmVzc2VzGAYgAygJIpIBCgxKb2luUmVzcG9uc2USDAoEbm9kZRgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSEwoLY2VydGlmaWNhdGUYAyABKAwSEQoJYXV0aG9yaXR5GAQgASgMEhIKCnBvbGljeV9rZXkYBSABKAkSKAoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiGwoMUmVuZXdSZXF1ZXN0EgsKA2NzchgBIAEoDCJOCg1SZW5ld1Jlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgMEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvEBCg1SZXBvcnRSZXF1ZXN0EgsKA3J1bhgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVzdGF0ZRgDIAEoCzIXLmJ1bGtoZWFkLnYxLkFnZW50U3RhdGUSJwoFZmFjdHMYBCABKAsyGC5idWxraGVhZC52MS5GYWN0c1VwZGF0ZRIuCghmaW5kaW5ncxgFIAMoCzIcLmJ1bGtoZWFkLnYxLlJlcG9ydGVkRmluZGluZxIoCgZwcm9iZXMYBiADKAsyGC5idWxraGVhZC52MS5Qcm9iZVJlc3VsdCLhAQoKQWdlbnRTdGF0ZRIPCgd2ZXJzaW9uGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRIYChBwb2xpY2llc192ZXJzaW9uGAMgASgDEhgKEHNldHRpbmdzX3ZlcnNpb24YBCABKAMSGgoSYXNzaWdubWVudF92ZXJzaW9uGAUgASgDEg8KB3Nwb29sZWQYBiABKAMSDwoHZHJvcHBlZBgHIAEoAxIrCgdzdGFydGVkGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghzdG9wcGluZxgJIAEoCCKVAQoLRmFjdHNVcGRhdGUSDAoEYmFzZRgBIAEoCRIOCgZkaWdlc3QYAiABKAkSHgoDc2V0GAMgAygLMhEuYnVsa2hlYWQudjEuRmFjdBIPCgdyZW1vdmVkGAQgAygJEgwKBG1vcmUYBSABKAgSKQoFdGFrZW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiEKBEZhY3QSCwoDa2V5GAEgASgJEgwKBGRhdGEYAiABKAwi9AEKD1JlcG9ydGVkRmluZGluZxIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEhMKC3JlcXVpcmVtZW50GAMgASgJEhAKCHNldmVyaXR5GAQgASgJEg8KB3N1YmplY3QYBSABKAkSDAoEdGV4dBgGIAEoCRIPCgd0ZXh0X3poGAcgASgJEikKBWZpcnN0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRsYXN0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgKIAEoAxIMCgRvdmVyGAsgASgIIjoKC1Byb2JlUmVzdWx0EgoKAmlkGAEgASgJEhEKCXJlYWNoYWJsZRgCIAEoCBIMCgR0ZXh0GAMgASgJIlkKDlJlcG9ydFJlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWZhY3RzGAIgASgJEg4KBnJlc3luYxgDIAEoCCKNAQoOU2VuZExvZ1JlcXVlc3QSCwoDa2V5GAEgASgJEgwKBGZyb20YAiABKAQSDwoHZW50cmllcxgDIAMoDBISCgpjaGVja3BvaW50GAQgASgJEisKBnByb29mcxgFIAMoCzIbLmJ1bGtoZWFkLnYxLkxvZ0NvbnNpc3RlbmN5Eg4KBmJlZm9yZRgGIAMoDCIsCg5Mb2dDb25zaXN0ZW5jeRIMCgRmcm9tGAEgASgEEgwKBHBhdGgYAiADKAwiLQoPU2VuZExvZ1Jlc3BvbnNlEgwKBG5leHQYASABKAQSDAoEa2VwdBgCIAMoBCLGAQoNRm9sbG93UmVxdWVzdBILCgNydW4YASABKAkSGAoQcG9saWNpZXNfdmVyc2lvbhgCIAEoAxIYChBzZXR0aW5nc192ZXJzaW9uGAMgASgDEhoKEmFzc2lnbm1lbnRfdmVyc2lvbhgEIAEoAxIbChNtYWludGVuYW5jZV92ZXJzaW9uGAUgASgDEhEKCW1haW50YWlucxgGIAEoCBIYChBhY2NvdW50c192ZXJzaW9uGAcgASgDEg4KBmd1YXJkcxgIIAEoCCLeAQoORm9sbG93UmVzcG9uc2USIwoFYWxpdmUYASABKAsyEi5idWxraGVhZC52MS5FbXB0eUgAEi8KCGRvY3VtZW50GAIgASgLMhsuYnVsa2hlYWQudjEuU2lnbmVkRG9jdW1lbnRIABIjCgVwcm9iZRgDIAEoCzISLmJ1bGtoZWFkLnYxLlByb2JlSAASJAoGcmVzeW5jGAQgASgLMhIuYnVsa2hlYWQudjEuRW1wdHlIABIjCgVyZW5ldxgFIAEoCzISLmJ1bGtoZWFkLnYxLkVtcHR5SABCBgoEd2hhdCJUCg5TaWduZWREb2N1bWVudBIMCgRraW5kGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSEAoIZG9jdW1lbnQYAyABKAwSEQoJc2lnbmF0dXJlGAQgASgJIiYKBVByb2JlEgoKAmlkGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCUJIWkZnaXRodWIuY29tL2J1bGtoZWFkLXNlY3VyaXR5L2J1bGtoZWFkL3Byb3RvL2dlbi9idWxraGVhZC92MTtidWxraGVhZHYxYgZwcm90bzM", [file_bulkhead_v1_common, file_google_protobuf_timestamp]);
+  fileDesc("ChdidWxraGVhZC92MS9hZ2VudC5wcm90bxILYnVsa2hlYWQudjEicQoLSm9pblJlcXVlc3QSEgoFdG9rZW4YASABKAlCA4ABARILCgNjc3IYAiABKAwSDAoEbmFtZRgDIAEoCRIPCgdtYWNoaW5lGAQgASgJEg8KB3ZlcnNpb24YBSABKAkSEQoJYWRkcmVzc2VzGAYgAygJIpIBCgxKb2luUmVzcG9uc2USDAoEbm9kZRgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSEwoLY2VydGlmaWNhdGUYAyABKAwSEQoJYXV0aG9yaXR5GAQgASgMEhIKCnBvbGljeV9rZXkYBSABKAkSKAoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiGwoMUmVuZXdSZXF1ZXN0EgsKA2NzchgBIAEoDCJOCg1SZW5ld1Jlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgMEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvEBCg1SZXBvcnRSZXF1ZXN0EgsKA3J1bhgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVzdGF0ZRgDIAEoCzIXLmJ1bGtoZWFkLnYxLkFnZW50U3RhdGUSJwoFZmFjdHMYBCABKAsyGC5idWxraGVhZC52MS5GYWN0c1VwZGF0ZRIuCghmaW5kaW5ncxgFIAMoCzIcLmJ1bGtoZWFkLnYxLlJlcG9ydGVkRmluZGluZxIoCgZwcm9iZXMYBiADKAsyGC5idWxraGVhZC52MS5Qcm9iZVJlc3VsdCLhAQoKQWdlbnRTdGF0ZRIPCgd2ZXJzaW9uGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRIYChBwb2xpY2llc192ZXJzaW9uGAMgASgDEhgKEHNldHRpbmdzX3ZlcnNpb24YBCABKAMSGgoSYXNzaWdubWVudF92ZXJzaW9uGAUgASgDEg8KB3Nwb29sZWQYBiABKAMSDwoHZHJvcHBlZBgHIAEoAxIrCgdzdGFydGVkGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghzdG9wcGluZxgJIAEoCCKVAQoLRmFjdHNVcGRhdGUSDAoEYmFzZRgBIAEoCRIOCgZkaWdlc3QYAiABKAkSHgoDc2V0GAMgAygLMhEuYnVsa2hlYWQudjEuRmFjdBIPCgdyZW1vdmVkGAQgAygJEgwKBG1vcmUYBSABKAgSKQoFdGFrZW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiEKBEZhY3QSCwoDa2V5GAEgASgJEgwKBGRhdGEYAiABKAwi9AEKD1JlcG9ydGVkRmluZGluZxIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEhMKC3JlcXVpcmVtZW50GAMgASgJEhAKCHNldmVyaXR5GAQgASgJEg8KB3N1YmplY3QYBSABKAkSDAoEdGV4dBgGIAEoCRIPCgd0ZXh0X3poGAcgASgJEikKBWZpcnN0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgRsYXN0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgKIAEoAxIMCgRvdmVyGAsgASgIIjoKC1Byb2JlUmVzdWx0EgoKAmlkGAEgASgJEhEKCXJlYWNoYWJsZRgCIAEoCBIMCgR0ZXh0GAMgASgJIlkKDlJlcG9ydFJlc3BvbnNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWZhY3RzGAIgASgJEg4KBnJlc3luYxgDIAEoCCKNAQoOU2VuZExvZ1JlcXVlc3QSCwoDa2V5GAEgASgJEgwKBGZyb20YAiABKAQSDwoHZW50cmllcxgDIAMoDBISCgpjaGVja3BvaW50GAQgASgJEisKBnByb29mcxgFIAMoCzIbLmJ1bGtoZWFkLnYxLkxvZ0NvbnNpc3RlbmN5Eg4KBmJlZm9yZRgGIAMoDCIsCg5Mb2dDb25zaXN0ZW5jeRIMCgRmcm9tGAEgASgEEgwKBHBhdGgYAiADKAwiLQoPU2VuZExvZ1Jlc3BvbnNlEgwKBG5leHQYASABKAQSDAoEa2VwdBgCIAMoBCLgAQoNRm9sbG93UmVxdWVzdBILCgNydW4YASABKAkSGAoQcG9saWNpZXNfdmVyc2lvbhgCIAEoAxIYChBzZXR0aW5nc192ZXJzaW9uGAMgASgDEhoKEmFzc2lnbm1lbnRfdmVyc2lvbhgEIAEoAxIbChNtYWludGVuYW5jZV92ZXJzaW9uGAUgASgDEhEKCW1haW50YWlucxgGIAEoCBIYChBhY2NvdW50c192ZXJzaW9uGAcgASgDEg4KBmd1YXJkcxgIIAEoCBIYChBzZW5kc19yZWNvcmRpbmdzGAkgASgIIpECCg5Gb2xsb3dSZXNwb25zZRIjCgVhbGl2ZRgBIAEoCzISLmJ1bGtoZWFkLnYxLkVtcHR5SAASLwoIZG9jdW1lbnQYAiABKAsyGy5idWxraGVhZC52MS5TaWduZWREb2N1bWVudEgAEiMKBXByb2JlGAMgASgLMhIuYnVsa2hlYWQudjEuUHJvYmVIABIkCgZyZXN5bmMYBCABKAsyEi5idWxraGVhZC52MS5FbXB0eUgAEiMKBXJlbmV3GAUgASgLMhIuYnVsa2hlYWQudjEuRW1wdHlIABIxCglyZWNvcmRpbmcYBiABKAsyHC5idWxraGVhZC52MS5XYW50ZWRSZWNvcmRpbmdIAEIGCgR3aGF0IlQKDlNpZ25lZERvY3VtZW50EgwKBGtpbmQYASABKAkSDwoHdmVyc2lvbhgCIAEoAxIQCghkb2N1bWVudBgDIAEoDBIRCglzaWduYXR1cmUYBCABKAkiJgoFUHJvYmUSCgoCaWQYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJImoKD1dhbnRlZFJlY29yZGluZxIQCgh0cmFuc2ZlchgBIAEoCRIKCgJpZBgCIAEoCRISCgptb3N0X2J5dGVzGAMgASgDEg8KB2FjY291bnQYBCABKAkSFAoMYWNjb3VudF9uYW1lGAUgASgJImEKFFNlbmRSZWNvcmRpbmdSZXF1ZXN0EhAKCHRyYW5zZmVyGAEgASgJEgwKBHBhcnQYAiABKAUSDAoEZGF0YRgDIAEoDBIMCgRsYXN0GAQgASgIEg0KBWVycm9yGAUgASgJIjMKFVNlbmRSZWNvcmRpbmdSZXNwb25zZRIMCgRuZXh0GAEgASgFEgwKBHN0b3AYAiABKAhCSFpGZ2l0aHViLmNvbS9idWxraGVhZC1zZWN1cml0eS9idWxraGVhZC9wcm90by9nZW4vYnVsa2hlYWQvdjE7YnVsa2hlYWR2MWIGcHJvdG8z", [file_bulkhead_v1_common, file_google_protobuf_timestamp]);
 
 /**
  * JoinRequest asks for an identity.
@@ -729,6 +729,13 @@ export type FollowRequest = Message<"bulkhead.v1.FollowRequest"> & {
    * @generated from field: bool guards = 8;
    */
   guards: boolean;
+
+  /**
+   * The agent answers WantedRecording.
+   *
+   * @generated from field: bool sends_recordings = 9;
+   */
+  sendsRecordings: boolean;
 };
 
 /**
@@ -789,6 +796,14 @@ export type FollowResponse = Message<"bulkhead.v1.FollowResponse"> & {
      */
     value: Empty;
     case: "renew";
+  } | {
+    /**
+     * Send a recording.
+     *
+     * @generated from field: bulkhead.v1.WantedRecording recording = 6;
+     */
+    value: WantedRecording;
+    case: "recording";
   } | { case: undefined; value?: undefined };
 };
 
@@ -868,4 +883,130 @@ export type Probe = Message<"bulkhead.v1.Probe"> & {
  */
 export const ProbeSchema: GenMessage<Probe> = /*@__PURE__*/
   messageDesc(file_bulkhead_v1_agent, 17);
+
+/**
+ * WantedRecording asks for a recording of the node's guard.
+ *
+ * @generated from message bulkhead.v1.WantedRecording
+ */
+export type WantedRecording = Message<"bulkhead.v1.WantedRecording"> & {
+  /**
+   * Names the answer, in SendRecording.
+   *
+   * @generated from field: string transfer = 1;
+   */
+  transfer: string;
+
+  /**
+   * Id of the recording.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * It is not sent if it has more bytes.
+   *
+   * @generated from field: int64 most_bytes = 3;
+   */
+  mostBytes: bigint;
+
+  /**
+   * Who asked, for the node's log.
+   *
+   * @generated from field: string account = 4;
+   */
+  account: string;
+
+  /**
+   * See account.
+   *
+   * @generated from field: string account_name = 5;
+   */
+  accountName: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.WantedRecording.
+ * Use `create(WantedRecordingSchema)` to create a new message.
+ */
+export const WantedRecordingSchema: GenMessage<WantedRecording> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_agent, 18);
+
+/**
+ * SendRecordingRequest is a part of a recording.
+ *
+ * @generated from message bulkhead.v1.SendRecordingRequest
+ */
+export type SendRecordingRequest = Message<"bulkhead.v1.SendRecordingRequest"> & {
+  /**
+   * As in WantedRecording.
+   *
+   * @generated from field: string transfer = 1;
+   */
+  transfer: string;
+
+  /**
+   * Number of the part, from 0.
+   *
+   * @generated from field: int32 part = 2;
+   */
+  part: number;
+
+  /**
+   * Its bytes; none where the recording can't be sent.
+   *
+   * @generated from field: bytes data = 3;
+   */
+  data: Uint8Array;
+
+  /**
+   * Nothing follows.
+   *
+   * @generated from field: bool last = 4;
+   */
+  last: boolean;
+
+  /**
+   * Why the recording can't be sent.
+   *
+   * @generated from field: string error = 5;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message bulkhead.v1.SendRecordingRequest.
+ * Use `create(SendRecordingRequestSchema)` to create a new message.
+ */
+export const SendRecordingRequestSchema: GenMessage<SendRecordingRequest> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_agent, 19);
+
+/**
+ * SendRecordingResponse says how it goes on.
+ *
+ * @generated from message bulkhead.v1.SendRecordingResponse
+ */
+export type SendRecordingResponse = Message<"bulkhead.v1.SendRecordingResponse"> & {
+  /**
+   * Number of the part that is wanted next. It is the one that was sent where the reader is slower: send it again in a moment.
+   *
+   * @generated from field: int32 next = 1;
+   */
+  next: number;
+
+  /**
+   * Nothing more is wanted.
+   *
+   * @generated from field: bool stop = 2;
+   */
+  stop: boolean;
+};
+
+/**
+ * Describes the message bulkhead.v1.SendRecordingResponse.
+ * Use `create(SendRecordingResponseSchema)` to create a new message.
+ */
+export const SendRecordingResponseSchema: GenMessage<SendRecordingResponse> = /*@__PURE__*/
+  messageDesc(file_bulkhead_v1_agent, 20);
 

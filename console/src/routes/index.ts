@@ -5,12 +5,13 @@ import { Failed } from "@/shell/Failed";
 import { access } from "./access";
 import { fleet } from "./fleet";
 import { guard } from "./guard";
+import { recordings } from "./recordings";
 import { root } from "./root";
 import { server } from "./server";
 import { standard } from "./standard";
 
 // All pages, each loaded when somebody goes there, in the groups of shell/nav.ts. A page that is added adds its route and its line there.
-const routes = [...standard, ...fleet, ...access, ...guard, ...server] as const;
+const routes = [...standard, ...fleet, ...access, ...guard, ...recordings, ...server] as const;
 
 export function newRouter(client: QueryClient, i18n: i18n) {
   return createRouter({

@@ -8,8 +8,9 @@ import guard from "./guard.mjs";
 import nodes from "./nodes.mjs";
 import objects from "./objects.mjs";
 import policies from "./policies.mjs";
+import recordings from "./recordings.mjs";
 import report from "./report.mjs";
 import requirements from "./requirements.mjs";
 import whole from "./whole.mjs";
 
-export const capabilities = { requirements, nodes, objects, findings, events, policies, guard, audit, directory, report, whole };
+export const capabilities = { requirements, nodes, objects, findings, events, policies, guard, audit, directory, recordings, report, whole };

@@ -10,7 +10,6 @@ import type { GuardCall } from "@/gen/guard_pb";
 import { lines, plain } from "@/lib/plain";
 import { useActionWords } from "../audit/words";
 import { type CallSearch, callSearch, rulesOf } from "./filter";
-import { useReplay } from "./GuardTabs";
 import classes from "./guard.module.css";
 import { CallOutcome, NodeOf, ObjectOf, Rules } from "./parts";
 
@@ -49,7 +48,6 @@ export function CallDetail({ call: c, missing, onClose }: Props) {
 
 function One({ c }: { c: GuardCall }) {
   const { t } = useTranslation();
-  const replay = useReplay();
   return (
     <Stack gap="md">
       <Group gap="sm">
@@ -80,8 +78,8 @@ function One({ c }: { c: GuardCall }) {
       )}
       {c.recording !== "" && (
         <Said title={t("guard.recording")}>
-          {replay && c.node !== "" && (
-            <PageLink to={"/guard/recordings/$node/$id" as "/containers/$node/$id"} params={{ node: c.node, id: c.recording }}>
+          {c.node !== "" && (
+            <PageLink to={"/guard/recordings/$node/$id"} params={{ node: c.node, id: c.recording }}>
               {t("guard.recording")}
             </PageLink>
           )}

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useRouter } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { me, pendingRequests } from "@/api/queries";
 import { useTenant } from "@/shell/scope";
@@ -11,43 +11,37 @@ const tabs = [
   { name: "refused", to: "/guard/refused" },
   { name: "enforce", to: "/guard/enforce" },
   { name: "approvals", to: "/guard/approvals" },
-  { name: "recordings", to: "/guard/recordings" as "/guard" }, // a page of its own, which has to be there
+  { name: "recordings", to: "/guard/recordings" },
 ] as const;
 export type Tab = (typeof tabs)[number]["name"];
-
-/** Whether recorded sessions can be replayed here. */
-export const useReplay = (): boolean => "/guard/recordings" in useRouter().routesByPath;
 
 /** The pages of the engine's guard. How many requests wait for whoever is signed in stands on their tab. */
 export function GuardTabs({ here }: { here: Tab }) {
   const { t } = useTranslation();
   const waiting = useWaiting();
-  const replay = useReplay();
   return (
     <nav className={classes.tabs} aria-label={t("guard.pages")}>
-      {tabs
-        .filter(({ name }) => replay || name !== "recordings")
-        .map(({ name, to }) => (
-          <Link
-            key={name}
-            to={to}
-            search={(old) => ({ tenant: old.tenant })}
-            className={classes.tab}
-            aria-current={name === here ? "page" : undefined}
-            activeOptions={{ exact: true, includeSearch: false }}
-          >
-            {t(`guard.tab.${name}`)}
-            {name === "approvals" && waiting > 0 && (
-              <>
-                {" "}
-                <span className={classes.count} aria-hidden>
-                  {waiting}
-                </span>
-                <span className="hidden-text">{t("guard.waitingCount", { count: waiting })}</span>
-              </>
-            )}
-          </Link>
-        ))}
+      {tabs.map(({ name, to }) => (
+        <Link
+          key={name}
+          to={to}
+          search={(old) => ({ tenant: old.tenant })}
+          className={classes.tab}
+          aria-current={name === here ? "page" : undefined}
+          activeOptions={{ exact: true, includeSearch: false }}
+        >
+          {t(`guard.tab.${name}`)}
+          {name === "approvals" && waiting > 0 && (
+            <>
+              {" "}
+              <span className={classes.count} aria-hidden>
+                {waiting}
+              </span>
+              <span className="hidden-text">{t("guard.waitingCount", { count: waiting })}</span>
+            </>
+          )}
+        </Link>
+      ))}
     </nav>
   );
 }

@@ -15,6 +15,7 @@ import nodes from "./nodes.json";
 import policies from "./policies.json";
 import pools from "./pools.json";
 import proofs from "./proofs.json";
+import recordings from "./recordings.json";
 import reports from "./reports.json";
 import requirements from "./requirements.json";
 import settings from "./settings.json";
@@ -35,6 +36,7 @@ export default {
   policies,
   pools,
   proofs,
+  recordings,
   reports,
   requirements,
   settings,

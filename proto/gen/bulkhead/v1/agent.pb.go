@@ -1145,9 +1145,11 @@ type FollowRequest struct {
 	// See policies_version.
 	AccountsVersion int64 `protobuf:"varint,7,opt,name=accounts_version,json=accountsVersion,proto3" json:"accounts_version,omitempty"`
 	// The agent guards its container engine: it takes accounts.
-	Guards        bool `protobuf:"varint,8,opt,name=guards,proto3" json:"guards,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Guards bool `protobuf:"varint,8,opt,name=guards,proto3" json:"guards,omitempty"`
+	// The agent answers WantedRecording.
+	SendsRecordings bool `protobuf:"varint,9,opt,name=sends_recordings,json=sendsRecordings,proto3" json:"sends_recordings,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *FollowRequest) Reset() {
@@ -1236,6 +1238,13 @@ func (x *FollowRequest) GetGuards() bool {
 	return false
 }
 
+func (x *FollowRequest) GetSendsRecordings() bool {
+	if x != nil {
+		return x.SendsRecordings
+	}
+	return false
+}
+
 // FollowResponse is something to take or to do.
 type FollowResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1248,6 +1257,7 @@ type FollowResponse struct {
 	//	*FollowResponse_Probe
 	//	*FollowResponse_Resync
 	//	*FollowResponse_Renew
+	//	*FollowResponse_Recording
 	What          isFollowResponse_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1335,6 +1345,15 @@ func (x *FollowResponse) GetRenew() *Empty {
 	return nil
 }
 
+func (x *FollowResponse) GetRecording() *WantedRecording {
+	if x != nil {
+		if x, ok := x.What.(*FollowResponse_Recording); ok {
+			return x.Recording
+		}
+	}
+	return nil
+}
+
 type isFollowResponse_What interface {
 	isFollowResponse_What()
 }
@@ -1364,6 +1383,11 @@ type FollowResponse_Renew struct {
 	Renew *Empty `protobuf:"bytes,5,opt,name=renew,proto3,oneof"`
 }
 
+type FollowResponse_Recording struct {
+	// Send a recording.
+	Recording *WantedRecording `protobuf:"bytes,6,opt,name=recording,proto3,oneof"`
+}
+
 func (*FollowResponse_Alive) isFollowResponse_What() {}
 
 func (*FollowResponse_Document) isFollowResponse_What() {}
@@ -1373,6 +1397,8 @@ func (*FollowResponse_Probe) isFollowResponse_What() {}
 func (*FollowResponse_Resync) isFollowResponse_What() {}
 
 func (*FollowResponse_Renew) isFollowResponse_What() {}
+
+func (*FollowResponse_Recording) isFollowResponse_What() {}
 
 // SignedDocument is a bundle or an assignment.
 type SignedDocument struct {
@@ -1502,6 +1528,225 @@ func (x *Probe) GetAddresses() []string {
 	return nil
 }
 
+// WantedRecording asks for a recording of the node's guard.
+type WantedRecording struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the answer, in SendRecording.
+	Transfer string `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	// Id of the recording.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// It is not sent if it has more bytes.
+	MostBytes int64 `protobuf:"varint,3,opt,name=most_bytes,json=mostBytes,proto3" json:"most_bytes,omitempty"`
+	// Who asked, for the node's log.
+	Account string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
+	// See account.
+	AccountName   string `protobuf:"bytes,5,opt,name=account_name,json=accountName,proto3" json:"account_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WantedRecording) Reset() {
+	*x = WantedRecording{}
+	mi := &file_bulkhead_v1_agent_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WantedRecording) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WantedRecording) ProtoMessage() {}
+
+func (x *WantedRecording) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_agent_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WantedRecording.ProtoReflect.Descriptor instead.
+func (*WantedRecording) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_agent_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *WantedRecording) GetTransfer() string {
+	if x != nil {
+		return x.Transfer
+	}
+	return ""
+}
+
+func (x *WantedRecording) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WantedRecording) GetMostBytes() int64 {
+	if x != nil {
+		return x.MostBytes
+	}
+	return 0
+}
+
+func (x *WantedRecording) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *WantedRecording) GetAccountName() string {
+	if x != nil {
+		return x.AccountName
+	}
+	return ""
+}
+
+// SendRecordingRequest is a part of a recording.
+type SendRecordingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in WantedRecording.
+	Transfer string `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	// Number of the part, from 0.
+	Part int32 `protobuf:"varint,2,opt,name=part,proto3" json:"part,omitempty"`
+	// Its bytes; none where the recording can't be sent.
+	Data []byte `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	// Nothing follows.
+	Last bool `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`
+	// Why the recording can't be sent.
+	Error         string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendRecordingRequest) Reset() {
+	*x = SendRecordingRequest{}
+	mi := &file_bulkhead_v1_agent_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendRecordingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendRecordingRequest) ProtoMessage() {}
+
+func (x *SendRecordingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_agent_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendRecordingRequest.ProtoReflect.Descriptor instead.
+func (*SendRecordingRequest) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_agent_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SendRecordingRequest) GetTransfer() string {
+	if x != nil {
+		return x.Transfer
+	}
+	return ""
+}
+
+func (x *SendRecordingRequest) GetPart() int32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *SendRecordingRequest) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *SendRecordingRequest) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+func (x *SendRecordingRequest) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+// SendRecordingResponse says how it goes on.
+type SendRecordingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the part that is wanted next. It is the one that was sent where the reader is slower: send it again in a moment.
+	Next int32 `protobuf:"varint,1,opt,name=next,proto3" json:"next,omitempty"`
+	// Nothing more is wanted.
+	Stop          bool `protobuf:"varint,2,opt,name=stop,proto3" json:"stop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendRecordingResponse) Reset() {
+	*x = SendRecordingResponse{}
+	mi := &file_bulkhead_v1_agent_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendRecordingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendRecordingResponse) ProtoMessage() {}
+
+func (x *SendRecordingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bulkhead_v1_agent_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendRecordingResponse.ProtoReflect.Descriptor instead.
+func (*SendRecordingResponse) Descriptor() ([]byte, []int) {
+	return file_bulkhead_v1_agent_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SendRecordingResponse) GetNext() int32 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *SendRecordingResponse) GetStop() bool {
+	if x != nil {
+		return x.Stop
+	}
+	return false
+}
+
 var File_bulkhead_v1_agent_proto protoreflect.FileDescriptor
 
 const file_bulkhead_v1_agent_proto_rawDesc = "" +
@@ -1595,7 +1840,7 @@ const file_bulkhead_v1_agent_proto_rawDesc = "" +
 	"\x04path\x18\x02 \x03(\fB\t\xbaH\x06\x92\x01\x03\x10\x80\x01R\x04path\"9\n" +
 	"\x0fSendLogResponse\x12\x12\n" +
 	"\x04next\x18\x01 \x01(\x04R\x04next\x12\x12\n" +
-	"\x04kept\x18\x02 \x03(\x04R\x04kept\"\xc3\x02\n" +
+	"\x04kept\x18\x02 \x03(\x04R\x04kept\"\xee\x02\n" +
 	"\rFollowRequest\x12\x1b\n" +
 	"\x03run\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x03run\x12)\n" +
 	"\x10policies_version\x18\x02 \x01(\x03R\x0fpoliciesVersion\x12)\n" +
@@ -1604,13 +1849,15 @@ const file_bulkhead_v1_agent_proto_rawDesc = "" +
 	"\x13maintenance_version\x18\x05 \x01(\x03R\x12maintenanceVersion\x12\x1c\n" +
 	"\tmaintains\x18\x06 \x01(\bR\tmaintains\x12)\n" +
 	"\x10accounts_version\x18\a \x01(\x03R\x0faccountsVersion\x12\x16\n" +
-	"\x06guards\x18\b \x01(\bR\x06guards\"\x85\x02\n" +
+	"\x06guards\x18\b \x01(\bR\x06guards\x12)\n" +
+	"\x10sends_recordings\x18\t \x01(\bR\x0fsendsRecordings\"\xc3\x02\n" +
 	"\x0eFollowResponse\x12*\n" +
 	"\x05alive\x18\x01 \x01(\v2\x12.bulkhead.v1.EmptyH\x00R\x05alive\x129\n" +
 	"\bdocument\x18\x02 \x01(\v2\x1b.bulkhead.v1.SignedDocumentH\x00R\bdocument\x12*\n" +
 	"\x05probe\x18\x03 \x01(\v2\x12.bulkhead.v1.ProbeH\x00R\x05probe\x12,\n" +
 	"\x06resync\x18\x04 \x01(\v2\x12.bulkhead.v1.EmptyH\x00R\x06resync\x12*\n" +
-	"\x05renew\x18\x05 \x01(\v2\x12.bulkhead.v1.EmptyH\x00R\x05renewB\x06\n" +
+	"\x05renew\x18\x05 \x01(\v2\x12.bulkhead.v1.EmptyH\x00R\x05renew\x12<\n" +
+	"\trecording\x18\x06 \x01(\v2\x1c.bulkhead.v1.WantedRecordingH\x00R\trecordingB\x06\n" +
 	"\x04what\"x\n" +
 	"\x0eSignedDocument\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
@@ -1619,7 +1866,23 @@ const file_bulkhead_v1_agent_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\tR\tsignature\"5\n" +
 	"\x05Probe\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
-	"\taddresses\x18\x02 \x03(\tR\taddresses2\xba\x03\n" +
+	"\taddresses\x18\x02 \x03(\tR\taddresses\"\x99\x01\n" +
+	"\x0fWantedRecording\x12\x1a\n" +
+	"\btransfer\x18\x01 \x01(\tR\btransfer\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"most_bytes\x18\x03 \x01(\x03R\tmostBytes\x12\x18\n" +
+	"\aaccount\x18\x04 \x01(\tR\aaccount\x12!\n" +
+	"\faccount_name\x18\x05 \x01(\tR\vaccountName\"\xb1\x01\n" +
+	"\x14SendRecordingRequest\x12%\n" +
+	"\btransfer\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btransfer\x12\x1f\n" +
+	"\x04part\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\x04part\x12\x1d\n" +
+	"\x04data\x18\x03 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80\x10R\x04data\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\bR\x04last\x12\x1e\n" +
+	"\x05error\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x90\x03R\x05error\"?\n" +
+	"\x15SendRecordingResponse\x12\x12\n" +
+	"\x04next\x18\x01 \x01(\x05R\x04next\x12\x12\n" +
+	"\x04stop\x18\x02 \x01(\bR\x04stop2\xa8\x04\n" +
 	"\fAgentService\x12E\n" +
 	"\x04Join\x12\x18.bulkhead.v1.JoinRequest\x1a\x19.bulkhead.v1.JoinResponse\"\b\x9a\xdd\x18\x04(\x020\x01\x12S\n" +
 	"\x05Renew\x12\x19.bulkhead.v1.RenewRequest\x1a\x1a.bulkhead.v1.RenewResponse\"\x13\x9a\xdd\x18\x0f\n" +
@@ -1628,6 +1891,9 @@ const file_bulkhead_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"NodeReport(\x020\x03\x12Z\n" +
 	"\aSendLog\x12\x1b.bulkhead.v1.SendLogRequest\x1a\x1c.bulkhead.v1.SendLogResponse\"\x14\x9a\xdd\x18\x10\n" +
+	"\n" +
+	"NodeReport(\x020\x03\x12l\n" +
+	"\rSendRecording\x12!.bulkhead.v1.SendRecordingRequest\x1a\".bulkhead.v1.SendRecordingResponse\"\x14\x9a\xdd\x18\x10\n" +
 	"\n" +
 	"NodeReport(\x020\x03\x12Y\n" +
 	"\x06Follow\x12\x1a.bulkhead.v1.FollowRequest\x1a\x1b.bulkhead.v1.FollowResponse\"\x14\x9a\xdd\x18\x10\n" +
@@ -1646,7 +1912,7 @@ func file_bulkhead_v1_agent_proto_rawDescGZIP() []byte {
 	return file_bulkhead_v1_agent_proto_rawDescData
 }
 
-var file_bulkhead_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_bulkhead_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_bulkhead_v1_agent_proto_goTypes = []any{
 	(*JoinRequest)(nil),           // 0: bulkhead.v1.JoinRequest
 	(*JoinResponse)(nil),          // 1: bulkhead.v1.JoinResponse
@@ -1666,44 +1932,50 @@ var file_bulkhead_v1_agent_proto_goTypes = []any{
 	(*FollowResponse)(nil),        // 15: bulkhead.v1.FollowResponse
 	(*SignedDocument)(nil),        // 16: bulkhead.v1.SignedDocument
 	(*Probe)(nil),                 // 17: bulkhead.v1.Probe
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*Empty)(nil),                 // 19: bulkhead.v1.Empty
+	(*WantedRecording)(nil),       // 18: bulkhead.v1.WantedRecording
+	(*SendRecordingRequest)(nil),  // 19: bulkhead.v1.SendRecordingRequest
+	(*SendRecordingResponse)(nil), // 20: bulkhead.v1.SendRecordingResponse
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*Empty)(nil),                 // 22: bulkhead.v1.Empty
 }
 var file_bulkhead_v1_agent_proto_depIdxs = []int32{
-	18, // 0: bulkhead.v1.JoinResponse.time:type_name -> google.protobuf.Timestamp
-	18, // 1: bulkhead.v1.RenewResponse.time:type_name -> google.protobuf.Timestamp
-	18, // 2: bulkhead.v1.ReportRequest.time:type_name -> google.protobuf.Timestamp
+	21, // 0: bulkhead.v1.JoinResponse.time:type_name -> google.protobuf.Timestamp
+	21, // 1: bulkhead.v1.RenewResponse.time:type_name -> google.protobuf.Timestamp
+	21, // 2: bulkhead.v1.ReportRequest.time:type_name -> google.protobuf.Timestamp
 	5,  // 3: bulkhead.v1.ReportRequest.state:type_name -> bulkhead.v1.AgentState
 	6,  // 4: bulkhead.v1.ReportRequest.facts:type_name -> bulkhead.v1.FactsUpdate
 	8,  // 5: bulkhead.v1.ReportRequest.findings:type_name -> bulkhead.v1.ReportedFinding
 	9,  // 6: bulkhead.v1.ReportRequest.probes:type_name -> bulkhead.v1.ProbeResult
-	18, // 7: bulkhead.v1.AgentState.started:type_name -> google.protobuf.Timestamp
+	21, // 7: bulkhead.v1.AgentState.started:type_name -> google.protobuf.Timestamp
 	7,  // 8: bulkhead.v1.FactsUpdate.set:type_name -> bulkhead.v1.Fact
-	18, // 9: bulkhead.v1.FactsUpdate.taken:type_name -> google.protobuf.Timestamp
-	18, // 10: bulkhead.v1.ReportedFinding.first:type_name -> google.protobuf.Timestamp
-	18, // 11: bulkhead.v1.ReportedFinding.last:type_name -> google.protobuf.Timestamp
-	18, // 12: bulkhead.v1.ReportResponse.time:type_name -> google.protobuf.Timestamp
+	21, // 9: bulkhead.v1.FactsUpdate.taken:type_name -> google.protobuf.Timestamp
+	21, // 10: bulkhead.v1.ReportedFinding.first:type_name -> google.protobuf.Timestamp
+	21, // 11: bulkhead.v1.ReportedFinding.last:type_name -> google.protobuf.Timestamp
+	21, // 12: bulkhead.v1.ReportResponse.time:type_name -> google.protobuf.Timestamp
 	12, // 13: bulkhead.v1.SendLogRequest.proofs:type_name -> bulkhead.v1.LogConsistency
-	19, // 14: bulkhead.v1.FollowResponse.alive:type_name -> bulkhead.v1.Empty
+	22, // 14: bulkhead.v1.FollowResponse.alive:type_name -> bulkhead.v1.Empty
 	16, // 15: bulkhead.v1.FollowResponse.document:type_name -> bulkhead.v1.SignedDocument
 	17, // 16: bulkhead.v1.FollowResponse.probe:type_name -> bulkhead.v1.Probe
-	19, // 17: bulkhead.v1.FollowResponse.resync:type_name -> bulkhead.v1.Empty
-	19, // 18: bulkhead.v1.FollowResponse.renew:type_name -> bulkhead.v1.Empty
-	0,  // 19: bulkhead.v1.AgentService.Join:input_type -> bulkhead.v1.JoinRequest
-	2,  // 20: bulkhead.v1.AgentService.Renew:input_type -> bulkhead.v1.RenewRequest
-	4,  // 21: bulkhead.v1.AgentService.Report:input_type -> bulkhead.v1.ReportRequest
-	11, // 22: bulkhead.v1.AgentService.SendLog:input_type -> bulkhead.v1.SendLogRequest
-	14, // 23: bulkhead.v1.AgentService.Follow:input_type -> bulkhead.v1.FollowRequest
-	1,  // 24: bulkhead.v1.AgentService.Join:output_type -> bulkhead.v1.JoinResponse
-	3,  // 25: bulkhead.v1.AgentService.Renew:output_type -> bulkhead.v1.RenewResponse
-	10, // 26: bulkhead.v1.AgentService.Report:output_type -> bulkhead.v1.ReportResponse
-	13, // 27: bulkhead.v1.AgentService.SendLog:output_type -> bulkhead.v1.SendLogResponse
-	15, // 28: bulkhead.v1.AgentService.Follow:output_type -> bulkhead.v1.FollowResponse
-	24, // [24:29] is the sub-list for method output_type
-	19, // [19:24] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	22, // 17: bulkhead.v1.FollowResponse.resync:type_name -> bulkhead.v1.Empty
+	22, // 18: bulkhead.v1.FollowResponse.renew:type_name -> bulkhead.v1.Empty
+	18, // 19: bulkhead.v1.FollowResponse.recording:type_name -> bulkhead.v1.WantedRecording
+	0,  // 20: bulkhead.v1.AgentService.Join:input_type -> bulkhead.v1.JoinRequest
+	2,  // 21: bulkhead.v1.AgentService.Renew:input_type -> bulkhead.v1.RenewRequest
+	4,  // 22: bulkhead.v1.AgentService.Report:input_type -> bulkhead.v1.ReportRequest
+	11, // 23: bulkhead.v1.AgentService.SendLog:input_type -> bulkhead.v1.SendLogRequest
+	19, // 24: bulkhead.v1.AgentService.SendRecording:input_type -> bulkhead.v1.SendRecordingRequest
+	14, // 25: bulkhead.v1.AgentService.Follow:input_type -> bulkhead.v1.FollowRequest
+	1,  // 26: bulkhead.v1.AgentService.Join:output_type -> bulkhead.v1.JoinResponse
+	3,  // 27: bulkhead.v1.AgentService.Renew:output_type -> bulkhead.v1.RenewResponse
+	10, // 28: bulkhead.v1.AgentService.Report:output_type -> bulkhead.v1.ReportResponse
+	13, // 29: bulkhead.v1.AgentService.SendLog:output_type -> bulkhead.v1.SendLogResponse
+	20, // 30: bulkhead.v1.AgentService.SendRecording:output_type -> bulkhead.v1.SendRecordingResponse
+	15, // 31: bulkhead.v1.AgentService.Follow:output_type -> bulkhead.v1.FollowResponse
+	26, // [26:32] is the sub-list for method output_type
+	20, // [20:26] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_bulkhead_v1_agent_proto_init() }
@@ -1719,6 +1991,7 @@ func file_bulkhead_v1_agent_proto_init() {
 		(*FollowResponse_Probe)(nil),
 		(*FollowResponse_Resync)(nil),
 		(*FollowResponse_Renew)(nil),
+		(*FollowResponse_Recording)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1726,7 +1999,7 @@ func file_bulkhead_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bulkhead_v1_agent_proto_rawDesc), len(file_bulkhead_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

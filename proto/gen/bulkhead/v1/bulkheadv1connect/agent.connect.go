@@ -41,6 +41,9 @@ const (
 	AgentServiceReportProcedure = "/bulkhead.v1.AgentService/Report"
 	// AgentServiceSendLogProcedure is the fully-qualified name of the AgentService's SendLog RPC.
 	AgentServiceSendLogProcedure = "/bulkhead.v1.AgentService/SendLog"
+	// AgentServiceSendRecordingProcedure is the fully-qualified name of the AgentService's
+	// SendRecording RPC.
+	AgentServiceSendRecordingProcedure = "/bulkhead.v1.AgentService/SendRecording"
 	// AgentServiceFollowProcedure is the fully-qualified name of the AgentService's Follow RPC.
 	AgentServiceFollowProcedure = "/bulkhead.v1.AgentService/Follow"
 )
@@ -55,6 +58,8 @@ type AgentServiceClient interface {
 	Report(context.Context, *v1.ReportRequest) (*v1.ReportResponse, error)
 	// SendLog continues the server's copy of the node's audit log. It may be sent again.
 	SendLog(context.Context, *v1.SendLogRequest) (*v1.SendLogResponse, error)
+	// SendRecording brings the next part of a recording of the node's guard that was asked for in Follow. It may be sent again.
+	SendRecording(context.Context, *v1.SendRecordingRequest) (*v1.SendRecordingResponse, error)
 	// Follow stays open and brings what the node has to take. A node has one; a newer one ends the older.
 	Follow(context.Context, *v1.FollowRequest) (*connect.ServerStreamForClient[v1.FollowResponse], error)
 }
@@ -94,6 +99,12 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(agentServiceMethods.ByName("SendLog")),
 			connect.WithClientOptions(opts...),
 		),
+		sendRecording: connect.NewClient[v1.SendRecordingRequest, v1.SendRecordingResponse](
+			httpClient,
+			baseURL+AgentServiceSendRecordingProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("SendRecording")),
+			connect.WithClientOptions(opts...),
+		),
 		follow: connect.NewClient[v1.FollowRequest, v1.FollowResponse](
 			httpClient,
 			baseURL+AgentServiceFollowProcedure,
@@ -105,11 +116,12 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // agentServiceClient implements AgentServiceClient.
 type agentServiceClient struct {
-	join    *connect.Client[v1.JoinRequest, v1.JoinResponse]
-	renew   *connect.Client[v1.RenewRequest, v1.RenewResponse]
-	report  *connect.Client[v1.ReportRequest, v1.ReportResponse]
-	sendLog *connect.Client[v1.SendLogRequest, v1.SendLogResponse]
-	follow  *connect.Client[v1.FollowRequest, v1.FollowResponse]
+	join          *connect.Client[v1.JoinRequest, v1.JoinResponse]
+	renew         *connect.Client[v1.RenewRequest, v1.RenewResponse]
+	report        *connect.Client[v1.ReportRequest, v1.ReportResponse]
+	sendLog       *connect.Client[v1.SendLogRequest, v1.SendLogResponse]
+	sendRecording *connect.Client[v1.SendRecordingRequest, v1.SendRecordingResponse]
+	follow        *connect.Client[v1.FollowRequest, v1.FollowResponse]
 }
 
 // Join calls bulkhead.v1.AgentService.Join.
@@ -148,6 +160,15 @@ func (c *agentServiceClient) SendLog(ctx context.Context, req *v1.SendLogRequest
 	return nil, err
 }
 
+// SendRecording calls bulkhead.v1.AgentService.SendRecording.
+func (c *agentServiceClient) SendRecording(ctx context.Context, req *v1.SendRecordingRequest) (*v1.SendRecordingResponse, error) {
+	response, err := c.sendRecording.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Follow calls bulkhead.v1.AgentService.Follow.
 func (c *agentServiceClient) Follow(ctx context.Context, req *v1.FollowRequest) (*connect.ServerStreamForClient[v1.FollowResponse], error) {
 	return c.follow.CallServerStream(ctx, connect.NewRequest(req))
@@ -163,6 +184,8 @@ type AgentServiceHandler interface {
 	Report(context.Context, *v1.ReportRequest) (*v1.ReportResponse, error)
 	// SendLog continues the server's copy of the node's audit log. It may be sent again.
 	SendLog(context.Context, *v1.SendLogRequest) (*v1.SendLogResponse, error)
+	// SendRecording brings the next part of a recording of the node's guard that was asked for in Follow. It may be sent again.
+	SendRecording(context.Context, *v1.SendRecordingRequest) (*v1.SendRecordingResponse, error)
 	// Follow stays open and brings what the node has to take. A node has one; a newer one ends the older.
 	Follow(context.Context, *v1.FollowRequest, *connect.ServerStream[v1.FollowResponse]) error
 }
@@ -198,6 +221,12 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(agentServiceMethods.ByName("SendLog")),
 		connect.WithHandlerOptions(opts...),
 	)
+	agentServiceSendRecordingHandler := connect.NewUnaryHandlerSimple(
+		AgentServiceSendRecordingProcedure,
+		svc.SendRecording,
+		connect.WithSchema(agentServiceMethods.ByName("SendRecording")),
+		connect.WithHandlerOptions(opts...),
+	)
 	agentServiceFollowHandler := connect.NewServerStreamHandlerSimple(
 		AgentServiceFollowProcedure,
 		svc.Follow,
@@ -214,6 +243,8 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 			agentServiceReportHandler.ServeHTTP(w, r)
 		case AgentServiceSendLogProcedure:
 			agentServiceSendLogHandler.ServeHTTP(w, r)
+		case AgentServiceSendRecordingProcedure:
+			agentServiceSendRecordingHandler.ServeHTTP(w, r)
 		case AgentServiceFollowProcedure:
 			agentServiceFollowHandler.ServeHTTP(w, r)
 		default:
@@ -239,6 +270,10 @@ func (UnimplementedAgentServiceHandler) Report(context.Context, *v1.ReportReques
 
 func (UnimplementedAgentServiceHandler) SendLog(context.Context, *v1.SendLogRequest) (*v1.SendLogResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AgentService.SendLog is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) SendRecording(context.Context, *v1.SendRecordingRequest) (*v1.SendRecordingResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bulkhead.v1.AgentService.SendRecording is not implemented"))
 }
 
 func (UnimplementedAgentServiceHandler) Follow(context.Context, *v1.FollowRequest, *connect.ServerStream[v1.FollowResponse]) error {

@@ -1,0 +1,62 @@
+import { Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { recordingList } from "@/api/recordings";
+import { Empty } from "@/components/Empty";
+import { Page } from "@/components/Page";
+import { Result } from "@/components/Result";
+import { GuardTabs } from "@/pages/guard/GuardTabs";
+import { useTenant } from "@/shell/scope";
+import { DataTable } from "@/table/DataTable";
+import { tableSearch } from "@/table/state";
+import { Filters } from "./Filters";
+import { sinceOf } from "./filter";
+import { useColumns } from "./useColumns";
+
+const initial = { sort: "-ended" };
+
+/** Recorded sessions of exec and attach, as the nodes' audit logs tell of them. */
+export function Recordings() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const search = useSearch({ from: "/guard/recordings" });
+  const tenant = useTenant();
+  const { node, account, container, back } = search;
+  const since = useMemo(() => sinceOf(back), [back]);
+  const all = useQuery(recordingList({ tenant, node, account, container, since }, back));
+  const columns = useColumns();
+  return (
+    <Page title={t("recordings.title")} about={t("recordings.about")}>
+      <GuardTabs here="recordings" />
+      <Filters search={search} />
+      <Result of={all} what={t("recordings.failed")}>
+        {(x) => (
+          <DataTable
+            id="recordings"
+            label={t("recordings.title")}
+            rows={x.rows}
+            more={x.more}
+            columns={columns}
+            rowKey={(r) => r.record}
+            open={(r) => void navigate({ to: "/guard/recordings/$node/$id", params: { node: r.node, id: r.id } })}
+            search={tableSearch({ ...search })}
+            onSearch={(next) =>
+              void navigate({
+                to: "/guard/recordings",
+                search: ({ q, sort, group, hide, only, ...old }) => ({ ...old, ...next }),
+                replace: true,
+              })
+            }
+            initial={initial}
+            empty={<Empty title={t("recordings.none")} how={t("recordings.noneHow")} />}
+          />
+        )}
+      </Result>
+      <Text size="xs" c="dimmed">
+        {t("recordings.foot")}
+      </Text>
+    </Page>
+  );
+}

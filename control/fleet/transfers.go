@@ -1,0 +1,56 @@
+package fleet
+
+import (
+	"context"
+
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+const mostWantedWaiting = 16
+
+// want asks a node for a recording, where its stream is open here. Where it is open elsewhere, that replica does; where nowhere, whoever
+// asked waits for nothing, and not for long.
+func (f *Fleet) want(ctx context.Context, id string) error {
+	x, err := f.store.Transfer(ctx, id)
+	if model.CodeOf(err) == model.CodeNotFound {
+		return nil // it is over
+	}
+	if err != nil {
+		return err
+	}
+	s := f.hub.get(x.Node)
+	if s == nil || s.tenant != x.Tenant || !x.Expires.After(f.now()) {
+		return nil
+	}
+	why := ""
+	switch {
+	case !s.recordings:
+		why = "the node's agent sends no recordings: it has no guard, or is older than this server"
+	case !s.want(x):
+		why = "the node is asked for too many recordings at once, or is stopping"
+	default:
+		return nil
+	}
+	err = f.store.ChangeTransfer(ctx, id, func(x *model.Transfer) error {
+		if !x.Done {
+			x.Failed, x.Done = why, true
+		}
+		return nil
+	})
+	if model.CodeOf(err) == model.CodeNotFound {
+		return nil
+	}
+	return err
+}
+
+// want lets a question wait; false where enough wait already.
+func (s *stream) want(x *model.Transfer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.wanted) >= mostWantedWaiting || s.stopping {
+		return false
+	}
+	s.wanted = append(s.wanted, x)
+	poke(s.wake)
+	return true
+}

@@ -1,0 +1,9 @@
+// Recorded sessions: of a server whose nodes recorded none. What there is to see of one is in console-recordings.mjs.
+import { heading } from "./shared.mjs";
+
+const pages = [
+  { name: "recordings", at: "/guard/recordings", ready: (p) => p.locator("main [data-empty]").waitFor() },
+  { name: "recording-none", at: (w) => `/guard/recordings/${w.ids.db}/none`, ready: (p) => heading(p, "Recorded session").waitFor() },
+];
+
+export default { pages, flows: [] };
