@@ -22,7 +22,7 @@ test("every rule of the shipped profiles is found, with its reason and what woul
     id: "profile_baseline/privileged",
     name: "privileged",
     reason: "a privileged program has the whole host",
-    remedy: "leave out --privileged; name the single capabilities that it needs",
+    remedy: "leave out --privileged, and security.insecure in a build; name the single capabilities that it needs",
     requirement: expect.stringMatching(/^8\.\d\.[a-z]$/),
   });
 });
