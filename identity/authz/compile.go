@@ -58,7 +58,7 @@ type Source struct {
 	Remedy string // annotation @remedy: what would pass
 	// Requirement is the annotation @requirement: the clause of X.1643 that it serves.
 	Requirement string
-	Text   string
+	Text        string
 }
 
 // Problem is a place where a file is wrong, with what to do.
