@@ -173,7 +173,7 @@ func (w *recorded) one() string {
 	var listed struct {
 		Schema     string
 		Recordings []struct {
-			ID, Container_name, Account_name, Command, Outcome, Digest, Sealed, Host string //nolint:staticcheck // names of the file
+			ID, Container_name, Account_name, Command, Outcome, Digest, Sealed, Host string
 		}
 	}
 	w.admin.within(time.Minute, "the record of the recording comes", func() error {
