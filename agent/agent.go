@@ -237,13 +237,22 @@ func (a *Agent) record(ctx context.Context, r model.Record) {
 	if a.p.Log == nil {
 		return
 	}
+	if err := a.appendRecord(ctx, r); err != nil {
+		a.slog.Error("the node's audit log lacks a record", "action", r.Action, "resource", r.Resource.ID, "outcome", r.Outcome, "error", err)
+	}
+}
+
+// appendRecord is for what is not done without its record.
+func (a *Agent) appendRecord(ctx context.Context, r model.Record) error {
+	if a.p.Log == nil {
+		return errors.New("the node has no audit log")
+	}
 	r.Actor, r.ActorName, r.Tenant = a.node.ID, a.node.Name, a.node.Tenant
 	if r.Resource == (model.Ref{}) {
 		r.Resource = model.Ref{Type: "Node", ID: a.node.ID}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	if _, err := a.p.Log.Append(ctx, r); err != nil {
-		a.slog.Error("the node's audit log lacks a record", "action", r.Action, "resource", r.Resource.ID, "outcome", r.Outcome, "error", err)
-	}
+	_, err := a.p.Log.Append(ctx, r)
+	return err
 }

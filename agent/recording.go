@@ -69,10 +69,13 @@ func (a *Agent) answerRecording(ctx context.Context, q *bulkheadv1.WantedRecordi
 	if most := min(q.GetMostBytes(), mostRecording); size > most {
 		return fmt.Errorf("it has %d bytes, and %d are wanted at most", size, most)
 	}
-	a.record(ctx, model.Record{
+	err = a.appendRecord(ctx, model.Record{
 		Action: "RecordingSend", Resource: model.Ref{Type: "Recording", ID: q.GetId()}, Outcome: model.OutcomeAllowed,
 		Changes: map[string]string{"account": clip(q.GetAccount(), 128), "account_name": clip(q.GetAccountName(), 128), "server": a.p.Server.Server()},
 	})
+	if err != nil {
+		return fmt.Errorf("the node's audit log can't be written, and a recording does not leave without its record: %w", err)
+	}
 	part := make([]byte, recordingPart)
 	for n := int32(0); ; n++ {
 		k, err := io.ReadFull(f, part)

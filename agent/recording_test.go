@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
 
@@ -61,11 +62,31 @@ type reachable struct{ *taking }
 
 func (reachable) Server() string { return "https://plane" }
 
+// noted is a log that takes records, or whose disk is full.
+type noted struct {
+	NodeLog
+	full    bool
+	records []model.Record
+}
+
+func (n *noted) Append(_ context.Context, r model.Record) (model.LogRecord, error) {
+	if n.full {
+		return model.LogRecord{}, errors.New("no space left on device")
+	}
+	n.records = append(n.records, r)
+	return model.LogRecord{}, nil
+}
+
 func sendOne(t *testing.T, file []byte, s *taking, q *bulkheadv1.WantedRecording) *taking {
+	t.Helper()
+	return sendRecorded(t, file, s, q, &noted{})
+}
+
+func sendRecorded(t *testing.T, file []byte, s *taking, q *bulkheadv1.WantedRecording, log *noted) *taking {
 	t.Helper()
 	s.over = make(chan struct{})
 	a := &Agent{
-		p: Parts{Server: reachable{s}, Recordings: func(id string) (io.ReadCloser, int64, error) {
+		p: Parts{Server: reachable{s}, Log: log, Recordings: func(id string) (io.ReadCloser, int64, error) {
 			if id != "r1" {
 				return nil, 0, errors.New("there is no such recording")
 			}
@@ -102,5 +123,17 @@ func TestSendRecording(t *testing.T) {
 	}
 	if s = sendOne(t, file, &taking{}, &bulkheadv1.WantedRecording{Transfer: "x", Id: "../r1", MostBytes: 10}); !strings.Contains(s.said, "no such recording") {
 		t.Errorf("%q", s.said)
+	}
+}
+
+// No recording leaves without its record.
+func TestRecordingIsSentRecorded(t *testing.T) {
+	file, log := []byte("secret"), &noted{}
+	want := &bulkheadv1.WantedRecording{Transfer: "x", Id: "r1", Account: "u1", MostBytes: 1 << 20}
+	if s := sendRecorded(t, file, &taking{}, want, log); !bytes.Equal(s.got.Bytes(), file) || len(log.records) != 1 || log.records[0].Changes["account"] != "u1" {
+		t.Errorf("%q with %+v", s.got.Bytes(), log.records)
+	}
+	if s := sendRecorded(t, file, &taking{}, want, &noted{full: true}); s.got.Len() != 0 || !strings.Contains(s.said, "does not leave without its record") {
+		t.Errorf("%q left, and it said %q", s.got.Bytes(), s.said)
 	}
 }

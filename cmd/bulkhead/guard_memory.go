@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -43,26 +45,44 @@ func settle() error {
 	if err != nil {
 		return fmt.Errorf("the program's own pages: %w", err)
 	}
-	maps, err := os.Open("/proc/self/maps")
+	maps, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		return fmt.Errorf("the program's own pages: %w", err)
 	}
 	defer maps.Close()
 	var errs []error
-	lines := bufio.NewScanner(maps)
-	for lines.Scan() {
-		begin, size, ok := unwritten(lines.Text(), own)
-		if !ok {
-			continue
-		}
+	for begin, size := range untouched(maps, own, &errs) {
 		if _, _, no := unix.Syscall(unix.SYS_MADVISE, begin, size, unix.MADV_DONTNEED); no != 0 {
 			errs = append(errs, fmt.Errorf("the program's own pages: %w", no))
 		}
 	}
-	return errors.Join(append(errs, lines.Err())...)
+	return errors.Join(errs...)
 }
 
-// unwritten reads a line of /proc/PID/maps, such as "00400000-0408b000 r-xp 00000000 fe:00 1049 /usr/bin/bulkhead". It takes what is of the
+// untouched are the parts of a file in memory of which no page was ever written to. What can't be written to now may have been before: a
+// position-independent program is relocated at its start, and what the loader wrote is nowhere else.
+func untouched(smaps io.Reader, file string, errs *[]error) iter.Seq2[uintptr, uintptr] {
+	return func(yield func(uintptr, uintptr) bool) {
+		var begin, size uintptr
+		ok := false
+		lines := bufio.NewScanner(smaps)
+		for lines.Scan() {
+			text := lines.Text()
+			value, field := strings.CutPrefix(text, "Anonymous:")
+			switch {
+			case !field && !strings.Contains(strings.SplitN(text, " ", 2)[0], ":"):
+				begin, size, ok = unwritten(text, file)
+			case field && ok && strings.TrimSpace(value) == "0 kB" && !yield(begin, size):
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			*errs = append(*errs, fmt.Errorf("the program's own pages: %w", err))
+		}
+	}
+}
+
+// unwritten reads the first line of a part in /proc/PID/smaps, such as "00400000-0408b000 r-xp 00000000 fe:00 1049 /usr/bin/bulkhead". It takes what is of the
 // file and can't be written to: of anything else the content would be lost.
 func unwritten(line, file string) (begin, size uintptr, ok bool) {
 	f := strings.SplitN(line, " ", 6)

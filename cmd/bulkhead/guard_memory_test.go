@@ -25,6 +25,30 @@ func TestUnwritten(t *testing.T) {
 	}
 }
 
+// What the loader wrote into a part of the file, and closed then, stays.
+func TestUntouched(t *testing.T) {
+	const smaps = `00400000-00500000 r-xp 00000000 fe:00 1049                       /usr/bin/bulkhead
+Size:               1024 kB
+Anonymous:             0 kB
+VmFlags: rd ex mr mw me
+00500000-00600000 r--p 00100000 fe:00 1049                       /usr/bin/bulkhead
+Size:               1024 kB
+Anonymous:             4 kB
+00600000-00700000 rw-p 00200000 fe:00 1049                       /usr/bin/bulkhead
+Anonymous:             0 kB
+7f0000000000-7f0000100000 r-xp 00000000 fe:00 7                  /lib/libc.so.6
+Anonymous:             0 kB
+`
+	var errs []error
+	var found []uintptr
+	for begin := range untouched(strings.NewReader(smaps), "/usr/bin/bulkhead", &errs) {
+		found = append(found, begin)
+	}
+	if len(found) != 1 || found[0] != 0x400000 || len(errs) != 0 {
+		t.Errorf("%x %v", found, errs)
+	}
+}
+
 // A program that gave its pages back goes on, and has fewer of them.
 func TestSettle(t *testing.T) {
 	resident := func() string {
