@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -81,6 +82,8 @@ type Door struct {
 	unwritten atomic.Int64  // calls of strangers that had none
 	builds    chan struct{} // those whose contexts are kept at a time
 	builder   *buildkit.Room
+	// holdsEvery is how often the right to what lasts is asked about.
+	holdsEvery time.Duration
 }
 
 // Strangers have this many records a second, and at once: who can't come in must not be able to fill the log.
@@ -102,7 +105,7 @@ func New(p Parts) *Door {
 	}
 	return &Door{
 		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce),
-		builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, Log: p.Log}),
+		holdsEvery: holdsEvery, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, Log: p.Log}),
 	}
 }
 

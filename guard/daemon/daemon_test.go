@@ -62,6 +62,14 @@ func everything(*call.Ask) error { return nil }
 // door puts a door before an engine that is only a handler, and gives an HTTP client of it.
 func door(t *testing.T, j judge, engine http.HandlerFunc) *httptest.Server {
 	t.Helper()
+	s := httptest.NewServer(New(Parts{Engine: before(t, engine), Judge: j, Who: root{}, Log: slog.New(slog.DiscardHandler)}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// before is the way to an engine that is only a handler.
+func before(t *testing.T, engine http.HandlerFunc) *forward.Engine {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "e.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -79,9 +87,7 @@ func door(t *testing.T, j judge, engine http.HandlerFunc) *httptest.Server {
 	t.Cleanup(behind.Close)
 	e := forward.New(socket)
 	t.Cleanup(e.Close)
-	s := httptest.NewServer(New(Parts{Engine: e, Judge: j, Who: root{}, Log: slog.New(slog.DiscardHandler)}))
-	t.Cleanup(s.Close)
-	return s
+	return e
 }
 
 func send(t *testing.T, s *httptest.Server, method, path, kind, text string) (int, string) {

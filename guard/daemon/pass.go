@@ -46,13 +46,20 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passi
 	case route.HTTP2:
 		return d.buildKit(w, r, a, c)
 	}
-	ctx := r.Context()
-	if undo(a.Call.Route.Action) != "" {
+	switch {
+	case undo(a.Call.Route.Action) != "":
 		// A caller who leaves must not leave something behind that nobody held to what was judged.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), makeTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), makeTime)
 		defer cancel()
+		return d.send(ctx, w, r, a, p, c)
+	case lasts(a.Call.Route.Action):
+		return d.sendWhile(w, r, a, p, c)
 	}
+	return d.send(r.Context(), w, r, a, p, c)
+}
+
+// send has the engine do it, and gives the caller its answer.
+func (d *Door) send(ctx context.Context, w http.ResponseWriter, r *http.Request, a *call.Ask, p passing, c *forward.Call) error {
 	res, err := d.p.Engine.Send(ctx, c)
 	if err != nil {
 		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
@@ -75,7 +82,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passi
 	if res, err = d.conflict(ctx, a, res); err != nil { //nolint:bodyclose // who answers closes it
 		return err
 	}
-	if err := d.answer(r.Context(), w, a, res); err != nil {
+	if err := d.answer(ctx, w, a, res); err != nil {
 		return fmt.Errorf("%w: %w", forward.ErrBegun, err)
 	}
 	return nil
@@ -145,33 +152,6 @@ func (d *Door) resized(a *call.Ask, res *http.Response) {
 		q := a.Call.Query.Ints
 		d.p.Sessions.Resized(a, int(q["w"]), int(q["h"]))
 	}
-}
-
-// session carries a terminal, for as long as the right to it lasts.
-func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
-	run := func(ctx context.Context, w http.ResponseWriter, tap forward.Tap) error {
-		return d.p.Engine.Session(ctx, w, c, r.Header.Get("Upgrade"), tap)
-	}
-	if d.p.Sessions == nil {
-		return run(r.Context(), w, forward.Tap{})
-	}
-	return d.p.Sessions.Run(r.Context(), w, a, func(ctx context.Context) error { return d.holds(ctx, r, a) }, run)
-}
-
-// holds asks again whose connection it is, as accounts are now, and whether that one may still do it.
-func (d *Door) holds(ctx context.Context, r *http.Request, a *call.Ask) error {
-	who, err := d.p.Who.Identify(r)
-	if err != nil {
-		return err
-	}
-	if who.Principal.Ref != a.Subject.Principal.Ref {
-		return fmt.Errorf("%s is not who that was when it began: the account was disabled or removed, or the connection is another's now", who.Principal.Name)
-	}
-	again, now := *a, *who
-	// A factor that was shown when the terminal was opened stays shown for it.
-	now.Principal.Auth, now.FreshFactor = a.Subject.Principal.Auth, a.Subject.FreshFactor
-	again.Subject = &now
-	return d.p.Judge.Holds(ctx, &again)
 }
 
 // request is what the engine gets.

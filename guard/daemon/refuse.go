@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
@@ -56,6 +57,7 @@ func (d *Door) statusOf(ctx context.Context, err error) (int, string) {
 	var fault *body.Fault
 	var no *call.Refusal
 	var unclear *objects.Fault
+	var ended *lasting.EndedError
 	message := "bulkhead: " + err.Error()
 	switch {
 	case errors.As(err, &unclear):
@@ -68,7 +70,7 @@ func (d *Door) statusOf(ctx context.Context, err error) (int, string) {
 		return fault.Status, message
 	case errors.As(err, &no) && no.Busy:
 		return http.StatusConflict, message
-	case errors.As(err, &no):
+	case errors.As(err, &no), errors.As(err, &ended):
 		return http.StatusForbidden, message
 	}
 	d.p.Log.WarnContext(ctx, "a call was not made", "error", err)

@@ -7,6 +7,7 @@ package buildkit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
@@ -56,7 +58,6 @@ type Room struct {
 // Bounds.
 const (
 	holdsEvery = 2 * time.Second
-	holdsTime  = 5 * time.Second
 	lastWord   = time.Second // for calls to be told why they end
 )
 
@@ -84,62 +85,19 @@ type Caller struct {
 // whose is the account that sessions and builds belong to.
 func whose(s *call.Subject) string { return s.Principal.Ref.String() }
 
-// EndedError is why a connection was ended whose right did.
-type EndedError struct{ Err error }
-
-// Error implements error.
-func (e *EndedError) Error() string {
-	return "the connection to the builder was ended: " + e.Err.Error()
-}
-
-// Unwrap gives the reason.
-func (e *EndedError) Unwrap() error { return e.Err }
-
 // while runs something for as long as the right to it holds. An end before is recorded.
 func (r *Room) while(ctx context.Context, c *Caller, run func(ctx context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		if err := r.watch(ctx, c); err != nil {
-			cancel(&EndedError{err})
-		}
-	})
-	err := run(ctx)
-	ended, cut := context.Cause(ctx).(*EndedError) //nolint:errorlint // it is set above, as it is
-	cancel(nil)
-	wait.Wait()
-	if !cut {
+	err := lasting.While(ctx, "the connection to the builder", r.every, c.Holds, run)
+	var ended *lasting.EndedError
+	if !errors.As(err, &ended) {
 		return err
 	}
-	rctx, done := context.WithTimeout(context.WithoutCancel(ctx), holdsTime)
+	rctx, done := context.WithTimeout(context.WithoutCancel(ctx), lasting.AskTime)
 	defer done()
 	if rerr := r.p.Judge.Failed(rctx, c.Ask, ended.Error()); rerr != nil {
 		r.p.Log.ErrorContext(rctx, "the end of a connection could not be recorded", "error", rerr, "ended", ended)
 	}
 	return ended
-}
-
-// watch gives why the right ended; nil when the connection did.
-func (r *Room) watch(ctx context.Context, c *Caller) error {
-	every := time.NewTicker(r.every)
-	defer every.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-		asked, done := context.WithTimeout(ctx, holdsTime)
-		err := c.Holds(asked)
-		done()
-		if ctx.Err() != nil {
-			return nil // the connection is over
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // once is a listener that has one connection.

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/guard/solve"
 )
@@ -44,7 +45,7 @@ const keyBuild = "buildkit-controlapi-buildid"
 // handle is one call.
 func (s *served) handle(_ any, in grpc.ServerStream) error {
 	err := s.call(in)
-	if ended, ok := context.Cause(s.over).(*EndedError); ok && err != nil { //nolint:errorlint // as it was set
+	if ended, ok := context.Cause(s.over).(*lasting.EndedError); ok && err != nil { //nolint:errorlint // as it was set
 		return status.Error(codes.PermissionDenied, "bulkhead: "+ended.Error())
 	}
 	return err

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -317,7 +318,7 @@ func TestEndsWithItsRight(t *testing.T) {
 	if _, err := s.Recv(); status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), "alice left") {
 		t.Errorf("%v", err)
 	}
-	var end *EndedError
+	var end *lasting.EndedError
 	select {
 	case err := <-ended:
 		if !errors.As(err, &end) {
@@ -340,7 +341,7 @@ func TestSessionEndsWithItsRight(t *testing.T) {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})
-	var end *EndedError
+	var end *lasting.EndedError
 	if !errors.As(err, &end) || !errors.Is(err, no) || len(w.judge.failed) != 1 {
 		t.Errorf("%v %v", err, w.judge.failed)
 	}

@@ -1,0 +1,87 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+)
+
+// leaving is a judge before whom a right ends.
+type leaving struct {
+	judge
+	gone   atomic.Bool
+	failed chan string
+}
+
+func (l *leaving) Holds(context.Context, *call.Ask) error {
+	if l.gone.Load() {
+		return errors.New("alice left")
+	}
+	return nil
+}
+
+func (l *leaving) Failed(_ context.Context, _ *call.Ask, why string) error {
+	l.failed <- why
+	return nil
+}
+
+// A log that is followed breaks off when the right to it ends, and the engine is no longer asked; what had no answer yet is told why.
+func TestWhatLastsEndsWithItsRight(t *testing.T) {
+	left := make(chan struct{}, 2)
+	engine := func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/logs") {
+			_, _ = w.Write([]byte("first\n"))
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+		left <- struct{}{}
+	}
+	j := &leaving{judge: everything, failed: make(chan string, 2)}
+	for path, method := range map[string]string{"/v1.41/containers/c1/logs?follow=1&stdout=1": "GET", "/v1.41/containers/c1/wait": "POST"} {
+		j.gone.Store(false)
+		d := New(Parts{Engine: before(t, engine), Judge: j, Who: root{}})
+		d.holdsEvery = 20 * time.Millisecond
+		front := httptest.NewServer(d)
+		defer front.Close()
+		r, err := http.NewRequestWithContext(t.Context(), method, front.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(200*time.Millisecond, func() { j.gone.Store(true) })
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		lines := bufio.NewScanner(res.Body)
+		lines.Scan()
+		if first := lines.Text(); method == "GET" && (res.StatusCode != http.StatusOK || first != "first") ||
+			method == "POST" && (res.StatusCode != http.StatusForbidden || !strings.Contains(first, "the call was ended: alice left")) {
+			t.Errorf("%s: %d %q", path, res.StatusCode, first)
+		}
+		if lines.Scan() || method == "GET" && lines.Err() == nil {
+			t.Errorf("%s: it is taken for whole: %q %v", path, lines.Text(), lines.Err())
+		}
+		select {
+		case why := <-j.failed:
+			if !strings.Contains(why, "alice left") {
+				t.Errorf("%s: the record says %q", path, why)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: it is not recorded", path)
+		}
+		select {
+		case <-left:
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: the engine goes on", path)
+		}
+	}
+}
