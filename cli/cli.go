@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -209,6 +210,11 @@ func (a *App) load(cmd *cobra.Command) error {
 	cfg, err := config.Load(path, a.Environ)
 	if err != nil {
 		return err
+	}
+	if path != "" {
+		if cfg.File, err = filepath.Abs(path); err != nil {
+			return fmt.Errorf("the configuration %s: %w", path, err)
+		}
 	}
 	a.cfg = cfg
 	for name, value := range given {

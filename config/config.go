@@ -33,6 +33,8 @@ const EnvPrefix = "BULKHEAD_"
 // Config is everything that can be set. Every field has a name in the file and, except for lists of structures, one in
 // the environment.
 type Config struct {
+	// File is where it was read from; empty for none. Whoever loads it says so.
+	File       string          `yaml:"-"`
 	Log        Log             `yaml:"log" envPrefix:"LOG_"`
 	Lang       string          `yaml:"lang" env:"LANG"` // "en" or "zh"
 	Engine     Engine          `yaml:"engine" envPrefix:"ENGINE_"`

@@ -113,21 +113,41 @@ func (g *agentGuard) begin(ctx context.Context, work context.CancelFunc, again f
 	}
 }
 
-// reload reads the configuration again. A guard that is raised later has what was read last: who was taken out stays out.
+// reload reads the configuration again, for the guard here and for one before it.
 func (g *agentGuard) reload(again func() (config.Config, error)) {
-	c, err := again()
+	c, r, err := g.read(again)
 	if err != nil {
 		g.log.Error("the configuration was not taken: the earlier one stays", "error", err)
 		return
 	}
-	g.mu.Lock()
-	g.c = c
-	r := g.now
-	g.mu.Unlock()
 	if r != nil {
-		r.reload(func() (config.Config, error) { return c, nil }, nil)
+		r.reload(c, nil)
 		r.hand.tell(context.Background(), newsReload, nil)
 	}
+}
+
+// told is reload as a later guard has it done; what can't be read again it takes for rights that have ended.
+func (g *agentGuard) told(again func() (config.Config, error)) error {
+	c, r, err := g.read(again)
+	if r == nil {
+		return err
+	}
+	defer r.hand.tell(context.Background(), newsReload, nil) // also where this one can't: the one before may know no better
+	if err != nil {
+		return err
+	}
+	return r.rights(c, nil)
+}
+
+// read reads the configuration again. A guard that is raised later has what was read last: who was taken out stays out.
+func (g *agentGuard) read(again func() (config.Config, error)) (config.Config, *raised, error) {
+	c, err := again()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil {
+		g.c = c
+	}
+	return c, g.now, err
 }
 
 func (g *agentGuard) run(ctx context.Context, again func() (config.Config, error)) {

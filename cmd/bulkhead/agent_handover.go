@@ -20,7 +20,7 @@ func takeOverAgent(ctx context.Context, c config.Config, dir string, log *slog.L
 	if !c.Guard.Enabled {
 		return nil, nil //nolint:nilnil // nobody
 	}
-	before, err := reach(c.Guard, filepath.Join(dir, "guard"), log)
+	before, err := reach(c, filepath.Join(dir, "guard"), log)
 	if before == nil || err != nil {
 		return nil, err
 	}
@@ -52,8 +52,7 @@ func (g *agentGuard) handing(r *raised, stop context.CancelFunc, again func() (c
 		back: func(context.Context) error { return errNodeGiven },
 		told: func(ctx context.Context, kind string, document []byte) error {
 			if kind == newsReload {
-				g.reload(again)
-				return nil
+				return g.told(again)
 			}
 			for _, a := range g.appliers[model.BundleKind(kind)] {
 				if err := a.Apply(ctx, document); err != nil {

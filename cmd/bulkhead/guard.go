@@ -75,6 +75,7 @@ type raised struct {
 	doors  *listen.Server
 	engine *guardedEngine
 	status model.GuardStatus
+	file   string // of the configuration; empty for none
 	drain  time.Duration
 	log    *slog.Logger
 	// hand hands it over, and before is the guard that it takes over from; both are nil where there is none.
@@ -127,7 +128,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		PID: os.Getpid(), Started: clock()().UTC().Truncate(time.Second), Mode: model.ControlMode(c.Guard.Mode), Version: buildVersion(),
 		Engine: c.Guard.Engine, Socket: c.Guard.Socket, TLS: c.Guard.TLS.Listen, Profile: c.Guard.Profile,
 	}
-	return &raised{who: who, local: local, doors: doors, engine: engine, status: status, drain: c.Guard.Limits.Drain, log: p.slog, before: p.before}, nil
+	return &raised{who: who, local: local, doors: doors, engine: engine, status: status, file: c.File, drain: c.Guard.Limits.Drain, log: p.slog, before: p.before}, nil
 }
 
 // ownProfile says whether there are rules of a profile that is not a shipped one. Policies change while the guard runs, and each call asks.
@@ -294,7 +295,7 @@ func (g *raised) offer(ctx context.Context) (ends []func() bool) {
 	if g.hand == nil {
 		return nil
 	}
-	o, err := handover.Open(g.hand.path, g.hand, g.status.Version, g.log)
+	o, err := handover.Open(g.hand.path, g.hand, handover.About{Version: g.status.Version, Config: g.file}, g.log)
 	if err != nil {
 		g.log.Warn("this guard can't be taken over by a later one: an upgrade will end what is open", "error", err)
 		return nil

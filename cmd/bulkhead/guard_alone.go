@@ -47,7 +47,7 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	if err := loadGuardPolicies(a.engine, c.Guard.Policies); err != nil {
 		return err
 	}
-	before, err := reach(c.Guard, dir, log)
+	before, err := reach(c, dir, log)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	g.hand = &handing{
 		g: g, path: filepath.Join(dir, handoverSocket), records: a.records, put: a.records.AppendEntry, stop: stop, log: log,
 		give: func(context.Context) error { return a.shut() }, back: a.back,
-		told: func(context.Context, string, []byte) error { a.reload(g); return nil },
+		told: func(context.Context, string, []byte) error { return a.told(g) },
 	}
 	fmt.Fprintf(out, "Bulkhead's guard is in front of %s: host %s of the tenant %s, profile %s (%s), audit log in %s\n",
 		c.Guard.Engine, a.host, c.Guard.Tenant, c.Guard.Profile, c.Guard.Mode, filepath.Join(dir, "audit"))
@@ -137,6 +137,21 @@ func (a *alone) back(context.Context) error {
 
 // reload reads the configuration again, here and at an earlier guard.
 func (a *alone) reload(g *raised) {
-	g.reload(a.again, a.engine)
+	c, err := a.again()
+	if err != nil {
+		g.log.Error("the configuration was not taken: the earlier one stays", "error", err)
+		return
+	}
+	g.reload(c, a.engine)
 	g.hand.tell(a.ctx, newsReload, nil)
+}
+
+// told is reload as a later guard has it done; what can't be read again it takes for rights that have ended.
+func (a *alone) told(g *raised) error {
+	defer g.hand.tell(a.ctx, newsReload, nil) // also where this one can't: the one before may know no better
+	c, err := a.again()
+	if err != nil {
+		return err
+	}
+	return g.rights(c, a.engine)
 }

@@ -30,8 +30,8 @@ const newsReload = "reload"
 const lastTime = 10 * time.Second
 
 // reach finds the guard that is to be taken over; nil where there is none, or where that is not wanted.
-func reach(c config.Guard, dir string, log *slog.Logger) (*handover.Predecessor, error) {
-	if !c.TakeOver {
+func reach(c config.Config, dir string, log *slog.Logger) (*handover.Predecessor, error) {
+	if !c.Guard.TakeOver {
 		return nil, nil //nolint:nilnil // nobody
 	}
 	p, err := handover.Reach(filepath.Join(dir, handoverSocket))
@@ -41,8 +41,21 @@ func reach(c config.Guard, dir string, log *slog.Logger) (*handover.Predecessor,
 	if err != nil {
 		return nil, fmt.Errorf("take over (guard.take_over): %w", err)
 	}
+	if p.Config != c.File { // whom it is told to keep out it reads there
+		err := fmt.Errorf("take over (guard.take_over): the guard that runs (process %d) has the configuration of %s, and this one that of %s: "+
+			"start this one with the same file (--config), or stop that one first", p.PID, fileOf(p.Config), fileOf(c.File))
+		return nil, errors.Join(err, p.Close())
+	}
 	log.Info("a guard runs already and is taken over", "pid", p.PID, "version", p.Version)
 	return p, nil
+}
+
+// fileOf names a file of a configuration.
+func fileOf(path string) string {
+	if path == "" {
+		return "no file"
+	}
+	return fmt.Sprintf("%.200q", path)
 }
 
 // handing hands a guard over to a later process, and goes on for an earlier one. It implements handover.Guard.

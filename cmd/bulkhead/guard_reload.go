@@ -11,13 +11,18 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// reload takes accounts, policies, certificates and keys from the files again. Each that is not sound stays as it was. Connections stay.
-func (g *raised) reload(again func() (config.Config, error), engine *authz.Engine) {
-	c, err := again()
-	if err != nil {
-		g.log.Error("the configuration was not taken: the earlier one stays", "error", err)
+// reload takes accounts, policies, certificates and keys from a configuration that was read again. Each that is not sound stays as it was.
+// Connections stay.
+func (g *raised) reload(c config.Config, engine *authz.Engine) {
+	if err := errors.Join(g.rights(c, engine), g.doors.Reload()); err != nil {
+		g.log.Error("not everything was taken again: what is not sound stays as it was", "error", err)
 		return
 	}
+	g.log.Info("accounts, policies and certificates were read again", "accounts", len(c.Guard.Accounts))
+}
+
+// rights takes what says who may do what: accounts, and policies where engine is not nil.
+func (g *raised) rights(c config.Config, engine *authz.Engine) error {
 	d, err := definitions(c.Guard.Accounts)
 	switch {
 	case err != nil:
@@ -29,11 +34,7 @@ func (g *raised) reload(again func() (config.Config, error), engine *authz.Engin
 	if engine != nil {
 		err = errors.Join(err, loadGuardPolicies(engine, c.Guard.Policies))
 	}
-	if err = errors.Join(err, g.doors.Reload()); err != nil {
-		g.log.Error("not everything was taken again: what is not sound stays as it was", "error", err)
-		return
-	}
-	g.log.Info("accounts, policies and certificates were read again", "accounts", len(d))
+	return err
 }
 
 // loadGuardPolicies puts the files of a directory into force, for everybody on this host; empty is none.

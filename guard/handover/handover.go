@@ -45,6 +45,7 @@ type greeting struct {
 	Protocol int      `json:"protocol"`
 	PID      int      `json:"pid"`
 	Version  string   `json:"version"`
+	Config   string   `json:"config,omitempty"`
 	Sockets  []Socket `json:"sockets"`
 }
 

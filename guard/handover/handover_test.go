@@ -70,7 +70,7 @@ func offered(t *testing.T) (*earlier, string) {
 	t.Cleanup(func() { _ = l.Close() })
 	e := &earlier{l: l}
 	path := filepath.Join(dir, "handover.sock")
-	o, err := Open(path, e, "1.2.3", slog.New(slog.DiscardHandler))
+	o, err := Open(path, e, About{Version: "1.2.3", Config: "/etc/guard.yaml"}, slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() { must(t, o.Close()) })
 	return e, path
@@ -103,7 +103,7 @@ func reachedAt(t *testing.T, path string) *Predecessor {
 func TestHandover(t *testing.T) {
 	e, path := offered(t)
 	p := reachedAt(t, path)
-	if p.PID != os.Getpid() || p.Version != "1.2.3" || len(p.Sockets) != 1 || !p.Sockets[0].Made {
+	if p.PID != os.Getpid() || p.Version != "1.2.3" || p.Config != "/etc/guard.yaml" || len(p.Sockets) != 1 || !p.Sockets[0].Made {
 		t.Fatalf("%+v", p)
 	}
 	if err := p.Tell(t.Context(), "early", nil); err == nil {
@@ -177,7 +177,7 @@ func TestHandoverThatIsNotMade(t *testing.T) {
 func TestOfferWhereOthersReach(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o755))
-	if _, err := Open(filepath.Join(dir, "handover.sock"), &earlier{}, "1", slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "chmod 700") {
+	if _, err := Open(filepath.Join(dir, "handover.sock"), &earlier{}, About{Version: "1"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "chmod 700") {
 		t.Error(err)
 	}
 	if _, err := Reach(filepath.Join(dir, "handover.sock")); !errors.Is(err, ErrNobody) {

@@ -34,20 +34,27 @@ type Guard interface {
 	Lost()
 }
 
+// About is what a guard says of itself to a successor.
+type About struct {
+	Version string
+	// Config is the file that it reads again when it is told to; empty for none.
+	Config string
+}
+
 // Offer is an open door for a successor.
 type Offer struct {
-	guard   Guard
-	version string
-	log     *slog.Logger
-	path    string
-	l       *net.UnixListener
-	made    fs.FileInfo
-	closed  sync.Once
+	guard  Guard
+	about  About
+	log    *slog.Logger
+	path   string
+	l      *net.UnixListener
+	made   fs.FileInfo
+	closed sync.Once
 }
 
 // Open offers a guard at a path, in a directory that only its own user reaches. What lies there already is replaced: it is of a guard that
 // is gone, or that was taken over.
-func Open(path string, g Guard, version string, log *slog.Logger) (*Offer, error) {
+func Open(path string, g Guard, about About, log *slog.Logger) (*Offer, error) {
 	fail := func(err error) (*Offer, error) {
 		return nil, fmt.Errorf("offer the guard to a successor at %s: %w", path, err)
 	}
@@ -71,7 +78,7 @@ func Open(path string, g Guard, version string, log *slog.Logger) (*Offer, error
 	if err = errors.Join(err, os.Chmod(next, 0o600), os.Rename(next, path)); err != nil {
 		return fail(errors.Join(err, l.Close()))
 	}
-	o := &Offer{guard: g, version: version, log: log, path: path, l: l, made: made}
+	o := &Offer{guard: g, about: about, log: log, path: path, l: l, made: made}
 	go o.accept()
 	return o, nil
 }
@@ -146,7 +153,7 @@ func (o *Offer) greet(c *net.UnixConn) (here net.Conn, err error) {
 	if err := c.SetWriteDeadline(time.Now().Add(greetingTime)); err != nil {
 		return nil, errors.Join(err, here.Close())
 	}
-	if err := greet(c, greeting{Protocol: protocol, PID: os.Getpid(), Version: o.version, Sockets: sockets}, its); err != nil {
+	if err := greet(c, greeting{Protocol: protocol, PID: os.Getpid(), Version: o.about.Version, Config: o.about.Config, Sockets: sockets}, its); err != nil {
 		return nil, errors.Join(err, here.Close())
 	}
 	return here, c.SetWriteDeadline(time.Time{})

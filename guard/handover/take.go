@@ -20,6 +20,7 @@ var ErrNobody = errors.New("no guard runs here that could be taken over")
 type Predecessor struct {
 	PID     int
 	Version string
+	Config  string // the file that it reads again; empty for none
 	// Sockets are those that it listens at. Whoever does not take one closes its file.
 	Sockets []Socket
 
@@ -59,7 +60,7 @@ func reached(c *net.UnixConn) (*Predecessor, error) {
 		return nil, err
 	}
 	defer file.Close()
-	p := &Predecessor{PID: g.PID, Version: g.Version, Sockets: g.Sockets, conn: c, gone: make(chan struct{})}
+	p := &Predecessor{PID: g.PID, Version: g.Version, Config: g.Config, Sockets: g.Sockets, conn: c, gone: make(chan struct{})}
 	if p.records, err = net.FileConn(file); err == nil {
 		err = c.SetReadDeadline(time.Time{})
 	}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/bulkhead-security/bulkhead/config"
+	"github.com/bulkhead-security/bulkhead/guard/accounts"
+	"github.com/bulkhead-security/bulkhead/guard/handover"
+	"github.com/bulkhead-security/bulkhead/guard/images"
+	"github.com/bulkhead-security/bulkhead/guard/listen"
+	"github.com/bulkhead-security/bulkhead/identity/authz"
+	"github.com/bulkhead-security/bulkhead/model"
+)
+
+// noImages is an engine that has none.
+type noImages struct{}
+
+func (noImages) Get(context.Context, string) (int, []byte, error) {
+	return http.StatusOK, []byte("[]"), nil
+}
+
+// stoodUp is a guard with doors and a memory of images, which nobody has called yet.
+func stoodUp(t *testing.T) *handing {
+	t.Helper()
+	dir := t.TempDir()
+	log := slog.New(slog.DiscardHandler)
+	doors, err := listen.Open(listen.Options{
+		Unix: listen.Unix{Path: filepath.Join(dir, "s"), Mode: 0o600}, Handler: http.NotFoundHandler(),
+		Limits: listen.Limits{Connections: 9, Each: 9, Header: 1 << 12, HeaderTime: time.Second, Idle: time.Second, Drain: time.Second, Outlast: time.Minute},
+	})
+	fine(t, err)
+	kept, err := images.Open(filepath.Join(dir, "images.db"), noImages{}, model.SystemTenant)
+	fine(t, err)
+	t.Cleanup(func() { fine(t, kept.Close()) })
+	who, err := accounts.New(accounts.Options{Log: log, Now: time.Now})
+	fine(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- doors.Run(ctx) }()
+	t.Cleanup(func() { stop(); fine(t, <-ended) })
+	g := &raised{who: who, doors: doors, engine: &guardedEngine{images: kept}, log: log, file: "/etc/guard.yaml"}
+	g.hand = &handing{g: g, path: filepath.Join(dir, handoverSocket), records: newPassedOn(nil), stop: stop, log: log}
+	t.Cleanup(func() { stop() })
+	return g.hand
+}
+
+func fine(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestToldWhatItCannotRead: an earlier guard that can't read the configuration any more, e.g. since it has what only a later version knows, or
+// not all of what says who may do what, ends what it carries; nobody who was taken out goes on there.
+func TestToldWhatItCannotRead(t *testing.T) {
+	engine, err := authz.New(authz.Options{})
+	fine(t, err)
+	for name, c := range map[string]struct {
+		c     config.Config
+		err   error
+		sound bool
+	}{
+		"sound":            {sound: true},
+		"not readable":     {err: errors.New(`unknown field "later"`)},
+		"unsound account":  {c: config.Config{Guard: config.Guard{Accounts: []config.GuardAccount{{ID: "", Roles: []string{"x"}}}}}},
+		"unsound policies": {c: config.Config{Guard: config.Guard{Policies: "/nonexistent"}}},
+	} {
+		h := stoodUp(t)
+		lost := false
+		stop := h.stop
+		h.stop = func() { lost = true; stop() }
+		a := &alone{again: func() (config.Config, error) { return c.c, c.err }, engine: engine, ctx: t.Context(), log: h.log}
+		h.told = func(context.Context, string, []byte) error { return a.told(h.g) }
+		if err := h.Told(t.Context(), newsReload, nil); (err == nil) != c.sound || lost == c.sound {
+			t.Errorf("%s, alone: %v, ended %v", name, err, lost)
+		}
+		if name == "unsound policies" { // of the control plane, in an agent
+			continue
+		}
+		lost = false
+		of := &agentGuard{now: h.g, log: h.log}
+		h.told = func(context.Context, string, []byte) error { return of.told(a.again) }
+		if err := h.Told(t.Context(), newsReload, nil); (err == nil) != c.sound || lost == c.sound {
+			t.Errorf("%s, in an agent: %v, ended %v", name, err, lost)
+		}
+	}
+}
+
+// TestReachWithOtherFile: who would tell an earlier guard to read a file that it does not change takes nothing over.
+func TestReachWithOtherFile(t *testing.T) {
+	h := stoodUp(t)
+	fine(t, os.Chmod(filepath.Dir(h.path), 0o700))
+	o, err := handover.Open(h.path, h, handover.About{Version: "1", Config: h.g.file}, h.log)
+	fine(t, err)
+	defer o.Close()
+	c := config.Config{Guard: config.Guard{TakeOver: true}}
+	for file, ok := range map[string]bool{"/etc/guard.yaml": true, "/etc/other.yaml": false, "": false} {
+		c.File = file
+		p, err := reach(c, filepath.Dir(h.path), h.log)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", file, err)
+		}
+		if p != nil {
+			fine(t, p.Close())
+		}
+	}
+}
