@@ -29,6 +29,12 @@ const newsReload = "reload"
 // lastTime is how long a guard that ends waits for earlier ones beyond their own drain.
 const lastTime = 10 * time.Second
 
+// backTime is how long a guard whose successor does not stand tries to go on, and backPause how long it waits in between.
+const (
+	backTime  = 20 * time.Second
+	backPause = 200 * time.Millisecond
+)
+
 // reach finds the guard that is to be taken over; nil where there is none, or where that is not wanted.
 func reach(c config.Config, dir string, log *slog.Logger) (*handover.Predecessor, error) {
 	if !c.Guard.TakeOver {
@@ -112,15 +118,40 @@ func (h *handing) Back(ctx context.Context) error {
 	h.mu.Lock()
 	h.giving = false
 	h.mu.Unlock()
-	err := h.back(ctx)
+	err := h.regain(ctx)
 	if err == nil {
-		err = errors.Join(h.keepImages(), h.g.doors.Resume())
+		err = h.g.doors.Resume()
 	}
 	if err != nil {
 		h.log.Error("this guard can't go on either", "error", err)
 		h.Lost()
 	}
 	return err
+}
+
+// regain opens again what one process at a time can have open.
+func (h *handing) regain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, backTime)
+	defer cancel()
+	if err := retried(ctx, func() error { return h.back(ctx) }); err != nil {
+		return err
+	}
+	return retried(ctx, h.keepImages)
+}
+
+// retried tries what the other process may still hold for a moment.
+func retried(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if err == nil || errors.Is(err, errNodeGiven) {
+			return err
+		}
+		select {
+		case <-time.After(backPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // Given implements handover.Guard.

@@ -28,6 +28,10 @@ const (
 	// takeTime is how long a successor may take until it asks for the rest, standTime until it stands when it has it.
 	takeTime  = time.Minute
 	standTime = time.Minute
+	// acceptPause is how long nobody is taken after a connection that could not be.
+	acceptPause = 200 * time.Millisecond
+	// leaveTime is how long a successor that does not stand may take to end by itself.
+	leaveTime = 5 * time.Second
 	// answerTime is how long one side waits for the other, when nothing has to be done that takes longer.
 	answerTime = 15 * time.Second
 )
@@ -164,24 +168,24 @@ func rights(oob []byte) (files []*os.File, err error) {
 	return files, nil
 }
 
-// own makes sure that the other end is a process of the same user.
-func own(c *net.UnixConn) error {
+// own makes sure that the other end is a process of the same user, and says which.
+func own(c *net.UnixConn) (pid int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var cred *unix.Ucred
 	var inner error
 	if err := raw.Control(func(fd uintptr) { cred, inner = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
-		return err
+		return 0, err
 	}
 	if inner != nil {
-		return inner
+		return 0, inner
 	}
 	if int(cred.Uid) != os.Geteuid() {
-		return fmt.Errorf("process %d of the user %d asks for a handover; only the guard's own user may", cred.Pid, cred.Uid)
+		return 0, fmt.Errorf("process %d of the user %d asks for a handover; only the guard's own user may", cred.Pid, cred.Uid)
 	}
-	return nil
+	return int(cred.Pid), nil
 }
 
 // Nothing is what calls have that say no more than their name.

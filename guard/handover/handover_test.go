@@ -18,6 +18,7 @@ import (
 // earlier is a guard that listens, and notes what it is told.
 type earlier struct {
 	l    *net.UnixListener
+	dir  string
 	fail error
 
 	mu   sync.Mutex
@@ -60,7 +61,7 @@ func (e *earlier) Told(_ context.Context, kind string, document []byte) error {
 func (e *earlier) Stop() { e.note("stop") }
 func (e *earlier) Lost() { e.note("lost") }
 
-func offered(t *testing.T) (*earlier, string) {
+func newEarlier(t *testing.T) *earlier {
 	t.Helper()
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o700))
@@ -68,8 +69,13 @@ func offered(t *testing.T) (*earlier, string) {
 	must(t, err)
 	l.SetUnlinkOnClose(false)
 	t.Cleanup(func() { _ = l.Close() })
-	e := &earlier{l: l}
-	path := filepath.Join(dir, "handover.sock")
+	return &earlier{l: l, dir: dir}
+}
+
+func offered(t *testing.T) (*earlier, string) {
+	t.Helper()
+	e := newEarlier(t)
+	path := filepath.Join(e.dir, "handover.sock")
 	o, err := Open(path, e, About{Version: "1.2.3", Config: "/etc/guard.yaml"}, slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() { must(t, o.Close()) })

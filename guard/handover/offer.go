@@ -50,37 +50,44 @@ type Offer struct {
 	l      *net.UnixListener
 	made   fs.FileInfo
 	closed sync.Once
+	stand  time.Duration // standTime, but in tests
+	leave  time.Duration // leaveTime, but in tests
 }
 
 // Open offers a guard at a path, in a directory that only its own user reaches. What lies there already is replaced: it is of a guard that
 // is gone, or that was taken over.
 func Open(path string, g Guard, about About, log *slog.Logger) (*Offer, error) {
-	fail := func(err error) (*Offer, error) {
+	o := &Offer{guard: g, about: about, log: log, path: path, stand: standTime, leave: leaveTime}
+	if err := o.open(); err != nil {
 		return nil, fmt.Errorf("offer the guard to a successor at %s: %w", path, err)
 	}
-	is, err := os.Stat(filepath.Dir(path))
+	go o.accept(o.l)
+	return o, nil
+}
+
+func (o *Offer) open() error {
+	is, err := os.Stat(filepath.Dir(o.path))
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	if is.Mode().Perm()&0o077 != 0 {
-		return fail(errors.New("others may reach the directory: chmod 700 it"))
+		return errors.New("others may reach the directory: chmod 700 it")
 	}
-	next := path + ".new"
+	next := o.path + ".new"
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fail(err)
+		return err
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: next})
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	l.SetUnlinkOnClose(false)
 	made, err := os.Lstat(next)
-	if err = errors.Join(err, os.Chmod(next, 0o600), os.Rename(next, path)); err != nil {
-		return fail(errors.Join(err, l.Close()))
+	if err = errors.Join(err, os.Chmod(next, 0o600), os.Rename(next, o.path)); err != nil {
+		return errors.Join(err, l.Close())
 	}
-	o := &Offer{guard: g, about: about, log: log, path: path, l: l, made: made}
-	go o.accept()
-	return o, nil
+	o.l, o.made = l, made
+	return nil
 }
 
 // Close takes the offer back. A handover that was made goes on.
@@ -95,12 +102,22 @@ func (o *Offer) Close() error {
 	return err
 }
 
+// acceptor is a listener at which successors come.
+type acceptor interface {
+	AcceptUnix() (*net.UnixConn, error)
+}
+
 // accept serves one after the other, until one stands.
-func (o *Offer) accept() {
+func (o *Offer) accept(l acceptor) {
 	for {
-		c, err := o.l.AcceptUnix()
-		if err != nil {
+		c, err := l.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil { // e.g. no more files for a while
+			o.log.Warn("a successor can't be answered for now", "error", err)
+			time.Sleep(acceptPause)
+			continue
 		}
 		if err := o.serve(c); err != nil {
 			o.log.Warn("a successor did not take over", "error", err)
@@ -110,16 +127,19 @@ func (o *Offer) accept() {
 
 func (o *Offer) serve(c *net.UnixConn) error {
 	defer c.Close() //nolint:errcheck // what is over is told by what it gave
-	if err := own(c); err != nil {
+	pid, err := own(c)
+	if err != nil {
 		return err
 	}
+	who := processOf(pid)
+	defer who.close()
 	here, err := o.greet(c)
 	if err != nil {
 		return err
 	}
 	s := &Successor{rpc: jsonrpc.NewClient(here)}
 	defer s.rpc.Close() //nolint:errcheck // the same
-	h := &hand{o: o, s: s, late: time.AfterFunc(takeTime, func() { _ = c.Close() })}
+	h := &hand{o: o, s: s, who: who, late: time.AfterFunc(takeTime, func() { _ = c.Close() })}
 	defer h.late.Stop()
 	server := rpc.NewServer()
 	if err := server.RegisterName("Guard", h); err != nil {
@@ -163,6 +183,7 @@ func (o *Offer) greet(c *net.UnixConn) (here net.Conn, err error) {
 type hand struct {
 	o    *Offer
 	s    *Successor
+	who  *process
 	late *time.Timer
 
 	mu           sync.Mutex
@@ -176,10 +197,10 @@ func (h *hand) Take(Nothing, *Nothing) error {
 	if h.taken {
 		return errors.New("it was taken already")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), standTime)
+	ctx, cancel := context.WithTimeout(context.Background(), h.o.stand)
 	defer cancel()
 	h.taken = true
-	h.late.Reset(standTime)
+	h.late.Reset(h.o.stand)
 	return h.o.guard.Give(ctx)
 }
 
@@ -223,9 +244,11 @@ func (h *hand) over() error {
 		h.o.guard.Lost()
 		return nil
 	case h.taken:
+		// One that is only slow has what one process at a time can have, and gives nothing of it back.
+		err := h.who.end(h.o.leave)
 		ctx, cancel := context.WithTimeout(context.Background(), standTime)
 		defer cancel()
-		return errors.Join(errors.New("it went before it stood"), h.o.guard.Back(ctx))
+		return errors.Join(errors.New("it went before it stood"), err, h.o.guard.Back(ctx))
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func Reach(path string) (*Predecessor, error) {
 }
 
 func reached(c *net.UnixConn) (*Predecessor, error) {
-	if err := own(c); err != nil {
+	if _, err := own(c); err != nil {
 		return nil, err
 	}
 	if err := c.SetReadDeadline(time.Now().Add(greetingTime)); err != nil {
