@@ -80,6 +80,7 @@ type handing struct {
 	mu     sync.Mutex
 	before *handover.Predecessor // nil where there is none, or it has ended
 	giving bool                  // and given, unless it comes back
+	closed bool                  // what one process at a time can have open
 	given  bool
 }
 
@@ -109,6 +110,9 @@ func (h *handing) Give(ctx context.Context) error {
 		return err
 	}
 	h.records.hold()
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
 	return h.give(ctx)
 }
 
@@ -117,8 +121,10 @@ func (h *handing) Back(ctx context.Context) error {
 	h.log.Error("the guard that was to take over does not stand: this one goes on")
 	h.mu.Lock()
 	h.giving = false
+	closed := h.closed
+	h.closed = false
 	h.mu.Unlock()
-	err := h.regain(ctx)
+	err := h.regain(ctx, closed)
 	if err == nil {
 		err = h.g.doors.Resume()
 	}
@@ -129,12 +135,14 @@ func (h *handing) Back(ctx context.Context) error {
 	return err
 }
 
-// regain opens again what one process at a time can have open.
-func (h *handing) regain(ctx context.Context) error {
+// regain opens again what one process at a time can have open, as far as it was closed.
+func (h *handing) regain(ctx context.Context, closed bool) error {
 	ctx, cancel := context.WithTimeout(ctx, backTime)
 	defer cancel()
-	if err := retried(ctx, func() error { return h.back(ctx) }); err != nil {
-		return err
+	if closed {
+		if err := retried(ctx, func() error { return h.back(ctx) }); err != nil {
+			return err
+		}
 	}
 	return retried(ctx, h.keepImages)
 }

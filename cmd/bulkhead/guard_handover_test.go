@@ -94,6 +94,37 @@ func TestToldWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// TestBack: what could not even begin leaves everything open; what the other one still holds is tried again; and what never comes back ends this
+// guard.
+func TestBack(t *testing.T) {
+	h := stoodUp(t)
+	tries := 0
+	h.give = func(context.Context) error { return nil }
+	h.back = func(context.Context) error {
+		if tries++; tries < 3 {
+			return errors.New("another process has it open")
+		}
+		return nil
+	}
+	fine(t, h.Give(t.Context()))
+	fine(t, h.Back(t.Context()))
+	if tries != 3 {
+		t.Errorf("it was tried %d times", tries)
+	}
+	fine(t, h.g.doors.Pause()) // so that the next one fails before anything else is closed
+	if err := h.Give(t.Context()); err == nil {
+		t.Error("it gives what it does not have")
+	}
+	h.back = func(context.Context) error { return errors.New("it was never closed") }
+	fine(t, h.Back(t.Context()))
+
+	h.back = func(context.Context) error { return errNodeGiven }
+	fine(t, h.Give(t.Context()))
+	if err := h.Back(t.Context()); !errors.Is(err, errNodeGiven) {
+		t.Error(err)
+	}
+}
+
 // TestReachWithOtherFile: who would tell an earlier guard to read a file that it does not change takes nothing over.
 func TestReachWithOtherFile(t *testing.T) {
 	h := stoodUp(t)
