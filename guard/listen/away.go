@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -82,7 +83,11 @@ func (s *Server) Pause() error {
 	}
 	s.away.paused.Store(true)
 	for i, d := range s.doors {
-		d.kept, d.gone = list[i].File, true
+		d.kept, d.gone, d.was = list[i].File, true, nil
+		if path, unix := strings.CutPrefix(d.place, "unix://"); unix && d.clear != nil {
+			is, serr := os.Lstat(path)
+			d.was, err = is, errors.Join(err, serr)
+		}
 		if cerr := d.raw.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
 			err = errors.Join(err, cerr)
 		}
@@ -101,14 +106,36 @@ func (s *Server) Resume() error {
 			continue
 		}
 		l, lerr := net.FileListener(d.kept)
-		err = errors.Join(err, lerr, d.kept.Close())
+		err = errors.Join(err, lerr, d.kept.Close(), d.regain())
 		d.kept, d.gone = nil, false
 		if lerr == nil {
 			d.raw = l
-			s.serve(d)
+			if s.runs {
+				s.serve(d)
+			}
 		}
 	}
 	return err
+}
+
+// regain gives a socket the mode and group that it had before another process made it its own.
+func (d *opened) regain() error {
+	if d.was == nil {
+		return nil
+	}
+	path := strings.TrimPrefix(d.place, "unix://")
+	is, err := os.Lstat(path)
+	if err != nil || !os.SameFile(is, d.was) {
+		return err
+	}
+	st, ok := d.was.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fmt.Errorf("%s: its group is not known", path)
+	}
+	if err := os.Chown(path, -1, int(st.Gid)); err != nil {
+		return fmt.Errorf("give %s back to its group: %w", path, err)
+	}
+	return os.Chmod(path, d.was.Mode().Perm())
 }
 
 // Given says that the doors are another process's now: Run goes on with what is open, and takes no socket away.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -74,6 +75,28 @@ func TestTakeOver(t *testing.T) {
 	must(t, stop())
 	if _, err := os.Lstat(path); err == nil {
 		t.Error("the later one left the socket behind")
+	}
+}
+
+// TestTakeOverThatFails: a server that takes a socket over and then does not stand leaves it as it was.
+func TestTakeOverThatFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	earlier, _ := serving(t, Options{Handler: http.HandlerFunc(hello), Unix: Unix{Path: path, Mode: 0o640}, Limits: limits()})
+	must(t, os.Chown(path, -1, 12345)) // by whoever looks after the machine
+	sockets, err := earlier.Sockets()
+	must(t, err)
+	must(t, earlier.Pause())
+	if _, err = TakeOver(sockets, Unix{Path: path, Mode: 0o666, Group: "0"}, TLS{}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, earlier.Resume())
+	is, err := os.Lstat(path)
+	must(t, err)
+	if st, ok := is.Sys().(*syscall.Stat_t); !ok || is.Mode().Perm() != 0o640 || st.Gid != 12345 {
+		t.Errorf("the socket is as the other one wanted it: %v %+v", is.Mode(), is.Sys())
+	}
+	if got, err := get(local(path), "http://x/"); err != nil || !strings.HasPrefix(got, "200 hello") {
+		t.Error(got, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -66,6 +67,7 @@ type opened struct {
 	made  bool                            // by this very process
 	gone  bool                            // it is given away
 	kept  *os.File                        // until the other process stands
+	was   fs.FileInfo                     // of the socket that the guard made, when it was kept; nil for another's
 }
 
 // ErrStopping is why a call or terminal ended that was longer than the drain.
@@ -139,10 +141,7 @@ func (s *Server) Reload() error {
 
 // Run serves until ctx ends or a door breaks, and then drains. Where another process has taken the doors over, it carries on what is open.
 func (s *Server) Run(ctx context.Context) error {
-	s.runs = true
-	for _, d := range s.doors {
-		s.serve(d)
-	}
+	s.begin()
 	var err error
 	select {
 	case <-ctx.Done():
@@ -151,6 +150,18 @@ func (s *Server) Run(ctx context.Context) error {
 		s.outlast(ctx)
 	}
 	return errors.Join(err, s.drain(), s.closeDoors())
+}
+
+// begin serves at the doors, unless they are on their way to another process already.
+func (s *Server) begin() {
+	s.away.mu.Lock()
+	defer s.away.mu.Unlock()
+	s.runs = true
+	for _, d := range s.doors {
+		if !d.gone {
+			s.serve(d)
+		}
+	}
 }
 
 func (s *Server) serve(d *opened) {
