@@ -26,6 +26,9 @@ const handoverSocket = "handover.sock"
 // newsReload tells an earlier guard to read its configuration again; other news are documents of the control plane, by kind.
 const newsReload = "reload"
 
+// beforeTime is how often it is looked whether guards before the earlier one have ended.
+const beforeTime = 5 * time.Second
+
 // lastTime is how long a guard that ends waits for earlier ones beyond their own drain.
 const lastTime = 10 * time.Second
 
@@ -96,6 +99,9 @@ func (h *handing) Sockets() ([]handover.Socket, error) {
 	}
 	return out, nil
 }
+
+// Before implements handover.Guard.
+func (h *handing) Before() []int { return h.pids() }
 
 // Give implements handover.Guard.
 func (h *handing) Give(ctx context.Context) error {
@@ -221,7 +227,7 @@ func (h *handing) stands(ctx context.Context, p *handover.Predecessor, ended fun
 	h.before = p
 	h.mu.Unlock()
 	go func() {
-		<-p.Gone()
+		h.until(p, ended)
 		h.mu.Lock()
 		h.before = nil
 		h.mu.Unlock()
@@ -238,6 +244,23 @@ func (h *handing) stands(ctx context.Context, p *handover.Predecessor, ended fun
 	return nil
 }
 
+// until waits for the end of an earlier guard; changed is called when one before that has ended: another process may get its number.
+func (h *handing) until(p *handover.Predecessor, changed func()) {
+	look := time.NewTicker(beforeTime)
+	defer look.Stop()
+	for known := len(h.pids()); ; {
+		select {
+		case <-p.Gone():
+			return
+		case <-look.C:
+			if now := len(h.pids()); now != known {
+				known = now
+				changed()
+			}
+		}
+	}
+}
+
 // keepImages has the file of images for this process alone, unless it is another's too.
 func (h *handing) keepImages() error {
 	h.mu.Lock()
@@ -248,14 +271,20 @@ func (h *handing) keepImages() error {
 	return h.g.engine.images.Keep()
 }
 
-// pids are the earlier guards.
+// pids are the earlier guards that run, the last one first.
 func (h *handing) pids() []int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.before == nil {
 		return nil
 	}
-	return []int{h.before.PID}
+	list := []int{h.before.PID}
+	for _, e := range h.before.Before {
+		if pid := e.PID(); pid != 0 {
+			list = append(list, pid)
+		}
+	}
+	return list
 }
 
 // last waits for the end of an earlier guard, whose records come here. It is told to end when ctx does.

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,5 +144,25 @@ func TestReachWithOtherFile(t *testing.T) {
 		if p != nil {
 			fine(t, p.Close())
 		}
+	}
+}
+
+// TestGuardsBefore: connections of all guards that still carry something are guards' own, also after several upgrades.
+func TestGuardsBefore(t *testing.T) {
+	oldest := exec.CommandContext(t.Context(), "/bin/sleep", "60")
+	fine(t, oldest.Start())
+	t.Cleanup(func() { _ = oldest.Process.Kill(); _ = oldest.Wait() })
+	first, second := stoodUp(t), stoodUp(t)
+	first.before = &handover.Predecessor{PID: oldest.Process.Pid} // the oldest, as the middle one has it
+	fine(t, os.Chmod(filepath.Dir(first.path), 0o700))
+	o, err := handover.Open(first.path, first, handover.About{Version: "1"}, first.log)
+	fine(t, err)
+	defer o.Close()
+	p, err := handover.Reach(first.path)
+	fine(t, err)
+	defer p.Close()
+	second.before = p
+	if got := second.pids(); !slices.Equal(got, []int{os.Getpid(), oldest.Process.Pid}) {
+		t.Errorf("guards before: %v", got)
 	}
 }

@@ -24,6 +24,7 @@ const protocol = 1
 const (
 	mostGreeting = 16 << 10
 	mostSockets  = 4
+	mostBefore   = 64
 	greetingTime = 5 * time.Second
 	// takeTime is how long a successor may take until it asks for the rest, standTime until it stands when it has it.
 	takeTime  = time.Minute
@@ -50,6 +51,7 @@ type greeting struct {
 	PID      int      `json:"pid"`
 	Version  string   `json:"version"`
 	Config   string   `json:"config,omitempty"`
+	Before   []int    `json:"before,omitempty"`
 	Sockets  []Socket `json:"sockets"`
 }
 
@@ -119,6 +121,9 @@ func greeted(c *net.UnixConn) (g greeting, records *os.File, err error) {
 	}
 	if len(files) != len(g.Sockets)+1 {
 		return g, nil, fmt.Errorf("the guard that runs handed over %d files in place of %d", len(files), len(g.Sockets)+1)
+	}
+	if len(g.Before) > mostBefore {
+		return g, nil, fmt.Errorf("the guard that runs took over from %d others that still run, which is too many: stop it first", len(g.Before))
 	}
 	for i := range g.Sockets {
 		g.Sockets[i].File = files[i+1]

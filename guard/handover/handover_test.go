@@ -20,6 +20,7 @@ type earlier struct {
 	l    *net.UnixListener
 	dir  string
 	fail error
+	old  []int
 
 	mu   sync.Mutex
 	did  []string
@@ -42,6 +43,7 @@ func (e *earlier) Sockets() ([]Socket, error) {
 	f, err := e.l.File()
 	return []Socket{{Network: "unix", Address: e.l.Addr().String(), Made: true, File: f}}, err
 }
+func (e *earlier) Before() []int              { return e.old }
 func (e *earlier) Give(context.Context) error { e.note("give"); return e.fail }
 func (e *earlier) Back(context.Context) error { e.note("back"); return nil }
 func (e *earlier) Given(s *Successor) {

@@ -21,6 +21,8 @@ import (
 type Guard interface {
 	// Sockets are those that it listens at. The files are closed by whoever asked.
 	Sockets() ([]Socket, error)
+	// Before are processes of guards that it took over from, and that have not ended.
+	Before() []int
 	// Give stops taking connections, and closes what one process at a time can have open. What is under way waits with what it needs of that.
 	Give(ctx context.Context) error
 	// Back has it go on as before Give: its successor does not stand.
@@ -173,7 +175,7 @@ func (o *Offer) greet(c *net.UnixConn) (here net.Conn, err error) {
 	if err := c.SetWriteDeadline(time.Now().Add(greetingTime)); err != nil {
 		return nil, errors.Join(err, here.Close())
 	}
-	if err := greet(c, greeting{Protocol: protocol, PID: os.Getpid(), Version: o.about.Version, Config: o.about.Config, Sockets: sockets}, its); err != nil {
+	if err := greet(c, greeting{Protocol: protocol, PID: os.Getpid(), Version: o.about.Version, Config: o.about.Config, Before: o.guard.Before(), Sockets: sockets}, its); err != nil {
 		return nil, errors.Join(err, here.Close())
 	}
 	return here, c.SetWriteDeadline(time.Time{})

@@ -96,6 +96,29 @@ func TestSuccessorThatEnds(t *testing.T) {
 	must(t, processOf(os.Getpid()).end(0)) // never itself
 }
 
+// TestBefore: a guard tells of those that it took over from, and only those that run count.
+func TestBefore(t *testing.T) {
+	e, path := offered(t)
+	program := exec.CommandContext(t.Context(), "/bin/sleep", "60")
+	must(t, program.Start())
+	gone := exec.CommandContext(t.Context(), "/bin/true")
+	must(t, gone.Run())
+	e.old = []int{program.Process.Pid, gone.Process.Pid}
+	p := reachedAt(t, path)
+	if len(p.Before) != 2 || p.Before[0].PID() != program.Process.Pid || p.Before[1].PID() != 0 {
+		t.Errorf("before: %+v", p.Before)
+	}
+	must(t, program.Process.Kill())
+	_ = program.Wait()
+	if p.Before[0].PID() != 0 {
+		t.Error("one that has ended counts")
+	}
+	e.old = make([]int, mostBefore+1)
+	if _, err := Reach(path); err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Error(err)
+	}
+}
+
 // refusing is a listener whose first connections can't be accepted.
 type refusing struct {
 	acceptor

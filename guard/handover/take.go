@@ -9,6 +9,7 @@ import (
 	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -21,6 +22,8 @@ type Predecessor struct {
 	PID     int
 	Version string
 	Config  string // the file that it reads again; empty for none
+	// Before are those that it took over from itself.
+	Before []*Earlier
 	// Sockets are those that it listens at. Whoever does not take one closes its file.
 	Sockets []Socket
 
@@ -60,11 +63,18 @@ func reached(c *net.UnixConn) (*Predecessor, error) {
 		return nil, err
 	}
 	defer file.Close()
-	p := &Predecessor{PID: g.PID, Version: g.Version, Config: g.Config, Sockets: g.Sockets, conn: c, gone: make(chan struct{})}
+	before := make([]*Earlier, 0, len(g.Before))
+	for _, pid := range g.Before {
+		before = append(before, &Earlier{who: processOf(pid)})
+	}
+	p := &Predecessor{Before: before, PID: g.PID, Version: g.Version, Config: g.Config, Sockets: g.Sockets, conn: c, gone: make(chan struct{})}
 	if p.records, err = net.FileConn(file); err == nil {
 		err = c.SetReadDeadline(time.Time{})
 	}
 	if err != nil {
+		for _, e := range before {
+			e.close()
+		}
 		return nil, errors.Join(err, closeAll(p.Sockets))
 	}
 	p.rpc = jsonrpc.NewClient(c)
@@ -124,7 +134,32 @@ func (p *Predecessor) Close() error {
 			err = errors.Join(err, cerr)
 		}
 	}
+	for _, e := range p.Before {
+		e.close()
+	}
 	return errors.Join(err, closeAll(p.Sockets))
+}
+
+// Earlier is a guard before the one that is taken over, which may still carry what it had open.
+type Earlier struct {
+	mu  sync.Mutex
+	who *process
+}
+
+// PID is its process; 0 when that has ended, or it can't be told whether it has.
+func (e *Earlier) PID() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.who.fd < 0 || e.who.ended(0) {
+		return 0
+	}
+	return e.who.pid
+}
+
+func (e *Earlier) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.who.close()
 }
 
 // records is what the earlier one calls.
