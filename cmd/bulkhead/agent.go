@@ -114,7 +114,7 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 	})
 	published.Go(func() {
 		err := agent.Contain("the watch over the engine's sockets", func() error {
-			return watchLock(publishing, c, a.Found, recordOf(parts.Log, n, log), log)
+			return watchLock(publishing, c, a.Found, recordOf(parts.Log, n), log)
 		})
 		if err != nil {
 			log.Error("the engine's sockets are not watched", "error", err)

@@ -62,7 +62,7 @@ func reloadUnits(ctx context.Context) error {
 }
 
 // watchLock looks after the lock until ctx ends. Only root can, and what runs as somebody else leaves it alone.
-func watchLock(ctx context.Context, c config.Config, found func(model.Finding) error, record func(context.Context, model.Record), log *slog.Logger) error {
+func watchLock(ctx context.Context, c config.Config, found func(model.Finding) error, record func(context.Context, model.Record) error, log *slog.Logger) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -77,17 +77,16 @@ func watchLock(ctx context.Context, c config.Config, found func(model.Finding) e
 }
 
 // recordOf writes records of a node into its audit log; nil where it has none.
-func recordOf(l agent.NodeLog, n *state.Node, log *slog.Logger) func(context.Context, model.Record) {
+func recordOf(l agent.NodeLog, n *state.Node) func(context.Context, model.Record) error {
 	if l == nil {
 		return nil
 	}
-	return func(ctx context.Context, r model.Record) {
+	return func(ctx context.Context, r model.Record) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
 		r.Actor, r.ActorName, r.Tenant, r.Resource = n.ID, n.Name, n.Tenant, model.Ref{Type: "Node", ID: n.ID}
-		if _, err := l.Append(ctx, r); err != nil {
-			log.Error("the node's audit log lacks a record", "action", r.Action, "error", err)
-		}
+		_, err := l.Append(ctx, r)
+		return err
 	}
 }
 
@@ -100,12 +99,10 @@ func watchAlone(ctx context.Context, c config.Config, l *guardLog, log *slog.Log
 		err := watchLock(ctx, c, func(f model.Finding) error {
 			log.Warn("the engine can be reached past the guard", "kind", f.Kind, "subject", f.Subject, "text", f.Text.EN, "over", !f.Over.IsZero())
 			return nil
-		}, func(ctx context.Context, r model.Record) {
+		}, func(ctx context.Context, r model.Record) error {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 			defer cancel()
-			if err := l.Append(ctx, r); err != nil {
-				log.Error("the guard's audit log lacks a record", "action", r.Action, "error", err)
-			}
+			return l.Append(ctx, r)
 		}, log)
 		if err != nil {
 			log.Error("nobody watches whether the engine can be reached past the guard", "error", err)

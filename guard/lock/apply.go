@@ -52,6 +52,11 @@ func (l *Lock) begin(s *state, p *Plan, by string) (*state, error) {
 	if s == nil {
 		s = &state{Schema: stateSchema, Since: l.o.Now().UTC(), By: by}
 	}
+	before, err := l.unlockedBefore()
+	if err != nil {
+		return s, fmt.Errorf("who unlocked: %w", err)
+	}
+	s.Unrecorded = with(s.Unrecorded, before...)
 	s.Phase, s.Group = phaseLocking, l.o.Group
 	for _, sock := range p.sockets {
 		if !slices.ContainsFunc(s.Sockets, func(k keptSocket) bool { return k.Path == sock.path }) {
@@ -166,7 +171,7 @@ func (l *Lock) Unlock(ctx context.Context, by string) (done bool, notes []string
 			return false, notes, err
 		}
 	}
-	if err := l.saveUnlocked(&unlocked{Schema: unlockedSchema, Since: l.o.Now().UTC(), By: by}); err != nil {
+	if err := l.saveUnlocked(&unlocked{Schema: unlockedSchema, Since: l.o.Now().UTC(), By: by, Unrecorded: s.lockedBefore()}); err != nil {
 		return false, notes, err
 	}
 	if err := os.Remove(l.statePath()); err != nil {

@@ -116,6 +116,7 @@ type notebook struct {
 	mu       sync.Mutex
 	findings []model.Finding
 	records  []model.Record
+	fail     error // of the audit log
 }
 
 func (n *notebook) found(f model.Finding) error {
@@ -125,10 +126,14 @@ func (n *notebook) found(f model.Finding) error {
 	return nil
 }
 
-func (n *notebook) record(_ context.Context, r model.Record) {
+func (n *notebook) record(_ context.Context, r model.Record) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.fail != nil {
+		return n.fail
+	}
 	n.records = append(n.records, r)
+	return nil
 }
 
 func (n *notebook) has(kind, in string) bool {
@@ -143,6 +148,16 @@ func (n *notebook) recorded(action, in string) bool {
 	return slices.ContainsFunc(n.records, func(r model.Record) bool {
 		return r.Action == action && strings.Contains(r.Reason+r.Changes["subject"], in)
 	})
+}
+
+// actions are the records of locks and unlocks, with who did it.
+func (n *notebook) actions() (list []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, r := range n.records {
+		list = append(list, r.Action+" "+r.Changes["subject"])
+	}
+	return list
 }
 
 func (n *notebook) kinds() (list []string) {

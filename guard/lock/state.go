@@ -34,7 +34,9 @@ type state struct {
 	By     string    `json:"by"` // who locked
 	// Recorded says that the lock is in the audit log.
 	Recorded bool `json:"recorded,omitempty"`
-	Group    int  `json:"group,omitempty"`
+	// Unrecorded is what was before, and is not in the audit log.
+	Unrecorded []turn `json:"unrecorded,omitempty"`
+	Group      int    `json:"group,omitempty"`
 	// Sockets and Files as they were before.
 	Sockets []keptSocket `json:"sockets"`
 	Files   []keptFile   `json:"files,omitempty"`

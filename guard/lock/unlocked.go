@@ -27,6 +27,8 @@ type unlocked struct {
 	By     string    `json:"by"`
 	// Recorded says that it is in the audit log.
 	Recorded bool `json:"recorded,omitempty"`
+	// Unrecorded is what was before, and is not there.
+	Unrecorded []turn `json:"unrecorded,omitempty"`
 }
 
 func (l *Lock) unlockedPath() string { return filepath.Join(l.o.StateDir, unlockedFile) }
@@ -63,8 +65,8 @@ func (l *Lock) saveUnlocked(u *unlocked) error {
 	return writeWhole(l.unlockedPath(), append(b, '\n'), 0o600)
 }
 
-// noted keeps that an unlock is in the audit log, unless somebody has locked again meanwhile.
-func (l *Lock) noted() error {
+// noted keeps what is in the audit log, unless somebody has locked again meanwhile.
+func (l *Lock) noted(what func(*unlocked)) error {
 	release, err := l.hold()
 	if err != nil {
 		return err
@@ -74,8 +76,16 @@ func (l *Lock) noted() error {
 	if err != nil || u == nil {
 		return err
 	}
-	u.Recorded = true
+	what(u)
 	return l.saveUnlocked(u)
+}
+
+// untrusted is what there is to say where who unlocked can't be told.
+func untrusted(why error) Problem {
+	return Problem{
+		Kind: model.FindingUnlocked, Severity: model.High, Subject: "engine", Remedy: remedyLock,
+		Text: say("The engines' sockets are not locked, and by whom they were unlocked can't be told: %v", "引擎套接字未锁定，且无法得知由谁解锁：%v", why),
+	}
 }
 
 // problem is what there is to say of it while it lasts.
@@ -114,17 +124,14 @@ func caller(login, sudo string) string {
 	return "root"
 }
 
-// word is a name without what could be more than one.
+// word is a name in which only what names of accounts have is left.
 func word(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r > 0x7e && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
 	const most = 64
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "")
-	}
-	return s
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(`._-@+$\`, r):
+			return r
+		}
+		return '?'
+	}, s[:min(len(s), most)])
 }

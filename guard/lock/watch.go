@@ -2,9 +2,6 @@ package lock
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -20,8 +17,8 @@ type Watcher struct {
 	Keep bool
 	// Found takes a finding: one that began, or goes on, or is over. agent.Agent's is one.
 	Found func(f model.Finding) error
-	// Record writes into the audit log; nil leaves that out.
-	Record func(ctx context.Context, r model.Record)
+	// Record writes into the audit log; nil leaves that out. What it has an error for is tried again.
+	Record func(ctx context.Context, r model.Record) error
 	// Every is how often everything is looked at; zero takes 10 s. Sockets and connections are looked at every Every/10.
 	Every time.Duration
 }
@@ -46,6 +43,8 @@ type watch struct {
 	files   *fsnotify.Watcher
 	dirs    map[string]bool
 	trouble string
+	passed  []Problem // that were over when they were seen
+	owes    bool      // the record that somebody unlocked, who left no word
 }
 
 // Watch looks after the lock until ctx ends. Changes of a socket are seen at once, where the kernel tells of them, and else within a tenth
@@ -104,46 +103,6 @@ func (x *watch) concerns(name string) bool {
 	return false
 }
 
-// reload reads the state, and tells when somebody locked or unlocked.
-func (x *watch) reload(ctx context.Context) bool {
-	s, err := x.l.load()
-	if err != nil {
-		x.complain(err)
-		return false
-	}
-	was := x.state != nil && x.state.Phase == phaseLocked
-	is := s != nil && s.Phase == phaseLocked
-	x.state = s
-	switch {
-	case is && !s.Recorded:
-		x.record(ctx, "EngineLock", s.By, "the engines' sockets are the guard's alone")
-		x.remember(func(s *state) { s.Recorded = true })
-	case !is:
-		x.unlocked(ctx, was)
-	}
-	return is
-}
-
-// unlocked tells, while nothing is locked, that somebody unlocked.
-func (x *watch) unlocked(ctx context.Context, was bool) {
-	x.list, x.slow = nil, nil
-	u, err := x.l.loadUnlocked()
-	x.complain(err)
-	const back = "the engines' sockets are as they were before they were locked"
-	if x.state != nil || u == nil {
-		if was {
-			x.record(ctx, "EngineUnlock", "", back)
-		}
-		x.settle(nil)
-		return
-	}
-	if !u.Recorded {
-		x.record(ctx, "EngineUnlock", u.By, back)
-		x.complain(x.l.noted())
-	}
-	x.settle([]Problem{u.problem()})
-}
-
 // full looks at everything.
 func (x *watch) full(ctx context.Context) {
 	x.follow(x.l.o.StateDir)
@@ -181,7 +140,8 @@ func (x *watch) quick(ctx context.Context) {
 		x.full(ctx)
 		return
 	}
-	found := append(x.repair(ctx), x.slow...)
+	found := append(append(x.repair(ctx), x.slow...), x.passed...)
+	x.passed = nil
 	x.settle(append(found, x.uses()...))
 }
 
@@ -261,10 +221,10 @@ func (x *watch) repair(ctx context.Context) (found []Problem) {
 				found = append(found, p)
 				x.complain(err)
 			case was != nil && young:
-				x.record(ctx, "EngineSocketRepair", k.Path, "the engine made its socket anew as "+was.String()+"; it was closed")
+				x.complain(x.record(ctx, "EngineSocketRepair", k.Path, "the engine made its socket anew as "+was.String()+"; it was closed", time.Time{}))
 			case was != nil:
 				found = append(found, p)
-				x.record(ctx, "EngineSocketRepair", k.Path, p.Text.EN+"; it was closed again")
+				x.complain(x.record(ctx, "EngineSocketRepair", k.Path, p.Text.EN+"; it was closed again", time.Time{}))
 			}
 		}
 	}
@@ -306,27 +266,6 @@ func (x *watch) passing(path string) bool {
 	return ok && x.l.o.Now().Sub(since) < ending
 }
 
-// remember changes what is kept, unless somebody has unlocked meanwhile.
-func (x *watch) remember(change func(*state)) {
-	release, err := x.l.hold()
-	if err != nil {
-		x.complain(err)
-		return
-	}
-	defer release()
-	s, err := x.l.load()
-	if err != nil || s == nil || s.Phase != phaseLocked {
-		x.complain(err)
-		return
-	}
-	change(s)
-	if err := x.l.save(s); err != nil {
-		x.complain(err)
-		return
-	}
-	x.state = s
-}
-
 // put makes a socket as it should be, unless somebody has unlocked meanwhile.
 func (x *watch) put(k keptSocket) (*perm, error) {
 	release, err := x.l.hold()
@@ -360,78 +299,4 @@ func (x *watch) follow(dir string) {
 	} else if err == nil {
 		x.dirs[dir] = true
 	}
-}
-
-// settle tells of problems that came and went.
-func (x *watch) settle(now []Problem) {
-	at := x.l.o.Now()
-	there := map[string]bool{}
-	for _, p := range now {
-		id := findingID(p.Kind, p.Subject)
-		if there[id] {
-			continue
-		}
-		there[id] = true
-		f := x.open[id]
-		if f == nil {
-			f = &model.Finding{ID: id, Kind: p.Kind, Requirement: "8.1.c", Severity: p.Severity, Subject: p.Subject, Text: p.Text, First: at, Source: model.SourceNode}
-			x.open[id] = f
-		}
-		again := f.Text == p.Text && at.Sub(f.Last) < lingers
-		f.Text, f.Severity = p.Text, p.Severity
-		if again {
-			continue
-		}
-		f.Last = at
-		f.Count++
-		x.tell(*f)
-	}
-	for id, f := range x.open {
-		if there[id] {
-			continue
-		}
-		if at.Sub(f.Last) < lingers && x.state != nil {
-			continue
-		}
-		f.Over = at
-		x.tell(*f)
-		delete(x.open, id)
-	}
-}
-
-func (x *watch) tell(f model.Finding) {
-	x.l.o.Log.Warn("found", "kind", f.Kind, "subject", f.Subject, "text", f.Text.EN, "over", !f.Over.IsZero())
-	if x.w.Found == nil {
-		return
-	}
-	if err := x.w.Found(f); err != nil {
-		x.complain(fmt.Errorf("a finding was not taken: %w", err))
-	}
-}
-
-// findingID is the same for the same problem, so that it is one finding however often it is seen.
-func findingID(kind, subject string) string {
-	sum := sha256.Sum256([]byte(kind + "\x00" + subject))
-	return hex.EncodeToString(sum[:16])
-}
-
-func (x *watch) record(ctx context.Context, action, subject, why string) {
-	x.l.o.Log.Info("the engines' sockets", "action", action, "subject", subject, "why", why)
-	if x.w.Record == nil {
-		return
-	}
-	r := model.Record{Time: x.l.o.Now(), Action: action, Outcome: model.OutcomeAllowed, Reason: why}
-	if subject != "" {
-		r.Changes = map[string]string{"subject": subject}
-	}
-	x.w.Record(ctx, r)
-}
-
-// complain logs the same trouble once.
-func (x *watch) complain(err error) {
-	if err == nil || err.Error() == x.trouble || errors.Is(err, context.Canceled) {
-		return
-	}
-	x.trouble = err.Error()
-	x.l.o.Log.Error("the watch over the engines' sockets", "error", err)
 }

@@ -2,8 +2,10 @@ package lock_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,12 @@ import (
 func (s *scene) watched(t *testing.T, keep bool) *notebook {
 	t.Helper()
 	notes := &notebook{}
+	s.watch(t, keep, notes)
+	return notes
+}
+
+func (s *scene) watch(t *testing.T, keep bool, notes *notebook) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -27,7 +35,6 @@ func (s *scene) watched(t *testing.T, keep bool) *notebook {
 			t.Error(err)
 		}
 	})
-	return notes
 }
 
 // TestWatchOnlyTells does not close what was opened, and says when it is over.
@@ -112,4 +119,71 @@ func TestWhoMayUseIt(t *testing.T) {
 	}
 	bad.end()
 	eventually(t, "the status is good again", 2*time.Second, func() bool { st, err := s.l.Status(context.Background()); return err == nil && st.OK() })
+}
+
+// TestWatchSeesWhatIsOver: an unlock that is over when the watch looks is recorded, with who did it, and is a finding.
+func TestWatchSeesWhatIsOver(t *testing.T) {
+	s := newScene(t, "{}")
+	s.lock(t)
+	s.unlock(t, 0)
+	s.lock(t) // and nobody has looked yet
+	notes := s.watched(t, false)
+	eventually(t, "the last lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "the guard's alone") })
+	eventually(t, "the unlock is a finding", 5*time.Second, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	if got := notes.actions(); !slices.Equal(got, []string{"EngineLock the test", "EngineUnlock ada", "EngineLock the test"}) {
+		t.Errorf("recorded: %q", got)
+	}
+	again := s.watched(t, false)
+	time.Sleep(500 * time.Millisecond)
+	if got := again.actions(); len(got) > 0 || again.has(model.FindingUnlocked, "") {
+		t.Errorf("told twice: %q %q", got, again.kinds())
+	}
+	s.unlock(t, 0)
+}
+
+// TestRecordsThatFail are made when the audit log takes records again.
+func TestRecordsThatFail(t *testing.T) {
+	s := newScene(t, "{}")
+	notes := &notebook{fail: errors.New("the disk is full")}
+	s.watch(t, false, notes)
+	s.lock(t)
+	time.Sleep(500 * time.Millisecond)
+	s.unlock(t, 0)
+	eventually(t, "that it is open is a finding", 5*time.Second, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	time.Sleep(300 * time.Millisecond)
+	notes.mu.Lock()
+	notes.fail = nil
+	notes.mu.Unlock()
+	eventually(t, "both are recorded", 5*time.Second, func() bool { return slices.Equal(notes.actions(), []string{"EngineLock the test", "EngineUnlock ada"}) })
+	time.Sleep(300 * time.Millisecond)
+	if got := notes.actions(); len(got) != 2 {
+		t.Errorf("recorded: %q", got)
+	}
+}
+
+// TestWordThatCannotBeTrusted: who may have been given the file changes nothing about that it is open.
+func TestWordThatCannotBeTrusted(t *testing.T) {
+	s := newScene(t, "{}")
+	s.lock(t)
+	notes := s.watched(t, false)
+	eventually(t, "the lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "") })
+	s.unlock(t, 0)
+	eventually(t, "a finding", 5*time.Second, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	must(t, os.Chmod(filepath.Join(s.o.StateDir, "unlocked.json"), 0o644))
+	eventually(t, "it says so", 5*time.Second, func() bool { return notes.has(model.FindingUnlocked, "can't be trusted") })
+	notes.mu.Lock()
+	last := notes.findings[len(notes.findings)-1]
+	notes.mu.Unlock()
+	if !last.Over.IsZero() {
+		t.Error("the finding is over")
+	}
+	s.lock(t)
+	eventually(t, "it is locked again", 5*time.Second, func() bool {
+		n := len(notes.actions())
+		return n > 0 && notes.actions()[n-1] == "EngineLock the test" && n > 2
+	})
+	if !notes.recorded("EngineUnlock", "can't be trusted") {
+		t.Errorf("recorded: %q", notes.actions())
+	}
+	s.unlock(t, 0)
 }

@@ -9,7 +9,9 @@ func TestCaller(t *testing.T) {
 		{"ada", "ada", "ada (login)"},
 		{"ada", "bob", "ada (login), as bob (claimed by SUDO_USER)"},
 		{"", "bob", "bob (claimed by SUDO_USER)"},
-		{"", "b\x1b[2Jo\nb", "b[2Job (claimed by SUDO_USER)"},
+		{"", "b\x1b[2Jo\nb", "b??2Jo?b (claimed by SUDO_USER)"},
+		{"", "a\u202eb\u2066c\ufeffd", "a?b?c?d (claimed by SUDO_USER)"},
+		{"", `ACME\ada.l+x-1_y$@example`, `ACME\ada.l+x-1_y$@example (claimed by SUDO_USER)`},
 	} {
 		if got := caller(c.login, c.sudo); got != c.want {
 			t.Errorf("%q, %q: %q", c.login, c.sudo, got)

@@ -1,0 +1,73 @@
+package lock
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// What the audit log calls a lock and its end.
+const (
+	actionLock   = "EngineLock"
+	actionUnlock = "EngineUnlock"
+)
+
+// turn is a lock, or its end, that is not in the audit log yet, and that another has followed.
+type turn struct {
+	Action string    `json:"action"`
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"`
+}
+
+// mostTurns are kept, the last of them: while nobody watches, nobody records either.
+const mostTurns = 64
+
+func (c turn) equal(o turn) bool {
+	return c.Action == o.Action && c.By == o.By && c.Since.Equal(o.Since)
+}
+
+// with adds turns that are not in a list yet.
+func with(list []turn, more ...turn) []turn {
+	for _, c := range more {
+		if !slices.ContainsFunc(list, c.equal) {
+			list = append(list, c)
+		}
+	}
+	return list[max(0, len(list)-mostTurns):]
+}
+
+func without(list []turn, c turn) []turn {
+	return slices.DeleteFunc(slices.Clone(list), c.equal)
+}
+
+// unlockedBefore is what an unlock that is over left unrecorded. One whose word can't be trusted is recorded without it.
+func (l *Lock) unlockedBefore() ([]turn, error) {
+	u, err := l.loadUnlocked()
+	if err == nil && u == nil {
+		return nil, nil
+	}
+	if err != nil {
+		info, serr := os.Lstat(l.unlockedPath())
+		if errors.Is(serr, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if serr != nil {
+			return nil, serr
+		}
+		return []turn{{Action: actionUnlock, Since: info.ModTime().UTC(), By: "unknown: what the unlock left behind can't be trusted"}}, nil
+	}
+	if u.Recorded {
+		return u.Unrecorded, nil
+	}
+	return with(u.Unrecorded, turn{Action: actionUnlock, Since: u.Since, By: u.By}), nil
+}
+
+// lockedBefore is what a lock that ends left unrecorded.
+func (s *state) lockedBefore() []turn {
+	if s.Recorded {
+		return s.Unrecorded
+	}
+	return with(s.Unrecorded, turn{Action: actionLock, Since: s.Since, By: s.By})
+}
