@@ -93,7 +93,7 @@ func (w *EngineWorld) make(ctx context.Context, body any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if w.here != nil && a.ok() {
+	if w.here != nil && a.made() {
 		return "", errCame
 	}
 	return a.id(), w.fair(a)
