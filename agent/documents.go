@@ -93,6 +93,7 @@ func (a *Agent) load(ctx context.Context) {
 			continue
 		}
 		if b == nil {
+			a.missing(ctx, kind)
 			continue
 		}
 		if kind == model.BundleSettings && b.Scope != a.scope(kind) {
@@ -104,6 +105,21 @@ func (a *Agent) load(ctx context.Context) {
 		if err != nil {
 			a.unsound(ctx, kind, b.Version, err)
 		}
+	}
+}
+
+// missing tells of policies that were in force before this start and are not on the disk any more: none at all would be less than there was.
+// Documents of other kinds give what is not there without them.
+func (a *Agent) missing(ctx context.Context, kind model.BundleKind) {
+	if kind != model.BundlePolicies {
+		return
+	}
+	version, err := a.p.Dir.Floor(kind, a.scope(kind))
+	switch {
+	case err != nil:
+		a.unsound(ctx, kind, 0, fmt.Errorf("there is none, and it can't be told whether there was: %w", err))
+	case version > 0:
+		a.unsound(ctx, kind, version, errors.New("it is gone, and was in force before; the server sends it again"))
 	}
 }
 

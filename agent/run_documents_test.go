@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,15 +147,22 @@ func TestDamagedDocumentsOnDisk(t *testing.T) {
 	m.join(f)
 	stop := m.run()
 	<-f.follows
+	if m.mu.Lock(); len(m.unsound) > 0 {
+		t.Errorf("what there never was is unsound: %v", m.unsound)
+	}
+	m.mu.Unlock()
 	f.send(wrap(f.policies(5, "five.cedar")))
 	f.seen("version 5", func() bool { return f.last().GetState().GetPoliciesVersion() == 5 })
 	stop()
 	path := filepath.Join(m.dir, "documents", "policies.json")
 	b, err := os.ReadFile(path)
 	check(t, err)
-	for name, content := range map[string]string{"no JSON": "{", "changed": strings.Replace(string(b), `"version":5`, `"version":6`, 1)} {
+	for name, content := range map[string]string{"no JSON": "{", "changed": strings.Replace(string(b), `"version":5`, `"version":6`, 1), "gone": ""} {
 		check(t, os.WriteFile(path, []byte(content), 0o600))
-		m.sets = nil
+		if content == "" {
+			check(t, os.Remove(path))
+		}
+		m.sets, m.unsound = nil, nil
 		f.mu.Lock()
 		clear(f.findings)
 		f.mu.Unlock()
@@ -166,6 +174,11 @@ func TestDamagedDocumentsOnDisk(t *testing.T) {
 		if m.policies() != "" {
 			t.Errorf("%s: in force: %s", name, m.policies())
 		}
+		m.mu.Lock()
+		if !slices.Equal(m.unsound, []model.BundleKind{model.BundlePolicies}) {
+			t.Errorf("%s: unsound: %v", name, m.unsound)
+		}
+		m.mu.Unlock()
 		stop()
 	}
 	m.run()

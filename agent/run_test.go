@@ -35,7 +35,8 @@ type machine struct {
 	withLog bool
 	mistake string // the part that has one
 	calm    time.Duration
-	failed  chan error // what a run ended with that failed
+	unsound []model.BundleKind // that it was told of
+	failed  chan error         // what a run ended with that failed
 	// maintainer acts on an orchestrator; nil leaves it alone.
 	maintainer agent.Maintainer
 	agent      *agent.Agent
@@ -126,6 +127,11 @@ func (m *machine) run() (stop func()) {
 				m.assess = a
 				return nil
 			})},
+		},
+		Unsound: func(kind model.BundleKind, _ error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.unsound = append(m.unsound, kind)
 		},
 		Addresses: func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.7")} },
 	}
