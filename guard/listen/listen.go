@@ -210,7 +210,15 @@ func (s *Server) drain() error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil // told above
 	}
-	return errors.Join(err, s.http.Close())
+	return errors.Join(unlessClosed(err), unlessClosed(s.http.Close()))
+}
+
+// unlessClosed leaves out that a door was closed already, as one is that was on its way to another process.
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // closeDoors closes listeners and removes the socket that was made.
@@ -219,9 +227,7 @@ func (s *Server) closeDoors() error {
 	defer s.away.mu.Unlock()
 	var err error
 	for _, d := range s.doors {
-		if cerr := d.raw.Close(); !errors.Is(cerr, net.ErrClosed) {
-			err = errors.Join(err, cerr)
-		}
+		err = errors.Join(err, unlessClosed(d.raw.Close()))
 		if d.kept != nil {
 			err = errors.Join(err, d.kept.Close())
 		}
