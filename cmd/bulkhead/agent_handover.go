@@ -49,7 +49,6 @@ func (g *agentGuard) handing(r *raised, stop context.CancelFunc, again func() (c
 				return fmt.Errorf("the agent does not end: %w", ctx.Err())
 			}
 		},
-		back: func(context.Context) error { return errNodeGiven },
 		told: func(ctx context.Context, kind string, document []byte) error {
 			if kind == newsReload {
 				return g.told(again)

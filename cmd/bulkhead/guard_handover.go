@@ -73,7 +73,7 @@ type handing struct {
 	path    string
 	records *passedOn
 	put     func(ctx context.Context, entry []byte, later bool) error // of an earlier guard's records
-	// give closes what one process at a time can have open beside what the guard itself has, and back is the way back.
+	// give closes what one process at a time can have open beside what the guard itself has, and back is the way back; nil for none.
 	give, back func(ctx context.Context) error
 	told       func(ctx context.Context, kind string, document []byte) error
 	stood      func(ctx context.Context) // tells an earlier guard what is in force; nil for nothing
@@ -123,14 +123,14 @@ func (h *handing) Give(ctx context.Context) error {
 }
 
 // Back implements handover.Guard.
-func (h *handing) Back(ctx context.Context) error {
+func (h *handing) Back(ctx context.Context, end func() error) error {
 	h.log.Error("the guard that was to take over does not stand: this one goes on")
 	h.mu.Lock()
 	h.giving = false
 	closed := h.closed
 	h.closed = false
 	h.mu.Unlock()
-	err := h.regain(ctx, closed)
+	err := h.regain(ctx, closed, end)
 	if err == nil {
 		err = h.g.doors.Resume()
 	}
@@ -142,7 +142,13 @@ func (h *handing) Back(ctx context.Context) error {
 }
 
 // regain opens again what one process at a time can have open, as far as it was closed.
-func (h *handing) regain(ctx context.Context, closed bool) error {
+func (h *handing) regain(ctx context.Context, closed bool, end func() error) error {
+	if closed && h.back == nil {
+		return errNodeGiven // whoever has it may be right to go on
+	}
+	if err := end(); err != nil {
+		h.log.Warn("the guard that was to take over", "error", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, backTime)
 	defer cancel()
 	if closed {
@@ -157,8 +163,8 @@ func (h *handing) regain(ctx context.Context, closed bool) error {
 func retried(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if err == nil || errors.Is(err, errNodeGiven) {
-			return err
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-time.After(backPause):

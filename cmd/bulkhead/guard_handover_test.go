@@ -100,7 +100,8 @@ func TestToldWhatItCannotRead(t *testing.T) {
 // guard.
 func TestBack(t *testing.T) {
 	h := stoodUp(t)
-	tries := 0
+	tries, ended := 0, 0
+	end := func() error { ended++; return errors.New("it was ended") }
 	h.give = func(context.Context) error { return nil }
 	h.back = func(context.Context) error {
 		if tries++; tries < 3 {
@@ -109,21 +110,21 @@ func TestBack(t *testing.T) {
 		return nil
 	}
 	fine(t, h.Give(t.Context()))
-	fine(t, h.Back(t.Context()))
-	if tries != 3 {
-		t.Errorf("it was tried %d times", tries)
+	fine(t, h.Back(t.Context(), end))
+	if tries != 3 || ended != 1 {
+		t.Errorf("it was tried %d times, and the other one ended %d times", tries, ended)
 	}
 	fine(t, h.g.doors.Pause()) // so that the next one fails before anything else is closed
 	if err := h.Give(t.Context()); err == nil {
 		t.Error("it gives what it does not have")
 	}
 	h.back = func(context.Context) error { return errors.New("it was never closed") }
-	fine(t, h.Back(t.Context()))
+	fine(t, h.Back(t.Context(), end))
 
-	h.back = func(context.Context) error { return errNodeGiven }
+	h.back, ended = nil, 0 // as of an agent, whose successor may go on
 	fine(t, h.Give(t.Context()))
-	if err := h.Back(t.Context()); !errors.Is(err, errNodeGiven) {
-		t.Error(err)
+	if err := h.Back(t.Context(), end); !errors.Is(err, errNodeGiven) || ended != 0 {
+		t.Errorf("%v; ended %d", err, ended)
 	}
 }
 

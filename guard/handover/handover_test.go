@@ -43,9 +43,13 @@ func (e *earlier) Sockets() ([]Socket, error) {
 	f, err := e.l.File()
 	return []Socket{{Network: "unix", Address: e.l.Addr().String(), Made: true, File: f}}, err
 }
-func (e *earlier) Before() []int              { return e.old }
-func (e *earlier) Give(context.Context) error { e.note("give"); return e.fail }
-func (e *earlier) Back(context.Context) error { e.note("back"); return nil }
+func (e *earlier) Before() []int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.old
+}
+func (e *earlier) Give(context.Context) error               { e.note("give"); return e.fail }
+func (e *earlier) Back(context.Context, func() error) error { e.note("back"); return nil }
 func (e *earlier) Given(s *Successor) {
 	e.mu.Lock()
 	e.next = s

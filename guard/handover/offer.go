@@ -25,8 +25,9 @@ type Guard interface {
 	Before() []int
 	// Give stops taking connections, and closes what one process at a time can have open. What is under way waits with what it needs of that.
 	Give(ctx context.Context) error
-	// Back has it go on as before Give: its successor does not stand.
-	Back(ctx context.Context) error
+	// Back has it go on as before Give: its successor does not stand. One that is only slow still has what it was given; end has the successor
+	// end, by itself or not, so that it lets go.
+	Back(ctx context.Context, end func() error) error
 	// Given is told when the successor stands. Records go to it from now on.
 	Given(s *Successor)
 	// Told takes what the successor says that changed.
@@ -246,11 +247,9 @@ func (h *hand) over() error {
 		h.o.guard.Lost()
 		return nil
 	case h.taken:
-		// One that is only slow has what one process at a time can have, and gives nothing of it back.
-		err := h.who.end(h.o.leave)
 		ctx, cancel := context.WithTimeout(context.Background(), standTime)
 		defer cancel()
-		return errors.Join(errors.New("it went before it stood"), err, h.o.guard.Back(ctx))
+		return errors.Join(errors.New("it went before it stood"), h.o.guard.Back(ctx, func() error { return h.who.end(h.o.leave) }))
 	}
 	return nil
 }

@@ -51,7 +51,10 @@ type holding struct {
 	path string
 }
 
-func (h holding) Back(context.Context) error {
+func (h holding) Back(_ context.Context, end func() error) error {
+	if err := end(); err == nil || !strings.Contains(err.Error(), "was ended") {
+		h.note("not-ended")
+	}
 	f, err := os.Open(h.path)
 	if err != nil {
 		return err
@@ -96,6 +99,12 @@ func TestSuccessorThatEnds(t *testing.T) {
 	must(t, processOf(os.Getpid()).end(0)) // never itself
 }
 
+func (e *earlier) took(pids ...int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.old = pids
+}
+
 // TestBefore: a guard tells of those that it took over from, and only those that run count.
 func TestBefore(t *testing.T) {
 	e, path := offered(t)
@@ -103,7 +112,7 @@ func TestBefore(t *testing.T) {
 	must(t, program.Start())
 	gone := exec.CommandContext(t.Context(), "/bin/true")
 	must(t, gone.Run())
-	e.old = []int{program.Process.Pid, gone.Process.Pid}
+	e.took(program.Process.Pid, gone.Process.Pid)
 	p := reachedAt(t, path)
 	if len(p.Before) != 2 || p.Before[0].PID() != program.Process.Pid || p.Before[1].PID() != 0 {
 		t.Errorf("before: %+v", p.Before)
@@ -113,7 +122,8 @@ func TestBefore(t *testing.T) {
 	if p.Before[0].PID() != 0 {
 		t.Error("one that has ended counts")
 	}
-	e.old = make([]int, mostBefore+1)
+	must(t, p.Close())
+	e.took(make([]int, mostBefore+1)...)
 	if _, err := Reach(path); err == nil || !strings.Contains(err.Error(), "too many") {
 		t.Error(err)
 	}
