@@ -43,6 +43,7 @@ func (e *earlier) Sockets() ([]Socket, error) {
 	f, err := e.l.File()
 	return []Socket{{Network: "unix", Address: e.l.Addr().String(), Made: true, File: f}}, err
 }
+
 func (e *earlier) Before() []int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
