@@ -86,7 +86,7 @@ func (r *reading) prefixed(kind, name, value, field string) {
 		case "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_CACHE_MOUNT_NS":
 		}
 	case "label":
-		if len(r.s.Labels) < mostEntries {
+		if r.first(&r.s.Labels, name+"="+value, field) {
 			r.s.Labels[name] = value
 		}
 	case "context", "input":
@@ -116,15 +116,15 @@ func (r *reading) context(value, field string) {
 	kind, rest, _ := strings.Cut(value, ":")
 	switch {
 	case value == "" || kind == "local" || kind == "target" || kind == "input":
-		add(&r.s.Sources, value)
+		r.add(&r.s.Sources, value)
 	case kind == "docker-image":
 		r.image(strings.TrimPrefix(rest, "//"), field)
 	case kind == "oci-layout":
-		add(&r.s.Sources, value)
+		r.add(&r.s.Sources, value)
 	case strings.ContainsAny(value, ":@/") || strings.HasPrefix(value, "git"):
 		r.fetch(value)
 	default:
-		add(&r.s.Sources, value)
+		r.add(&r.s.Sources, value)
 	}
 }
 
@@ -133,8 +133,8 @@ func (r *reading) fetch(address string) {
 		r.fail("source", "an address has %d bytes", len(address))
 		return
 	}
-	add(&r.s.Sources, address)
-	add(&r.s.Fetches, address)
+	r.add(&r.s.Sources, address)
+	r.add(&r.s.Fetches, address)
 }
 
 func (r *reading) network(mode, field string) {
@@ -153,7 +153,7 @@ func (r *reading) list(to *[]string, text string) {
 		return
 	}
 	for _, p := range parts {
-		add(to, p)
+		r.add(to, p)
 	}
 }
 
@@ -206,19 +206,19 @@ func (r *reading) cacheImports(text, field string) {
 func (r *reading) cache(kind string, attrs map[string]string, field string) {
 	switch kind {
 	case "registry":
-		add(&r.s.Caches, "registry:"+attrs["ref"])
+		r.add(&r.s.Caches, "registry:"+attrs["ref"])
 		r.name(&r.s.CacheRefs, attrs["ref"], field)
 	case "inline", "local": // in the result, and over the session
-		add(&r.s.Caches, kind)
+		r.add(&r.s.Caches, kind)
 	default:
-		add(&r.s.Caches, kind)
+		r.add(&r.s.Caches, kind)
 		r.unknown(field, "a cache of the kind %.100q has the engine call addresses that the guard does not read", kind)
 	}
 }
 
 // exporter is where the result goes.
 func (r *reading) exporter(kind string, attrs map[string]string, field string) {
-	add(&r.s.Exporters, kind)
+	r.add(&r.s.Exporters, kind)
 	if !r.bounded(field, len(attrs)) {
 		return
 	}
@@ -277,7 +277,7 @@ func split(text string) []string {
 	return list
 }
 
-func sorted(m map[string]string) []string {
+func sorted[V any](m map[string]V) []string {
 	list := make([]string, 0, len(m))
 	for k := range m {
 		list = append(list, k)
@@ -292,6 +292,6 @@ func (r *reading) image(ref, field string) {
 		r.unknown(field, "it names no image")
 		return
 	}
-	add(&r.s.Sources, "docker-image://"+ref)
+	r.add(&r.s.Sources, "docker-image://"+ref)
 	r.name(&r.s.Images, ref, field)
 }

@@ -7,11 +7,11 @@ package solve
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	control "github.com/moby/buildkit/api/services/control"
 	gateway "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/pb"
 	policy "github.com/moby/buildkit/sourcepolicy/pb"
 	"google.golang.org/protobuf/proto"
 
@@ -26,6 +26,11 @@ const (
 	mostDepth   = 8 // of definitions in definitions
 	mostUnknown = 20
 	mostSession = 64 // that one message names
+	// Of all that is noted of one message: names, addresses and labels.
+	mostNoted     = 10_000
+	mostNotedText = 2 << 20
+	longestName   = 256 // of what a list is told by, such as the name of an input
+	longestField  = 512
 )
 
 // ErrTooMuch is of a message that is larger than what is read.
@@ -33,7 +38,7 @@ var ErrTooMuch = errors.New("the build asks for more than the guard reads")
 
 // Of says what a message asks for; nil for one that asks for nothing that a build would be given.
 func Of(m proto.Message) (*call.Solve, error) {
-	r := &reading{s: &call.Solve{Labels: map[string]string{}}}
+	r := &reading{s: &call.Solve{Labels: map[string]string{}}, seen: map[noted]struct{}{}}
 	switch m := m.(type) {
 	case *control.SolveRequest:
 		r.control(m)
@@ -53,9 +58,17 @@ func Of(m proto.Message) (*call.Solve, error) {
 // reading is one message being read.
 type reading struct {
 	s     *call.Solve
+	seen  map[noted]struct{}
+	text  int // bytes of what is noted
 	ops   int
 	depth int
 	err   error
+}
+
+// noted is what stands in a list already.
+type noted struct {
+	list any
+	text string
 }
 
 func (r *reading) fail(field, format string, args ...any) {
@@ -75,23 +88,59 @@ func (r *reading) bounded(field string, n int) bool {
 // unknown notes what is not understood.
 func (r *reading) unknown(field, format string, args ...any) {
 	if len(r.s.Unknown) < mostUnknown {
-		r.s.Unknown = append(r.s.Unknown, field+": "+fmt.Sprintf(format, args...))
+		r.s.Unknown = append(r.s.Unknown, clip(field)+": "+fmt.Sprintf(format, args...))
 	}
 }
 
-func add(list *[]string, text string) {
-	if text != "" && !slices.Contains(*list, text) {
+// clip keeps a place short: it may be made of what a caller sent.
+func clip(field string) string {
+	if len(field) <= longestField {
+		return field
+	}
+	return strings.Clone(field[:longestField]) + "…"
+}
+
+// first says whether a text is the first of its kind in a list, and may be noted. A list is told by where it stands.
+func (r *reading) first(list any, text, field string) bool {
+	if len(text) > longestText {
+		r.fail(field, "a name has %d bytes", len(text))
+		return false
+	}
+	key := noted{list, text}
+	if _, has := r.seen[key]; has || r.err != nil {
+		return false
+	}
+	if r.text += len(text); len(r.seen) >= mostNoted || r.text > mostNotedText {
+		r.fail(field, "it names more than %d things, or more than %d bytes of them", mostNoted, mostNotedText)
+		return false
+	}
+	r.seen[key] = struct{}{}
+	return true
+}
+
+func (r *reading) add(list *[]string, text string) {
+	if text != "" && r.first(list, text, "list") {
 		*list = append(*list, text)
 	}
 }
 
 func (r *reading) name(list *[]call.Named, name, field string) {
-	if len(name) > longestText {
-		r.fail(field, "a name has %d bytes", len(name))
+	if r.first(list, name, field) {
+		*list = append(*list, call.Named{Name: name, Field: clip(field)})
+	}
+}
+
+// inputs are definitions that stand under names.
+func (r *reading) inputs(m map[string]*pb.Definition) {
+	if !r.bounded("FrontendInputs", len(m)) {
 		return
 	}
-	if !slices.ContainsFunc(*list, func(n call.Named) bool { return n.Name == name }) {
-		*list = append(*list, call.Named{Name: name, Field: field})
+	for _, name := range sorted(m) {
+		if len(name) > longestName {
+			r.fail("FrontendInputs", "a name has %d bytes, more than %d", len(name), longestName)
+			return
+		}
+		r.definition(m[name], "FrontendInputs/"+name)
 	}
 }
 
@@ -104,7 +153,7 @@ func (r *reading) session(id string) {
 		r.fail("session", "more than %d are named", mostSession)
 		return
 	}
-	add(&r.s.Sessions, id)
+	r.add(&r.s.Sessions, id)
 }
 
 // control is a build as a client of the builder begins it.
@@ -113,11 +162,7 @@ func (r *reading) control(m *control.SolveRequest) {
 	r.session(m.GetSession())
 	r.session(m.GetSourcePolicySession())
 	r.frontend(m.GetFrontend(), m.GetFrontendAttrs())
-	if r.bounded("FrontendInputs", len(m.GetFrontendInputs())) {
-		for name, d := range m.GetFrontendInputs() {
-			r.definition(d, "FrontendInputs/"+name)
-		}
-	}
+	r.inputs(m.GetFrontendInputs())
 	r.definition(m.GetDefinition(), "Definition")
 	r.entitlements(m.GetEntitlements())
 	// Builders before 0.13 read the one, later ones the other: both are asked for.
@@ -166,11 +211,9 @@ func (r *reading) caches(c *control.CacheOptions) {
 func (r *reading) gateway(m *gateway.SolveRequest) {
 	r.frontend(m.GetFrontend(), m.GetFrontendOpt())
 	r.definition(m.GetDefinition(), "Definition")
-	if !r.bounded("FrontendInputs", len(m.GetFrontendInputs())) || !r.bounded("CacheImports", len(m.GetCacheImports())) {
+	r.inputs(m.GetFrontendInputs())
+	if !r.bounded("CacheImports", len(m.GetCacheImports())) {
 		return
-	}
-	for name, d := range m.GetFrontendInputs() {
-		r.definition(d, "FrontendInputs/"+name)
 	}
 	for i, e := range m.GetCacheImports() {
 		r.cache(e.GetType(), e.GetAttrs(), fmt.Sprintf("CacheImports/%d", i))
@@ -185,7 +228,7 @@ func (r *reading) gateway(m *gateway.SolveRequest) {
 func (r *reading) resolve(m *gateway.ResolveImageConfigRequest) {
 	r.session(m.GetSessionID())
 	if m.GetStoreID() != "" || m.GetResolverType() != 0 {
-		add(&r.s.Sources, "oci-layout://"+m.GetRef()) // of the session
+		r.add(&r.s.Sources, "oci-layout://"+m.GetRef()) // of the session
 	} else {
 		r.image(m.GetRef(), "Ref")
 	}
@@ -216,7 +259,7 @@ func (r *reading) entitlements(list []string) {
 		return
 	}
 	for i, e := range list {
-		add(&r.s.Entitlements, e)
+		r.add(&r.s.Entitlements, e)
 		switch kind, what, _ := strings.Cut(e, "="); {
 		case e == "network.host":
 			r.s.HostNetwork = true
@@ -226,7 +269,7 @@ func (r *reading) entitlements(list []string) {
 			if what == "" {
 				what = "*"
 			}
-			add(&r.s.Devices, what)
+			r.add(&r.s.Devices, what)
 		default:
 			r.unknown(fmt.Sprintf("Entitlements/%d", i), "the guard does not know %.100q", e)
 		}

@@ -1,11 +1,13 @@
 package solve
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	control "github.com/moby/buildkit/api/services/control"
 	gateway "github.com/moby/buildkit/frontend/gateway/pb"
@@ -13,6 +15,9 @@ import (
 	policy "github.com/moby/buildkit/sourcepolicy/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
@@ -170,6 +175,91 @@ func TestBounds(t *testing.T) {
 		if _, err := Of(m); !errors.Is(err, ErrTooMuch) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// What a caller repeats as often as he likes costs no more than it may.
+func TestCosts(t *testing.T) {
+	steps := &pb.Definition{Def: make([][]byte, mostOps)}
+	for i := range steps.Def {
+		steps.Def[i] = []byte{0xff}
+	}
+	names := make([]*control.Exporter, mostEntries)
+	for i := range names {
+		var list []string
+		for j := range mostEntries {
+			list = append(list, fmt.Sprint(i, "x", j))
+		}
+		names[i] = &control.Exporter{Type: "image", Attrs: map[string]string{"name": strings.Join(list, ",")}}
+	}
+	long := map[string]string{}
+	for i := range mostEntries {
+		long[fmt.Sprint("label:", i)] = strings.Repeat("x", longestText/2)
+	}
+	for name, m := range map[string]proto.Message{
+		"a long name of an input":          &control.SolveRequest{FrontendInputs: map[string]*pb.Definition{strings.Repeat("x", 1<<20): steps}},
+		"a long name of a program's input": &gateway.SolveRequest{FrontendInputs: map[string]*pb.Definition{strings.Repeat("x", longestName+1): steps}},
+		"names":                            &control.SolveRequest{Exporters: names},
+		"labels":                           &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: long},
+	} {
+		began := time.Now()
+		s, err := Of(m)
+		if !errors.Is(err, ErrTooMuch) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%s: it took %s", name, took)
+		}
+		size := 0
+		for _, n := range append(append(s.Names, s.Images...), call.Named{Field: strings.Join(s.Unknown, "")}) {
+			size += len(n.Field) + len(n.Name)
+		}
+		if size > 4<<20 {
+			t.Errorf("%s: %d bytes are kept", name, size)
+		}
+	}
+	s, err := Of(&control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{strings.Repeat("x", longestText-1): ""}})
+	if err != nil || len(s.Unknown) != 1 || len(s.Unknown[0]) > 2*longestField {
+		t.Errorf("a long place: %v", err)
+	}
+}
+
+// Messages with more fields than are read are refused before they are read.
+func TestFieldsAreCounted(t *testing.T) {
+	exporter := protowire.AppendBytes(protowire.AppendTag(nil, 13, protowire.BytesType), nil)
+	cache := protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), nil)
+	inner := protowire.AppendBytes(protowire.AppendTag(nil, 8, protowire.BytesType), bytes.Repeat(cache, mostFields))
+	packed := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), make([]byte, mostFields+1))
+	numbers, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("x.proto"), MessageType: []*descriptorpb.DescriptorProto{{
+			Name: proto.String("X"), Field: []*descriptorpb.FieldDescriptorProto{{
+				Name: proto.String("x"), Number: proto.Int32(1), Label: descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum(), Type: descriptorpb.FieldDescriptorProto_TYPE_INT64.Enum(),
+			}},
+		}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text []byte
+		into proto.Message
+	}{
+		"in a list":    {bytes.Repeat(exporter, mostFields+1), &control.SolveRequest{}},
+		"in a message": {inner, &control.SolveRequest{}},
+		"numbers":      {packed, dynamicpb.NewMessage(numbers.Messages().Get(0))},
+	} {
+		if err := Decode(c.text, c.into); !errors.Is(err, ErrTooMuch) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if proto.Size(c.into) > 0 {
+			t.Errorf("%s: it was read", name)
+		}
+	}
+	if n, err := count(bytes.Repeat(exporter, 5), (&control.SolveRequest{}).ProtoReflect().Descriptor()); n != 5 || err != nil {
+		t.Errorf("%d %v", n, err)
+	}
+	if err := Decode(protowire.AppendTag(nil, 1, protowire.StartGroupType), &control.SolveRequest{}); err == nil {
+		t.Error("a group")
 	}
 }
 
