@@ -53,6 +53,10 @@ type Room struct {
 	methods map[string]*route.Route
 	book    *book
 	every   time.Duration // how often the right to a connection is asked about
+	reads   *budget
+	decodes chan struct{}
+	// readTime is how long a request may take to come, and to be taken apart.
+	readTime time.Duration
 }
 
 // Bounds.
@@ -66,7 +70,7 @@ func New(p Parts) *Room {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), every: holdsEvery}
+	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), every: holdsEvery, reads: newBudget(), decodes: make(chan struct{}, mostDecodes), readTime: readTime}
 	for _, m := range route.Services() {
 		r.methods[m.Path] = &m
 	}
