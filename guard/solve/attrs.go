@@ -235,7 +235,7 @@ func (r *reading) exporter(kind string, attrs map[string]string, field string) {
 			r.name(&r.s.Pushes, name, field+"/push")
 		}
 		if attrs["name"] == "" {
-			r.unknown(field, "it would push to where the build's file says")
+			r.refuse(field, "it would push to where the build's file says: give the image a name")
 		}
 	}
 	if on(attrs["registry.insecure"]) {
@@ -251,13 +251,13 @@ func (r *reading) named(attrs map[string]string, field string) {
 	}
 	for _, name := range names {
 		if strings.Contains(name, "*") {
-			r.unknown(field, "the name would be what the build's file says")
-			continue
+			r.refuse(field, "the image's name would be what the build's file says: write it out")
+			return
 		}
 		r.name(&r.s.Names, name, field+"/name")
 	}
 	if attrs["dangling-name-prefix"] != "" {
-		r.unknown(field, "the guard does not judge dangling-name-prefix")
+		r.refuse(field, "dangling-name-prefix gives names that nobody is asked about: leave it out")
 	}
 }
 

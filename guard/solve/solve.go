@@ -36,6 +36,9 @@ const (
 // ErrTooMuch is of a message that is larger than what is read.
 var ErrTooMuch = errors.New("the build asks for more than the guard reads")
 
+// ErrRefused is of what nobody may ask for: what it would give is said only when it is too late to ask about it.
+var ErrRefused = errors.New("the guard has no such build")
+
 // Of says what a message asks for; nil for one that asks for nothing that a build would be given.
 func Of(m proto.Message) (*call.Solve, error) {
 	r := &reading{s: &call.Solve{Labels: map[string]string{}}, seen: map[noted]struct{}{}}
@@ -74,6 +77,13 @@ type noted struct {
 func (r *reading) fail(field, format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: %s: %s", ErrTooMuch, field, fmt.Sprintf(format, args...))
+	}
+}
+
+// refuse is of what no policy is asked about.
+func (r *reading) refuse(field, why string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s: %s", ErrRefused, clip(field), why)
 	}
 }
 
@@ -175,7 +185,7 @@ func (r *reading) control(m *control.SolveRequest) {
 		r.exporter(m.GetExporterDeprecated(), m.GetExporterAttrsDeprecated(), "Exporter")
 	}
 	if m.GetEnableSessionExporter() {
-		r.unknown("EnableSessionExporter", "where the result goes would be said only when it is there")
+		r.refuse("EnableSessionExporter", "where the result goes would be said only when it is there: name an output")
 	}
 	r.caches(m.GetCache())
 	if p := m.GetSourcePolicy(); p != nil {

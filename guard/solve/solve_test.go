@@ -86,11 +86,8 @@ func TestFound(t *testing.T) {
 		"another frontend":       {&gateway.SolveRequest{Frontend: "moon.v0"}, unknown},
 		"push":                   {exports("image", map[string]string{"name": "a,b", "push": "true"}), func(s *call.Solve) bool { return named(s.Pushes, "a") && named(s.Pushes, "b") && named(s.Names, "b") }},
 		"push by digest":         {exports("image", map[string]string{"name": "a", "push-by-digest": "1"}), func(s *call.Solve) bool { return named(s.Pushes, "a") }},
-		"push somewhere":         {exports("image", map[string]string{"push": "true"}), unknown},
-		"name of the file":       {exports("moby", map[string]string{"name": "*"}), unknown},
 		"exporter":               {exports("moon", nil), unknown},
 		"exporter of old":        {&control.SolveRequest{ExporterDeprecated: "moby", ExporterAttrsDeprecated: map[string]string{"name": "a"}, Exporters: []*control.Exporter{{Type: "local"}}}, func(s *call.Solve) bool { return named(s.Names, "a") }},
-		"exporter of session":    {&control.SolveRequest{EnableSessionExporter: true}, unknown},
 		"cache elsewhere":        {&control.SolveRequest{Cache: &control.CacheOptions{Exports: []*control.CacheOptionsEntry{{Type: "s3"}}}}, unknown},
 		"cache of old":           {&control.SolveRequest{Cache: &control.CacheOptions{ImportRefsDeprecated: []string{"r/c"}}}, func(s *call.Solve) bool { return named(s.CacheRefs, "r/c") }},
 		"policy":                 {&control.SolveRequest{SourcePolicy: &policy.Policy{Rules: []*policy.Rule{{Updates: &policy.Update{Identifier: "https://192.0.2.1/x"}}}}}, func(s *call.Solve) bool { return len(s.Fetches) == 1 }},
@@ -117,6 +114,26 @@ func TestFound(t *testing.T) {
 		s, err := Of(c.m)
 		if err != nil || s == nil || !c.ok(s) {
 			t.Errorf("%s: %v %+v", name, err, s)
+		}
+	}
+}
+
+// What would be said only when it is too late to ask is refused, whoever asks.
+func TestRefused(t *testing.T) {
+	exports := func(kind string, attrs map[string]string) *control.SolveRequest {
+		return &control.SolveRequest{Exporters: []*control.Exporter{{Type: kind, Attrs: attrs}}}
+	}
+	for name, m := range map[string]proto.Message{
+		"push somewhere":        exports("image", map[string]string{"push": "true"}),
+		"push an odd switch":    exports("image", map[string]string{"push": "perhaps"}),
+		"name of the file":      exports("moby", map[string]string{"name": "*"}),
+		"one name of the file":  exports("image", map[string]string{"name": "a,b*"}),
+		"name of what has none": exports("image", map[string]string{"name": "a", "dangling-name-prefix": "victim/app"}),
+		"push of old":           &control.SolveRequest{ExporterDeprecated: "image", ExporterAttrsDeprecated: map[string]string{"push": "1"}},
+		"exporter of session":   &control.SolveRequest{EnableSessionExporter: true},
+	} {
+		if _, err := Of(m); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
