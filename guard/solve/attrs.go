@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
 // frontend is the program that reads the build's file, with what it is told.
@@ -64,7 +66,7 @@ func (r *reading) attr(key, value string) {
 		r.s.CgroupParent = value
 	case "cache-from":
 		for _, ref := range split(value) {
-			r.cache("registry", map[string]string{"ref": ref}, field)
+			r.cache("registry", map[string]string{"ref": ref}, &r.s.CacheRefs, field)
 		}
 	case "cache-imports":
 		r.cacheImports(value, field)
@@ -197,17 +199,24 @@ func (r *reading) cacheImports(text, field string) {
 	}
 	if r.bounded(field, len(list)) {
 		for _, c := range list {
-			r.cache(c.Type, c.Attrs, field)
+			r.cache(c.Type, c.Attrs, &r.s.CacheRefs, field)
 		}
 	}
 }
 
-// cache is read or written by the engine.
-func (r *reading) cache(kind string, attrs map[string]string, field string) {
+// cache is read or written by the engine: to is CacheRefs or Pushes.
+func (r *reading) cache(kind string, attrs map[string]string, to *[]call.Named, field string) {
 	switch kind {
 	case "registry":
 		r.add(&r.s.Caches, "registry:"+attrs["ref"])
-		r.name(&r.s.CacheRefs, attrs["ref"], field)
+		if attrs["ref"] == "" {
+			r.unknown(field, "it names no cache")
+			return
+		}
+		r.name(to, attrs["ref"], field)
+		if on(attrs["registry.insecure"]) {
+			r.unknown(field, "it would be reached without a look at the registry's certificate")
+		}
 	case "inline", "local": // in the result, and over the session
 		r.add(&r.s.Caches, kind)
 	default:

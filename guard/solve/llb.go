@@ -67,10 +67,9 @@ func (r *reading) op(op *pb.Op, at string) {
 	case op.GetSource() != nil:
 		r.source(op.GetSource(), at)
 	case op.GetBuild() != nil:
+		// The builder takes what it builds then from a file of an input, whatever the definition here says.
 		r.definition(op.GetBuild().GetDef(), at)
-		if len(op.GetBuild().GetAttrs()) > 0 || op.GetBuild().GetDef() == nil {
-			r.unknown(at, "what is built is said only while it is built")
-		}
+		r.unknown(at, "what is built is in a file that there is only while it is built")
 	case op.GetFile() != nil, op.GetMerge() != nil, op.GetDiff() != nil, op.GetPassthrough() != nil, op.GetOp() == nil:
 		// They work on files of what is judged. A step without any operation is the graph's end.
 	default:

@@ -201,19 +201,19 @@ func (r *reading) caches(c *control.CacheOptions) {
 		return
 	}
 	if ref := c.GetExportRefDeprecated(); ref != "" {
-		r.cache("registry", map[string]string{"ref": ref}, "Cache/ExportRef")
+		r.cache("registry", map[string]string{"ref": ref}, &r.s.Pushes, "Cache/ExportRef")
 	}
 	if !r.bounded("Cache", len(c.GetImportRefsDeprecated())+len(c.GetExports())+len(c.GetImports())) {
 		return
 	}
 	for i, ref := range c.GetImportRefsDeprecated() {
-		r.cache("registry", map[string]string{"ref": ref}, fmt.Sprintf("Cache/ImportRefs/%d", i))
+		r.cache("registry", map[string]string{"ref": ref}, &r.s.CacheRefs, fmt.Sprintf("Cache/ImportRefs/%d", i))
 	}
 	for i, e := range c.GetExports() {
-		r.cache(e.GetType(), e.GetAttrs(), fmt.Sprintf("Cache/Exports/%d", i))
+		r.cache(e.GetType(), e.GetAttrs(), &r.s.Pushes, fmt.Sprintf("Cache/Exports/%d", i))
 	}
 	for i, e := range c.GetImports() {
-		r.cache(e.GetType(), e.GetAttrs(), fmt.Sprintf("Cache/Imports/%d", i))
+		r.cache(e.GetType(), e.GetAttrs(), &r.s.CacheRefs, fmt.Sprintf("Cache/Imports/%d", i))
 	}
 }
 
@@ -226,7 +226,7 @@ func (r *reading) gateway(m *gateway.SolveRequest) {
 		return
 	}
 	for i, e := range m.GetCacheImports() {
-		r.cache(e.GetType(), e.GetAttrs(), fmt.Sprintf("CacheImports/%d", i))
+		r.cache(e.GetType(), e.GetAttrs(), &r.s.CacheRefs, fmt.Sprintf("CacheImports/%d", i))
 	}
 	if len(m.GetExporterAttr()) > 0 {
 		r.unknown("ExporterAttr", "no builder reads it any more")

@@ -56,6 +56,7 @@ func TestFound(t *testing.T) {
 	named := func(list []call.Named, want string) bool {
 		return slices.ContainsFunc(list, func(n call.Named) bool { return n.Name == want })
 	}
+	sent := yes(func(s *call.Solve) bool { return named(s.Pushes, "r/c") && len(s.CacheRefs) == 0 })
 	for name, c := range map[string]struct {
 		m  proto.Message
 		ok func(s *call.Solve) bool
@@ -90,11 +91,17 @@ func TestFound(t *testing.T) {
 		"exporter of old":        {&control.SolveRequest{ExporterDeprecated: "moby", ExporterAttrsDeprecated: map[string]string{"name": "a"}, Exporters: []*control.Exporter{{Type: "local"}}}, func(s *call.Solve) bool { return named(s.Names, "a") }},
 		"cache elsewhere":        {&control.SolveRequest{Cache: &control.CacheOptions{Exports: []*control.CacheOptionsEntry{{Type: "s3"}}}}, unknown},
 		"cache of old":           {&control.SolveRequest{Cache: &control.CacheOptions{ImportRefsDeprecated: []string{"r/c"}}}, func(s *call.Solve) bool { return named(s.CacheRefs, "r/c") }},
+		"cache that is sent":     {&control.SolveRequest{Cache: &control.CacheOptions{Exports: []*control.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": "r/c"}}}}}, sent},
+		"cache of old, sent":     {&control.SolveRequest{Cache: &control.CacheOptions{ExportRefDeprecated: "r/c"}}, sent},
+		"cache that is read":     {&control.SolveRequest{Cache: &control.CacheOptions{Imports: []*control.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": "r/c"}}}}}, func(s *call.Solve) bool { return len(s.Pushes) == 0 && named(s.CacheRefs, "r/c") }},
+		"cache without a look":   {&control.SolveRequest{Cache: &control.CacheOptions{Imports: []*control.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": "r/c", "registry.insecure": "true"}}}}}, unknown},
+		"cache nowhere":          {&control.SolveRequest{Cache: &control.CacheOptions{Exports: []*control.CacheOptionsEntry{{Type: "registry"}}}}, unknown},
 		"policy":                 {&control.SolveRequest{SourcePolicy: &policy.Policy{Rules: []*policy.Rule{{Updates: &policy.Update{Identifier: "https://192.0.2.1/x"}}}}}, func(s *call.Solve) bool { return len(s.Fetches) == 1 }},
 		"policy of session":      {&control.SolveRequest{SourcePolicySession: "x"}, unknown},
 		"program":                {&control.SolveRequest{Definition: graph(t, host)}, hostNetwork},
 		"program of an input":    {&gateway.SolveRequest{FrontendInputs: map[string]*pb.Definition{"x": graph(t, host)}}, hostNetwork},
 		"program in a build":     {&control.SolveRequest{Definition: graph(t, &pb.Op{Op: &pb.Op_Build{Build: &pb.BuildOp{Def: graph(t, host)}}})}, hostNetwork},
+		"build in a build":       {&control.SolveRequest{Definition: graph(t, &pb.Op{Op: &pb.Op_Build{Build: &pb.BuildOp{Def: graph(t)}}})}, unknown},
 		"program of a file":      {&control.SolveRequest{Definition: &pb.Definition{Source: &pb.Source{Infos: []*pb.SourceInfo{{Definition: graph(t, host)}}}}}, hostNetwork},
 		"program with rights":    {&control.SolveRequest{Definition: graph(t, exec(&pb.ExecOp{Security: pb.SecurityMode_INSECURE}))}, func(s *call.Solve) bool { return s.Insecure }},
 		"program with a device":  {&control.SolveRequest{Definition: graph(t, exec(&pb.ExecOp{CdiDevices: []*pb.CDIDevice{{Name: "v/gpu=0"}}}))}, func(s *call.Solve) bool { return slices.Contains(s.Devices, "v/gpu=0") }},
