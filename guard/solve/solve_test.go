@@ -145,6 +145,31 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+func TestOwnFrontend(t *testing.T) {
+	for name, c := range map[string]struct {
+		m    proto.Message
+		want bool
+	}{
+		"a build":                    {&control.SolveRequest{Frontend: "dockerfile.v0"}, true},
+		"a part of a build":          {&gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: map[string]string{"target": "x"}}, true},
+		"a program that is asked of": {&control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"build-arg:BUILDKIT_SYNTAX": "x"}}, false},
+		"an image":                   {&control.SolveRequest{Frontend: "gateway.v0", FrontendAttrs: map[string]string{"source": "x"}}, false},
+		"a definition":               {&control.SolveRequest{}, false},
+	} {
+		OwnFrontend(c.m)
+		attrs := map[string]string{}
+		switch m := c.m.(type) {
+		case *control.SolveRequest:
+			attrs = m.GetFrontendAttrs()
+		case *gateway.SolveRequest:
+			attrs = m.GetFrontendOpt()
+		}
+		if v, has := attrs["cmdline"]; has != c.want || v != "" {
+			t.Errorf("%s: %v", name, attrs)
+		}
+	}
+}
+
 // What builders do every day has nothing unknown.
 func TestOrdinary(t *testing.T) {
 	s, err := Of(&control.SolveRequest{

@@ -44,7 +44,9 @@ type Parts struct {
 	Judge   Judge
 	Objects Objects
 	Images  Images
-	Log     *slog.Logger
+	// OwnFrontend has Dockerfiles read by the builder's own program, whatever their first line says.
+	OwnFrontend bool
+	Log         *slog.Logger
 }
 
 // Room is the door for all who use the builder's protocol.

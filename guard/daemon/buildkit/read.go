@@ -30,7 +30,7 @@ func (s *served) read(ctx context.Context, in grpc.ServerStream, q *asked) error
 	case <-ctx.Done():
 		return errBusy
 	}
-	return q.decode()
+	return q.decode(s.room.p.OwnFrontend)
 }
 
 // received is the only message of a request. A caller who is slow must not hold a place for others.
@@ -57,12 +57,15 @@ func only(in grpc.ServerStream, f *frame) error {
 }
 
 // decode says what a request asks for.
-func (q *asked) decode() error {
+func (q *asked) decode(own bool) error {
 	if q.msg = solve.Message(q.ask.Call.Route.Path); q.msg == nil {
 		return nil
 	}
 	if err := solve.Decode(q.text, q.msg); err != nil {
 		return err
+	}
+	if own {
+		solve.OwnFrontend(q.msg)
 	}
 	asks, err := solve.Of(q.msg)
 	if err != nil {

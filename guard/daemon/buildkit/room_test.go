@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
@@ -182,6 +183,25 @@ func TestCallsAreJudgedAndMadeAnew(t *testing.T) {
 	}
 	if len(w.engine.got) != 1 {
 		t.Errorf("the engine got %v", w.engine.got)
+	}
+}
+
+// What is judged is what the engine gets, with the builder's own program for Dockerfiles where that is wanted.
+func TestOwnFrontend(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		w := newWorld()
+		w.room.p.OwnFrontend = own
+		cc, _ := w.client(t, "alice")
+		if _, err := control.NewControlClient(cc).Solve(t.Context(), &control.SolveRequest{Ref: "b1", Frontend: "dockerfile.v0"}); err != nil {
+			t.Fatal(err)
+		}
+		var got control.SolveRequest
+		if err := proto.Unmarshal(w.engine.txt, &got); err != nil {
+			t.Fatal(err)
+		}
+		if _, has := got.GetFrontendAttrs()["cmdline"]; has != own {
+			t.Errorf("%t: the engine got %v", own, got.GetFrontendAttrs())
+		}
 	}
 }
 
