@@ -111,6 +111,9 @@ func New(p Parts) *Door {
 	}
 }
 
+// Leave says whether another guard has taken over: what is open goes on here, and builds by BuildKit are begun there.
+func (d *Door) Leave(left bool) { d.builder.Leave(left) }
+
 // errUnknown refuses whoever is nobody here.
 var errUnknown = errors.New("nobody that this host knows is at the other end of the connection")
 

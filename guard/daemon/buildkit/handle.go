@@ -76,6 +76,9 @@ func (s *served) call(in grpc.ServerStream, q *asked) error {
 		return status.Error(codes.Unauthenticated, "bulkhead: "+err.Error())
 	}
 	method, _ := grpc.MethodFromServerStream(in)
+	if s.room.left.Load() && begins(method) {
+		return errLeft
+	}
 	r, known := s.room.methods[method]
 	if !known {
 		return s.notUnderstood(ctx, who, method, errors.New("the guard knows no such call of the builder's protocol"))
