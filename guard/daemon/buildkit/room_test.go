@@ -3,6 +3,7 @@ package buildkit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -322,8 +323,18 @@ func TestOthers(t *testing.T) {
 	if err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("mallory"), func(context.Context, http.Header) error { return nil }); !errors.Is(err, errTaken) {
 		t.Errorf("a session of that name: %v", err)
 	}
-	if err := w.room.Claim(w.caller("mallory"), "b1"); err == nil {
-		t.Error("alice's build is claimed")
+	// Builds of the engine's own API have names of their own: who takes one has no build of the builder's, and keeps nobody from one.
+	if err := w.room.Claim(w.caller("alice"), "b3"); err != nil {
+		t.Error(err)
+	}
+	if err := w.room.Claim(w.caller("mallory"), "b3"); !errors.Is(err, errOthers) {
+		t.Errorf("alice's build is claimed: %v", err)
+	}
+	if err := w.room.Claim(w.caller("mallory"), "b4"); err != nil || w.room.book.owns("b4", whose(w.caller("mallory").Ask.Subject)) {
+		t.Errorf("mallory has a build of the builder's: %v", err)
+	}
+	if err := solve(alice, "b4", "s1"); err != nil {
+		t.Errorf("mallory took the name of a build: %v", err)
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), keyBuild, "b1")
 	if _, err := gateway.NewLLBBridgeClient(alice).Ping(ctx, &gateway.PingRequest{}); err != nil {
@@ -492,6 +503,17 @@ func TestBookIsBounded(t *testing.T) {
 	}
 	if len(b.builds) != mostBuildsEach || b.owns("ba", "alice") {
 		t.Errorf("%d builds are kept", len(b.builds))
+	}
+	// When all places are taken the oldest of all goes, and nobody is kept from building.
+	b = newBook()
+	b.most, b.each = 3, 2
+	for _, of := range []string{"alice", "bob", "bob", "carol", "dave"} {
+		if err := b.claim(fmt.Sprint("b", b.last), of); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.builds) != 3 || len(b.since) != 3 || len(b.order) != 3 || b.owns("b0", "alice") || b.owns("b1", "bob") || !b.owns("b2", "bob") || !b.owns("b4", "dave") {
+		t.Errorf("%v %v", b.builds, b.order)
 	}
 	for _, id := range []string{"", "a:b", "../x", strings.Repeat("x", 200), "a b"} {
 		if _, err := b.open(id, "alice"); err == nil {
