@@ -6,10 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	control "github.com/moby/buildkit/api/services/control"
-	gateway "github.com/moby/buildkit/frontend/gateway/pb"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
@@ -31,40 +27,6 @@ func (r *reading) frontend(name string, attrs map[string]string) {
 	for _, key := range sorted(attrs) {
 		r.attr(key, attrs[key])
 	}
-}
-
-// OwnFrontend has a Dockerfile read by the builder's own program: told of a command line, that looks for no other in the file's "# syntax".
-func OwnFrontend(m proto.Message) {
-	switch m := m.(type) {
-	case *control.SolveRequest:
-		if m.GetFrontend() == dockerfile {
-			m.FrontendAttrs = withCommandLine(m.GetFrontendAttrs())
-		}
-	case *gateway.SolveRequest:
-		if m.GetFrontend() == dockerfile {
-			m.FrontendOpt = withCommandLine(m.GetFrontendOpt())
-		}
-	}
-}
-
-// dockerfile is the builder's own program for Dockerfiles, and commandLine what one that was started in its place is told.
-const (
-	dockerfile  = "dockerfile.v0"
-	commandLine = "cmdline"
-)
-
-// withCommandLine leaves BUILDKIT_SYNTAX alone, which is judged: who may have it, gets it.
-func withCommandLine(attrs map[string]string) map[string]string {
-	if attrs["build-arg:BUILDKIT_SYNTAX"] != "" {
-		return attrs
-	}
-	if attrs == nil {
-		attrs = map[string]string{}
-	}
-	if _, has := attrs[commandLine]; !has {
-		attrs[commandLine] = ""
-	}
-	return attrs
 }
 
 // foreign is an image that is run as the program that reads the build's file.

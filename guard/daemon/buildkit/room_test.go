@@ -3,7 +3,6 @@ package buildkit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -203,47 +202,6 @@ func TestOwnFrontend(t *testing.T) {
 		if _, has := got.GetFrontendAttrs()["cmdline"]; has != own {
 			t.Errorf("%t: the engine got %v", own, got.GetFrontendAttrs())
 		}
-	}
-}
-
-// When another guard has taken over, builds go on where they run, and no others begin there.
-func TestLeft(t *testing.T) {
-	w := newWorld()
-	cc, _ := w.client(t, "alice")
-	c := control.NewControlClient(cc)
-	if _, err := c.Solve(t.Context(), &control.SolveRequest{Ref: "b1"}); err != nil {
-		t.Fatal(err)
-	}
-	w.room.Leave(true)
-	w.engine.mu.Lock()
-	before := len(w.engine.got)
-	w.engine.mu.Unlock()
-	_, solve := c.Solve(t.Context(), &control.SolveRequest{Ref: "b2"})
-	_, history := c.UpdateBuildHistory(t.Context(), &control.UpdateBuildHistoryRequest{Ref: "b1"})
-	_, prune := func() (any, error) {
-		s, err := c.Prune(t.Context(), &control.PruneRequest{})
-		if err != nil {
-			return nil, err
-		}
-		return s.Recv()
-	}()
-	for name, err := range map[string]error{"Solve": solve, "UpdateBuildHistory": history, "Prune": prune} {
-		if status.Code(err) != codes.Unavailable {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	w.engine.mu.Lock()
-	if len(w.engine.got) != before {
-		t.Errorf("the engine got %v", w.engine.got)
-	}
-	w.engine.mu.Unlock()
-	ctx := metadata.AppendToOutgoingContext(t.Context(), keyBuild, "b1")
-	if _, err := gateway.NewLLBBridgeClient(cc).Solve(ctx, &gateway.SolveRequest{}); err != nil {
-		t.Errorf("a build that runs: %v", err)
-	}
-	w.room.Leave(false)
-	if _, err := c.Solve(t.Context(), &control.SolveRequest{Ref: "b2"}); err != nil {
-		t.Errorf("it came back: %v", err)
 	}
 }
 
@@ -478,46 +436,5 @@ func TestRefuse(t *testing.T) {
 	_, err = control.NewControlClient(cc).ListWorkers(t.Context(), &control.ListWorkersRequest{})
 	if status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), "DOCKER_BUILDKIT=0") {
 		t.Error(err)
-	}
-}
-
-func TestBookIsBounded(t *testing.T) {
-	b := newBook()
-	for i := range mostSessionsEach {
-		if _, err := b.open("s"+string(rune('a'+i%26))+strings.Repeat("x", i), "alice"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := b.open("more", "alice"); !errors.Is(err, errMany) {
-		t.Error(err)
-	}
-	if closed, err := b.open("more", "bob"); err != nil {
-		t.Error(err)
-	} else {
-		closed()
-	}
-	for i := range mostBuildsEach + 1 {
-		if err := b.claim("b"+strings.Repeat("x", i%100)+string(rune('a'+i/100)), "alice"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(b.builds) != mostBuildsEach || b.owns("ba", "alice") {
-		t.Errorf("%d builds are kept", len(b.builds))
-	}
-	// When all places are taken the oldest of all goes, and nobody is kept from building.
-	b = newBook()
-	b.most, b.each = 3, 2
-	for _, of := range []string{"alice", "bob", "bob", "carol", "dave"} {
-		if err := b.claim(fmt.Sprint("b", b.last), of); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(b.builds) != 3 || len(b.since) != 3 || len(b.order) != 3 || b.owns("b0", "alice") || b.owns("b1", "bob") || !b.owns("b2", "bob") || !b.owns("b4", "dave") {
-		t.Errorf("%v %v", b.builds, b.order)
-	}
-	for _, id := range []string{"", "a:b", "../x", strings.Repeat("x", 200), "a b"} {
-		if _, err := b.open(id, "alice"); err == nil {
-			t.Errorf("%q is a session", id)
-		}
 	}
 }
