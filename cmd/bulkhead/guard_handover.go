@@ -86,6 +86,7 @@ func (h *handing) Give(ctx context.Context) error {
 	if err := h.g.doors.Pause(); err != nil {
 		return err
 	}
+	h.g.engine.Leave(true)
 	if err := h.g.engine.images.Share(); err != nil {
 		return err
 	}
@@ -101,6 +102,7 @@ func (h *handing) Back(ctx context.Context) error {
 	h.mu.Unlock()
 	err := h.back(ctx)
 	if err == nil {
+		h.g.engine.Leave(false)
 		err = errors.Join(h.keepImages(), h.g.doors.Resume())
 	}
 	if err != nil {

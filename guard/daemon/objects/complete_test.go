@@ -83,6 +83,11 @@ func TestComplete(t *testing.T) {
 			[]string{"ImageTag made:1 new query t/0", "ImageTag made:latest new query t/1", "ImageRead " + e + " query cachefrom/0", "ContainerShare " + a + " query networkmode"},
 			"", "",
 		},
+		{
+			"POST", "/build?version=2&cachefrom=%5B%22app:1%22,%22reg.example/x:1,nope%22%5D", "", "new ",
+			[]string{"ImageRead " + e + " query cachefrom/0", "ImagePull reg.example/x:1 new query cachefrom/1", "ImagePull nope new query cachefrom/1"},
+			"", "",
+		},
 		{"POST", "/build?networkmode=net", "", "new ", []string{"NetworkConnect " + hex('1') + " query networkmode"}, "/v1.41/build?networkmode=" + hex('1'), ""},
 		{"POST", "/networks/create", `{"Name":"mine","ConfigFrom":{"Network":"net"}}`, "new mine", []string{"NetworkRead " + hex('1') + " /ConfigFrom/Network"}, "", `"ConfigFrom":{"Network":"net"}`},
 		{"POST", "/networks/net/connect", `{"Container":"web","EndpointConfig":{"NetworkID":"111"}}`, hex('1'), []string{"ContainerUpdate " + a + " /Container"}, "/v1.41/networks/" + hex('1') + "/connect", `"Container":"` + a + `"`},
