@@ -89,6 +89,7 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 	}
 	door := guarddoor.New(guarddoor.Parts{
 		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: looked, Dir: p.dir, Log: p.slog,
+		OwnFrontend: p.judge.Profile == "restricted" && p.judge.Mode != judge.Observe,
 	})
 	return &guardedEngine{Door: door, engine: engine, images: kept, terminals: looked}, nil
 }

@@ -112,6 +112,7 @@ func (h *handing) Give(ctx context.Context) error {
 	if err := h.g.doors.Pause(); err != nil {
 		return err
 	}
+	h.g.engine.Leave(true)
 	if err := h.g.engine.images.Share(); err != nil {
 		return err
 	}
@@ -132,6 +133,7 @@ func (h *handing) Back(ctx context.Context, end func() error) error {
 	h.mu.Unlock()
 	err := h.regain(ctx, closed, end)
 	if err == nil {
+		h.g.engine.Leave(false)
 		err = h.g.doors.Resume()
 	}
 	if err != nil {

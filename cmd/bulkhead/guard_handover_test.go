@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
+	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
 	"github.com/bulkhead-security/bulkhead/guard/handover"
 	"github.com/bulkhead-security/bulkhead/guard/images"
 	"github.com/bulkhead-security/bulkhead/guard/listen"
@@ -47,7 +48,7 @@ func stoodUp(t *testing.T) *handing {
 	ended := make(chan error, 1)
 	go func() { ended <- doors.Run(ctx) }()
 	t.Cleanup(func() { stop(); fine(t, <-ended) })
-	g := &raised{who: who, doors: doors, engine: &guardedEngine{images: kept}, log: log, file: "/etc/guard.yaml"}
+	g := &raised{who: who, doors: doors, engine: &guardedEngine{Door: guarddoor.New(guarddoor.Parts{Dir: dir}), images: kept}, log: log, file: "/etc/guard.yaml"}
 	g.hand = &handing{g: g, path: filepath.Join(dir, handoverSocket), records: newPassedOn(nil), stop: stop, log: log}
 	t.Cleanup(func() { stop() })
 	return g.hand

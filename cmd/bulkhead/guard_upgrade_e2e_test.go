@@ -267,7 +267,9 @@ func (c *caller) check(t *testing.T) {
 func (p *program) verify() []model.Record {
 	p.t.Helper()
 	dir := p.path("data/audit")
-	out, err := exec.CommandContext(p.t.Context(), p.bin, "audit", "verify", "--dir", dir, "--key", dir+".pub").CombinedOutput()
+	cmd := exec.CommandContext(p.t.Context(), p.bin, "audit", "verify", "--dir", dir, "--key", dir+".pub")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		p.t.Errorf("audit verify: %v %s", err, out)
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -107,6 +108,9 @@ func (d *Door) buildsByKit(r *http.Request, a *call.Ask) error {
 	if strings.Contains(strings.ToLower(q.Texts["labels"]), call.LabelPrefix) || strings.Contains(q.Texts["labels"], `\u`) {
 		return unjudged("labels that begin with " + call.LabelPrefix + ", which are the guard's")
 	}
+	if err := outputs(q.Texts["outputs"]); err != nil {
+		return err
+	}
 	// Who may not has no session to be asked for.
 	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
 		return nil //nolint:nilerr // the judge says so, with a record
@@ -120,6 +124,25 @@ func (d *Door) buildsByKit(r *http.Request, a *call.Ask) error {
 	if id := strings.TrimPrefix(q.Texts["buildid"], "upload-request:"); id != "" {
 		if err := d.builder.Claim(by, id); err != nil {
 			return notOwn(err)
+		}
+	}
+	return nil
+}
+
+// outputs refuses all that would name or send an image by what is not asked about: names that images get here are the call's tags.
+func outputs(text string) error {
+	if text == "" {
+		return nil
+	}
+	var list []struct{ Type string }
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return unjudged("outputs that are no list")
+	}
+	for _, o := range list {
+		switch o.Type {
+		case "", "cacheonly", "local", "tar": // nowhere, or to the caller
+		default:
+			return unjudged(fmt.Sprintf("an output of the type %.100q: leave outputs out and name the image by its tags (t), or have it sent to you (local, tar)", o.Type))
 		}
 	}
 	return nil

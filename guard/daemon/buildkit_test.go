@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +105,26 @@ func TestRefusedAfterUpgrade(t *testing.T) {
 	broken := door(t, func(*call.Ask) error { return errors.New("the log is full") }, func(http.ResponseWriter, *http.Request) {})
 	if status, _, _ := upgraded(t, broken.Listener.Addr().String(), "/grpc", ""); status == http.StatusSwitchingProtocols {
 		t.Error("a door that can't decide goes on")
+	}
+}
+
+// A build by the engine's own API names images by its tags only, whatever the policy says.
+func TestOutputs(t *testing.T) {
+	s := door(t, everything, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for text, want := range map[string]int{
+		"":                 http.StatusOK,
+		`[]`:               http.StatusOK,
+		`[{"Type":"tar"}]`: http.StatusOK,
+		`[{"Type":"local","Attrs":{"dest":"x"}}]`:                        http.StatusOK,
+		`[{"Type":"cacheonly"}]`:                                         http.StatusOK,
+		`[{"Type":"moby","Attrs":{"name":"victim/app:latest"}}]`:         http.StatusForbidden,
+		`[{"type":"image","attrs":{"name":"victim/app","push":"true"}}]`: http.StatusForbidden,
+		`[{"Type":"tar"},{"Type":"tar","TYPE":"moby"}]`:                  http.StatusForbidden,
+		`{"Type":"moby"}`: http.StatusForbidden,
+	} {
+		q := url.Values{"version": {"2"}, "outputs": {text}}
+		if status, told := send(t, s, "POST", "/build?"+q.Encode(), "application/x-tar", ""); status != want {
+			t.Errorf("%s: %d %s", text, status, told)
+		}
 	}
 }

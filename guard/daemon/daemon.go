@@ -69,6 +69,8 @@ type Parts struct {
 	Answers  Answers
 	Images   Images
 	Sessions Sessions
+	// OwnFrontend has Dockerfiles of builds by BuildKit read by the builder's own program, whatever their first line says.
+	OwnFrontend bool
 	// Dir is where contexts of builds are kept while they are looked into; empty is the machine's place for such files.
 	Dir string
 	Log *slog.Logger
@@ -105,9 +107,12 @@ func New(p Parts) *Door {
 	}
 	return &Door{
 		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce),
-		holdsEvery: holdsEvery, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, Log: p.Log}),
+		holdsEvery: holdsEvery, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, OwnFrontend: p.OwnFrontend, Log: p.Log}),
 	}
 }
+
+// Leave says whether another guard has taken over: what is open goes on here, and builds by BuildKit are begun there.
+func (d *Door) Leave(left bool) { d.builder.Leave(left) }
 
 // errUnknown refuses whoever is nobody here.
 var errUnknown = errors.New("nobody that this host knows is at the other end of the connection")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,17 +36,20 @@ func (l *leaving) Failed(_ context.Context, _ *call.Ask, why string) error {
 
 // A log that is followed breaks off when the right to it ends, and the engine is no longer asked; what had no answer yet is told why.
 func TestWhatLastsEndsWithItsRight(t *testing.T) {
-	left := make(chan struct{}, 2)
+	left := make(chan struct{}, 3)
 	engine := func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/logs") {
 			_, _ = w.Write([]byte("first\n"))
 			_ = http.NewResponseController(w).Flush()
 		}
+		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 		left <- struct{}{}
 	}
-	j := &leaving{judge: everything, failed: make(chan string, 2)}
-	for path, method := range map[string]string{"/v1.41/containers/c1/logs?follow=1&stdout=1": "GET", "/v1.41/containers/c1/wait": "POST"} {
+	j := &leaving{judge: everything, failed: make(chan string, 3)}
+	for path, method := range map[string]string{
+		"/v1.41/containers/c1/logs?follow=1&stdout=1": "GET", "/v1.41/containers/c1/wait": "POST", "/v1.41/build?version=2&buildid=b1": "POST",
+	} {
 		j.gone.Store(false)
 		d := New(Parts{Engine: before(t, engine), Judge: j, Who: root{}})
 		d.holdsEvery = 20 * time.Millisecond

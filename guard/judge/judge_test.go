@@ -378,6 +378,33 @@ func TestRegistriesInside(t *testing.T) {
 	}
 }
 
+// What a build by BuildKit says beside its file is from registries of the host, and what comes from the caller is no registry.
+func TestRegistriesOfBuilds(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := judge.New(judge.Parts{
+		Decider: e, Log: &log{}, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1", Registries: []string{"docker.io", "registry.example:5000"},
+	})
+	for target, allowed := range map[string]bool{
+		"/build?version=2&remote=client-session":                                     true,
+		"/build?version=2&remote=upload-request":                                     true,
+		"/build?version=2&remote=upload-request.example":                             false,
+		"/build?remote=upload-request":                                               false,
+		"/build?version=2&cachefrom=%5B%22app:1%22,%22registry.example:5000/x%22%5D": true,
+		"/build?version=2&cachefrom=%5B%22evil.example/x%22%5D":                      false,
+		"/build?version=2&cachefrom=%5B%22app:1,evil.example/x%22%5D":                false,
+		"/build?version=2&cachefrom=%7B%7D":                                          false,
+	} {
+		a := ask(t, dev("dev"), "POST", target)
+		a.Object = &call.Object{Kind: route.Image, Name: "x:1", New: true}
+		if err := j.Judge(t.Context(), a); (err == nil) != allowed {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
 // A network of a developer's has the addresses that the engine gives it.
 func TestAddressesOfNetworks(t *testing.T) {
 	j := newJudge(t, &log{})

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/moby/moby/api/types/swarm"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
 // dockerHub is the registry of names that name none.
@@ -79,9 +81,7 @@ func called(a *call.Ask) []string {
 			return []string{ofReference(remote)}
 		}
 	case "ImageBuild":
-		if remote := q.Texts["remote"]; remote != "" {
-			return []string{ofAddress(remote)}
-		}
+		return ofBuild(q)
 	case "ServiceCreate", "ServiceUpdate": // every node that runs a task of it asks for its image
 		if b, ok := a.Body.(*swarm.ServiceSpec); ok && b.TaskTemplate.ContainerSpec != nil {
 			return []string{ofReference(b.TaskTemplate.ContainerSpec.Image)}
@@ -92,6 +92,30 @@ func called(a *call.Ask) []string {
 		}
 	}
 	return nil
+}
+
+// ofBuild are those of a build that the engine's own API begins. BuildKit takes caches from registries; the classic builder has them here.
+func ofBuild(q route.Query) []string {
+	var list []string
+	kit := q.Texts["version"] == "2"
+	switch remote := q.Texts["remote"]; {
+	case remote == "":
+	case kit && (remote == "client-session" || remote == "upload-request"): // it comes from the caller
+	default:
+		list = append(list, ofAddress(remote))
+	}
+	if text := q.Texts["cachefrom"]; kit && text != "" {
+		var caches []string
+		if err := json.Unmarshal([]byte(text), &caches); err != nil {
+			return append(list, text) // which is no registry of anybody's
+		}
+		for _, names := range caches {
+			for name := range strings.SplitSeq(names, ",") { // as the builder does
+				list = append(list, ofReference(name))
+			}
+		}
+	}
+	return list
 }
 
 // ofSolve are those that the builder would call for what it was told. What the build's own file names is not among them.

@@ -91,12 +91,16 @@ func templated(m *mount.Mount) bool {
 // pinImage has tasks run what the image's name stands for now: they start at any time later, when the name may be somebody else's, here
 // or on another node.
 func pinImage(a *call.Ask, c *swarm.ContainerSpec) error {
-	if c.Image == "" || strings.Contains(c.Image, "@") || strings.HasPrefix(c.Image, "sha256:") {
+	if c.Image == "" || strings.Contains(c.Image, "@") {
 		return nil
 	}
+	// An id, or its beginning, that is no image's here would be looked for on each node that runs a task: among others' images there.
 	if a.Swarm.Image == "" {
 		return fmt.Errorf("/TaskTemplate/ContainerSpec/Image: %.200q is not on this node, and its name could stand for another's image on another: "+
 			"pull it first, or name it by digest (NAME@sha256:…)", c.Image)
+	}
+	if c.Image == a.Swarm.Image {
+		return nil
 	}
 	a.Warnings = append(a.Warnings, fmt.Sprintf("the service runs %.200s as it is now: %s", c.Image, a.Swarm.Image))
 	c.Image = a.Swarm.Image

@@ -57,6 +57,7 @@ func TestServicesThatCannotBeDecided(t *testing.T) {
 		here      string
 	}{
 		{"an image of another node", "pull it first", service("far:1"), ""},
+		{"the beginning of an id of another node's image", "pull it first", service("sha256:a"), ""},
 		{"a template in a volume's name", "{{", service("app@sha256:1", mount.Mount{Type: mount.TypeVolume, Source: "{{.Service.Name}}", Target: "/d"}), ""},
 		{"a template in a volume's options", "{{", service("app@sha256:1", mount.Mount{Type: mount.TypeVolume, Source: "d", Target: "/d", VolumeOptions: &mount.VolumeOptions{
 			DriverConfig: &mount.Driver{Name: "local", Options: map[string]string{"o": "size={{.Service.Name}}"}},

@@ -280,10 +280,11 @@ func execPipes(ctx context.Context, t *testing.T, d *door, cli *client.Client, c
 		t.Errorf("%d bytes and %q were seen", out.Len(), errs.String())
 	}
 	both := strings.ReplaceAll(of(events, Output), "\r\n", "\n")
-	if want := "given\nbad\n" + strings.TrimPrefix(out.String(), "given\n"); both != want {
-		t.Errorf("%d bytes were recorded, not %d: %.40q", len(both), len(want), both)
+	want, lost := "given\nbad\n"+strings.TrimPrefix(out.String(), "given\n"), int(d.recording(id).Entry().Lost)
+	if lost == 0 && both != want || len(both)+lost < len(want) { // a busy machine's disk may be too slow, which is counted then
+		t.Errorf("%d bytes were recorded and %d lost, not %d: %.40q", len(both), lost, len(want), both)
 	}
-	if of(events, Marker) == "" || !strings.HasPrefix(of(events, Marker), "stderr\nstdout\n") || of(events, Input) != "given\n" {
+	if !strings.HasPrefix(of(events, Marker), "stderr\nstdout\n") || of(events, Input) != "given\n" {
 		t.Errorf("%q %q", of(events, Marker), of(events, Input))
 	}
 	if _, _, err := read(t, dir, d.recording(id).ID(), key(t)); !errors.Is(err, ErrIdentity) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
 // frontend is the program that reads the build's file, with what it is told.
@@ -13,7 +15,7 @@ func (r *reading) frontend(name string, attrs map[string]string) {
 		r.s.Frontend = name
 	}
 	switch name {
-	case "", "dockerfile.v0":
+	case "", dockerfile:
 	case "gateway.v0":
 		r.foreign(attrs["source"], "source")
 	default:
@@ -47,7 +49,7 @@ func (r *reading) attr(key, value string) {
 	}
 	switch key {
 	case "target", "filename", "contextsubdir", "dockerfilekey", "image-resolve-mode", "multi-platform", "no-cache", "platform",
-		"requestid", "cmdline", "source", "frontend.caps", "hostname":
+		"requestid", commandLine, "source", "frontend.caps", "hostname":
 		// They say what is built of what is judged, and give nothing.
 	case "context":
 		r.context(value, field)
@@ -64,7 +66,7 @@ func (r *reading) attr(key, value string) {
 		r.s.CgroupParent = value
 	case "cache-from":
 		for _, ref := range split(value) {
-			r.cache("registry", map[string]string{"ref": ref}, field)
+			r.cache("registry", map[string]string{"ref": ref}, &r.s.CacheRefs, field)
 		}
 	case "cache-imports":
 		r.cacheImports(value, field)
@@ -86,7 +88,7 @@ func (r *reading) prefixed(kind, name, value, field string) {
 		case "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_CACHE_MOUNT_NS":
 		}
 	case "label":
-		if len(r.s.Labels) < mostEntries {
+		if r.first(&r.s.Labels, name+"="+value, field) {
 			r.s.Labels[name] = value
 		}
 	case "context", "input":
@@ -116,15 +118,15 @@ func (r *reading) context(value, field string) {
 	kind, rest, _ := strings.Cut(value, ":")
 	switch {
 	case value == "" || kind == "local" || kind == "target" || kind == "input":
-		add(&r.s.Sources, value)
+		r.add(&r.s.Sources, value)
 	case kind == "docker-image":
 		r.image(strings.TrimPrefix(rest, "//"), field)
 	case kind == "oci-layout":
-		add(&r.s.Sources, value)
+		r.add(&r.s.Sources, value)
 	case strings.ContainsAny(value, ":@/") || strings.HasPrefix(value, "git"):
 		r.fetch(value)
 	default:
-		add(&r.s.Sources, value)
+		r.add(&r.s.Sources, value)
 	}
 }
 
@@ -133,8 +135,8 @@ func (r *reading) fetch(address string) {
 		r.fail("source", "an address has %d bytes", len(address))
 		return
 	}
-	add(&r.s.Sources, address)
-	add(&r.s.Fetches, address)
+	r.add(&r.s.Sources, address)
+	r.add(&r.s.Fetches, address)
 }
 
 func (r *reading) network(mode, field string) {
@@ -153,7 +155,7 @@ func (r *reading) list(to *[]string, text string) {
 		return
 	}
 	for _, p := range parts {
-		add(to, p)
+		r.add(to, p)
 	}
 }
 
@@ -197,28 +199,35 @@ func (r *reading) cacheImports(text, field string) {
 	}
 	if r.bounded(field, len(list)) {
 		for _, c := range list {
-			r.cache(c.Type, c.Attrs, field)
+			r.cache(c.Type, c.Attrs, &r.s.CacheRefs, field)
 		}
 	}
 }
 
-// cache is read or written by the engine.
-func (r *reading) cache(kind string, attrs map[string]string, field string) {
+// cache is read or written by the engine: to is CacheRefs or Pushes.
+func (r *reading) cache(kind string, attrs map[string]string, to *[]call.Named, field string) {
 	switch kind {
 	case "registry":
-		add(&r.s.Caches, "registry:"+attrs["ref"])
-		r.name(&r.s.CacheRefs, attrs["ref"], field)
+		r.add(&r.s.Caches, "registry:"+attrs["ref"])
+		if attrs["ref"] == "" {
+			r.unknown(field, "it names no cache")
+			return
+		}
+		r.name(to, attrs["ref"], field)
+		if on(attrs["registry.insecure"]) {
+			r.unknown(field, "it would be reached without a look at the registry's certificate")
+		}
 	case "inline", "local": // in the result, and over the session
-		add(&r.s.Caches, kind)
+		r.add(&r.s.Caches, kind)
 	default:
-		add(&r.s.Caches, kind)
+		r.add(&r.s.Caches, kind)
 		r.unknown(field, "a cache of the kind %.100q has the engine call addresses that the guard does not read", kind)
 	}
 }
 
 // exporter is where the result goes.
 func (r *reading) exporter(kind string, attrs map[string]string, field string) {
-	add(&r.s.Exporters, kind)
+	r.add(&r.s.Exporters, kind)
 	if !r.bounded(field, len(attrs)) {
 		return
 	}
@@ -235,7 +244,7 @@ func (r *reading) exporter(kind string, attrs map[string]string, field string) {
 			r.name(&r.s.Pushes, name, field+"/push")
 		}
 		if attrs["name"] == "" {
-			r.unknown(field, "it would push to where the build's file says")
+			r.refuse(field, "it would push to where the build's file says: give the image a name")
 		}
 	}
 	if on(attrs["registry.insecure"]) {
@@ -251,13 +260,13 @@ func (r *reading) named(attrs map[string]string, field string) {
 	}
 	for _, name := range names {
 		if strings.Contains(name, "*") {
-			r.unknown(field, "the name would be what the build's file says")
-			continue
+			r.refuse(field, "the image's name would be what the build's file says: write it out")
+			return
 		}
 		r.name(&r.s.Names, name, field+"/name")
 	}
 	if attrs["dangling-name-prefix"] != "" {
-		r.unknown(field, "the guard does not judge dangling-name-prefix")
+		r.refuse(field, "dangling-name-prefix gives names that nobody is asked about: leave it out")
 	}
 }
 
@@ -277,7 +286,7 @@ func split(text string) []string {
 	return list
 }
 
-func sorted(m map[string]string) []string {
+func sorted[V any](m map[string]V) []string {
 	list := make([]string, 0, len(m))
 	for k := range m {
 		list = append(list, k)
@@ -292,6 +301,6 @@ func (r *reading) image(ref, field string) {
 		r.unknown(field, "it names no image")
 		return
 	}
-	add(&r.s.Sources, "docker-image://"+ref)
+	r.add(&r.s.Sources, "docker-image://"+ref)
 	r.name(&r.s.Images, ref, field)
 }

@@ -66,6 +66,9 @@ func bridge(method string) proto.Message {
 
 // Decode reads a message, and refuses fields that its type does not have: another builder may have them.
 func Decode(text []byte, into proto.Message) error {
+	if _, err := count(text, into.ProtoReflect().Descriptor()); err != nil {
+		return err
+	}
 	if err := (proto.UnmarshalOptions{RecursionLimit: deepest}).Unmarshal(text, into); err != nil {
 		return fmt.Errorf("it is no %s: %w", into.ProtoReflect().Descriptor().FullName(), err)
 	}

@@ -24,6 +24,9 @@ func (r *reading) definition(d *pb.Definition, field string) {
 		return
 	}
 	for i, text := range d.GetDef() {
+		if r.err != nil {
+			return
+		}
 		at := fmt.Sprintf("%s/%d", field, i)
 		op, err := operation(text)
 		if err != nil {
@@ -33,6 +36,9 @@ func (r *reading) definition(d *pb.Definition, field string) {
 		r.op(op, at)
 	}
 	// A build's file that messages point to may be read again from where it came from.
+	if !r.bounded(field+"/Source", len(d.GetSource().GetInfos())) {
+		return
+	}
 	for _, info := range d.GetSource().GetInfos() {
 		r.definition(info.GetDefinition(), field+"/Source")
 	}
@@ -61,10 +67,9 @@ func (r *reading) op(op *pb.Op, at string) {
 	case op.GetSource() != nil:
 		r.source(op.GetSource(), at)
 	case op.GetBuild() != nil:
+		// The builder takes what it builds then from a file of an input, whatever the definition here says.
 		r.definition(op.GetBuild().GetDef(), at)
-		if len(op.GetBuild().GetAttrs()) > 0 || op.GetBuild().GetDef() == nil {
-			r.unknown(at, "what is built is said only while it is built")
-		}
+		r.unknown(at, "what is built is in a file that there is only while it is built")
 	case op.GetFile() != nil, op.GetMerge() != nil, op.GetDiff() != nil, op.GetPassthrough() != nil, op.GetOp() == nil:
 		// They work on files of what is judged. A step without any operation is the graph's end.
 	default:
@@ -92,10 +97,10 @@ func (r *reading) exec(e *pb.ExecOp, at string) {
 		return
 	}
 	for _, d := range e.GetCdiDevices() {
-		add(&r.s.Devices, d.GetName())
+		r.add(&r.s.Devices, d.GetName())
 	}
 	for _, s := range e.GetSecretenv() {
-		add(&r.s.Secrets, "secret:"+s.GetID())
+		r.add(&r.s.Secrets, "secret:"+s.GetID())
 	}
 	for _, m := range e.GetMounts() {
 		r.mount(m, at)
@@ -108,10 +113,10 @@ func (r *reading) meta(m *pb.Meta, at string) {
 		return
 	}
 	for _, h := range m.GetExtraHosts() {
-		add(&r.s.ExtraHosts, h.GetHost()+"="+h.GetIP())
+		r.add(&r.s.ExtraHosts, h.GetHost()+"="+h.GetIP())
 	}
 	for _, u := range m.GetUlimit() {
-		add(&r.s.Ulimits, fmt.Sprintf("%s=%d:%d", u.GetName(), u.GetSoft(), u.GetHard()))
+		r.add(&r.s.Ulimits, fmt.Sprintf("%s=%d:%d", u.GetName(), u.GetSoft(), u.GetHard()))
 	}
 	if c := m.GetCgroupParent(); c != "" {
 		r.s.CgroupParent = c
@@ -122,9 +127,9 @@ func (r *reading) mount(m *pb.Mount, at string) {
 	switch m.GetMountType() {
 	case pb.MountType_BIND, pb.MountType_CACHE, pb.MountType_TMPFS: // of the builder's own store
 	case pb.MountType_SECRET:
-		add(&r.s.Secrets, "secret:"+m.GetSecretOpt().GetID())
+		r.add(&r.s.Secrets, "secret:"+m.GetSecretOpt().GetID())
 	case pb.MountType_SSH:
-		add(&r.s.Secrets, "ssh:"+m.GetSSHOpt().GetID())
+		r.add(&r.s.Secrets, "ssh:"+m.GetSSHOpt().GetID())
 	default:
 		r.unknown(at, "the builder has no mount %d", m.GetMountType())
 	}
@@ -152,7 +157,7 @@ func (r *reading) identifier(id string, attrs map[string]string, at string) {
 	case scheme == "docker-image", scheme == "docker-image+blob":
 		r.image(rest, at)
 	case scheme == "local", scheme == "oci-layout", scheme == "oci-layout+blob":
-		add(&r.s.Sources, id)
+		r.add(&r.s.Sources, id)
 	case scheme == "git", scheme == "http", scheme == "https":
 		r.fetch(id)
 	default:

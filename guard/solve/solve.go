@@ -7,11 +7,11 @@ package solve
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	control "github.com/moby/buildkit/api/services/control"
 	gateway "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/pb"
 	policy "github.com/moby/buildkit/sourcepolicy/pb"
 	"google.golang.org/protobuf/proto"
 
@@ -26,14 +26,22 @@ const (
 	mostDepth   = 8 // of definitions in definitions
 	mostUnknown = 20
 	mostSession = 64 // that one message names
+	// Of all that is noted of one message: names, addresses and labels.
+	mostNoted     = 10_000
+	mostNotedText = 2 << 20
+	longestName   = 256 // of what a list is told by, such as the name of an input
+	longestField  = 512
 )
 
 // ErrTooMuch is of a message that is larger than what is read.
 var ErrTooMuch = errors.New("the build asks for more than the guard reads")
 
+// ErrRefused is of what nobody may ask for: what it would give is said only when it is too late to ask about it.
+var ErrRefused = errors.New("the guard has no such build")
+
 // Of says what a message asks for; nil for one that asks for nothing that a build would be given.
 func Of(m proto.Message) (*call.Solve, error) {
-	r := &reading{s: &call.Solve{Labels: map[string]string{}}}
+	r := &reading{s: &call.Solve{Labels: map[string]string{}}, seen: map[noted]struct{}{}}
 	switch m := m.(type) {
 	case *control.SolveRequest:
 		r.control(m)
@@ -53,14 +61,29 @@ func Of(m proto.Message) (*call.Solve, error) {
 // reading is one message being read.
 type reading struct {
 	s     *call.Solve
+	seen  map[noted]struct{}
+	text  int // bytes of what is noted
 	ops   int
 	depth int
 	err   error
 }
 
+// noted is what stands in a list already.
+type noted struct {
+	list any
+	text string
+}
+
 func (r *reading) fail(field, format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: %s: %s", ErrTooMuch, field, fmt.Sprintf(format, args...))
+	}
+}
+
+// refuse is of what no policy is asked about.
+func (r *reading) refuse(field, why string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s: %s", ErrRefused, clip(field), why)
 	}
 }
 
@@ -75,23 +98,59 @@ func (r *reading) bounded(field string, n int) bool {
 // unknown notes what is not understood.
 func (r *reading) unknown(field, format string, args ...any) {
 	if len(r.s.Unknown) < mostUnknown {
-		r.s.Unknown = append(r.s.Unknown, field+": "+fmt.Sprintf(format, args...))
+		r.s.Unknown = append(r.s.Unknown, clip(field)+": "+fmt.Sprintf(format, args...))
 	}
 }
 
-func add(list *[]string, text string) {
-	if text != "" && !slices.Contains(*list, text) {
+// clip keeps a place short: it may be made of what a caller sent.
+func clip(field string) string {
+	if len(field) <= longestField {
+		return field
+	}
+	return strings.Clone(field[:longestField]) + "…"
+}
+
+// first says whether a text is the first of its kind in a list, and may be noted. A list is told by where it stands.
+func (r *reading) first(list any, text, field string) bool {
+	if len(text) > longestText {
+		r.fail(field, "a name has %d bytes", len(text))
+		return false
+	}
+	key := noted{list, text}
+	if _, has := r.seen[key]; has || r.err != nil {
+		return false
+	}
+	if r.text += len(text); len(r.seen) >= mostNoted || r.text > mostNotedText {
+		r.fail(field, "it names more than %d things, or more than %d bytes of them", mostNoted, mostNotedText)
+		return false
+	}
+	r.seen[key] = struct{}{}
+	return true
+}
+
+func (r *reading) add(list *[]string, text string) {
+	if text != "" && r.first(list, text, "list") {
 		*list = append(*list, text)
 	}
 }
 
 func (r *reading) name(list *[]call.Named, name, field string) {
-	if len(name) > longestText {
-		r.fail(field, "a name has %d bytes", len(name))
+	if r.first(list, name, field) {
+		*list = append(*list, call.Named{Name: name, Field: clip(field)})
+	}
+}
+
+// inputs are definitions that stand under names.
+func (r *reading) inputs(m map[string]*pb.Definition) {
+	if !r.bounded("FrontendInputs", len(m)) {
 		return
 	}
-	if !slices.ContainsFunc(*list, func(n call.Named) bool { return n.Name == name }) {
-		*list = append(*list, call.Named{Name: name, Field: field})
+	for _, name := range sorted(m) {
+		if len(name) > longestName {
+			r.fail("FrontendInputs", "a name has %d bytes, more than %d", len(name), longestName)
+			return
+		}
+		r.definition(m[name], "FrontendInputs/"+name)
 	}
 }
 
@@ -104,7 +163,7 @@ func (r *reading) session(id string) {
 		r.fail("session", "more than %d are named", mostSession)
 		return
 	}
-	add(&r.s.Sessions, id)
+	r.add(&r.s.Sessions, id)
 }
 
 // control is a build as a client of the builder begins it.
@@ -113,11 +172,7 @@ func (r *reading) control(m *control.SolveRequest) {
 	r.session(m.GetSession())
 	r.session(m.GetSourcePolicySession())
 	r.frontend(m.GetFrontend(), m.GetFrontendAttrs())
-	if r.bounded("FrontendInputs", len(m.GetFrontendInputs())) {
-		for name, d := range m.GetFrontendInputs() {
-			r.definition(d, "FrontendInputs/"+name)
-		}
-	}
+	r.inputs(m.GetFrontendInputs())
 	r.definition(m.GetDefinition(), "Definition")
 	r.entitlements(m.GetEntitlements())
 	// Builders before 0.13 read the one, later ones the other: both are asked for.
@@ -130,7 +185,7 @@ func (r *reading) control(m *control.SolveRequest) {
 		r.exporter(m.GetExporterDeprecated(), m.GetExporterAttrsDeprecated(), "Exporter")
 	}
 	if m.GetEnableSessionExporter() {
-		r.unknown("EnableSessionExporter", "where the result goes would be said only when it is there")
+		r.refuse("EnableSessionExporter", "where the result goes would be said only when it is there: name an output")
 	}
 	r.caches(m.GetCache())
 	if p := m.GetSourcePolicy(); p != nil {
@@ -146,19 +201,19 @@ func (r *reading) caches(c *control.CacheOptions) {
 		return
 	}
 	if ref := c.GetExportRefDeprecated(); ref != "" {
-		r.cache("registry", map[string]string{"ref": ref}, "Cache/ExportRef")
+		r.cache("registry", map[string]string{"ref": ref}, &r.s.Pushes, "Cache/ExportRef")
 	}
 	if !r.bounded("Cache", len(c.GetImportRefsDeprecated())+len(c.GetExports())+len(c.GetImports())) {
 		return
 	}
 	for i, ref := range c.GetImportRefsDeprecated() {
-		r.cache("registry", map[string]string{"ref": ref}, fmt.Sprintf("Cache/ImportRefs/%d", i))
+		r.cache("registry", map[string]string{"ref": ref}, &r.s.CacheRefs, fmt.Sprintf("Cache/ImportRefs/%d", i))
 	}
 	for i, e := range c.GetExports() {
-		r.cache(e.GetType(), e.GetAttrs(), fmt.Sprintf("Cache/Exports/%d", i))
+		r.cache(e.GetType(), e.GetAttrs(), &r.s.Pushes, fmt.Sprintf("Cache/Exports/%d", i))
 	}
 	for i, e := range c.GetImports() {
-		r.cache(e.GetType(), e.GetAttrs(), fmt.Sprintf("Cache/Imports/%d", i))
+		r.cache(e.GetType(), e.GetAttrs(), &r.s.CacheRefs, fmt.Sprintf("Cache/Imports/%d", i))
 	}
 }
 
@@ -166,14 +221,12 @@ func (r *reading) caches(c *control.CacheOptions) {
 func (r *reading) gateway(m *gateway.SolveRequest) {
 	r.frontend(m.GetFrontend(), m.GetFrontendOpt())
 	r.definition(m.GetDefinition(), "Definition")
-	if !r.bounded("FrontendInputs", len(m.GetFrontendInputs())) || !r.bounded("CacheImports", len(m.GetCacheImports())) {
+	r.inputs(m.GetFrontendInputs())
+	if !r.bounded("CacheImports", len(m.GetCacheImports())) {
 		return
 	}
-	for name, d := range m.GetFrontendInputs() {
-		r.definition(d, "FrontendInputs/"+name)
-	}
 	for i, e := range m.GetCacheImports() {
-		r.cache(e.GetType(), e.GetAttrs(), fmt.Sprintf("CacheImports/%d", i))
+		r.cache(e.GetType(), e.GetAttrs(), &r.s.CacheRefs, fmt.Sprintf("CacheImports/%d", i))
 	}
 	if len(m.GetExporterAttr()) > 0 {
 		r.unknown("ExporterAttr", "no builder reads it any more")
@@ -185,7 +238,7 @@ func (r *reading) gateway(m *gateway.SolveRequest) {
 func (r *reading) resolve(m *gateway.ResolveImageConfigRequest) {
 	r.session(m.GetSessionID())
 	if m.GetStoreID() != "" || m.GetResolverType() != 0 {
-		add(&r.s.Sources, "oci-layout://"+m.GetRef()) // of the session
+		r.add(&r.s.Sources, "oci-layout://"+m.GetRef()) // of the session
 	} else {
 		r.image(m.GetRef(), "Ref")
 	}
@@ -216,7 +269,7 @@ func (r *reading) entitlements(list []string) {
 		return
 	}
 	for i, e := range list {
-		add(&r.s.Entitlements, e)
+		r.add(&r.s.Entitlements, e)
 		switch kind, what, _ := strings.Cut(e, "="); {
 		case e == "network.host":
 			r.s.HostNetwork = true
@@ -226,7 +279,7 @@ func (r *reading) entitlements(list []string) {
 			if what == "" {
 				what = "*"
 			}
-			add(&r.s.Devices, what)
+			r.add(&r.s.Devices, what)
 		default:
 			r.unknown(fmt.Sprintf("Entitlements/%d", i), "the guard does not know %.100q", e)
 		}

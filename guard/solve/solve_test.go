@@ -1,11 +1,13 @@
 package solve
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	control "github.com/moby/buildkit/api/services/control"
 	gateway "github.com/moby/buildkit/frontend/gateway/pb"
@@ -13,6 +15,9 @@ import (
 	policy "github.com/moby/buildkit/sourcepolicy/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
@@ -51,6 +56,7 @@ func TestFound(t *testing.T) {
 	named := func(list []call.Named, want string) bool {
 		return slices.ContainsFunc(list, func(n call.Named) bool { return n.Name == want })
 	}
+	sent := yes(func(s *call.Solve) bool { return named(s.Pushes, "r/c") && len(s.CacheRefs) == 0 })
 	for name, c := range map[string]struct {
 		m  proto.Message
 		ok func(s *call.Solve) bool
@@ -81,18 +87,21 @@ func TestFound(t *testing.T) {
 		"another frontend":       {&gateway.SolveRequest{Frontend: "moon.v0"}, unknown},
 		"push":                   {exports("image", map[string]string{"name": "a,b", "push": "true"}), func(s *call.Solve) bool { return named(s.Pushes, "a") && named(s.Pushes, "b") && named(s.Names, "b") }},
 		"push by digest":         {exports("image", map[string]string{"name": "a", "push-by-digest": "1"}), func(s *call.Solve) bool { return named(s.Pushes, "a") }},
-		"push somewhere":         {exports("image", map[string]string{"push": "true"}), unknown},
-		"name of the file":       {exports("moby", map[string]string{"name": "*"}), unknown},
 		"exporter":               {exports("moon", nil), unknown},
 		"exporter of old":        {&control.SolveRequest{ExporterDeprecated: "moby", ExporterAttrsDeprecated: map[string]string{"name": "a"}, Exporters: []*control.Exporter{{Type: "local"}}}, func(s *call.Solve) bool { return named(s.Names, "a") }},
-		"exporter of session":    {&control.SolveRequest{EnableSessionExporter: true}, unknown},
 		"cache elsewhere":        {&control.SolveRequest{Cache: &control.CacheOptions{Exports: []*control.CacheOptionsEntry{{Type: "s3"}}}}, unknown},
 		"cache of old":           {&control.SolveRequest{Cache: &control.CacheOptions{ImportRefsDeprecated: []string{"r/c"}}}, func(s *call.Solve) bool { return named(s.CacheRefs, "r/c") }},
+		"cache that is sent":     {&control.SolveRequest{Cache: &control.CacheOptions{Exports: []*control.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": "r/c"}}}}}, sent},
+		"cache of old, sent":     {&control.SolveRequest{Cache: &control.CacheOptions{ExportRefDeprecated: "r/c"}}, sent},
+		"cache that is read":     {&control.SolveRequest{Cache: &control.CacheOptions{Imports: []*control.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": "r/c"}}}}}, func(s *call.Solve) bool { return len(s.Pushes) == 0 && named(s.CacheRefs, "r/c") }},
+		"cache without a look":   {&control.SolveRequest{Cache: &control.CacheOptions{Imports: []*control.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": "r/c", "registry.insecure": "true"}}}}}, unknown},
+		"cache nowhere":          {&control.SolveRequest{Cache: &control.CacheOptions{Exports: []*control.CacheOptionsEntry{{Type: "registry"}}}}, unknown},
 		"policy":                 {&control.SolveRequest{SourcePolicy: &policy.Policy{Rules: []*policy.Rule{{Updates: &policy.Update{Identifier: "https://192.0.2.1/x"}}}}}, func(s *call.Solve) bool { return len(s.Fetches) == 1 }},
 		"policy of session":      {&control.SolveRequest{SourcePolicySession: "x"}, unknown},
 		"program":                {&control.SolveRequest{Definition: graph(t, host)}, hostNetwork},
 		"program of an input":    {&gateway.SolveRequest{FrontendInputs: map[string]*pb.Definition{"x": graph(t, host)}}, hostNetwork},
 		"program in a build":     {&control.SolveRequest{Definition: graph(t, &pb.Op{Op: &pb.Op_Build{Build: &pb.BuildOp{Def: graph(t, host)}}})}, hostNetwork},
+		"build in a build":       {&control.SolveRequest{Definition: graph(t, &pb.Op{Op: &pb.Op_Build{Build: &pb.BuildOp{Def: graph(t)}}})}, unknown},
 		"program of a file":      {&control.SolveRequest{Definition: &pb.Definition{Source: &pb.Source{Infos: []*pb.SourceInfo{{Definition: graph(t, host)}}}}}, hostNetwork},
 		"program with rights":    {&control.SolveRequest{Definition: graph(t, exec(&pb.ExecOp{Security: pb.SecurityMode_INSECURE}))}, func(s *call.Solve) bool { return s.Insecure }},
 		"program with a device":  {&control.SolveRequest{Definition: graph(t, exec(&pb.ExecOp{CdiDevices: []*pb.CDIDevice{{Name: "v/gpu=0"}}}))}, func(s *call.Solve) bool { return slices.Contains(s.Devices, "v/gpu=0") }},
@@ -112,6 +121,51 @@ func TestFound(t *testing.T) {
 		s, err := Of(c.m)
 		if err != nil || s == nil || !c.ok(s) {
 			t.Errorf("%s: %v %+v", name, err, s)
+		}
+	}
+}
+
+// What would be said only when it is too late to ask is refused, whoever asks.
+func TestRefused(t *testing.T) {
+	exports := func(kind string, attrs map[string]string) *control.SolveRequest {
+		return &control.SolveRequest{Exporters: []*control.Exporter{{Type: kind, Attrs: attrs}}}
+	}
+	for name, m := range map[string]proto.Message{
+		"push somewhere":        exports("image", map[string]string{"push": "true"}),
+		"push an odd switch":    exports("image", map[string]string{"push": "perhaps"}),
+		"name of the file":      exports("moby", map[string]string{"name": "*"}),
+		"one name of the file":  exports("image", map[string]string{"name": "a,b*"}),
+		"name of what has none": exports("image", map[string]string{"name": "a", "dangling-name-prefix": "victim/app"}),
+		"push of old":           &control.SolveRequest{ExporterDeprecated: "image", ExporterAttrsDeprecated: map[string]string{"push": "1"}},
+		"exporter of session":   &control.SolveRequest{EnableSessionExporter: true},
+	} {
+		if _, err := Of(m); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOwnFrontend(t *testing.T) {
+	for name, c := range map[string]struct {
+		m    proto.Message
+		want bool
+	}{
+		"a build":                    {&control.SolveRequest{Frontend: "dockerfile.v0"}, true},
+		"a part of a build":          {&gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: map[string]string{"target": "x"}}, true},
+		"a program that is asked of": {&control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"build-arg:BUILDKIT_SYNTAX": "x"}}, false},
+		"an image":                   {&control.SolveRequest{Frontend: "gateway.v0", FrontendAttrs: map[string]string{"source": "x"}}, false},
+		"a definition":               {&control.SolveRequest{}, false},
+	} {
+		OwnFrontend(c.m)
+		attrs := map[string]string{}
+		switch m := c.m.(type) {
+		case *control.SolveRequest:
+			attrs = m.GetFrontendAttrs()
+		case *gateway.SolveRequest:
+			attrs = m.GetFrontendOpt()
+		}
+		if v, has := attrs["cmdline"]; has != c.want || v != "" {
+			t.Errorf("%s: %v", name, attrs)
 		}
 	}
 }
@@ -170,6 +224,91 @@ func TestBounds(t *testing.T) {
 		if _, err := Of(m); !errors.Is(err, ErrTooMuch) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// What a caller repeats as often as he likes costs no more than it may.
+func TestCosts(t *testing.T) {
+	steps := &pb.Definition{Def: make([][]byte, mostOps)}
+	for i := range steps.Def {
+		steps.Def[i] = []byte{0xff}
+	}
+	names := make([]*control.Exporter, mostEntries)
+	for i := range names {
+		var list []string
+		for j := range mostEntries {
+			list = append(list, fmt.Sprint(i, "x", j))
+		}
+		names[i] = &control.Exporter{Type: "image", Attrs: map[string]string{"name": strings.Join(list, ",")}}
+	}
+	long := map[string]string{}
+	for i := range mostEntries {
+		long[fmt.Sprint("label:", i)] = strings.Repeat("x", longestText/2)
+	}
+	for name, m := range map[string]proto.Message{
+		"a long name of an input":          &control.SolveRequest{FrontendInputs: map[string]*pb.Definition{strings.Repeat("x", 1<<20): steps}},
+		"a long name of a program's input": &gateway.SolveRequest{FrontendInputs: map[string]*pb.Definition{strings.Repeat("x", longestName+1): steps}},
+		"names":                            &control.SolveRequest{Exporters: names},
+		"labels":                           &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: long},
+	} {
+		began := time.Now()
+		s, err := Of(m)
+		if !errors.Is(err, ErrTooMuch) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%s: it took %s", name, took)
+		}
+		size := 0
+		for _, n := range append(append(s.Names, s.Images...), call.Named{Field: strings.Join(s.Unknown, "")}) {
+			size += len(n.Field) + len(n.Name)
+		}
+		if size > 4<<20 {
+			t.Errorf("%s: %d bytes are kept", name, size)
+		}
+	}
+	s, err := Of(&control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{strings.Repeat("x", longestText-1): ""}})
+	if err != nil || len(s.Unknown) != 1 || len(s.Unknown[0]) > 2*longestField {
+		t.Errorf("a long place: %v", err)
+	}
+}
+
+// Messages with more fields than are read are refused before they are read.
+func TestFieldsAreCounted(t *testing.T) {
+	exporter := protowire.AppendBytes(protowire.AppendTag(nil, 13, protowire.BytesType), nil)
+	cache := protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), nil)
+	inner := protowire.AppendBytes(protowire.AppendTag(nil, 8, protowire.BytesType), bytes.Repeat(cache, mostFields))
+	packed := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), make([]byte, mostFields+1))
+	numbers, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("x.proto"), MessageType: []*descriptorpb.DescriptorProto{{
+			Name: proto.String("X"), Field: []*descriptorpb.FieldDescriptorProto{{
+				Name: proto.String("x"), Number: proto.Int32(1), Label: descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum(), Type: descriptorpb.FieldDescriptorProto_TYPE_INT64.Enum(),
+			}},
+		}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text []byte
+		into proto.Message
+	}{
+		"in a list":    {bytes.Repeat(exporter, mostFields+1), &control.SolveRequest{}},
+		"in a message": {inner, &control.SolveRequest{}},
+		"numbers":      {packed, dynamicpb.NewMessage(numbers.Messages().Get(0))},
+	} {
+		if err := Decode(c.text, c.into); !errors.Is(err, ErrTooMuch) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if proto.Size(c.into) > 0 {
+			t.Errorf("%s: it was read", name)
+		}
+	}
+	if n, err := count(bytes.Repeat(exporter, 5), (&control.SolveRequest{}).ProtoReflect().Descriptor()); n != 5 || err != nil {
+		t.Errorf("%d %v", n, err)
+	}
+	if err := Decode(protowire.AppendTag(nil, 1, protowire.StartGroupType), &control.SolveRequest{}); err == nil {
+		t.Error("a group")
 	}
 }
 

@@ -81,7 +81,7 @@ func byKit(w *model.Workload, q route.Query) {
 			w.Build.FrontendImages = []string{*v}
 		}
 	}
-	if strings.HasPrefix(q.Texts["remote"], "upload-request") {
+	if q.Texts["remote"] == "upload-request" {
 		w.Remote = "" // of the caller, in another call
 	}
 }

@@ -35,13 +35,17 @@ type book struct {
 	sessions map[string]string   // id → account
 	builds   map[string]string   // ref → account
 	order    map[string][]string // account → refs, the oldest first
-	changed  chan struct{}       // closed when something is added
+	since    map[string]uint64   // ref → its number in the order of all
+	last     uint64
+	changed  chan struct{} // closed when something is added
+	most     int           // builds of all, and of each account
+	each     int
 	name     *regexp.Regexp
 }
 
 func newBook() *book {
 	return &book{
-		sessions: map[string]string{}, builds: map[string]string{}, order: map[string][]string{}, changed: make(chan struct{}),
+		sessions: map[string]string{}, builds: map[string]string{}, order: map[string][]string{}, since: map[string]uint64{}, most: mostBuilds, each: mostBuildsEach, changed: make(chan struct{}),
 		name: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`),
 	}
 }
@@ -84,15 +88,29 @@ func (b *book) claim(ref, of string) error {
 	if !b.name.MatchString(ref) {
 		return fmt.Errorf("build %.100q: it is no name of a build", ref)
 	}
+	return b.give(ref, ref, of)
+}
+
+// claimID gives a build that a call of the engine's own API begins. The engine has a list of its own for their names, and so has the book:
+// who takes a name here takes none of the builder's.
+func (b *book) claimID(id, of string) error {
+	if !b.name.MatchString(id) {
+		return fmt.Errorf("buildid %.100q: it is no name of a build", id)
+	}
+	return b.give("POST /build "+id, id, of)
+}
+
+func (b *book) give(key, name, of string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if has := b.builds[ref]; has != "" {
+	if has := b.builds[key]; has != "" {
 		if has != of {
-			return fmt.Errorf("build %s: %w", ref, errOthers)
+			return fmt.Errorf("build %s: %w", name, errOthers)
 		}
 		return nil
 	}
-	return b.add(ref, of, of)
+	b.add(key, of, of)
+	return nil
 }
 
 // free says whether somebody may begin a build of that name.
@@ -113,22 +131,37 @@ func (b *book) refuse(ref, of string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.builds[ref] == "" {
-		_ = b.add(ref, of, refused) // where there is no place for it they wait until their time is over
+		b.add(ref, of, refused)
 	}
 }
 
-// add is called with the lock held.
-func (b *book) add(ref, of, as string) error {
-	if len(b.order[of]) >= mostBuildsEach {
-		delete(b.builds, b.order[of][0])
-		b.order[of] = b.order[of][1:]
+// add is called with the lock held. Where there is no place the oldest goes: of the account, or of all.
+func (b *book) add(ref, of, as string) {
+	if len(b.order[of]) >= b.each {
+		b.forget(of)
 	}
-	if len(b.builds) >= mostBuilds {
-		return fmt.Errorf("builds: %w", errMany)
+	if len(b.builds) >= b.most {
+		oldest := ""
+		for account, refs := range b.order {
+			if oldest == "" || b.since[refs[0]] < b.since[b.order[oldest][0]] {
+				oldest = account
+			}
+		}
+		b.forget(oldest)
 	}
-	b.builds[ref], b.order[of] = as, append(b.order[of], ref)
+	b.last++
+	b.builds[ref], b.since[ref], b.order[of] = as, b.last, append(b.order[of], ref)
 	b.tell()
-	return nil
+}
+
+// forget takes out an account's oldest build, with the lock held.
+func (b *book) forget(of string) {
+	ref := b.order[of][0]
+	delete(b.builds, ref)
+	delete(b.since, ref)
+	if b.order[of] = b.order[of][1:]; len(b.order[of]) == 0 {
+		delete(b.order, of)
+	}
 }
 
 // owns says whether a build is somebody's, without waiting for it.

@@ -13,7 +13,12 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	control "github.com/moby/buildkit/api/services/control"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
@@ -44,7 +49,9 @@ type Parts struct {
 	Judge   Judge
 	Objects Objects
 	Images  Images
-	Log     *slog.Logger
+	// OwnFrontend has Dockerfiles read by the builder's own program, whatever their first line says.
+	OwnFrontend bool
+	Log         *slog.Logger
 }
 
 // Room is the door for all who use the builder's protocol.
@@ -53,6 +60,11 @@ type Room struct {
 	methods map[string]*route.Route
 	book    *book
 	every   time.Duration // how often the right to a connection is asked about
+	left    atomic.Bool
+	reads   *budget
+	decodes chan struct{}
+	// readTime is how long a request may take to come, and to be taken apart.
+	readTime time.Duration
 }
 
 // Bounds.
@@ -66,11 +78,27 @@ func New(p Parts) *Room {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), every: holdsEvery}
+	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), every: holdsEvery, reads: newBudget(), decodes: make(chan struct{}, mostDecodes), readTime: readTime}
 	for _, m := range route.Services() {
 		r.methods[m.Path] = &m
 	}
 	return r
+}
+
+// Leave says whether another guard has taken over. Connections that are open here serve the builds that run on them, and begin no others:
+// what holds for those is said by the other guard.
+func (r *Room) Leave(left bool) { r.left.Store(left) }
+
+// errLeft is what callers are told then.
+var errLeft = status.Error(codes.Unavailable, "bulkhead: another guard took over, and this connection is for builds that run on it: try again on a new one")
+
+// begins says whether a call is more than a part of what runs already.
+func begins(method string) bool {
+	switch method {
+	case control.Control_Solve_FullMethodName, control.Control_Prune_FullMethodName, control.Control_UpdateBuildHistory_FullMethodName:
+		return true
+	}
+	return false
 }
 
 // Caller is whoever is at the other end of a connection.

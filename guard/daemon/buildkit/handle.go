@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 
 	control "github.com/moby/buildkit/api/services/control"
@@ -17,7 +18,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/route"
-	"github.com/bulkhead-security/bulkhead/guard/solve"
 )
 
 // served is one connection.
@@ -26,32 +26,47 @@ type served struct {
 	caller Caller
 	engine *grpc.ClientConn
 	over   context.Context //nolint:containedctx // of the connection; it ends with the right to it
-	reads  chan struct{}
 }
 
 // asked is a call of the protocol.
 type asked struct {
 	ask   *call.Ask
-	given metadata.MD // as it came
-	md    metadata.MD // as the engine gets it
-	build string      // that it is about; empty for none
-	msg   proto.Message
-	text  []byte
+	given metadata.MD   // as it came
+	md    metadata.MD   // as the engine gets it
+	build string        // that it is about; empty for none
+	msg   proto.Message // until it is judged
+	text  []byte        // until it is sent
+	share *share        // of what may be read, until it is sent
 }
 
 // keyBuild is where clients say which build a call is about.
 const keyBuild = "buildkit-controlapi-buildid"
 
 // handle is one call.
-func (s *served) handle(_ any, in grpc.ServerStream) error {
-	err := s.call(in)
+func (s *served) handle(_ any, in grpc.ServerStream) (err error) {
+	q := &asked{ask: s.caller.Ask}
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.fell(context.WithoutCancel(in.Context()), q.ask, p)
+		}
+	}()
+	err = s.call(in, q)
 	if ended, ok := context.Cause(s.over).(*lasting.EndedError); ok && err != nil { //nolint:errorlint // as it was set
 		return status.Error(codes.PermissionDenied, "bulkhead: "+ended.Error())
 	}
 	return err
 }
 
-func (s *served) call(in grpc.ServerStream) error {
+// fell is a call that the guard itself fell over. The others go on.
+func (s *served) fell(ctx context.Context, a *call.Ask, p any) error {
+	s.room.p.Log.ErrorContext(ctx, "a call of the builder's protocol made the guard fall over", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	if err := s.room.p.Judge.Failed(ctx, a, "the guard fell over it"); err != nil {
+		s.room.p.Log.ErrorContext(ctx, "a call that failed could not be recorded", "error", err)
+	}
+	return status.Error(codes.Internal, "bulkhead: the guard could not make this call; its log says why")
+}
+
+func (s *served) call(in grpc.ServerStream, q *asked) error {
 	ctx, cancel := context.WithCancel(in.Context())
 	defer cancel()
 	defer context.AfterFunc(s.over, cancel)()
@@ -61,17 +76,21 @@ func (s *served) call(in grpc.ServerStream) error {
 		return status.Error(codes.Unauthenticated, "bulkhead: "+err.Error())
 	}
 	method, _ := grpc.MethodFromServerStream(in)
+	if s.room.left.Load() && begins(method) {
+		return errLeft
+	}
 	r, known := s.room.methods[method]
 	if !known {
 		return s.notUnderstood(ctx, who, method, errors.New("the guard knows no such call of the builder's protocol"))
 	}
-	q := &asked{ask: &call.Ask{Subject: who, Call: &route.Call{Route: r}}}
+	q.ask = &call.Ask{Subject: who, Call: &route.Call{Route: r}}
 	if err := q.metadata(ctx); err != nil {
 		return s.notUnderstood(ctx, who, method, err)
 	}
 	if r.Action == "BuildSession" {
 		return s.session(in, q)
 	}
+	defer func() { q.share.keep(0) }()
 	end, err := s.judged(ctx, in, q)
 	if err != nil {
 		return err
@@ -109,14 +128,10 @@ func (q *asked) metadata(ctx context.Context) error {
 
 // judged reads the request, and has it judged. What it gives is called when the call was made.
 func (s *served) judged(ctx context.Context, in grpc.ServerStream, q *asked) (end func(error, []byte) error, err error) {
-	select {
-	case s.reads <- struct{}{}:
-		defer func() { <-s.reads }()
-	case <-ctx.Done():
-		return nil, said(ctx.Err())
-	}
 	method := q.ask.Call.Route.Path
-	if err := q.read(in); err != nil {
+	if err := s.read(ctx, in, q); errors.Is(err, errBusy) {
+		return nil, status.Error(codes.ResourceExhausted, "bulkhead: "+err.Error())
+	} else if err != nil {
 		return nil, s.notUnderstood(ctx, q.ask.Subject, method, err)
 	}
 	if err := s.own(ctx, q); err != nil {
@@ -139,34 +154,9 @@ func (s *served) judged(ctx context.Context, in grpc.ServerStream, q *asked) (en
 			return nil, s.notUnderstood(ctx, q.ask.Subject, method, err)
 		}
 	}
-	return s.watched(ctx, q)
-}
-
-// read takes the only message of a request, and writes it again.
-func (q *asked) read(in grpc.ServerStream) error {
-	var f, more frame
-	if err := in.RecvMsg(&f); err != nil {
-		return fmt.Errorf("its request can't be read: %w", err)
-	}
-	if err := in.RecvMsg(&more); err != io.EOF { //nolint:errorlint // as it is documented
-		return errors.New("the call has one request")
-	}
-	q.text = f.text
-	if q.msg = solve.Message(q.ask.Call.Route.Path); q.msg == nil {
-		return nil
-	}
-	if err := solve.Decode(f.text, q.msg); err != nil {
-		return err
-	}
-	asks, err := solve.Of(q.msg)
-	if err != nil {
-		return err
-	}
-	if asks != nil {
-		q.ask.Body = asks
-	}
-	q.text, err = solve.Encode(q.msg)
-	return err
+	end, err = s.watched(ctx, q)
+	q.msg = nil
+	return end, err
 }
 
 // own makes sure that the builds and sessions that a call names are the caller's.
@@ -223,6 +213,7 @@ func (s *served) made(ctx context.Context, in grpc.ServerStream, q *asked, end f
 			s.room.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", err)
 		}
 	}
+	defer keep(errFell, nil)
 	err := func() error {
 		out, err := s.engine.NewStream(ctx, both(), q.ask.Call.Route.Path)
 		if err != nil {
@@ -231,6 +222,8 @@ func (s *served) made(ctx context.Context, in grpc.ServerStream, q *asked, end f
 		if err := out.SendMsg(&frame{q.text}); err != nil && err != io.EOF { //nolint:errorlint // of EOF the answer says why
 			return err
 		}
+		q.text = nil // a build may go on for hours
+		q.share.keep(0)
 		if err := out.CloseSend(); err != nil {
 			return err
 		}

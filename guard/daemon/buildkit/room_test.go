@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
@@ -185,6 +186,25 @@ func TestCallsAreJudgedAndMadeAnew(t *testing.T) {
 	}
 }
 
+// What is judged is what the engine gets, with the builder's own program for Dockerfiles where that is wanted.
+func TestOwnFrontend(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		w := newWorld()
+		w.room.p.OwnFrontend = own
+		cc, _ := w.client(t, "alice")
+		if _, err := control.NewControlClient(cc).Solve(t.Context(), &control.SolveRequest{Ref: "b1", Frontend: "dockerfile.v0"}); err != nil {
+			t.Fatal(err)
+		}
+		var got control.SolveRequest
+		if err := proto.Unmarshal(w.engine.txt, &got); err != nil {
+			t.Fatal(err)
+		}
+		if _, has := got.GetFrontendAttrs()["cmdline"]; has != own {
+			t.Errorf("%t: the engine got %v", own, got.GetFrontendAttrs())
+		}
+	}
+}
+
 func TestUnknownIsRefusedAndRecorded(t *testing.T) {
 	w := newWorld()
 	cc, _ := w.client(t, "alice")
@@ -261,8 +281,18 @@ func TestOthers(t *testing.T) {
 	if err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("mallory"), func(context.Context, http.Header) error { return nil }); !errors.Is(err, errTaken) {
 		t.Errorf("a session of that name: %v", err)
 	}
-	if err := w.room.Claim(w.caller("mallory"), "b1"); err == nil {
-		t.Error("alice's build is claimed")
+	// Builds of the engine's own API have names of their own: who takes one has no build of the builder's, and keeps nobody from one.
+	if err := w.room.Claim(w.caller("alice"), "b3"); err != nil {
+		t.Error(err)
+	}
+	if err := w.room.Claim(w.caller("mallory"), "b3"); !errors.Is(err, errOthers) {
+		t.Errorf("alice's build is claimed: %v", err)
+	}
+	if err := w.room.Claim(w.caller("mallory"), "b4"); err != nil || w.room.book.owns("b4", whose(w.caller("mallory").Ask.Subject)) {
+		t.Errorf("mallory has a build of the builder's: %v", err)
+	}
+	if err := solve(alice, "b4", "s1"); err != nil {
+		t.Errorf("mallory took the name of a build: %v", err)
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), keyBuild, "b1")
 	if _, err := gateway.NewLLBBridgeClient(alice).Ping(ctx, &gateway.PingRequest{}); err != nil {
@@ -406,35 +436,5 @@ func TestRefuse(t *testing.T) {
 	_, err = control.NewControlClient(cc).ListWorkers(t.Context(), &control.ListWorkersRequest{})
 	if status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), "DOCKER_BUILDKIT=0") {
 		t.Error(err)
-	}
-}
-
-func TestBookIsBounded(t *testing.T) {
-	b := newBook()
-	for i := range mostSessionsEach {
-		if _, err := b.open("s"+string(rune('a'+i%26))+strings.Repeat("x", i), "alice"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := b.open("more", "alice"); !errors.Is(err, errMany) {
-		t.Error(err)
-	}
-	if closed, err := b.open("more", "bob"); err != nil {
-		t.Error(err)
-	} else {
-		closed()
-	}
-	for i := range mostBuildsEach + 1 {
-		if err := b.claim("b"+strings.Repeat("x", i%100)+string(rune('a'+i/100)), "alice"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(b.builds) != mostBuildsEach || b.owns("ba", "alice") {
-		t.Errorf("%d builds are kept", len(b.builds))
-	}
-	for _, id := range []string{"", "a:b", "../x", strings.Repeat("x", 200), "a b"} {
-		if _, err := b.open(id, "alice"); err == nil {
-			t.Errorf("%q is a session", id)
-		}
 	}
 }

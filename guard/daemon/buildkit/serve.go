@@ -22,10 +22,11 @@ import (
 // Bounds of a connection.
 const (
 	mostStreams   = 64
-	mostReads     = 4        // requests that are read and judged at a time
 	largest       = 16 << 20 // of a message, as the builder has it
 	largestAnswer = 32 << 20
 	mostHeader    = 64 << 10
+	streamWindow  = 256 << 10 // that may be under way, of a call and of a connection
+	connWindow    = 4 << 20
 	greetTime     = 10 * time.Second
 	idlePings     = 5 * time.Second // clients may ping this often
 	refusedTime   = 30 * time.Second
@@ -41,7 +42,7 @@ func (r *Room) GRPC(ctx context.Context, here, there net.Conn, c Caller) error {
 	defer there.Close()
 	defer func() { _ = engine.Close() }() // its connection is closed in any case
 	return r.while(ctx, &c, func(ctx context.Context) error {
-		s := &served{room: r, caller: c, engine: engine, over: ctx, reads: make(chan struct{}, mostReads)}
+		s := &served{room: r, caller: c, engine: engine, over: ctx}
 		return serve(ctx, here, s.handle)
 	})
 }
@@ -73,7 +74,7 @@ func serve(ctx context.Context, here net.Conn, handle grpc.StreamHandler) error 
 		grpc.ForceServerCodecV2(codec{}), grpc.UnknownServiceHandler(handle), grpc.MaxConcurrentStreams(mostStreams),
 		grpc.MaxRecvMsgSize(largest), grpc.MaxSendMsgSize(largestAnswer), grpc.MaxHeaderListSize(mostHeader), grpc.ConnectionTimeout(greetTime),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: idlePings, PermitWithoutStream: true}),
-		grpc.WaitForHandlers(true),
+		grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(connWindow), grpc.WaitForHandlers(true),
 	)
 	l := listenOnce(here)
 	stop := context.AfterFunc(ctx, func() {

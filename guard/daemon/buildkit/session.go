@@ -109,5 +109,5 @@ func carry(in grpc.ServerStream, out grpc.ClientStream, end func() error) error 
 	}
 }
 
-// Claim gives a build to the caller who begins it or sends what it is made from.
-func (r *Room) Claim(c Caller, id string) error { return r.book.claim(id, whose(c.Ask.Subject)) }
+// Claim gives a build that a call of the engine's own API begins to the caller who begins it or sends what it is made from.
+func (r *Room) Claim(c Caller, id string) error { return r.book.claimID(id, whose(c.Ask.Subject)) }

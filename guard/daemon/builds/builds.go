@@ -6,6 +6,7 @@ package builds
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -110,7 +111,11 @@ func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &counted{r: packed}
+	once := bufio.NewReader(packed)
+	if head, _ := once.Peek(magic); packing(head) != "" { // an engine would unpack it once more
+		return nil, refuse("its context is packed twice, with %s inside: send it plain or with gzip", packing(head))
+	}
+	in := &counted{r: once}
 	s := &search{want: want, links: map[string]bool{}}
 	if want == "/Dockerfile" {
 		s.lower = "/dockerfile" // which an engine takes where there is no other
@@ -142,25 +147,43 @@ func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 
 // unpacked opens gzip, which the command line may send. Other packings the guard does not read.
 func unpacked(r io.Reader) (io.Reader, error) {
-	head := make([]byte, 10)
+	head := make([]byte, magic)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, refuse("its context is empty")
 	}
 	head = head[:n]
 	all := io.MultiReader(bytes.NewReader(head), r)
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	switch kind := packing(head); kind {
+	case "":
+		return all, nil
+	case "gzip":
 		z, err := gzip.NewReader(all)
 		if err != nil {
 			return nil, refuse("its context is no gzip: %v", err)
 		}
 		return io.LimitReader(z, mostUnpacked), nil
-	case bytes.HasPrefix(head, []byte("BZh")), bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z'}), bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
-		len(head) >= 4 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}): // a frame that zstd skips (RFC 8878 3.1.2)
-		return nil, refuse("its context is packed with bzip2, xz or zstd: send it plain or with gzip")
+	default:
+		return nil, refuse("its context is packed with %s: send it plain or with gzip", kind)
 	}
-	return all, nil
+}
+
+// magic is how many bytes tell a packing.
+const magic = 10
+
+// packing is what an engine would unpack what begins so with; empty for nothing.
+func packing(head []byte) string {
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return "gzip"
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return "bzip2"
+	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z'}):
+		return "xz"
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}), len(head) >= 4 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}): // a frame that zstd skips (RFC 8878 3.1.2)
+		return "zstd"
+	}
+	return ""
 }
 
 func clean(name string) string { return path.Clean("/" + name) }

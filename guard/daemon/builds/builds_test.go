@@ -110,7 +110,11 @@ func TestSources(t *testing.T) {
 		{"a label that could be", "FROM a\nLABEL $x=bob\n", "", "the guard's"},
 		{"scratch", "FROM scratch\nCOPY x /\n", "", ""},
 		{"continued", "FROM \\\n  victor/img\n", "victor/img", ""},
-		{"another escape", "# escape=`\nFROM `\nvictor/img\n", "victor/img", ""},
+		{"another escape", "# escape=`\nFROM `\nvictor/img\n", "", "different places"},
+		{"another escape, behind a directive that not all know", "# check=skip=all\n#ESCAPE = `\nARG A=victor/img\nFROM own\nRUN true # `\nFROM ${A}\n", "", "different places"},
+		{"another escape, behind a mark", "\xef\xbb\xbf# escape=`\nFROM a\n", "", "different places"},
+		{"the usual escape", "# escape=\\\nFROM \\\nvictor/img\n", "victor/img", ""},
+		{"a label with quotes in its name", "FROM a\nLABEL io\"\".bulkhead.owner=x\n", "", "the guard's"},
 		{"on build", "FROM a\nONBUILD COPY --from=victor/img /s /s\n", "a victor/img", ""},
 		{"nothing", "FROM $none\n", "", "without an argument"},
 		{"a here-document", "FROM a\nRUN <<EOF\nFROM victor/img\nEOF\n", "", "here-document"},
@@ -156,4 +160,23 @@ func FuzzKeep(f *testing.F) {
 			_ = k.Close()
 		}
 	})
+}
+
+// TestPackedTwice: what is an archive inside of gzip must not be another packing to an engine, which would unpack it once more.
+func TestPackedTwice(t *testing.T) {
+	zip := func(b []byte) []byte {
+		var out bytes.Buffer
+		z := gzip.NewWriter(&out)
+		_, _ = z.Write(b)
+		_ = z.Close()
+		return out.Bytes()
+	}
+	for what, name := range map[string]string{"gzip": "\x1f\x8b\x08\x04", "zstd, a frame that is skipped": "P*M\x18", "xz": "\xfd7zXZ", "bzip2": "BZh"} {
+		inside := archive(t, file("0123456789", "FROM victor\n"), file("Dockerfile", "FROM a\n"))
+		copy(inside, name) // an entry's name, as its bytes are
+		text := zip(inside)
+		if _, err := Keep(t.Context(), bytes.NewReader(text), t.TempDir(), "", 1<<20); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "packed twice") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

@@ -164,7 +164,9 @@ func (c *counted) Read(p []byte) (int, error) {
 // block is what archives are made of (POSIX ustar).
 const block = 512
 
-// over is the archive up to the end of its last entry, with one entry more: of entries with one name the last counts.
+// over is the archive up to the end of its last entry, with one entry more: of entries with one name the last counts. It begins with an entry
+// of the guard's that engines leave out: by what an archive begins with they tell whether it is packed, as it comes and once more after they have
+// written its headers anew, and what is not packed here must not be there.
 func (c *Context) over() (io.Reader, error) {
 	plain, _, err := c.whole()
 	if err != nil {
@@ -174,8 +176,13 @@ func (c *Context) over() (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	var more bytes.Buffer
-	w := tar.NewWriter(&more)
+	var first, more bytes.Buffer
+	w := tar.NewWriter(&first)
+	err = w.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header", PAXRecords: map[string]string{"comment": "bulkhead"}})
+	if err = errors.Join(err, w.Flush()); err != nil {
+		return nil, fmt.Errorf("write the context of a build: %w", err)
+	}
+	w = tar.NewWriter(&more)
 	h := &tar.Header{Name: strings.TrimPrefix(c.at, "/"), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(c.instead))}
 	if err = w.WriteHeader(h); err == nil {
 		_, err = w.Write(c.instead)
@@ -183,5 +190,5 @@ func (c *Context) over() (io.Reader, error) {
 	if err = errors.Join(err, w.Close()); err != nil {
 		return nil, fmt.Errorf("write the Dockerfile of a build: %w", err)
 	}
-	return io.MultiReader(io.LimitReader(in, c.end), &more), nil
+	return io.MultiReader(&first, io.LimitReader(in, c.end), &more), nil
 }

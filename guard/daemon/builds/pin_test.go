@@ -72,8 +72,14 @@ func TestPinnedContext(t *testing.T) {
 					t.Fatal(size, err)
 				}
 				got := map[string]string{}
-				for in := tar.NewReader(r); ; {
+				for in, n := tar.NewReader(r), 0; ; n++ {
 					h, err := in.Next()
+					if n == 0 { // what an engine tells packings by is the guard's own
+						if err != nil || h.Typeflag != tar.TypeXGlobalHeader {
+							t.Fatalf("it begins with %+v, %v", h, err)
+						}
+						continue
+					}
 					if errors.Is(err, io.EOF) {
 						break
 					}
@@ -95,7 +101,7 @@ func TestPinnedContext(t *testing.T) {
 }
 
 func FuzzPinned(f *testing.F) {
-	for _, s := range []string{"FROM a\nRUN x\n", "FROM a AS b\nFROM b\nCOPY --from=b /x /y\n", "# escape=`\nFROM a `\n AS x\nCOPY --from=b:1 /x /y\n"} {
+	for _, s := range []string{"FROM a\nRUN x\n", "FROM a AS b\nFROM b\nCOPY --from=b /x /y\n", "# escape=\\\nFROM a \\\n AS x\nCOPY --from=b:1 /x /y\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

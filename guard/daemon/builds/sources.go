@@ -32,6 +32,9 @@ func Sources(dockerfile []byte) ([]Source, error) { return sources(dockerfile, "
 
 // sources allows one label of the guard's, which is in what it wrote itself.
 func sources(dockerfile []byte, label string) ([]Source, error) {
+	if m := escapes().FindSubmatch(dockerfile); m != nil && string(m[1]) != `\` {
+		return nil, refuse("its Dockerfile has the directive escape=%.20q, which builders of different versions find in different places", m[1])
+	}
 	result, err := parser.Parse(bytes.NewReader(dockerfile))
 	if err != nil {
 		return nil, refuse("its Dockerfile can't be read: %v", err)
@@ -57,6 +60,11 @@ func sources(dockerfile []byte, label string) ([]Source, error) {
 		return nil, refuse("its Dockerfile names more than %d images", mostSources)
 	}
 	return r.list, nil
+}
+
+// escapes finds the directive that says which character joins lines: whether one counts depends on which other directives a builder knows.
+func escapes() *regexp.Regexp {
+	return regexp.MustCompile(`(?im)^[\s\x{feff}]*#\s*escape\s*=\s*([^\r\n]*?)\s*$`)
 }
 
 // plain refuses here-documents: to a builder that does not know them, their lines are instructions.
@@ -113,7 +121,7 @@ func (r *reading) command(c instructions.Command, where string) error {
 			if r.label != "" && l.Key+"="+l.Value == r.label {
 				continue
 			}
-			if key := strings.Trim(l.Key, "\"'"); strings.Contains(key, "$") || strings.Contains(key, "\\") || strings.HasPrefix(strings.ToLower(key), call.LabelPrefix) {
+			if key := strings.NewReplacer(`"`, "", "'", "").Replace(l.Key); strings.Contains(key, "$") || strings.Contains(key, "\\") || strings.HasPrefix(strings.ToLower(key), call.LabelPrefix) {
 				return refuse("its %s has LABEL %.100q: labels that begin with %s are the guard's, and keys are written as they are", where, l.Key, call.LabelPrefix)
 			}
 		}

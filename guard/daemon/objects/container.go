@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -150,6 +151,9 @@ func (v *visit) mounts(ctx context.Context, list []mount.Mount, field string) er
 		here := fmt.Sprintf("%s/%d/Source", field, i)
 		var err error
 		switch {
+		case !slices.Contains([]mount.Type{mount.TypeBind, mount.TypeVolume, mount.TypeTmpfs, mount.TypeCluster, mount.TypeImage}, m.Type):
+			// Engines take some of these for a known one: written large, or nothing at all.
+			return at(fmt.Sprintf("%s/%d/Type", field, i), invalid(route.Container, "mount type unknown: %.40q", m.Type))
 		case m.Source == "":
 		case m.Type == mount.TypeVolume:
 			err = v.volumeUse(ctx, m.Source, here)

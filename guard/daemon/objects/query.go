@@ -187,6 +187,14 @@ func (v *visit) build(ctx context.Context) error {
 		made := v.ask.Uses[0].Object
 		v.ask.Object = &made
 	}
+	if err := v.caches(ctx, q); err != nil {
+		return err
+	}
+	return v.buildNetwork(ctx)
+}
+
+// caches are images that steps are taken from. BuildKit has those that are not here from registries, and takes several in one.
+func (v *visit) caches(ctx context.Context, q *route.Query) error {
 	var caches []string
 	if text := q.Texts["cachefrom"]; text != "" {
 		if err := json.Unmarshal([]byte(text), &caches); err != nil {
@@ -194,12 +202,20 @@ func (v *visit) build(ctx context.Context) error {
 		}
 	}
 	for i, name := range slices.Compact(caches) {
-		_, err := v.named(ctx, route.Image, name, "ImageRead", "query cachefrom/"+strconv.Itoa(i))
-		if err != nil && !isMissing(err) {
+		field := "query cachefrom/" + strconv.Itoa(i)
+		if q.Texts["version"] == "2" {
+			for one := range strings.SplitSeq(name, ",") {
+				if err := v.takenFrom(ctx, call.Named{Name: one, Field: field}, "ImageRead", "ImagePull"); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if _, err := v.named(ctx, route.Image, name, "ImageRead", field); err != nil && !isMissing(err) {
 			return err
 		}
 	}
-	return v.buildNetwork(ctx)
+	return nil
 }
 
 // install is a plugin that is pulled or made.
