@@ -5,14 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/config"
@@ -325,53 +319,6 @@ func (h *handing) stopBefore() {
 	}
 	if err := p.Stop(context.Background()); err != nil {
 		h.log.Warn("the earlier guard was not told to stop", "error", err)
-	}
-}
-
-// onUpgrade starts the program that is at this one's path at every SIGUSR2, to take over, until stop.
-func onUpgrade(log *slog.Logger) (stop func()) {
-	path, err := os.Executable() // of the program as it is there now: a new one takes its place
-	if err != nil {
-		log.Warn("this guard can't upgrade itself", "error", err)
-		return func() {}
-	}
-	return onSignal(syscall.SIGUSR2, func() {
-		cmd := exec.Command(path, os.Args[1:]...) //nolint:noctx // the very program, which outlives this one
-		cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, takeOverEnv) }), takeOverEnv+"true")
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		if err := cmd.Start(); err != nil {
-			log.Error("the upgrade can't be started; this guard goes on", "program", path, "error", err)
-			return
-		}
-		log.Info("an upgrade was started", "program", path, "pid", cmd.Process.Pid)
-		go func() {
-			if err := cmd.Wait(); err != nil {
-				log.Error("what was started to take over has ended", "error", err)
-			}
-		}()
-	})
-}
-
-// takeOverEnv is guard.take_over in the environment.
-const takeOverEnv = "BULKHEAD_GUARD_TAKE_OVER="
-
-// onSignal calls f at every such signal until stop.
-func onSignal(s os.Signal, f func()) (stop func()) {
-	come, over := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(come, s)
-	go func() {
-		for {
-			select {
-			case <-come:
-				f()
-			case <-over:
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(come)
-		close(over)
 	}
 }
 
