@@ -89,7 +89,7 @@ func (a *App) runAgent(cmd *cobra.Command, f agentFlags) error {
 	if err != nil {
 		return err
 	}
-	again := func() (config.Config, error) { err := a.load(cmd); return a.cfg, err }
+	again := a.again(cmd)
 	return remedied(a.Agent.Run(cmd.Context(), a.cfg, again, a.cfg.Agent.Dir(a.Environ), join, a.log, a.Out))
 }
 

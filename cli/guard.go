@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,17 @@ then makes it. People and tools get the guard's socket in place of the engine's.
 	return cmd
 }
 
+// again reads the configuration anew. A signal and another guard may ask for it at once.
+func (a *App) again(cmd *cobra.Command) func() (config.Config, error) {
+	var mu sync.Mutex
+	return func() (config.Config, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		err := a.load(cmd)
+		return a.cfg, err
+	}
+}
+
 func (a *App) guardDockerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "docker",
@@ -64,7 +76,7 @@ it starts the program that is at its path now, with --take-over, which takes its
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		again := func() (config.Config, error) { err := a.load(cmd); return a.cfg, err }
+		again := a.again(cmd)
 		return remedied(a.Guard.Run(cmd.Context(), a.cfg, again, a.cfg.Guard.Dir(a.Environ), a.log, a.Out))
 	}
 	g, f := &a.cfg.Guard, cmd.Flags()
