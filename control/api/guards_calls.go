@@ -223,7 +223,7 @@ func (s *Guards) recordings(ctx context.Context, tenant string, list map[string]
 	}
 	for i := range found.Records {
 		r := &found.Records[i]
-		if c := list[r.Record.Of]; c != nil && r.Origin == model.NodeLogs+c.GetNode() {
+		if c := list[r.Record.Of]; c != nil && r.Origin == model.NodeLogs+c.GetNode() && recordingID(r.Record.Resource.ID) {
 			c.Recording = r.Record.Resource.ID
 		}
 	}

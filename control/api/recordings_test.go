@@ -226,6 +226,13 @@ func TestListRecordings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for i, id := range []string{"", "x; id #", "../../x", "{" + recordingID + "}", strings.ReplaceAll(recordingID, "-", "")} { // what no guard writes is in no list
+		r := recordedBy("acme", s.node.ID, id, "sha256:01", 1, time.Now())
+		r.Index, r.Record.ID = uint64(i+100), fmt.Sprint("bad-", i)
+		if err := s.store.IndexRecords(t.Context(), []model.LogRecord{r}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ctx := as(t, "bhs_olga")
 	list := func(r *bulkheadv1.ListRecordingsRequest) []*bulkheadv1.SessionRecording {
 		var out []*bulkheadv1.SessionRecording
