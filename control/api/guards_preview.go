@@ -52,7 +52,7 @@ func (s *Guards) PreviewGuard(ctx context.Context, r *bulkheadv1.PreviewGuardReq
 	if out.Calls, err = s.Store.CountRecords(ctx, sc.Log, model.Query{Tenant: sc.Tenant, Since: out.GetSince().AsTime()}); err != nil {
 		return nil, err
 	}
-	out.Rules = p.Rules(s.rule)
+	out.Rules = p.Rules(s.rule(sc.Tenant))
 	return out, nil
 }
 
