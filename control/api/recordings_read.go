@@ -63,7 +63,7 @@ func (s *Recordings) take(ctx context.Context, r *bulkheadv1.ReadRecordingReques
 		if x.User != gate.Caller(ctx).ID || x.Node != r.GetNode() || x.Reading || !x.Expires.After(s.Now()) {
 			return none
 		}
-		x.Reading = true
+		x.Reading, x.Expires = true, s.Now().Add(orDefault(s.Life, transferLife))
 		got = *x
 		return nil
 	})
