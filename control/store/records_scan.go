@@ -67,7 +67,11 @@ func (c *scanning) part(sel *bun.SelectQuery) error {
 	if c.sc.Refusals {
 		sel.Where(refusals(c.s.kind))
 		if c.s.kind == KindSQLite { // it knows nothing of how many rows there are, and would take an index of something else
-			sel.ModelTableExpr("records AS t INDEXED BY records_refusals")
+			index := "records_refusals"
+			if q.Tenant != "" {
+				index = "records_refusals_of"
+			}
+			sel.ModelTableExpr("records AS t INDEXED BY " + index)
 		}
 	}
 	switch log := c.sc.Log; { // an expression, so that no index by origin is taken, and all of a log sorted
