@@ -50,7 +50,10 @@ func ofOthers(tenant, policy string) bool {
 	return strings.Contains(rest, "/") && foreign(tenant, owner)
 }
 
-func foreign(tenant, owner string) bool { return tenant != "" && owner != tenant && owner != model.SystemTenant }
+// foreign says whether something of owner is kept from somebody who sees only the given tenant; "" is all.
+func foreign(tenant, owner string) bool {
+	return tenant != "" && owner != tenant && owner != model.SystemTenant
+}
 
 func explanation(engine *authz.Engine, tenant string, d model.Decision) *bulkheadv1.Explanation {
 	out := &bulkheadv1.Explanation{Allowed: d.Allowed, Reason: d.Reason, Errors: d.Errors}
