@@ -107,7 +107,7 @@ func TestScanRecords(t *testing.T) {
 				t.Fatal(seen, found)
 			}
 		}
-		if n, err := s.CountRecords(ctx, model.NodeLogs, model.Query{Tenant: "a", Since: now.Add(50 * time.Second)}); err != nil || n != 25 {
+		if n, err := s.CountRecords(ctx, model.NodeLogs, sc.Actions, model.Query{Tenant: "a", Since: now.Add(50 * time.Second)}); err != nil || n != 25 {
 			t.Fatal(n, err)
 		}
 
