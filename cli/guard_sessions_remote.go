@@ -68,8 +68,9 @@ func (a *App) remoteRecordings(ctx context.Context, f *sessionFlags, id string, 
 		}
 		for _, r := range res.GetRecordings() {
 			e, err := remoteEntry(r)
-			if err != nil {
-				return nil, err
+			if err != nil { // one record of one node hides no other
+				fmt.Fprintf(a.Err, "bulkhead: left out: %v\n", err)
+				continue
 			}
 			all = append(all, e)
 		}
@@ -83,7 +84,7 @@ func (a *App) remoteRecordings(ctx context.Context, f *sessionFlags, id string, 
 
 // remoteEntry is a recording as it would stand beside its file.
 func remoteEntry(r *bulkheadv1.SessionRecording) (sessions.Entry, error) {
-	if uuid.Validate(r.GetId()) != nil {
+	if len(r.GetId()) != 36 || uuid.Validate(r.GetId()) != nil {
 		return sessions.Entry{}, fmt.Errorf("record %s is of a recording with the id %.60q, which is none of a guard's", plain(r.GetRecord()), r.GetId())
 	}
 	end := r.GetEnd().AsTime()

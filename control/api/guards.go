@@ -20,7 +20,7 @@ type GuardStore interface {
 	Findings(ctx context.Context, q model.Query) ([]model.Finding, string, error)
 	LatestAssessments(ctx context.Context, tenant string) ([]model.Published, error)
 	ScanRecords(ctx context.Context, sc model.RecordScan) (model.RecordsScanned, error)
-	CountRecords(ctx context.Context, log string, q model.Query) (int64, error)
+	CountRecords(ctx context.Context, log string, actions []string, q model.Query) (int64, error)
 }
 
 // RuleSources tells what policies say of themselves; *authz.Engine does.

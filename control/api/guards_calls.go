@@ -160,7 +160,7 @@ func (s *Guards) complete(ctx context.Context, tenant string, list []*bulkheadv1
 	names := map[string]string{}
 	for _, c := range list {
 		if rules := calls.Rules(c); len(rules) > 0 {
-			c.Requirement = s.rule(rules[0]).Requirement
+			c.Requirement = s.rule(tenant)(rules[0]).Requirement
 		}
 		if _, known := names[c.GetNode()]; known || c.GetNode() == "" {
 			continue
@@ -183,12 +183,17 @@ func (s *Guards) complete(ctx context.Context, tenant string, list []*bulkheadv1
 	return nil
 }
 
-// rule is what the policies say of one of them.
-func (s *Guards) rule(name string) calls.Rule {
-	for _, p := range s.Rules.Sources([]string{name}) {
-		return calls.Rule{Reason: p.Reason, Remedy: p.Remedy, Requirement: p.Requirement}
+// rule tells what the policies say of one of them, to somebody of a tenant. A record has whatever rule its node wrote into it.
+func (s *Guards) rule(tenant string) func(name string) calls.Rule {
+	return func(name string) calls.Rule {
+		if ofOthers(tenant, name) {
+			return calls.Rule{}
+		}
+		for _, p := range s.Rules.Sources([]string{name}) {
+			return calls.Rule{Reason: p.Reason, Remedy: p.Remedy, Requirement: p.Requirement}
+		}
+		return calls.Rule{}
 	}
-	return calls.Rule{}
 }
 
 // Where the record of a terminal's recording is looked for: it is written when the terminal ends, after the call.
@@ -223,7 +228,7 @@ func (s *Guards) recordings(ctx context.Context, tenant string, list map[string]
 	}
 	for i := range found.Records {
 		r := &found.Records[i]
-		if c := list[r.Record.Of]; c != nil && r.Origin == model.NodeLogs+c.GetNode() {
+		if c := list[r.Record.Of]; c != nil && r.Origin == model.NodeLogs+c.GetNode() && recordingID(r.Record.Resource.ID) {
 			c.Recording = r.Record.Resource.ID
 		}
 	}

@@ -49,10 +49,10 @@ func (s *Guards) PreviewGuard(ctx context.Context, r *bulkheadv1.PreviewGuardReq
 		sc.Token = part.Next
 	}
 	out.Truncated = out.GetTruncated() || p.Dropped
-	if out.Calls, err = s.Store.CountRecords(ctx, sc.Log, model.Query{Tenant: sc.Tenant, Since: out.GetSince().AsTime()}); err != nil {
+	if out.Calls, err = s.Store.CountRecords(ctx, sc.Log, s.Actions, model.Query{Tenant: sc.Tenant, Since: out.GetSince().AsTime()}); err != nil {
 		return nil, err
 	}
-	out.Rules = p.Rules(s.rule)
+	out.Rules = p.Rules(s.rule(sc.Tenant))
 	return out, nil
 }
 

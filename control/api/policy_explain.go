@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -15,8 +16,9 @@ import (
 
 // Explain implements PolicyService.
 func (s *Policies) Explain(ctx context.Context, r *bulkheadv1.ExplainRequest) (*bulkheadv1.Explanation, error) {
+	tenant := gate.Scope(ctx, r.GetTenant())
 	if r.GetRecord() != "" {
-		return s.explainRecord(ctx, gate.Scope(ctx, r.GetTenant()), r.GetRecord())
+		return s.explainRecord(ctx, tenant, r.GetRecord())
 	}
 	q, err := s.question(ctx, r.GetTenant(), r.GetUser(), r.GetAction(), r.GetResource(), r.GetAttributes())
 	if err != nil {
@@ -27,21 +29,33 @@ func (s *Policies) Explain(ctx context.Context, r *bulkheadv1.ExplainRequest) (*
 	}
 	d := s.Engine.Decide(ctx, q)
 	if _, supposed := r.GetContext().GetFields()["approved"]; supposed || !slices.Contains(d.Needs, model.NeedApproval) {
-		return explanation(s.Engine, d), nil
+		return explanation(s.Engine, tenant, d), nil
 	}
 	// As at the gate: what a second person approved counts while it lasts.
 	_, err = s.Approvals.ApprovedAccess(ctx, q.Principal.ID, q.Action, q.Resource.Ref, q.Time)
 	if model.CodeOf(err) == model.CodeNotFound {
-		return explanation(s.Engine, d), nil
+		return explanation(s.Engine, tenant, d), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	q.Approved = true
-	return explanation(s.Engine, s.Engine.Decide(ctx, q)), nil
+	return explanation(s.Engine, tenant, s.Engine.Decide(ctx, q)), nil
 }
 
-func explanation(engine *authz.Engine, d model.Decision) *bulkheadv1.Explanation {
+// ofOthers says whether a policy is of a tenant of which somebody who sees only the given one learns nothing. Ids of shipped policies are
+// FILE/ID, those of a tenant's begin with the tenant.
+func ofOthers(tenant, policy string) bool {
+	owner, rest, _ := strings.Cut(policy, "/")
+	return strings.Contains(rest, "/") && foreign(tenant, owner)
+}
+
+// foreign says whether something of owner is kept from somebody who sees only the given tenant; "" is all.
+func foreign(tenant, owner string) bool {
+	return tenant != "" && owner != tenant && owner != model.SystemTenant
+}
+
+func explanation(engine *authz.Engine, tenant string, d model.Decision) *bulkheadv1.Explanation {
 	out := &bulkheadv1.Explanation{Allowed: d.Allowed, Reason: d.Reason, Errors: d.Errors}
 	for _, n := range d.Needs {
 		out.Needs = append(out.Needs, needText(n))
@@ -49,7 +63,9 @@ func explanation(engine *authz.Engine, d model.Decision) *bulkheadv1.Explanation
 	known := engine.Sources(d.Policies)
 	for _, id := range d.Policies {
 		p := &bulkheadv1.DecidingPolicy{Id: id, Reason: "it is not in force any more"}
-		if i := slices.IndexFunc(known, func(k authz.Source) bool { return k.ID == id }); i >= 0 {
+		if ofOthers(tenant, id) { // a record has whatever its node wrote into it
+			p.Reason = "it is of another tenant"
+		} else if i := slices.IndexFunc(known, func(k authz.Source) bool { return k.ID == id }); i >= 0 {
 			p.Effect, p.Reason, p.Text = known[i].Effect, known[i].Reason, known[i].Text
 		}
 		out.Policies = append(out.Policies, p)

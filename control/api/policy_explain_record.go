@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -32,15 +33,16 @@ func (s *Policies) explainRecord(ctx context.Context, tenant, id string) (*bulkh
 	if rec.Request == nil {
 		return nil, invalid("record", "this record is of no decision, so that there is nothing to explain")
 	}
-	engine, problem, err := s.asOf(ctx, rec)
+	engine, problem, err := s.asOf(ctx, tenant, rec)
 	if err != nil {
 		return nil, err
 	}
-	out := explanation(engine, model.Decision{Allowed: rec.Outcome != model.OutcomeRefused, Reason: rec.Reason, Policies: rec.Policies})
+	out := explanation(engine, tenant, model.Decision{Allowed: rec.Outcome != model.OutcomeRefused, Reason: rec.Reason, Policies: rec.Policies})
 	if problem != "" {
 		out.Errors = append(out.Errors, problem)
 	}
-	if now := s.Engine.Decide(ctx, *rec.Request); now.Allowed != out.GetAllowed() {
+	others := func(id string) bool { return ofOthers(tenant, id) }
+	if now := s.Engine.Decide(ctx, *rec.Request); now.Allowed != out.GetAllowed() && !slices.ContainsFunc(now.Policies, others) {
 		out.Errors = append(out.Errors, "the policies in force now would decide otherwise: "+now.Reason)
 	}
 	return out, nil
@@ -48,7 +50,7 @@ func (s *Policies) explainRecord(ctx context.Context, tenant, id string) (*bulkh
 
 // asOf is an engine with the policies that a recorded decision came from. Where they can't be had any more it is the one
 // in force, and the problem says so.
-func (s *Policies) asOf(ctx context.Context, rec *model.Record) (engine *authz.Engine, problem string, err error) {
+func (s *Policies) asOf(ctx context.Context, tenant string, rec *model.Record) (engine *authz.Engine, problem string, err error) {
 	if rec.PolicyVersion == "" {
 		return s.Engine, "the record does not say which version of the policies decided; their text is as it is now", nil
 	}
@@ -56,10 +58,13 @@ func (s *Policies) asOf(ctx context.Context, rec *model.Record) (engine *authz.E
 		return s.Engine, "", nil
 	}
 	var sets []model.Policies
-	for tenant, version := range rec.PolicySets {
-		p, err := s.Store.Policies(ctx, tenant, version)
+	for owner, version := range rec.PolicySets {
+		if foreign(tenant, owner) {
+			return s.Engine, fmt.Sprintf("the record says that policies of %s decided, which is another tenant; their text is as it is now", owner), nil
+		}
+		p, err := s.Store.Policies(ctx, owner, version)
 		if model.CodeOf(err) == model.CodeNotFound {
-			return s.Engine, fmt.Sprintf("version %d of the policies of %s is not kept any more; their text is as it is now", version, tenant), nil
+			return s.Engine, fmt.Sprintf("version %d of the policies of %s is not kept any more; their text is as it is now", version, owner), nil
 		}
 		if err != nil {
 			return nil, "", err

@@ -40,8 +40,9 @@ type Recordings struct {
 	Fleet     RecordingTeller
 	Log       *slog.Logger
 	Now       func() time.Time
-	// Patience is how long a node has to begin; 20 s where unset. Life is that of a transfer; 10 min.
-	Patience, Life time.Duration
+	// Patience is how long a node has to begin; 20 s where unset. Unread is how long a transfer waits for somebody to read it, 1 min, and
+	// Life how long it lasts from then on, 10 min.
+	Patience, Unread, Life time.Duration
 }
 
 // The records of recordings, as guard/sessions writes them.
@@ -55,6 +56,7 @@ const (
 	mostRecording    = 64 << 20 // bytes of one that comes here
 	transfersAtOnce  = 4        // of a tenant
 	transfersInAll   = 16
+	transferUnread   = time.Minute // so that nobody takes all places by asking alone
 	transferLife     = 10 * time.Minute
 	transferPatience = 20 * time.Second
 	mostLooks        = 20 // pages of records that are looked through for one of recordings
@@ -157,7 +159,7 @@ func (s *Recordings) RequestRecording(ctx context.Context, r *bulkheadv1.Request
 	by, now := gate.Caller(ctx), s.Now()
 	t := &model.Transfer{
 		ID: id, Tenant: m.Tenant, Node: m.ID, User: by.ID, UserName: by.Name, Recording: x.GetId(), Bytes: x.GetBytes(), Created: now,
-		Expires: now.Add(orDefault(s.Life, transferLife)),
+		Expires: now.Add(orDefault(s.Unread, transferUnread)),
 	}
 	if err := s.Transfers.CreateTransfer(ctx, t, transfersAtOnce, transfersInAll); err != nil {
 		return nil, err

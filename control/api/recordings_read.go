@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/google/uuid"
 
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -62,7 +63,7 @@ func (s *Recordings) take(ctx context.Context, r *bulkheadv1.ReadRecordingReques
 		if x.User != gate.Caller(ctx).ID || x.Node != r.GetNode() || x.Reading || !x.Expires.After(s.Now()) {
 			return none
 		}
-		x.Reading = true
+		x.Reading, x.Expires = true, s.Now().Add(orDefault(s.Life, transferLife))
 		got = *x
 		return nil
 	})
@@ -153,11 +154,15 @@ func (s *Recordings) compare(ctx context.Context, m *model.Member, said *bulkhea
 	}
 }
 
+// recordingID says whether an id is one that a guard gives. A node may write anything; what else it writes gets into no address, no name of a
+// file and no command that somebody copies.
+func recordingID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
+
 // recordingOut is what a record says of a recording; nil where it is none of a node's.
 func recordingOut(l *model.LogRecord) *bulkheadv1.SessionRecording {
 	node, ok := strings.CutPrefix(l.Origin, model.NodeLogs)
 	r := &l.Record
-	if !ok || r.Action != recordedAction || r.Resource.Type != recordedResource || r.Changes["digest"] == "" {
+	if !ok || r.Action != recordedAction || r.Resource.Type != recordedResource || r.Changes["digest"] == "" || !recordingID(r.Resource.ID) {
 		return nil
 	}
 	number := func(name string) int64 {

@@ -7,11 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/control/gate"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -168,6 +170,78 @@ func TestChangedRecording(t *testing.T) {
 	}
 }
 
+// Who asks and never reads takes no places from others for long.
+func TestUnreadTransfers(t *testing.T) {
+	s := newSending(t, 1000)
+	now := time.Now()
+	r := &api.Recordings{Records: s.store, Nodes: s.store, Transfers: s.store, Fleet: s, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
+	ask := func() (*bulkheadv1.RecordingTransfer, error) {
+		return r.RequestRecording(gate.With(t.Context(), model.Principal{Ref: model.Ref{Type: "User", ID: "u"}, Tenant: "acme"}, gate.Client{}, ""), &bulkheadv1.RequestRecordingRequest{Node: s.node.ID, Id: recordingID})
+	}
+	var last *bulkheadv1.RecordingTransfer
+	for range 4 {
+		x, err := ask()
+		if err != nil || x.GetExpires().AsTime().Sub(now).Round(time.Second) != time.Minute {
+			t.Fatal(x, err)
+		}
+		last = x
+	}
+	if _, err := ask(); model.CodeOf(err) != model.CodeTooMany {
+		t.Fatal(err)
+	}
+	// One is read, slowly: it lasts, and so do its parts.
+	part := &bulkheadv1.SendRecordingRequest{Transfer: last.GetId(), Data: make([]byte, 256<<10)}
+	if res, err := s.part(s.node, part); err != nil || res.GetStop() {
+		t.Fatal(res, err)
+	}
+	if err := s.store.ChangeTransfer(t.Context(), last.GetId(), func(x *model.Transfer) error {
+		x.Reading, x.Expires = true, now.Add(10*time.Minute)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(61 * time.Second)
+	for range 3 {
+		if _, err := ask(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ask(); model.CodeOf(err) != model.CodeTooMany {
+		t.Error("what is read is not counted: ", err)
+	}
+	if _, err := s.store.TakePart(t.Context(), last.GetId(), 0); err != nil {
+		t.Error("a part of what is read is gone: ", err)
+	}
+}
+
+func TestReadTransferLasts(t *testing.T) {
+	s := newSending(t, 1000)
+	x := s.request()
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.read("bhs_olga", x.GetId())
+		done <- err
+	}()
+	for try := 0; ; try++ {
+		got, err := s.store.Transfer(t.Context(), x.GetId())
+		if err != nil || try == 100 {
+			t.Fatal(got, err)
+		}
+		if !got.Reading {
+			time.Sleep(5 * time.Millisecond)
+			continue
+		}
+		if left := time.Until(got.Expires); left < 9*time.Minute || left > 10*time.Minute {
+			t.Errorf("it lasts %s", left)
+		}
+		break
+	}
+	s.send(x.GetId(), s.file)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRecordingDoesNotCome(t *testing.T) {
 	s := newSending(t, 1000)
 	x := s.request()
@@ -222,6 +296,13 @@ func TestListRecordings(t *testing.T) {
 		if i == 3 {
 			r.Record.Changes["container_name"], r.Record.Changes["digest"] = "db", "sha256:02"
 		}
+		if err := s.store.IndexRecords(t.Context(), []model.LogRecord{r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, id := range []string{"", "x; id #", "../../x", "{" + recordingID + "}", strings.ReplaceAll(recordingID, "-", "")} { // what no guard writes is in no list
+		r := recordedBy("acme", s.node.ID, id, "sha256:01", 1, time.Now())
+		r.Index, r.Record.ID = uint64(i+100), fmt.Sprint("bad-", i)
 		if err := s.store.IndexRecords(t.Context(), []model.LogRecord{r}); err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,11 @@ func (c *scanning) part(sel *bun.SelectQuery) error {
 	if c.sc.Refusals {
 		sel.Where(refusals(c.s.kind))
 		if c.s.kind == KindSQLite { // it knows nothing of how many rows there are, and would take an index of something else
-			sel.ModelTableExpr("records AS t INDEXED BY records_refusals")
+			index := "records_refusals"
+			if q.Tenant != "" {
+				index = "records_refusals_of"
+			}
+			sel.ModelTableExpr("records AS t INDEXED BY " + index)
 		}
 	}
 	switch log := c.sc.Log; { // an expression, so that no index by origin is taken, and all of a log sorted
@@ -143,10 +147,18 @@ func (c *scanning) count(ctx context.Context) (n int64, err error) {
 	return n, c.s.fail("count records", err)
 }
 
-// CountRecords counts the records of a log, or of all logs whose names begin so, in a tenant and a time. It reads an index alone.
-func (s *Store) CountRecords(ctx context.Context, log string, q model.Query) (int64, error) {
+// CountRecords counts the records of some actions but for those of failures, in a log, or in all logs whose names begin so, in a tenant and
+// a time.
+func (s *Store) CountRecords(ctx context.Context, log string, actions []string, q model.Query) (int64, error) {
 	c := scanning{s: s, l: records(), sc: model.RecordScan{Log: log, Query: model.Query{Tenant: q.Tenant, Since: q.Since, Until: q.Until}}}
-	return c.count(ctx)
+	sel := s.conn(ctx).NewSelect().Model((*recordKey)(nil)).ColumnExpr("time").Where("action IN (?)", bun.List(actions)).
+		Where("outcome <> ?", string(model.OutcomeFailed))
+	if err := c.part(sel); err != nil {
+		return 0, err
+	}
+	var n int64
+	err := s.conn(ctx).NewSelect().ColumnExpr("count(*)").TableExpr("(?) AS part", sel).Scan(ctx, &n)
+	return n, s.fail("count records", err)
 }
 
 // matching adds the alternatives.

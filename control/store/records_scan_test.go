@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,7 +107,7 @@ func TestScanRecords(t *testing.T) {
 				t.Fatal(seen, found)
 			}
 		}
-		if n, err := s.CountRecords(ctx, model.NodeLogs, model.Query{Tenant: "a", Since: now.Add(50 * time.Second)}); err != nil || n != 25 {
+		if n, err := s.CountRecords(ctx, model.NodeLogs, sc.Actions, model.Query{Tenant: "a", Since: now.Add(50 * time.Second)}); err != nil || n != 25 {
 			t.Fatal(n, err)
 		}
 
@@ -144,4 +145,25 @@ func TestScanRecords(t *testing.T) {
 			code(t, err, model.CodeInvalid)
 		}
 	})
+}
+
+// Whoever sees one tenant goes through the refusals of that tenant alone, however many there are in others.
+func TestRefusalsOfOneTenant(t *testing.T) {
+	s := open(t, options(t, KindSQLite))
+	for tenant, want := range map[string]string{"": "records_refusals (time>?", "b": "records_refusals_of (tenant=? AND time>?"} {
+		c := scanning{s: s, l: records(), sc: model.RecordScan{
+			Query: model.Query{Tenant: tenant, Size: 10, Since: now}, Log: model.NodeLogs, Actions: []string{"ContainerCreate"}, Refusals: true, Most: 10,
+		}}
+		var end recordKey
+		sel := s.conn(t.Context()).NewSelect().Model(&end).Offset(9).Limit(1)
+		ok(t, c.part(sel))
+		var plan []struct {
+			ID, Parent, Notused int64
+			Detail              string
+		}
+		ok(t, s.conn(t.Context()).NewRaw("EXPLAIN QUERY PLAN "+sel.String()).Scan(t.Context(), &plan))
+		if got := fmt.Sprint(plan); !strings.Contains(got, want) || strings.Contains(got, "TEMP B-TREE") {
+			t.Errorf("%q: %s", tenant, got)
+		}
+	}
 }

@@ -24,10 +24,15 @@ const TypeTransfer = "RecordingTransfer"
 func (s *Store) CreateTransfer(ctx context.Context, x *model.Transfer, ofTenant, ofAll int) error {
 	return s.InTx(ctx, func(ctx context.Context) error {
 		db := s.conn(ctx)
-		_, err := db.NewRaw("DELETE FROM tickets WHERE kind IN (?) AND expires < ?",
-			bun.List([]string{string(model.TicketTransfer), string(model.TicketPart)}), us(x.Created)).Exec(ctx)
+		_, err := db.NewRaw("DELETE FROM tickets WHERE kind = ? AND expires < ?", string(model.TicketTransfer), us(x.Created)).Exec(ctx)
 		if err != nil {
 			return s.fail("remove transfers that are over", err)
+		}
+		// A part is there as long as its transfer, which lasts longer when somebody begins to read it.
+		_, err = db.NewRaw("DELETE FROM tickets WHERE kind = ? AND user_id NOT IN (SELECT id FROM tickets WHERE kind = ?)",
+			string(model.TicketPart), string(model.TicketTransfer)).Exec(ctx)
+		if err != nil {
+			return s.fail("remove parts of transfers that are over", err)
 		}
 		var all, own int
 		err = db.NewRaw("SELECT count(*), coalesce(sum(CASE WHEN tenant = ? THEN 1 ELSE 0 END), 0) FROM tickets WHERE kind = ?",
@@ -94,6 +99,7 @@ func (s *Store) changeTransfer(ctx context.Context, id string, f func(*model.Tra
 	if bytes.Equal(was, t.Data) {
 		return nil
 	}
+	t.Expires = x.Expires
 	return s.UpdateTicket(ctx, t, was)
 }
 

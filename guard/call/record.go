@@ -25,6 +25,9 @@ const (
 // betweenNames joins names of rules: none has a comma in it.
 const betweenNames = ", "
 
+// moreNames stands for those that are left out. It is no name.
+const moreNames = "…"
+
 // mostSaid is the longest value: the audit log keeps only the digest of one with more than 1 KiB.
 const mostSaid = 1000
 
@@ -36,7 +39,7 @@ func JoinNames(names []string) string {
 			n = betweenNames + n
 		}
 		if out.Len()+len(n) > mostSaid {
-			out.WriteString(betweenNames + "…")
+			out.WriteString(betweenNames + moreNames)
 			break
 		}
 		out.WriteString(n)
@@ -44,9 +47,10 @@ func JoinNames(names []string) string {
 	return out.String()
 }
 
-// SplitNames is the way back.
+// SplitNames is the way back, without what says that some were left out.
 func SplitNames(joined string) []string {
-	if joined == "" {
+	joined = strings.TrimSuffix(joined, betweenNames+moreNames)
+	if joined == "" || joined == moreNames {
 		return nil
 	}
 	return strings.Split(joined, betweenNames)

@@ -2,7 +2,9 @@ package calls
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
+	"strings"
 
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -11,7 +13,9 @@ import (
 // Bounds of a preview: more than these is not a list that somebody reads.
 const (
 	mostRules    = 500
-	mostPeople   = 10_000 // that are told apart, of a rule
+	mostOfRecord = 32     // rules that one record names: a node may write any number of them
+	mostName     = 200    // bytes of a rule's name
+	mostPeople   = 50_000 // that are told apart, over all rules
 	mostNodes    = 100    // that are named, of a rule
 	mostExamples = 5
 )
@@ -22,13 +26,15 @@ type Rule struct{ Reason, Remedy, Requirement string }
 // Preview groups calls by the rule that refused them, or would refuse them in "enforce".
 type Preview struct {
 	groups map[string]*group
-	// Dropped says that there were more rules than are counted.
+	people int // over all groups
+	seed   maphash.Seed
+	// Dropped says that there were more rules, or more people, than are counted.
 	Dropped bool
 }
 
 type group struct {
 	rule   *bulkheadv1.GuardRule
-	people map[string]bool
+	people map[uint64]struct{} // hashes of them, because a node may call them whatever it likes
 }
 
 // Add counts a call, in whatever order they come.
@@ -42,15 +48,38 @@ func (p *Preview) Add(c *bulkheadv1.GuardCall) {
 	if len(rules) == 0 {
 		rules = []string{""}
 	}
+	if len(rules) > mostOfRecord {
+		rules, p.Dropped = rules[:mostOfRecord], true
+	}
 	for _, name := range rules {
+		if len(name) > mostName {
+			p.Dropped = true
+			continue
+		}
 		if g := p.group(name, c); g != nil {
 			g.add(c, would, alone)
+			p.person(g, c.GetActor())
 		}
 	}
 }
 
+// person tells people of a rule apart.
+func (p *Preview) person(g *group, actor string) {
+	key := maphash.String(p.seed, actor)
+	if _, known := g.people[key]; known {
+		return
+	}
+	if p.people >= mostPeople {
+		p.Dropped = true
+		return
+	}
+	g.people[key] = struct{}{}
+	p.people++
+}
+
 // group is a rule's. Calls that no rule refused are together by what was asked for.
 func (p *Preview) group(name string, c *bulkheadv1.GuardCall) *group {
+	name = strings.Clone(name) // it is a part of what the record says, which is not kept for it
 	key := name
 	if name == "" {
 		key = "\x00" + c.GetAction()
@@ -63,9 +92,9 @@ func (p *Preview) group(name string, c *bulkheadv1.GuardCall) *group {
 		return nil
 	}
 	if p.groups == nil {
-		p.groups = map[string]*group{}
+		p.groups, p.seed = map[string]*group{}, maphash.MakeSeed()
 	}
-	g := &group{rule: &bulkheadv1.GuardRule{Rule: name, First: c.GetTime(), Last: c.GetTime()}, people: map[string]bool{}}
+	g := &group{rule: &bulkheadv1.GuardRule{Rule: name, First: c.GetTime(), Last: c.GetTime()}, people: map[uint64]struct{}{}}
 	p.groups[key] = g
 	return g
 }
@@ -76,9 +105,6 @@ func (g *group) add(c *bulkheadv1.GuardCall, would, alone bool) {
 		r.WouldRefuse++
 	} else {
 		r.Refused++
-	}
-	if len(g.people) < mostPeople {
-		g.people[c.GetActor()] = true
 	}
 	if n := c.GetNode(); n != "" && len(r.GetNodes()) < mostNodes && !slices.Contains(r.GetNodes(), n) {
 		r.Nodes = append(r.GetNodes(), n)

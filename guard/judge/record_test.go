@@ -93,6 +93,12 @@ func TestWhatIsSaidFitsTheLog(t *testing.T) {
 			t.Error(len(s), s)
 		}
 	}
+	if got := call.SplitNames(call.JoinNames(names)); len(got) < 20 || !slices.Equal(got, names[:len(got)]) {
+		t.Errorf("not the names that there was room for: %q", got)
+	}
+	if got := call.SplitNames(call.JoinNames([]string{strings.Repeat("x", 5000)})); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
 	if got := call.SplitNames(call.JoinNames(names[:3])); !slices.Equal(got, names[:3]) || call.SplitNames("") != nil {
 		t.Error(got)
 	}

@@ -64,6 +64,7 @@ async function replay(ann) {
   await page.getByLabel("Longest pause").selectOption("0");
   await page.getByRole("button", { name: "Play", exact: true }).click();
   await page.setViewportSize({ width: 420, height: 800 });
+  await settled(page); // what is beside the page has gone
   await ann.fits("a replay on a small screen");
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.emulateMedia({ colorScheme: "dark" });

@@ -49,11 +49,6 @@ export function worstFirst(checks: readonly Check[]): Check[] {
 
 export const needsWork = (c: Check): boolean => bad.includes(c.status);
 
-/** commandsOf takes out of a remediation what can be pasted: text in backquotes. */
-export function commandsOf(remediation: string): string[] {
-  return [...remediation.matchAll(/`([^`]{3,})`/g)].map((m) => m[1] ?? "").filter((c) => /\s/.test(c));
-}
-
 /** at follows a JSON pointer (RFC 6901); undefined where it leads nowhere. */
 export function at(document: unknown, pointer: string): unknown {
   if (pointer === "") return document;

@@ -29,19 +29,48 @@ export interface Picture {
 export const mostColumns = 400;
 export const mostRows = 150;
 
+// What a recording may ask of its terminal. The sequences that are told to do something n times do it in a loop, for any n below 2^31, and
+// some allocate as much; what is more than any screen needs is left out. What is written at once is bounded as well, because a terminal is
+// not interrupted in the middle of it: between two pieces the page lives on.
+const mostTimes = 1000; // of one sequence
+const mostTimesAtOnce = 10_000; // of those of a piece
+const piece = 1 << 10;
+const mostOfCell = 32; // characters, which combine
+/** How long the terminal may do nothing, in milliseconds, before it counts as failed. */
+export const patience = 5000;
+
+// Those sequences, by their last character: of what xterm.js knows, with what stands before it.
+const repeating: { final: string; intermediates?: string }[] = [
+  ..."STLMIZ@PX".split("").map((final) => ({ final })),
+  { intermediates: " ", final: "@" },
+  { intermediates: " ", final: "A" },
+  { intermediates: "'", final: "}" },
+  { intermediates: "'", final: "~" },
+];
+// Titles, colours and links, which no picture has: links and lists of colours take longer and longer.
+const unseen = [0, 1, 2, 4, 8, 10, 11, 12, 104, 110, 111, 112];
+
 const bounded = (width: number, height: number) => ({ cols: Math.min(width, mostColumns), rows: Math.min(height, mostRows) });
 
 export class Screen {
-  private readonly term: Terminal;
+  private term: Terminal;
   private hidden = false;
   private drawn: { key: string; runs: readonly Run[] }[] = [];
+  private times = 0;
 
   constructor(h: Pick<Header, "width" | "height">) {
-    const { cols, rows } = bounded(Math.max(2, h.width), h.height);
-    this.term = new Terminal({ cols, rows, scrollback: 0, allowProposedApi: true, logLevel: "off" });
+    this.term = this.terminal(bounded(Math.max(2, h.width), h.height));
+  }
+
+  private terminal(size: { cols: number; rows: number }): Terminal {
+    const term = new Terminal({ ...size, scrollback: 0, allowProposedApi: true, logLevel: "off" });
     // Whether the cursor shows is in no public field.
-    this.term.parser.registerCsiHandler({ prefix: "?", final: "h" }, (p) => this.modes(p, false));
-    this.term.parser.registerCsiHandler({ prefix: "?", final: "l" }, (p) => this.modes(p, true));
+    term.parser.registerCsiHandler({ prefix: "?", final: "h" }, (p) => this.modes(p, false));
+    term.parser.registerCsiHandler({ prefix: "?", final: "l" }, (p) => this.modes(p, true));
+    for (const id of repeating) term.parser.registerCsiHandler(id, (p) => this.tooOften(p));
+    term.parser.registerCsiHandler({ final: "b" }, (p) => this.tooOften(p, before(term)));
+    for (const id of unseen) term.parser.registerOscHandler(id, () => true);
+    return term;
   }
 
   private modes(params: (number | number[])[], hidden: boolean): boolean {
@@ -49,22 +78,54 @@ export class Screen {
     return false; // the terminal does the rest
   }
 
+  /** tooOften says of a sequence that it is left out. What it repeats has so many characters. */
+  private tooOften(params: (number | number[])[], characters = 1): boolean {
+    const n = typeof params[0] === "number" ? Math.max(1, params[0]) * characters : 1;
+    if (n > mostTimes || this.times + n > mostTimesAtOnce) return true;
+    this.times += n;
+    return false;
+  }
+
   /** write shows events in their order. It is done when they are in the picture. */
-  write(events: readonly CastEvent[]): Promise<void> {
+  async write(events: readonly CastEvent[]): Promise<void> {
     let text = "";
     for (const e of events) {
       if (e.code === "o") text += e.data;
       const size = e.code === "r" ? sizeOf(e.data) : undefined;
       if (size === undefined) continue;
+      await this.put(text); // what is written before it, and what after
       const { cols, rows } = bounded(Math.max(2, size.width), size.height);
-      this.term.write(text, () => this.term.resize(cols, rows)); // between what is written before and after
+      if (cols !== this.term.cols || rows !== this.term.rows) this.term.resize(cols, rows);
       text = "";
     }
-    return this.put(text);
+    await this.put(text);
   }
 
+  /** put always ends: a terminal that failed is never heard of again, and what follows is shown on another one. */
   private put(text: string): Promise<void> {
-    return new Promise((done) => this.term.write(text, done));
+    if (text === "") return Promise.resolve();
+    return new Promise((done) => {
+      let over = false;
+      const failed = () => {
+        over = true;
+        const { cols, rows } = this.term;
+        this.term.dispose();
+        this.term = this.terminal({ cols, rows });
+        this.hidden = false;
+        done();
+      };
+      let timer = setTimeout(failed, patience);
+      for (let at = 0; at < text.length; at += piece) {
+        const last = at + piece >= text.length;
+        this.term.write(text.slice(at, at + piece), () => {
+          if (over) return;
+          this.times = 0;
+          clearTimeout(timer);
+          if (last) done();
+          else timer = setTimeout(failed, patience);
+        });
+      }
+    });
   }
 
   close(): void {
@@ -88,6 +149,13 @@ export class Screen {
   }
 }
 
+/** before is how many characters are in the cell before the cursor, which may be wide. */
+function before(term: Terminal): number {
+  const { cursorX: x, cursorY: y, baseY } = term.buffer.active;
+  const line = term.buffer.active.getLine(baseY + y);
+  return Math.max(1, ...[x - 1, x - 2].map((at) => line?.getCell(at)?.getChars().length ?? 0));
+}
+
 type Line = ReturnType<Terminal["buffer"]["active"]["getLine"]>;
 
 function runsOf(line: Line, cols: number, cell: IBufferCell): Run[] {
@@ -99,7 +167,8 @@ function runsOf(line: Line, cols: number, cell: IBufferCell): Run[] {
     if (c.getWidth() === 0) continue; // the second half of a wide character
     const look = looks(c);
     const key = JSON.stringify(look);
-    const text = c.isInvisible() !== 0 ? " ".repeat(c.getWidth()) : shown(c.getChars()) || " ".repeat(c.getWidth());
+    const text =
+      c.isInvisible() !== 0 ? " ".repeat(c.getWidth()) : shown(c.getChars().slice(0, mostOfCell)) || " ".repeat(c.getWidth());
     const run = runs.at(-1);
     if (run !== undefined && key === last) run.text += text;
     else runs.push({ text, ...look });

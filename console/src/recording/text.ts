@@ -105,7 +105,7 @@ function overwritten(line: string, piece: string): string {
   let out = line;
   for (const c of piece) {
     if (c === "\b") out = out.slice(0, -1);
-    else if (c === "\r") out = `${out}\r`;
+    else if (c === "\r") out = out.endsWith("\r") ? out : `${out}\r`;
     else {
       if (out.endsWith("\r")) out = "";
       if (out.length < mostLine) out += c;

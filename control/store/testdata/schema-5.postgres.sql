@@ -1020,11 +1020,11 @@ INSERT INTO public.assessments VALUES ('p1', 'acme', 'n', 'node', 17778637211234
 -- Data for Name: bun_migrations; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.bun_migrations VALUES (1, '0001', 1, '2026-11-26 16:06:43.27216+00');
-INSERT INTO public.bun_migrations VALUES (3, '0002', 1, '2026-11-26 16:06:43.281775+00');
-INSERT INTO public.bun_migrations VALUES (5, '0003', 1, '2026-11-26 16:06:43.360499+00');
-INSERT INTO public.bun_migrations VALUES (7, '0004', 1, '2026-11-26 16:06:43.421705+00');
-INSERT INTO public.bun_migrations VALUES (9, '0005', 1, '2026-11-26 16:06:43.424938+00');
+INSERT INTO public.bun_migrations VALUES (1, '0001', 1, '2026-11-26 17:07:26.700349+00');
+INSERT INTO public.bun_migrations VALUES (3, '0002', 1, '2026-11-26 17:07:26.703621+00');
+INSERT INTO public.bun_migrations VALUES (5, '0003', 1, '2026-11-26 17:07:26.721246+00');
+INSERT INTO public.bun_migrations VALUES (7, '0004', 1, '2026-11-26 17:07:26.73633+00');
+INSERT INTO public.bun_migrations VALUES (9, '0005', 1, '2026-11-26 17:07:26.738085+00');
 
 
 --
@@ -1038,30 +1038,30 @@ INSERT INTO public.bundles VALUES ('settings', 'acme/edge', 1, 'd', '\x646f63756
 -- Data for Name: changes; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.changes VALUES (1, 1795709203541349, 'created', 'Tenant', 'acme', 'acme');
-INSERT INTO public.changes VALUES (2, 1795709203543424, 'created', 'Tenant', 'gone', 'gone');
-INSERT INTO public.changes VALUES (3, 1795709203551322, 'deleted', 'Tenant', 'gone', 'gone');
-INSERT INTO public.changes VALUES (4, 1795709203553566, 'created', 'Group', 'g1', 'acme');
-INSERT INTO public.changes VALUES (5, 1795709203556650, 'created', 'User', 'u1', 'acme');
-INSERT INTO public.changes VALUES (6, 1795709203560394, 'created', 'Session', 's1', 'acme');
-INSERT INTO public.changes VALUES (7, 1795709203561546, 'created', 'Token', 't1', 'acme');
-INSERT INTO public.changes VALUES (8, 1795709203566665, 'created', 'Policy', 'acme', 'acme');
-INSERT INTO public.changes VALUES (9, 1795709203568311, 'created', 'PolicyProposal', 'pp1', 'acme');
-INSERT INTO public.changes VALUES (10, 1795709203570021, 'created', 'AccessRequest', 'a1', 'acme');
-INSERT INTO public.changes VALUES (11, 1795709203575455, 'created', 'Assessment', 'p1', 'acme');
-INSERT INTO public.changes VALUES (12, 1795709203576739, 'created', 'Pool', 'acme/edge', 'acme');
-INSERT INTO public.changes VALUES (13, 1795709203578136, 'created', 'JoinToken', 'j1', 'acme');
-INSERT INTO public.changes VALUES (14, 1795709203580369, 'created', 'Node', 'n1', 'acme');
-INSERT INTO public.changes VALUES (15, 1795709203583755, 'updated', 'JoinToken', 'j1', 'acme');
-INSERT INTO public.changes VALUES (16, 1795709203586231, 'updated', 'Node', 'n1', 'acme');
-INSERT INTO public.changes VALUES (17, 1795709203606564, 'updated', 'Finding', 'n1/x1', 'acme');
-INSERT INTO public.changes VALUES (18, 1795709203607324, 'created', 'Event', 'e1', 'acme');
-INSERT INTO public.changes VALUES (19, 1795709203607861, 'created', 'Exception', 'q1', 'acme');
-INSERT INTO public.changes VALUES (20, 1795709203608730, 'created', 'Bundle', 'settings/acme/edge', 'acme');
-INSERT INTO public.changes VALUES (21, 1795709203609422, 'created', 'Rollout', 'o1', 'acme');
-INSERT INTO public.changes VALUES (22, 1795709203610010, 'created', 'ExceptionRequest', 'xr1', 'acme');
-INSERT INTO public.changes VALUES (23, 1795709203610890, 'created', 'Drill', 'dr1', 'acme');
-INSERT INTO public.changes VALUES (24, 1795709203611438, 'created', 'Report', 'rp1', 'acme');
+INSERT INTO public.changes VALUES (1, 1795712846766760, 'created', 'Tenant', 'acme', 'acme');
+INSERT INTO public.changes VALUES (2, 1795712846767679, 'created', 'Tenant', 'gone', 'gone');
+INSERT INTO public.changes VALUES (3, 1795712846770609, 'deleted', 'Tenant', 'gone', 'gone');
+INSERT INTO public.changes VALUES (4, 1795712846771326, 'created', 'Group', 'g1', 'acme');
+INSERT INTO public.changes VALUES (5, 1795712846772731, 'created', 'User', 'u1', 'acme');
+INSERT INTO public.changes VALUES (6, 1795712846774603, 'created', 'Session', 's1', 'acme');
+INSERT INTO public.changes VALUES (7, 1795712846775442, 'created', 'Token', 't1', 'acme');
+INSERT INTO public.changes VALUES (8, 1795712846777958, 'created', 'Policy', 'acme', 'acme');
+INSERT INTO public.changes VALUES (9, 1795712846778920, 'created', 'PolicyProposal', 'pp1', 'acme');
+INSERT INTO public.changes VALUES (10, 1795712846779570, 'created', 'AccessRequest', 'a1', 'acme');
+INSERT INTO public.changes VALUES (11, 1795712846782523, 'created', 'Assessment', 'p1', 'acme');
+INSERT INTO public.changes VALUES (12, 1795712846783219, 'created', 'Pool', 'acme/edge', 'acme');
+INSERT INTO public.changes VALUES (13, 1795712846783929, 'created', 'JoinToken', 'j1', 'acme');
+INSERT INTO public.changes VALUES (14, 1795712846785115, 'created', 'Node', 'n1', 'acme');
+INSERT INTO public.changes VALUES (15, 1795712846785847, 'updated', 'JoinToken', 'j1', 'acme');
+INSERT INTO public.changes VALUES (16, 1795712846787430, 'updated', 'Node', 'n1', 'acme');
+INSERT INTO public.changes VALUES (17, 1795712846799617, 'updated', 'Finding', 'n1/x1', 'acme');
+INSERT INTO public.changes VALUES (18, 1795712846800492, 'created', 'Event', 'e1', 'acme');
+INSERT INTO public.changes VALUES (19, 1795712846801122, 'created', 'Exception', 'q1', 'acme');
+INSERT INTO public.changes VALUES (20, 1795712846802087, 'created', 'Bundle', 'settings/acme/edge', 'acme');
+INSERT INTO public.changes VALUES (21, 1795712846802761, 'created', 'Rollout', 'o1', 'acme');
+INSERT INTO public.changes VALUES (22, 1795712846803384, 'created', 'ExceptionRequest', 'xr1', 'acme');
+INSERT INTO public.changes VALUES (23, 1795712846804279, 'created', 'Drill', 'dr1', 'acme');
+INSERT INTO public.changes VALUES (24, 1795712846804938, 'created', 'Report', 'rp1', 'acme');
 
 
 --
@@ -1141,7 +1141,7 @@ INSERT INTO public.findings VALUES ('x1', 'acme', 'n1', 'name-n1', 'container.pr
 -- Data for Name: former_tenants; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.former_tenants VALUES ('gone', 1795709203550915);
+INSERT INTO public.former_tenants VALUES ('gone', 1795712846770305);
 
 
 --
@@ -1260,14 +1260,14 @@ INSERT INTO public.reports VALUES ('rp1', 'acme', 0, 'of acme', '{"tenant":"acme
 -- Data for Name: river_migration; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.river_migration VALUES ('main', 1, '2026-11-26 16:06:43.435919+00');
-INSERT INTO public.river_migration VALUES ('main', 2, '2026-11-26 16:06:43.446509+00');
-INSERT INTO public.river_migration VALUES ('main', 3, '2026-11-26 16:06:43.478956+00');
-INSERT INTO public.river_migration VALUES ('main', 4, '2026-11-26 16:06:43.480685+00');
-INSERT INTO public.river_migration VALUES ('main', 5, '2026-11-26 16:06:43.490736+00');
-INSERT INTO public.river_migration VALUES ('main', 6, '2026-11-26 16:06:43.525712+00');
-INSERT INTO public.river_migration VALUES ('main', 7, '2026-11-26 16:06:43.527697+00');
-INSERT INTO public.river_migration VALUES ('main', 8, '2026-11-26 16:06:43.539162+00');
+INSERT INTO public.river_migration VALUES ('main', 1, '2026-11-26 17:07:26.741576+00');
+INSERT INTO public.river_migration VALUES ('main', 2, '2026-11-26 17:07:26.744298+00');
+INSERT INTO public.river_migration VALUES ('main', 3, '2026-11-26 17:07:26.751064+00');
+INSERT INTO public.river_migration VALUES ('main', 4, '2026-11-26 17:07:26.751794+00');
+INSERT INTO public.river_migration VALUES ('main', 5, '2026-11-26 17:07:26.754416+00');
+INSERT INTO public.river_migration VALUES ('main', 6, '2026-11-26 17:07:26.760574+00');
+INSERT INTO public.river_migration VALUES ('main', 7, '2026-11-26 17:07:26.761731+00');
+INSERT INTO public.river_migration VALUES ('main', 8, '2026-11-26 17:07:26.765057+00');
 
 
 --
@@ -1304,7 +1304,7 @@ INSERT INTO public.schema_compatibility VALUES (5, 4);
 -- Data for Name: secrets; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.secrets VALUES ('ca', '\x0900', 1795709203564247);
+INSERT INTO public.secrets VALUES ('ca', '\x0900', 1795712846776736);
 
 
 --
@@ -2105,6 +2105,13 @@ CREATE INDEX records_by_time ON public.records USING btree ("time", origin, plac
 --
 
 CREATE INDEX records_refusals ON public.records USING btree ("time", origin, place, tenant) WHERE ((outcome = 'refused'::text) OR (strpos(record, '"would_refuse":'::text) > 0));
+
+
+--
+-- Name: records_refusals_of; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX records_refusals_of ON public.records USING btree (tenant, "time", origin, place) WHERE ((outcome = 'refused'::text) OR (strpos(record, '"would_refuse":'::text) > 0));
 
 
 --

@@ -16,6 +16,7 @@ import { VerdictBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Log } from "@/gen/audit_pb";
 import { plain } from "@/lib/plain";
+import { command } from "@/lib/shell";
 import { forget, keptOf } from "@/proof/kept";
 import { fingerprint, parseKey, signedBy } from "@/proof/note";
 import { AuditTabs } from "./AuditTabs";
@@ -128,7 +129,7 @@ function Key({ log }: { log: Log }) {
   return (
     <Panel title={t("audit.key")} aside={log.checkpoint !== "" && checked.data?.signed === false && <VerdictBadge result="bad" />}>
       <Text mb="xs">{t(nodeOf(log.origin) === undefined ? "audit.keyHow" : "audit.keyOfNode")}</Text>
-      <CopyCommand text={log.publicKey} shown={plain(log.publicKey)} label={t("audit.key")} />
+      <CopyCommand text={plain(log.publicKey)} label={t("audit.key")} />
       <Text size="xs" c="dimmed" mt="sm">
         {t("audit.value.fingerprint")}
       </Text>
@@ -227,7 +228,10 @@ function Copy({ log }: { log: Log }) {
   return (
     <Panel title={t("audit.copy")}>
       <Text mb="xs">{t("audit.copyHow")}</Text>
-      <CopyCommand text={`cp -r ${dir} copy\nbulkhead audit verify --dir copy --key '${log.publicKey}'`} label={t("audit.copy")} />
+      <CopyCommand
+        text={command`cp -r ${dir} copy\nbulkhead audit verify --dir copy --key ${log.publicKey}`}
+        label={t("audit.copy")}
+      />
     </Panel>
   );
 }

@@ -8,6 +8,7 @@ import { PageLink } from "@/components/links";
 import { Facts, Panel } from "@/components/Page";
 import { ScrollTable } from "@/components/ScrollTable";
 import { plain } from "@/lib/plain";
+import { command } from "@/lib/shell";
 import type { Entry } from "@/proof/agree";
 import { text } from "@/proof/bytes";
 import { useActionWords } from "./words";
@@ -137,7 +138,7 @@ function Decided({ entry, id }: { entry: Entry; id: string }) {
       <Text size="xs" c="dimmed" mt="sm" mb="xs">
         {t("audit.explain")}
       </Text>
-      <CopyCommand text={`bulkhead policy explain --record ${id}`} label={t("audit.explain")} />
+      <CopyCommand text={command`bulkhead policy explain --record ${id}`} label={t("audit.explain")} />
     </Panel>
   );
 }

@@ -7,6 +7,7 @@ import { PageLink } from "@/components/links";
 import { Panel } from "@/components/Page";
 import { ToneIcon } from "@/components/StatusBadge";
 import { plain } from "@/lib/plain";
+import { command } from "@/lib/shell";
 import { absolute } from "@/lib/time";
 import type { Step } from "@/proof/verify";
 import classes from "./audit.module.css";
@@ -43,7 +44,7 @@ export function Verified({ of, id, aside }: { of: CheckedRecord; id: string; asi
         {t("audit.verify.elsewhere")}
       </Text>
       <CopyCommand
-        text={`bulkhead audit record ${id}${of.key === "" ? "" : ` --key '${of.key}'`}`}
+        text={of.key === "" ? command`bulkhead audit record ${id}` : command`bulkhead audit record ${id} --key ${of.key}`}
         label={t("audit.verify.command")}
       />
     </Panel>

@@ -1,4 +1,5 @@
 import { quoted, where } from "@/api/lists";
+import { shellQuoted } from "@/lib/shell";
 
 /** What is looked for, as it stands in the address. */
 export interface AuditSearch {
@@ -71,15 +72,14 @@ export function rangeOf(s: AuditSearch, now: Date): { since?: Date; until?: Date
 /** How the same is asked for on the command line. */
 export function commandOf(verb: "search" | "export", s: AuditSearch, tenant: string, now: Date): string {
   const { since, until } = rangeOf(s, now);
-  const shell = (v: string) => `'${v.replaceAll("'", `'\\''`)}'`;
   const filter = filterOf(s);
   const age = s.since ?? usual;
   return [
     `bulkhead audit ${verb}`,
     since === undefined ? "" : `--since ${isAge(age) ? `${hours[age]}h` : since.toISOString()}`,
     until === undefined ? "" : `--until ${until.toISOString()}`,
-    filter === "" ? "" : `--filter ${shell(filter)}`,
-    tenant === "" ? "" : `--tenant ${shell(tenant)}`,
+    filter === "" ? "" : `--filter ${shellQuoted(filter)}`,
+    tenant === "" ? "" : `--tenant ${shellQuoted(tenant)}`,
   ]
     .filter((p) => p !== "")
     .join(" ");

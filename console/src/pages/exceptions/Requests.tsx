@@ -17,7 +17,7 @@ const tones: Record<string, Tone> = { pending: "part", approved: "good", rejecte
 
 export function RequestBadge({ state }: { state: string }) {
   const { t } = useTranslation();
-  const known = state in tones ? (state as "pending") : "pending";
+  const known = Object.hasOwn(tones, state) ? (state as "pending") : "pending";
   return <Pill tone={tones[known] ?? "off"} word={t(`exceptions.states.${known}`)} />;
 }
 

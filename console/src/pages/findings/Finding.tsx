@@ -5,7 +5,6 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { finding } from "@/api/findings";
 import { assessment, catalogue, exceptionList, nodeFacts, statusOfNode } from "@/api/queries";
-import { CopyCommand } from "@/components/CopyCommand";
 import { EvidenceList } from "@/components/EvidenceList";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
@@ -13,8 +12,8 @@ import { Result } from "@/components/Result";
 import { SeverityBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
-import { type Check, commandsOf, resultOf } from "@/lib/assessment";
-import { plain } from "@/lib/plain";
+import { type Check, resultOf } from "@/lib/assessment";
+import { lines, plain } from "@/lib/plain";
 import { processesOf } from "@/lib/processes";
 import { useWords } from "@/lib/words";
 import layout from "../requirements/Requirement.module.css";
@@ -107,12 +106,7 @@ function Why({ f, check, waits }: { f: Finding; check: Check | undefined; waits:
       </Panel>
       {remedy !== "" && (
         <Panel title={t("findings.remedy")}>
-          <Stack gap="xs">
-            <Text style={{ overflowWrap: "anywhere" }}>{remedy.replaceAll("`", "")}</Text>
-            {commandsOf(remedy).map((c) => (
-              <CopyCommand key={c} text={c} label={t("findings.command")} />
-            ))}
-          </Stack>
+          <Text style={{ overflowWrap: "anywhere" }}>{lines(remedy.replaceAll("`", ""))}</Text>
         </Panel>
       )}
     </>

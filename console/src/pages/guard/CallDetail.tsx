@@ -8,6 +8,7 @@ import { Facts } from "@/components/Page";
 import { Time } from "@/components/Time";
 import type { GuardCall } from "@/gen/guard_pb";
 import { lines, plain } from "@/lib/plain";
+import { command } from "@/lib/shell";
 import { useActionWords } from "../audit/words";
 import { type CallSearch, callSearch, rulesOf } from "./filter";
 import classes from "./guard.module.css";
@@ -83,7 +84,7 @@ function One({ c }: { c: GuardCall }) {
               {t("guard.recording")}
             </PageLink>
           )}
-          <CopyCommand text={`bulkhead guard sessions replay ${c.recording}`} label={t("guard.recording")} />
+          <CopyCommand text={command`bulkhead guard sessions replay ${c.recording}`} label={t("guard.recording")} />
         </Said>
       )}
       <Said title={t("guard.record")}>
@@ -166,7 +167,7 @@ function Why({ c }: { c: GuardCall }) {
       </dl>
       {needs.includes("approval") && (
         <CopyCommand
-          text={`bulkhead access request ${c.action} ${c.resource?.type}::${c.resource?.id} --reason '…'`}
+          text={command`bulkhead access request ${c.action} ${`${c.resource?.type}::${c.resource?.id}`} --reason '…'`}
           label={t("guard.askApproval")}
         />
       )}

@@ -10,12 +10,8 @@ import { ButtonLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
 import { Time } from "@/components/Time";
 import type { CreateJoinTokenResponse } from "@/gen/node_pb";
+import { shellQuoted } from "@/lib/shell";
 import { useTenant } from "@/shell/scope";
-
-/** shellQuoted is text as one word of a shell, whatever it has. */
-export function shellQuoted(s: string): string {
-  return `'${s.replaceAll("'", "'\\''")}'`;
-}
 
 /** joinCommand is what makes a machine a node. The secret goes through a file that only root reads, not through the list of processes. */
 export function joinCommand(url: string, secret: string): string {

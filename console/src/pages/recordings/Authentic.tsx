@@ -11,6 +11,7 @@ import { Panel } from "@/components/Page";
 import { VerdictBadge } from "@/components/StatusBadge";
 import type { SessionRecording } from "@/gen/recording_pb";
 import { plain } from "@/lib/plain";
+import { command } from "@/lib/shell";
 import { type Entry, entryOf } from "@/proof/agree";
 import classes from "./recordings.module.css";
 
@@ -57,7 +58,7 @@ export function Authentic({ r, fetched }: { r: SessionRecording; fetched: Fetche
           {t("recordings.logHow")}
         </Text>
       )}
-      <CopyCommand text={`bulkhead guard sessions verify ${r.id} --node ${r.node}`} label={t("recordings.verifyCommand")} />
+      <CopyCommand text={command`bulkhead guard sessions verify ${r.id} --node ${r.node}`} label={t("recordings.verifyCommand")} />
     </Panel>
   );
 }

@@ -13,7 +13,7 @@ type Outcome = keyof typeof tones;
 /** How a recording ended. */
 export function Ended({ outcome }: { outcome: string }) {
   const { t } = useTranslation();
-  if (!(outcome in tones)) return <Pill tone="unknown" word={plain(outcome)} />;
+  if (!Object.hasOwn(tones, outcome)) return <Pill tone="unknown" word={plain(outcome.slice(0, 40))} />;
   const known = outcome as Outcome;
   return <Pill tone={tones[known]} word={t(`recordings.outcome.${known}`)} />;
 }

@@ -8,6 +8,6 @@ export const making = (state: string) => state === "waiting" || state === "runni
 /** How far a report is. */
 export function ReportBadge({ state }: { state: string }) {
   const { t } = useTranslation();
-  const known = state in tones ? (state as keyof typeof tones) : "waiting";
+  const known = Object.hasOwn(tones, state) ? (state as keyof typeof tones) : "waiting";
   return <Pill tone={tones[known]} word={t(`reports.states.${known}`)} />;
 }

@@ -1,10 +1,10 @@
 import { Button, Stack, Text } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { CopyCommand } from "@/components/CopyCommand";
 import { EvidenceList } from "@/components/EvidenceList";
 import { CheckBadge, SeverityBadge } from "@/components/StatusBadge";
-import { type Check, commandsOf, needsWork, type RequirementResult, worstFirst } from "@/lib/assessment";
+import { type Check, needsWork, type RequirementResult, worstFirst } from "@/lib/assessment";
+import { lines } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 import classes from "./Requirement.module.css";
 
@@ -42,7 +42,6 @@ function OneCheck({ node, check }: { node: string; check: Check }) {
   const { t } = useTranslation();
   const words = useWords();
   const remedy = words(check.remediation, check.remediation_zh);
-  const commands = commandsOf(remedy);
   return (
     <article className={classes.check}>
       <div className={classes.checkHead}>
@@ -56,11 +55,8 @@ function OneCheck({ node, check }: { node: string; check: Check }) {
       {needsWork(check) && remedy !== "" && (
         <Stack gap="xs" className={classes.remedy}>
           <Text>
-            <strong>{t("requirements.remedy")}</strong> {remedy.replaceAll("`", "")}
+            <strong>{t("requirements.remedy")}</strong> {lines(remedy.replaceAll("`", ""))}
           </Text>
-          {commands.map((c) => (
-            <CopyCommand key={c} text={c} label={t("requirements.command")} />
-          ))}
         </Stack>
       )}
       {check.references.length > 0 && <Text className={classes.small}>{check.references.join(" · ")}</Text>}

@@ -9,6 +9,7 @@ import { Pill, type Tone } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Control, DrillResult } from "@/gen/drill_pb";
 import { plain } from "@/lib/plain";
+import { command } from "@/lib/shell";
 import { useTenant } from "@/shell/scope";
 import classes from "./Requirement.module.css";
 
@@ -18,7 +19,7 @@ export const verdicts = ["not_proved", "cannot_run", "none", "proved"] as const;
 
 export function VerdictBadge({ verdict }: { verdict: string }) {
   const { t } = useTranslation();
-  const known: Verdict = verdict in tones ? (verdict as Verdict) : "none";
+  const known: Verdict = Object.hasOwn(tones, verdict) ? (verdict as Verdict) : "none";
   return <Pill tone={known === "none" ? "off" : tones[known]} word={t(`proofs.verdict.${known}`)} />;
 }
 
@@ -82,7 +83,10 @@ export function LastDrill({ requirement }: { requirement: string }) {
                   <Text size="sm" mb={4}>
                     {t("proofs.run")}
                   </Text>
-                  <CopyCommand text={`bulkhead drill run --requirement ${requirement} --publish`} label={t("proofs.command")} />
+                  <CopyCommand
+                    text={command`bulkhead drill run --requirement ${requirement} --publish`}
+                    label={t("proofs.command")}
+                  />
                 </div>
               )}
             </>
