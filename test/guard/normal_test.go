@@ -35,6 +35,7 @@ var varies = []struct {
 	{regexp.MustCompile(`,\s*"io\.bulkhead\.\w+": ?"[^"]*"`), ""},
 	{regexp.MustCompile(`\s*"io\.bulkhead\.\w+": ?"[^"]*"\s*`), ""},
 	{regexp.MustCompile(`(?m)^\s*(- )?io\.bulkhead\.\w+=\w+\n`), ""},
+	{regexp.MustCompile(`io\.bulkhead\.\w+=\w+,`), ""},
 	{regexp.MustCompile(`,?io\.bulkhead\.\w+=\w+`), ""},
 	// The newest command line now and then says what it could not send any more.
 	{regexp.MustCompile(`(?m)^.*Can't add file .* to tar: io: read/write on closed pipe"?\n+`), ""},
