@@ -9,8 +9,8 @@ const secret = readFileSync(key, "utf8").match(/AGE-SECRET-KEY-\S+/)[0];
 
 async function list(ann) {
   const { page } = ann;
-  await page.getByRole("link", { name: "Engine guard" }).click();
-  await page.getByRole("navigation", { name: "Pages of the guard" }).getByRole("link", { name: "Recordings" }).click();
+  await page.getByRole("link", { name: "Engine guard", exact: true }).click();
+  await page.getByRole("navigation", { name: "Pages of the engine guard" }).getByRole("link", { name: "Recordings" }).click();
   await heading(page, "Recorded sessions").waitFor();
   await grid(page).getByRole("row").filter({ hasText: "web" }).first().waitFor();
   await ann.axe("recordings");
