@@ -320,7 +320,7 @@ func (w *guardWorld) disabled() {
 	s.echo("still here")
 	w.admin.must("users", "update", "alice", "--disabled", "--tenant", "acme")
 	s.ends("the account was disabled or removed")
-	w.no("No such image", "run", "--rm", "lab/live:1", "true")
+	w.no("Unable to find image", "run", "--rm", "lab/live:1", "true")
 	w.no("No such container", "stop", "disabled")
 	if d := w.docker("ps", "-aq"); d.out != "" {
 		w.t.Errorf("somebody without roles sees %q", d.out)

@@ -2,7 +2,7 @@
 import { heading } from "./shared.mjs";
 
 const pages = [
-  { name: "recordings", at: "/guard/recordings", ready: (p) => p.locator("main [data-empty]").waitFor() },
+  { name: "recordings", at: "/guard/recordings", raw: true /* it names a setting */, ready: (p) => p.locator("main [data-empty]").waitFor() },
   { name: "recording-none", at: (w) => `/guard/recordings/${w.ids.db}/none`, ready: (p) => heading(p, "Recorded session").waitFor() },
 ];
 
