@@ -60,6 +60,9 @@ func (f *Fleet) openStream(ctx context.Context, node *model.Member, have Have) (
 	if err != nil {
 		return s, err
 	}
+	if s.guards {
+		poke(f.accounts) // accounts that changed while no guard was connected have no bundle yet
+	}
 	return s, f.meet(s.ctx, s, m)
 }
 
