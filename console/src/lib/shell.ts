@@ -1,10 +1,14 @@
 import { plain } from "./plain";
 
+/** What no shell takes for anything but itself, and no program for a flag: ids, versions, paths. */
+const harmless = /^[A-Za-z0-9_./][A-Za-z0-9_./:@%+,-]*$/;
+
 /**
  * shellQuoted is text as one word of a shell, whatever it has. Commands that the console makes to be copied have text of nodes in them, and a
  * node may be in foreign hands: nothing in it ends the word, and what a terminal would obey when it is pasted is written out.
  */
 export function shellQuoted(s: string): string {
+  if (harmless.test(s)) return s;
   return `'${plain(s).replaceAll("'", "'\\''")}'`;
 }
 
