@@ -12,7 +12,8 @@ test("a shell takes whatever a node says as one word, and nothing else", () => {
 });
 
 test("what is harmless stands as it is", () => {
-  for (const s of ["8.5.d", "01a218e0-f0d9-72b3-a379-0a6d98151a41", "/var/lib/x", "web:1.0", "a@sha256:00"]) expect(shellQuoted(s)).toBe(s);
+  for (const s of ["8.5.d", "01a218e0-f0d9-72b3-a379-0a6d98151a41", "/var/lib/x", "web:1.0", "a@sha256:00"])
+    expect(shellQuoted(s)).toBe(s);
   for (const s of ["-rf", "a=b", "~", "a b", "é", "a\n", "{a,b}"]) expect(shellQuoted(s)).not.toBe(s);
 });
 
