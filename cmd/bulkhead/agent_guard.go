@@ -75,11 +75,13 @@ func (m *member) guardOf(
 	g.appliers, g.records = p.Appliers, newPassedOn(recorder{l})
 	p.Recordings = recordingsIn(c.Guard.Sessions.Path(d.Path("guard")))
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
-	shut := &shutter{decider: engineOf(*p)}
+	engine := engineOf(*p)
+	rules, _ := engine.(profileRules)
+	shut := &shutter{decider: engine}
 	p.Appliers[model.BundlePolicies] = append(p.Appliers[model.BundlePolicies], shut)
 	p.Unsound = shut.Unsound
 	g.parts = guardParts{
-		decider: shut, approvals: approved, log: g.records, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"), before: before,
+		decider: shut, rules: rules, approvals: approved, log: g.records, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"), before: before,
 	}
 	return g
 }

@@ -56,9 +56,16 @@ func hostID(c config.Guard) string {
 	return name
 }
 
+// profileRules are the policies in force. What stands before them when it is decided does not matter here.
+type profileRules interface {
+	Version() string
+	Forbids(profile string) bool
+}
+
 // guardParts are what a guard is given: those that the guard alone has of its own, and the agent's guard of the agent.
 type guardParts struct {
 	decider      judge.Decider
+	rules        profileRules         // nil where there is nothing to decide with
 	approvals    *approvals.Approvals // nil where there is no control plane
 	log          judge.Recorder
 	tenant, host string
@@ -111,7 +118,7 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		engine: c.Guard.Engine, dir: p.dir, shared: p.before != nil, who: identifier(who, p.approvals), sessions: c.Guard, slog: p.slog, tenantLabel: c.Assess.TenantLabel, sensitivityLabel: c.Assess.SensitivityLabel,
 		judge: judge.Parts{
 			Decider: p.decider, Approvals: approved(p.approvals), Log: p.log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
-			Tenant: p.tenant, Host: p.host, Profile: profile, HasProfile: ownProfile(profile, p.decider), Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock(),
+			Tenant: p.tenant, Host: p.host, Profile: profile, HasProfile: ownProfile(profile, p.rules), Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock(),
 		},
 		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest, writable: c.Guard.WritablePaths, internal: c.Guard.InternalRegistries,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
@@ -132,15 +139,11 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 }
 
 // ownProfile says whether there are rules of a profile that is not a shipped one. Policies change while the guard runs, and each call asks.
-func ownProfile(profile string, d judge.Decider) func() bool {
+func ownProfile(profile string, engine profileRules) func() bool {
 	if profile != policies.ProfileCustom {
 		return nil
 	}
-	engine, ok := d.(interface {
-		Version() string
-		Forbids(profile string) bool
-	})
-	if !ok {
+	if engine == nil {
 		return func() bool { return false }
 	}
 	var mu sync.Mutex

@@ -61,7 +61,7 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	if err := a.openLog(ctx); err != nil {
 		return err
 	}
-	g, err := raise(c, guardParts{decider: a.engine, log: a.records, tenant: c.Guard.Tenant, host: a.host, dir: dir, slog: log, before: before})
+	g, err := raise(c, guardParts{decider: a.engine, rules: a.engine, log: a.records, tenant: c.Guard.Tenant, host: a.host, dir: dir, slog: log, before: before})
 	if err != nil {
 		return err
 	}
