@@ -42,7 +42,7 @@ type entry struct {
 	wall    types.EntityUID
 	actions []types.EntityUID // that its scope names; none for all
 	reads   reads             // of the context
-	needs   string            // a fact of the context without which it does not hold; empty for none
+	premise premise           // without which it does not hold; nil for none
 	rank    int               // place in the order of loading; the shipped guardrails come first
 }
 
@@ -183,7 +183,7 @@ func newEntry(tenant, file string, p *cedar.Policy, text string) (*entry, string
 	if p.Effect() == cedar.Forbid {
 		e.Effect = "forbid"
 	}
-	e.actions, e.reads, e.needs = scopeActions(tree.Action), readsOf(tree), needsOf(tree)
+	e.actions, e.reads, e.premise = scopeActions(tree.Action), readsOf(tree), premiseOf(tree)
 	if tenant != "" && tenant != model.SystemTenant {
 		e.wall = types.NewEntityUID(typeTenant, types.String(tenant))
 		e.policy = confine(tree, e.wall)

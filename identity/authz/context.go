@@ -77,41 +77,10 @@ func readsOf(p *ast.Policy) reads {
 	return r
 }
 
-// needsOf is the fact that a policy asks for before all else, `when { context has FACT && … }`: without it the policy does not
-// hold, and can't err. Facts that are made here are none: whether they are there is not the door's to say.
-func needsOf(p *ast.Policy) string {
-	if len(p.Conditions) == 0 || p.Conditions[0].Condition != ast.ConditionWhen {
-		return ""
-	}
-	n := p.Conditions[0].Body
-	for {
-		and, ok := n.(ast.NodeTypeAnd)
-		if !ok {
-			break
-		}
-		n = and.Left
-	}
-	has, ok := n.(ast.NodeTypeHas)
-	if !ok || !isContext(has.Arg) || readOf(has.Value) != readOther {
-		return ""
-	}
-	switch has.Value {
-	case "ip", "address", "door", "amr", "time":
-		return ""
-	}
-	return string(has.Value)
-}
-
-// having leaves out the policies that need a fact that is not there: a call that runs nothing does not pay for the rules of those
-// that do.
-func (w walk) having(facts map[string]any) walk {
-	return slices.DeleteFunc(w, func(e *entry) bool {
-		if e.needs == "" {
-			return false
-		}
-		_, there := facts[e.needs]
-		return !there
-	})
+// possible leaves out the policies that can't hold with the facts that a door gave: a call that runs nothing does not pay for the rules of
+// those that do, nor one that asks for nothing special for the rules about all that it could have asked for.
+func (w walk) possible(facts map[string]any) walk {
+	return slices.DeleteFunc(w, func(e *entry) bool { return e.premise.fails(facts) })
 }
 
 func isContext(n ast.IsNode) bool {
@@ -196,15 +165,11 @@ func (k contextKey) fill(m types.RecordMap) {
 	}
 }
 
-// checkFacts refuses facts that no policy could read, whether or not one wants to. Most are plain text.
+// checkFacts refuses facts that no policy could read, whether or not one wants to. Most are plain.
 func (s *snapshot) checkFacts(r *model.Request) error {
 	c := converter{schema: s.schema}
 	for k, v := range r.Facts {
-		switch v.(type) {
-		case string, bool, int64:
-			continue
-		}
-		if _, err := c.value(v, 0); err != nil {
+		if err := c.check(v, 0); err != nil {
 			return fmt.Errorf("fact %s: %w", k, err)
 		}
 	}

@@ -37,7 +37,7 @@ func (s *snapshot) decide(r *model.Request, a Assume) model.Decision {
 	if err != nil {
 		return s.refuse(r, err.Error())
 	}
-	list := s.index.candidates(make(walk, 0, 32), w.ancestors(w.principal), act.ancestors, w.ancestors(w.resource)).having(r.Facts)
+	list := s.index.candidates(make(walk, 0, 32), w.ancestors(w.principal), act.ancestors, w.ancestors(w.resource)).possible(r.Facts)
 	facts, err := s.context(r, act, a, list.reads())
 	if err != nil {
 		return s.refuse(r, err.Error())

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -250,9 +251,11 @@ type converter struct {
 	count  int
 }
 
+var errTooLarge = errors.New("it is too large or nested too deeply")
+
 func (c *converter) value(v any, depth int) (types.Value, error) {
 	if c.count++; c.count > maxValues || depth > maxNesting {
-		return nil, fmt.Errorf("it is too large or nested too deeply")
+		return nil, errTooLarge
 	}
 	switch v := v.(type) {
 	case string:
@@ -282,6 +285,32 @@ func (c *converter) value(v any, depth int) (types.Value, error) {
 		return c.record(v, depth)
 	}
 	return nil, fmt.Errorf("%T is no value of a policy", v)
+}
+
+// check finds what value would refuse, and makes nothing.
+func (c *converter) check(v any, depth int) error {
+	switch v := v.(type) {
+	case []string:
+		if c.count += 1 + len(v); c.count > maxValues || depth > maxNesting || depth == maxNesting && len(v) > 0 {
+			return errTooLarge
+		}
+		return nil
+	case map[string]any:
+		if _, reference := v["type"]; reference {
+			break
+		}
+		if c.count++; c.count > maxValues || depth > maxNesting {
+			return errTooLarge
+		}
+		for _, e := range v {
+			if err := c.check(e, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	_, err := c.value(v, depth)
+	return err
 }
 
 func sets[T any](c *converter, list []T, depth int) (types.Value, error) {

@@ -62,7 +62,46 @@ func (r source) condition() string {
 	return r.pick("", "", `when { context.mfa }`, `unless { context.fresh_factor }`, `when { resource.owner == principal }`,
 		`when { context.nonsense }`, `when { resource has host && resource.host == Bulkhead::Host::"h1" }`, `when { 1 + 9223372036854775807 > 0 }`,
 		`when { context has profile && context.profile == "baseline" }`, `when { context has profile && context.nonsense }`,
-		`when { context has ip && context.nonsense }`, `unless { context has profile && context.mfa }`)
+		`when { context has ip && context.nonsense }`, r.premise(), r.premise(), r.premise(), r.premise(), `unless { context has profile && context.mfa }`)
+}
+
+// premise is a condition on what a door says of a workload.
+func (r source) premise() string {
+	part := func() string {
+		return r.pick(`context has workload`, `context has profile`, `context.workload.root`, `!context.workload.root`, `context.workload.list.isEmpty()`, `!context.workload.list.isEmpty()`,
+			`context.workload.list.contains("a")`, `["a", "b"].contains(context.profile)`, `["baseline"].contains(context.profile)`, `["a"].containsAll(context.workload.list)`,
+			`context.workload.list.containsAny(["b", "c"])`, `context.workload.n < 3`, `context.workload.n >= 3`, `context.workload.n == 3`, `context.workload.n == "3"`, `context.workload.kind != "b"`,
+			`context.workload has none`, `context.workload.none`, `context.workload.list`, `context.workload.n`, `context.profile == "baseline"`, `(context.workload.root || context.workload.n > 2)`,
+			`context.workload == context.workload`, `context.workload.list == ["a"]`, `context.workload.ref == principal`, `context has amr`, `context.amr.isEmpty()`, `context.door == "b"`,
+			`context.workload.list.contains(1)`, `[1, "a"].contains(context.workload.kind)`, `context.workload.root.isEmpty()`, `context.workload.ref has type`, `context.workload.ref.type == "User"`)
+	}
+	text := part()
+	for range r.IntN(4) {
+		text += r.pick(" && ", " && ", " || ") + part()
+	}
+	return r.pick("when", "when", "unless") + " { " + text + " } " + r.pick("", "", "unless { context.mfa }", "when { context.nonsense }")
+}
+
+// workload is what a door says of one.
+func (r source) workload() any {
+	w := map[string]any{"root": r.IntN(2) == 0, "kind": r.pick("a", "b"), "n": int64(r.IntN(5)), "list": []string{}, "ref": map[string]any{"type": "User", "id": "u1"}}
+	switch r.IntN(8) {
+	case 0:
+		w["list"] = []string{r.pick("a", "b"), r.pick("b", "c")}
+	case 1:
+		w["list"], w["n"] = []any{"a", int64(1)}, 3
+	case 2:
+		w["list"], w["root"] = []string{"a", "a"}, "yes"
+	case 3:
+		delete(w, r.pick("root", "kind", "n", "list"))
+	case 4:
+		return map[string]any{"type": "User", "id": "u1"}
+	case 5:
+		return map[string]any{"type": "Nothing", "id": "u1", "root": true}
+	case 6:
+		w["none"] = struct{}{}
+	}
+	return w
 }
 
 func (r source) policies(n int) string {
@@ -103,6 +142,12 @@ func (r source) request() model.Request {
 	q.FreshFactor = r.IntN(2) == 0
 	if r.IntN(2) == 0 {
 		q.Facts = map[string]any{"profile": r.pick("baseline", "restricted"), "address": r.pick("192.0.2.1", "unix:pid=1")}
+	}
+	if r.IntN(2) == 0 {
+		if q.Facts == nil {
+			q.Facts = map[string]any{}
+		}
+		q.Facts["workload"] = r.workload()
 	}
 	if r.IntN(4) == 0 {
 		q.Objects = []model.Object{
