@@ -215,7 +215,7 @@ func (m *member) parts(
 		return p, ends, err
 	}
 	l, err := audit.Open(ctx, audit.Options{
-		Dir: d.Path(state.AuditDir), Origin: origin, Signer: signer, Batch: 64, BatchAge: 50 * time.Millisecond, SpoolSize: 256 << 10, Log: log,
+		Dir: d.Path(state.AuditDir), Origin: origin, Signer: signer, Batch: 64, BatchAge: journalAge, Journal: journalAge, SpoolSize: 1 << 20, Log: log,
 		Now: clock(),
 	})
 	if err != nil {

@@ -21,6 +21,10 @@ import (
 // guardLogs begins the origin of the audit log of a guard without an agent.
 const guardLogs = "bulkhead/guard/"
 
+// journalAge is how long records are beside the log at most, where calls must not wait for the whole of it to be written: those of changes on
+// disk, in its journal, and those of reads in memory.
+const journalAge = 250 * time.Millisecond
+
 // recorder is an audit log as the guard's judge writes it.
 type recorder struct{ log *audit.Log }
 
@@ -61,7 +65,7 @@ func openGuardLog(ctx context.Context, dir, host string, log *slog.Logger) (*gua
 	}
 	at := filepath.Join(dir, "audit")
 	l, err := audit.Open(ctx, audit.Options{
-		Dir: at, Origin: origin, Signer: signer, Batch: 256, BatchAge: 50 * time.Millisecond, SpoolSize: 256 << 10, Log: log, Now: clock(),
+		Dir: at, Origin: origin, Signer: signer, Batch: 256, BatchAge: journalAge, Journal: journalAge, SpoolSize: 1 << 20, Log: log, Now: clock(),
 	})
 	if err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ type writer struct {
 	oldest time.Time  // when the first of kept came
 	last   int        // callers in the batch before
 	retry  time.Time  // not before, for what nobody waits for
+	due    time.Time  // when what is in the journal has to be in the log
 }
 
 func (l *Log) run() {
@@ -47,10 +48,10 @@ func (l *Log) run() {
 // step writes one batch and says whether there may be more.
 func (w *writer) step() bool {
 	batch, more := w.collect()
-	if len(batch) > 0 {
+	if batch = w.journal(batch); len(batch) > 0 {
 		w.write(batch)
 	}
-	if w.spool != nil && w.spool.count() > 0 && !time.Now().Before(w.retry) {
+	if now := time.Now(); w.spool != nil && w.spool.count() > 0 && !now.Before(w.retry) && !now.Before(w.due) {
 		w.emptySpool()
 	}
 	return more
@@ -105,7 +106,7 @@ func (w *writer) patience() time.Duration {
 		wait = w.o.BatchAge - time.Since(w.oldest)
 	}
 	if w.spool != nil && w.spool.count() > 0 {
-		wait = min(wait, retryEvery)
+		wait = min(wait, time.Until(w.due))
 	}
 	if until := time.Until(w.retry); wait < until {
 		wait = until
@@ -141,7 +142,7 @@ func (w *writer) write(batch []*pending) {
 	var again []*pending
 	for _, p := range batch {
 		if p.err != nil && w.spoolAllowed(p) {
-			if err := w.spool.put(p.entry, w.Size()); err != nil {
+			if err := w.spool.put(w.Size(), p.entry); err != nil {
 				p.err = errors.Join(p.err, err)
 			} else {
 				p.err = nil
@@ -229,7 +230,7 @@ func (w *writer) drain() {
 func (w *writer) spoolRest() {
 	lost := 0
 	for _, p := range w.kept {
-		if w.spool == nil || w.spool.put(p.entry, w.Size()) != nil {
+		if w.spool == nil || w.spool.put(w.Size(), p.entry) != nil {
 			lost++
 		}
 	}

@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 func writeUntilKilled() {
 	var t testing.T
 	o := options(os.Getenv("BULKHEAD_TEST_DIR"), keysOf(&t, os.Getenv("BULKHEAD_TEST_KEY"), ""))
+	if os.Getenv("BULKHEAD_TEST_JOURNAL") != "" {
+		o.Journal, o.SpoolSize = 20*time.Millisecond, 32<<10 // so that it is full now and then
+	}
 	l, err := Open(context.Background(), o)
 	if err != nil {
 		fmt.Println("error", err)
@@ -57,11 +60,17 @@ func writeUntilKilled() {
 }
 
 func TestKillLosesNothing(t *testing.T) {
+	for name, journal := range map[string]string{"log": "", "journal": "yes"} {
+		t.Run(name, func(t *testing.T) { killed(t, journal) })
+	}
+}
+
+func killed(t *testing.T, journal string) {
 	dir, k := filepath.Join(t.TempDir(), "log"), newKeys(t, origin)
 	acknowledged := map[string]uint64{}
 	for round := range 8 {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "BULKHEAD_TEST_PART=writer", "BULKHEAD_TEST_DIR="+dir, "BULKHEAD_TEST_KEY="+k.secret)
+		cmd.Env = append(os.Environ(), "BULKHEAD_TEST_PART=writer", "BULKHEAD_TEST_DIR="+dir, "BULKHEAD_TEST_KEY="+k.secret, "BULKHEAD_TEST_JOURNAL="+journal)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -83,6 +92,7 @@ func TestKillLosesNothing(t *testing.T) {
 		}
 		cmd.Wait()
 	}
+	closeLog(t, open(t, options(dir, k))) // what was in the journal is in the log then
 	l := open(t, options(dir, k))
 	records, err := l.Read(t.Context(), 0, 1<<20)
 	if err != nil {
@@ -97,7 +107,7 @@ func TestKillLosesNothing(t *testing.T) {
 		seen[r.Record.ID] = r.Index
 	}
 	for id, at := range acknowledged {
-		if got, ok := seen[id]; !ok || got != at {
+		if got, ok := seen[id]; !ok || got != at && journal == "" {
 			t.Errorf("%s was acknowledged at %d and is at %d (%v)", id, at, got, ok)
 		}
 	}
@@ -113,8 +123,12 @@ func TestFullDisk(t *testing.T) {
 		fullDisk(t)
 		return
 	}
-	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
+	inNamespace(t, exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v"), t.TempDir())
+}
+
+// inNamespace runs a test where it may mount.
+func inNamespace(t *testing.T, cmd *exec.Cmd, dir string) {
+	t.Helper()
 	cmd.Env = append(os.Environ(), "BULKHEAD_TEST_PART=disk", "BULKHEAD_TEST_DIR="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if os.Getuid() != 0 {
@@ -265,7 +279,7 @@ func TestSpoolIsNotAppendedTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
-			if err := s.put(e.entry, 20); err != nil {
+			if err := s.put(20, e.entry); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -288,7 +302,7 @@ func TestSpoolIsBoundedAndCutAtATornEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for ; s.put(make([]byte, 500), 0) == nil; n++ {
+	for ; s.put(0, make([]byte, 500)) == nil; n++ {
 	}
 	if n != 8 || s.count() != 8 {
 		t.Fatalf("%d entries fit", n)
@@ -301,7 +315,7 @@ func TestSpoolIsBoundedAndCutAtATornEntry(t *testing.T) {
 	if s, err = openSpool(path, 4096); err != nil || s.count() != 7 {
 		t.Fatalf("%d entries: %v", s.count(), err)
 	}
-	if err := s.clear(); err != nil {
+	if err := s.clear(0); err != nil {
 		t.Fatal(err)
 	}
 	s.close()

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -84,6 +83,8 @@ func (s *spool) load() error {
 	return s.each(func([]byte) error { s.n.Add(1); return nil })
 }
 
+// writeHeader makes all entries invalid that are there. It reaches the disk before the next entry does, or with it: until then those of before
+// are there, which are in the log, and found there.
 func (s *spool) writeHeader(gen, base uint64) error {
 	header := make([]byte, spoolHeader)
 	copy(header, spoolMagic)
@@ -91,9 +92,6 @@ func (s *spool) writeHeader(gen, base uint64) error {
 	binary.BigEndian.PutUint64(header[16:], base)
 	binary.BigEndian.PutUint32(header[24:], crc32.ChecksumIEEE(header[:24]))
 	if _, err := s.f.WriteAt(header, 0); err != nil {
-		return fmt.Errorf("write the spool: %w", err)
-	}
-	if err := s.f.Sync(); err != nil {
 		return fmt.Errorf("write the spool: %w", err)
 	}
 	s.gen, s.base = gen, base
@@ -104,28 +102,37 @@ func (s *spool) sum(data []byte) uint32 {
 	return crc32.Update(crc32.ChecksumIEEE(binary.BigEndian.AppendUint64(nil, s.gen)), crc32.IEEETable, data)
 }
 
-// put adds an entry; size is that of the log now.
-func (s *spool) put(data []byte, size uint64) error {
-	if s.end+8+int64(len(data)) > s.most {
+// farBack is how many entries of the log are looked through, at most, to find which of the spool's are there already.
+const farBack = 1000
+
+// put adds entries, all of them or none; size is that of the log now.
+func (s *spool) put(size uint64, entries ...[]byte) error {
+	if s.count() == 0 {
+		s.end = spoolHeader
+		if size > s.base+farBack {
+			if err := s.writeHeader(s.gen+1, size); err != nil {
+				return err
+			}
+		}
+	}
+	var block []byte
+	for _, data := range entries {
+		block = binary.BigEndian.AppendUint32(block, uint32(len(data)))
+		block = binary.BigEndian.AppendUint32(block, s.sum(data))
+		block = append(block, data...)
+	}
+	if s.end+int64(len(block)) > s.most {
 		return errSpoolFull
 	}
-	if s.count() == 0 {
-		if err := s.writeHeader(s.gen+1, size); err != nil {
-			return err
-		}
-		s.end = spoolHeader
-	}
-	entry := binary.BigEndian.AppendUint32(nil, uint32(len(data)))
-	entry = binary.BigEndian.AppendUint32(entry, s.sum(data))
-	entry = append(entry, data...)
-	if _, err := s.f.WriteAt(entry, s.end); err != nil {
+	if _, err := s.f.WriteAt(block, s.end); err != nil {
 		return fmt.Errorf("write the spool: %w", err)
 	}
-	if err := s.f.Sync(); err != nil {
+	// The file has its room already, so that nothing but these blocks has to reach the disk.
+	if err := syscall.Fdatasync(int(s.f.Fd())); err != nil {
 		return fmt.Errorf("write the spool: %w", err)
 	}
-	s.end += int64(len(entry))
-	s.n.Add(1)
+	s.end += int64(len(block))
+	s.n.Add(int64(len(entries)))
 	return nil
 }
 
@@ -159,8 +166,9 @@ func (s *spool) each(f func([]byte) error) error {
 
 func (s *spool) count() int64 { return s.n.Load() }
 
-func (s *spool) clear() error {
-	if err := s.writeHeader(s.gen+1, 0); err != nil {
+// clear takes all entries away; they are in the log, which has that size.
+func (s *spool) clear(size uint64) error {
+	if err := s.writeHeader(s.gen+1, size); err != nil {
 		return err
 	}
 	s.end = spoolHeader
@@ -169,77 +177,6 @@ func (s *spool) clear() error {
 }
 
 func (s *spool) close() { s.f.Close() }
-
-// emptySpool appends the spool's entries to the log.
-func (w *writer) emptySpool() {
-	var batch []*pending
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		err := w.add(batch)
-		batch = batch[:0]
-		return err
-	}
-	err := w.spool.each(func(data []byte) error {
-		if batch = append(batch, &pending{entry: data}); len(batch) < w.o.Batch {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil {
-		err = flush()
-	}
-	if err != nil {
-		w.retry = w.soon()
-		// Some may be in the log: find out which, so that none is there twice.
-		if err := w.skipAppended(w.ctx); err != nil {
-			w.log.Error("the audit log can't be read", "err", err)
-		}
-		return
-	}
-	count := w.spool.count()
-	if err := w.spool.clear(); err != nil {
-		w.retry = w.soon()
-		w.log.Error("the spool of the audit log can't be emptied", "err", err)
-		return
-	}
-	w.log.Info("records of the spool are in the audit log", "count", count)
-}
-
-// skipAppended takes out of the spool what is in the log already, after a stop in between.
-func (l *Log) skipAppended(ctx context.Context) error {
-	if l.spool == nil || l.spool.count() == 0 {
-		return nil
-	}
-	var left [][]byte
-	waiting := map[string]int{}
-	if err := l.spool.each(func(data []byte) error {
-		waiting[string(data)] = len(left)
-		left = append(left, data)
-		return nil
-	}); err != nil {
-		return err
-	}
-	found := 0
-	for e, err := range l.entries(ctx, l.spool.base, l.Size()) {
-		if err != nil {
-			return err
-		}
-		if i, ok := waiting[string(e.data)]; ok && left[i] != nil {
-			left[i] = nil
-			found++
-		}
-	}
-	if found == 0 {
-		return nil
-	}
-	base := l.spool.base
-	if found == len(left) {
-		return l.spool.clear()
-	}
-	return l.spool.rewrite(left, base)
-}
 
 // rewrite replaces the entries. A stop in between leaves the old ones or fewer of the new ones; to lose none, the new ones
 // go to another file first.
@@ -254,7 +191,7 @@ func (s *spool) rewrite(entries [][]byte, base uint64) error {
 	}
 	for _, e := range entries {
 		if e != nil {
-			err = errors.Join(err, next.put(e, base))
+			err = errors.Join(err, next.put(base, e))
 		}
 	}
 	if err == nil {
