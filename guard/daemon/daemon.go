@@ -84,6 +84,7 @@ type Door struct {
 	unwritten atomic.Int64  // calls of strangers that had none
 	builds    chan struct{} // those whose contexts are kept at a time
 	builder   *buildkit.Room
+	held      held
 	// holdsEvery is how often the right to what lasts is asked about.
 	holdsEvery time.Duration
 }
@@ -164,10 +165,8 @@ func (d *Door) understood(r *http.Request, who *call.Subject) (*call.Ask, error)
 // serve gives an error that is forward.ErrBegun where the caller was answered in part.
 func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 	ctx := r.Context()
-	if d.p.Objects != nil {
-		if err := d.p.Objects.Complete(ctx, a); err != nil {
-			return d.unresolved(r, a, err)
-		}
+	if err := d.complete(ctx, a); err != nil {
+		return d.unresolved(r, a, err)
 	}
 	end, err := d.build(r, a)
 	defer end()
@@ -200,6 +199,20 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 		d.p.Log.ErrorContext(ctx, "whom new images belong to could not be kept", "error", aerr)
 	}
 	return err
+}
+
+// complete finds what a call names, and waits for what of it is just being made.
+func (d *Door) complete(ctx context.Context, a *call.Ask) error {
+	if d.p.Objects == nil {
+		return nil
+	}
+	if err := d.held.wait(ctx, a.Call.Name); err != nil {
+		return err
+	}
+	if err := d.p.Objects.Complete(ctx, a); err != nil {
+		return err
+	}
+	return d.held.wait(ctx, named(a)...)
 }
 
 // moves says whether names of images may stand for others after a call.

@@ -76,9 +76,16 @@ func (d *Door) send(ctx context.Context, w http.ResponseWriter, r *http.Request,
 		}
 	}
 	d.resized(a, res)
-	if res, err = d.verified(ctx, a, res); err != nil {
+	res, settle, err := d.verified(ctx, a, res)
+	if err != nil {
 		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
 	}
+	defer func() {
+		if err := settle(); err != nil {
+			err = d.failed(ctx, a, errors.Join(err, p.made.takeBack(ctx, d)))
+			d.p.Log.WarnContext(ctx, "what was made is not what was judged", "error", err)
+		}
+	}()
 	if res, err = d.conflict(ctx, a, res); err != nil { //nolint:bodyclose // who answers closes it
 		return err
 	}

@@ -26,31 +26,49 @@ func undo(a route.Action) string {
 }
 
 // verified holds what was made to what was judged, and waits for its record. Where a name came to mean something else in between, or the
-// record can't be written, what was made is taken away.
-func (d *Door) verified(ctx context.Context, a *call.Ask, res *http.Response) (*http.Response, error) {
+// record can't be written, what was made is taken away. A container does not run yet when it is made: it is looked at by settle, after
+// the caller was answered, and whoever names it waits for that.
+func (d *Door) verified(ctx context.Context, a *call.Ask, res *http.Response) (_ *http.Response, settle func() error, err error) {
+	settle = func() error { return nil }
 	path := undo(a.Call.Route.Action)
 	if path == "" || d.p.Objects == nil || res.StatusCode >= http.StatusBadRequest {
 		if err := recorded(a); err != nil {
 			res.Body.Close()
-			return nil, err
+			return nil, nil, err
 		}
-		return res, nil
+		return res, settle, nil
 	}
 	text, err := small(res)
 	if err != nil {
-		return nil, errors.Join(err, recorded(a))
+		return nil, nil, errors.Join(err, recorded(a))
 	}
 	var made struct {
 		ID string `json:"ID"` // also "Id"
 	}
 	if err := json.Unmarshal(text, &made); err != nil || !plainID(made.ID) {
-		return nil, fmt.Errorf("the engine does not say what it made: %.200q", text)
+		return nil, nil, fmt.Errorf("the engine does not say what it made: %.200q", text)
 	}
-	if err := errors.Join(d.p.Objects.Verify(ctx, a, made.ID), recorded(a)); err != nil {
-		return nil, errors.Join(err, d.takeBack(context.WithoutCancel(ctx), fmt.Sprintf(path, made.ID)))
+	verify := func() error {
+		if err := d.p.Objects.Verify(ctx, a, made.ID); err != nil {
+			return errors.Join(err, d.takeBack(context.WithoutCancel(ctx), fmt.Sprintf(path, made.ID)))
+		}
+		return nil
+	}
+	if err := recorded(a); err != nil {
+		return nil, nil, errors.Join(err, d.takeBack(context.WithoutCancel(ctx), fmt.Sprintf(path, made.ID)))
+	}
+	if a.Call.Route.Action == "ContainerCreate" {
+		over := d.held.begin(made.ID)
+		settle = func() error {
+			err := verify()
+			over(err)
+			return err
+		}
+	} else if err := verify(); err != nil {
+		return nil, nil, err
 	}
 	res.Body = io.NopCloser(bytes.NewReader(text))
-	return res, nil
+	return res, settle, nil
 }
 
 // recorded waits for the record of a call.

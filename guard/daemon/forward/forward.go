@@ -174,6 +174,9 @@ func (e *Engine) Version(ctx context.Context, most string) (string, error) {
 // Close ends connections that wait for the next call.
 func (e *Engine) Close() { e.client.CloseIdleConnections() }
 
+// mostWithHead is how long an answer may be that goes out in one piece.
+const mostWithHead = 2 << 10
+
 // hop are headers that belong to one connection (RFC 9110 7.6.1).
 func hop(name string) bool {
 	switch name {
@@ -195,9 +198,11 @@ func Answer(w http.ResponseWriter, res *http.Response) error {
 		}
 	}
 	w.WriteHeader(res.StatusCode)
-	// Those who wait for a container's end take the head of the answer for a sign that the engine watches it.
-	if err := http.NewResponseController(w).Flush(); err != nil {
-		return fmt.Errorf("answer the caller: %w", err)
+	// Those who wait for a container's end take the head of the answer for a sign that the engine watches it. What is short is here with it.
+	if res.ContentLength <= 0 || res.ContentLength > mostWithHead {
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return fmt.Errorf("answer the caller: %w", err)
+		}
 	}
 	return carryOn(w, res.Body, res.ContentLength)
 }
