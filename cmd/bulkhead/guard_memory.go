@@ -20,8 +20,14 @@ import (
 // settleEvery is how often a guard gives back what it does not use.
 const settleEvery = time.Minute
 
+// garbagePercent is how much a guard's memory may grow before what is not used of it is looked for (GOGC): it has little, and can look often.
+const garbagePercent = 50
+
 // keepSmall gives memory back until ctx ends.
 func keepSmall(ctx context.Context, log *slog.Logger) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	every := time.NewTicker(settleEvery)
 	defer every.Stop()
 	for {
