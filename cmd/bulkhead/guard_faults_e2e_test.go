@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/bulkhead-security/bulkhead/model"
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
@@ -49,11 +52,11 @@ func TestGuardAndAnEngineThatRestarts(t *testing.T) {
 }
 
 // ends stops the guard and has its log verified.
-func (p *program) ends() {
+func (p *program) ends() []model.Record {
 	p.t.Helper()
 	must(p.t, syscall.Kill(p.pid(), syscall.SIGTERM))
 	must(p.t, p.started[len(p.started)-1].Wait())
-	p.verify()
+	return p.verify()
 }
 
 // TestGuardWithoutRoomForItsLog: nothing is changed that can't be recorded, the caller is told why, and with room it goes on.
@@ -68,11 +71,18 @@ func TestGuardWithoutRoomForItsLog(t *testing.T) {
 		t.Fatalf("%v %s", err, out)
 	}
 	must(t, lab.Fill(p.path("data/fill")))
-	var out string
+	// What the log's journal takes before it is known that the log can't be written is made, and recorded.
+	var out, refused string
+	var made []string
 	p.eventually("changes are refused", func() bool {
+		name := fmt.Sprint("meanwhile-", len(made))
 		var err error
-		out, err = p.try("volume", "create", "meanwhile")
-		return err != nil
+		if out, err = p.try("volume", "create", name); err != nil {
+			refused = name
+			return true
+		}
+		made = append(made, name)
+		return false
 	})
 	if !strings.Contains(out, "can't be written") || !strings.Contains(out, "no space left") {
 		t.Errorf("the caller is told %q", out)
@@ -80,12 +90,19 @@ func TestGuardWithoutRoomForItsLog(t *testing.T) {
 	direct, err := p.engine.Client()
 	must(t, err)
 	defer direct.Close()
-	if _, err := direct.VolumeInspect(t.Context(), "meanwhile", client.VolumeInspectOptions{}); err == nil {
+	if _, err := direct.VolumeInspect(t.Context(), refused, client.VolumeInspectOptions{}); err == nil {
 		t.Error("what could not be recorded was made")
 	}
 	must(t, os.Remove(p.path("data/fill")))
 	p.eventually("changes are made again", func() bool { _, err := p.try("volume", "create", "after"); return err == nil })
-	p.ends()
+	records := p.ends()
+	for _, name := range append(made, "before", "after") {
+		if !slices.ContainsFunc(records, func(r model.Record) bool {
+			return r.Action == "VolumeCreate" && r.Resource.ID == "h1/"+name && r.Outcome == model.OutcomeAllowed
+		}) {
+			t.Errorf("the volume %s was made, and is not in the log", name)
+		}
+	}
 }
 
 // TestGuardReloadsWhatIsBroken: policies, accounts and the configuration as a whole stay as they were where what is read again is not sound.
