@@ -49,8 +49,8 @@ type Parts struct {
 	Judge   Judge
 	Objects Objects
 	Images  Images
-	// OwnFrontend has Dockerfiles read by the builder's own program, whatever their first line says.
-	OwnFrontend bool
+	// OwnFrontend says whether Dockerfiles are read by the builder's own program, whatever their first line says; nil is no.
+	OwnFrontend func() bool
 	Log         *slog.Logger
 }
 

@@ -190,7 +190,7 @@ func TestCallsAreJudgedAndMadeAnew(t *testing.T) {
 func TestOwnFrontend(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		w := newWorld()
-		w.room.p.OwnFrontend = own
+		w.room.p.OwnFrontend = func() bool { return own }
 		cc, _ := w.client(t, "alice")
 		if _, err := control.NewControlClient(cc).Solve(t.Context(), &control.SolveRequest{Ref: "b1", Frontend: "dockerfile.v0"}); err != nil {
 			t.Fatal(err)
