@@ -165,11 +165,14 @@ func TestExecAndUpdate(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`{}`:                       "nothing",
-		`{"Memory":1048576}`:       "nothing",
-		`{"PidsLimit":-1}`:         "pids",
-		`{"PidsLimit":0}`:          "pids",
-		`{"CpuQuota":-1}`:          "cpus",
+		`{}`:                 "nothing",
+		`{"Memory":1048576}`: "nothing",
+		`{"PidsLimit":-1}`:   "pids",
+		`{"PidsLimit":0}`:    "pids",
+		`{"CpuQuota":-1}`:    "cpus",
+		`{"NanoCpus":-1}`:    "cpus",
+		`{"Memory":-1}`:      "memory",
+		`{"Memory":-1,"PidsLimit":-1,"CpuQuota":-1,"CpusetCpus":"0-63"}`: "memory pids cpus", // processors that it may choose among are no limit then
 		`{"CgroupParent":"/x"}`:    "cgroup-parent",
 		`{"OomKillDisable":true}`:  "out-of-memory",
 		`{"CpuRealtimeRuntime":5}`: "realtime",
