@@ -449,7 +449,7 @@ func TestSessionThatTheEngineEnds(t *testing.T) {
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
-			for floods && s.Send(&control.BytesMessage{Data: make([]byte, 128<<10)}) == nil { //nolint:revive // until it ends
+			for floods && s.Send(&control.BytesMessage{Data: make([]byte, 128<<10)}) == nil {
 			}
 		}()
 		time.AfterFunc(200*time.Millisecond, func() { close(w.engine.ends) })
