@@ -63,7 +63,7 @@ func (a *App) guardDockerCommand() *cobra.Command {
 		Short: "Run the guard alone, without an agent",
 		Long: `Runs the guard in front of a Docker engine until SIGTERM or Ctrl-C; calls and terminals that are open then may go on for
 guard.limits.drain, and a second signal stops at once. Who may call is in guard.accounts of the configuration file; without an account
-everybody is refused. SIGHUP reads accounts, policies, certificate and key again, and drops nothing.
+everybody is refused. SIGHUP reads accounts, policies, certificate and key again, and mode, step_up, four_eyes and registries, and drops nothing.
 
 Its audit log is in --data-dir: bulkhead audit verify --dir DIR/audit --key DIR/audit.pub.
 

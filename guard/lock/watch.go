@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -45,6 +46,8 @@ type watch struct {
 	trouble string
 	passed  []Problem // that were over when they were seen
 	owes    bool      // the record that somebody unlocked, who left no word
+	mends   map[string]*mending
+	unpaid  []unpaid // records of repairs
 }
 
 // Watch looks after the lock until ctx ends. Changes of a socket are seen at once, where the kernel tells of them, and else within a tenth
@@ -53,7 +56,7 @@ func (l *Lock) Watch(ctx context.Context, w Watcher) error {
 	if w.Every <= 0 {
 		w.Every = 10 * time.Second
 	}
-	x := &watch{l: l, w: w, known: map[uint64]*Problem{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{}, open: map[string]*model.Finding{}, dirs: map[string]bool{}}
+	x := &watch{l: l, w: w, known: map[uint64]*Problem{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{}, open: map[string]*model.Finding{}, dirs: map[string]bool{}, mends: map[string]*mending{}}
 	var err error
 	if x.files, err = fsnotify.NewWatcher(); err != nil {
 		l.o.Log.Warn("changes of the engine's sockets are seen later", "error", err) // e.g. no more inotify instances
@@ -208,23 +211,26 @@ func (x *watch) repair(ctx context.Context) (found []Problem) {
 	for _, k := range x.state.Sockets {
 		now, err := lookAt(k.Engine, k.Path)
 		young := x.young(k, now, err)
-		for _, p := range x.l.open(k, x.table, x.state.Group) {
+		wrong := x.l.open(k, x.table, x.state.Group)
+		if !slices.ContainsFunc(wrong, func(p Problem) bool { return p.socket != "" }) {
+			delete(x.mends, k.Path) // whoever did it
+		}
+		for _, p := range wrong {
 			if p.socket == "" || !x.w.Keep || err != nil {
 				if !x.passing(k.Path) {
 					found = append(found, p)
 				}
 				continue
 			}
-			was, err := x.put(k)
+			was, m := x.mend(k)
 			switch {
-			case err != nil:
-				found = append(found, p)
-				x.complain(err)
+			case m != nil && m.why != nil:
+				found = append(found, m.problem(p))
 			case was != nil && young:
-				x.complain(x.record(ctx, "EngineSocketRepair", k.Path, "the engine made its socket anew as "+was.String()+"; it was closed", time.Time{}))
+				x.repaired(ctx, k.Path, "the engine made its socket anew as "+was.String()+"; it was closed", m)
 			case was != nil:
 				found = append(found, p)
-				x.complain(x.record(ctx, "EngineSocketRepair", k.Path, p.Text.EN+"; it was closed again", time.Time{}))
+				x.repaired(ctx, k.Path, p.Text.EN+"; it was closed again", m)
 			}
 		}
 	}
@@ -248,6 +254,7 @@ func (x *watch) young(k keptSocket, now socket, err error) bool {
 		if k.ID != (identity{}) {
 			x.fresh[k.Path] = at
 		}
+		delete(x.mends, k.Path) // this one was not tried yet
 		x.remember(func(s *state) {
 			for i := range s.Sockets {
 				if s.Sockets[i].Path == k.Path {
