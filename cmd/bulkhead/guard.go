@@ -143,10 +143,12 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		PID: os.Getpid(), Started: clock()().UTC().Truncate(time.Second), Mode: model.ControlMode(c.Guard.Mode), Version: buildVersion(),
 		Engine: c.Guard.Engine, Socket: c.Guard.Socket, TLS: c.Guard.TLS.Listen, Profile: c.Guard.Profile,
 	}
-	return &raised{
+	g := &raised{
 		who: who, local: local, doors: doors, engine: engine, status: status, at: lock.DefaultGuardFile, was: c.Guard, records: p.log, tenant: p.tenant, host: p.host,
 		file: c.File, drain: c.Guard.Limits.Drain, log: p.slog, before: p.before,
-	}, nil
+	}
+	g.recordStart(&c.Guard)
+	return g, nil
 }
 
 // ownProfile says whether there are rules of a profile that is not a shipped one. Policies change while the guard runs, and each call asks.

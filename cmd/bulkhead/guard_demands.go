@@ -19,8 +19,11 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// actionUpdate is the action of records of what became another in the configuration of a guard that runs.
-const actionUpdate = "GuardUpdate"
+// Actions of records of a guard itself: that it began, with what it demands of calls, and that this became another while it runs.
+const (
+	actionStart  = "GuardStart"
+	actionUpdate = "GuardUpdate"
+)
 
 // recordTime is how long the record of it is waited for, and mostFile how much of the file its digest is made of.
 const (
@@ -63,7 +66,7 @@ func (g *raised) demandAll(c *config.Guard) (changed bool, err error) {
 	if len(said) == 0 {
 		return false, nil
 	}
-	if err := g.recordChange(said); err != nil {
+	if err := g.recordOwn(actionUpdate, "the guard's configuration was read again", said); err != nil {
 		return false, fmt.Errorf("guard.mode and what else is demanded of calls stay as they were, since the change can't be recorded: %w", err)
 	}
 	g.engine.judge.Demand(demandsOf(c))
@@ -100,16 +103,26 @@ func (g *raised) later(c *config.Guard) (list []string) {
 	return list
 }
 
-// recordChange puts into the log what became another, and of the file as it is now, who owns it and what is in it.
-func (g *raised) recordChange(said map[string]string) error {
+// recordStart puts into the log that the guard begins, and with what. Where that can't be, it begins all the same: it refuses every change
+// until it can be recorded.
+func (g *raised) recordStart(c *config.Guard) {
+	said := demanded(c)
+	said["guard.profile"], said["guard.build"], said["version"] = c.Profile, c.Build, buildVersion()
+	if err := g.recordOwn(actionStart, "the guard began", said); err != nil {
+		g.log.Error("that the guard began could not be recorded", "error", err)
+	}
+}
+
+// recordOwn puts into the log what the guard itself did, and of its configuration's file as it is now, who owns it and what is in it.
+func (g *raised) recordOwn(action, why string, said map[string]string) error {
 	id, err := judge.NewID()
 	if err != nil {
 		return err
 	}
 	r := model.Record{
-		ID: id, Time: clock()(), Actor: "local", ActorName: "configuration", Tenant: g.tenant, Action: actionUpdate, Outcome: model.OutcomeAllowed,
+		ID: id, Time: clock()(), Actor: "local", ActorName: "configuration", Tenant: g.tenant, Action: action, Outcome: model.OutcomeAllowed,
 		Resource: model.Ref{Type: "Host", ID: g.host}, Address: "process " + strconv.Itoa(os.Getpid()),
-		Reason: "the guard's configuration was read again", Changes: ofFile(g.file),
+		Reason: why, Changes: ofFile(g.file),
 	}
 	for name, change := range said {
 		r.Changes[name] = change

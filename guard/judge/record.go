@@ -134,10 +134,17 @@ func (j *Judge) allowed(ctx context.Context, a *call.Ask, one *asked, w *would) 
 	return write()
 }
 
-// meanwhile begins something, and gives what waits for its end.
+// meanwhile begins something, and gives what waits for its end. A panic is an error: it must not end what else goes on.
 func meanwhile(do func() error) func() error {
 	done := make(chan error, 1)
-	go func() { done <- do() }()
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("the record of the call: %v", p)
+			}
+		}()
+		done <- do()
+	}()
 	return sync.OnceValue(func() error { return <-done })
 }
 
