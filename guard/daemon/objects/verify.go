@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -12,10 +13,13 @@ import (
 )
 
 // Verify makes sure, after the engine answered, that the names that Complete left in a body still meant what was judged. Made is the id of
-// the container that the call made; empty for other calls. On an error what the call made must be removed: it was not judged.
+// the container that the call made; empty for other calls. On an error what the call made must be removed: it was not judged. Of a container
+// that is gone there is nothing to say.
 func (r *Resolver) Verify(ctx context.Context, a *call.Ask, made string) error {
 	if _, ok := a.Body.(*container.CreateRequest); ok {
-		if err := r.ran(ctx, a, made); err != nil {
+		if err := r.ran(ctx, a, made); errors.Is(err, errGone) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
@@ -46,6 +50,8 @@ func (r *Resolver) Verify(ctx context.Context, a *call.Ask, made string) error {
 
 const imageField = "/Image"
 
+var errGone = errors.New("what was made is gone")
+
 // ran holds the image that the engine took to the one that was judged: a tag can move.
 func (r *Resolver) ran(ctx context.Context, a *call.Ask, made string) error {
 	if !r.hexID.MatchString(made) {
@@ -55,7 +61,9 @@ func (r *Resolver) ran(ctx context.Context, a *call.Ask, made string) error {
 		ID    string `json:"Id"`
 		Image string
 	}
-	if err := r.get(ctx, route.Container, path("containers", made, "json"), &c); err != nil {
+	if err := r.get(ctx, route.Container, path("containers", made, "json"), &c); errors.Is(err, ErrNotFound) {
+		return errGone
+	} else if err != nil {
 		return fmt.Errorf("look up again what the call named: %w", err)
 	}
 	for _, u := range a.Uses {
