@@ -24,7 +24,7 @@ export function useColumns(): Column<GuardCall>[] {
         value: (c) => dateOf(c.time),
         cell: (c) => <Time at={c.time} />,
         min: 105,
-        grow: 0.6,
+        grow: 0.2,
       },
       {
         id: "outcome",
@@ -34,8 +34,8 @@ export function useColumns(): Column<GuardCall>[] {
         word: (v) => (v === "would_refuse" ? t("guard.outcome.would_refuse") : t(`common.outcome.${v as "allowed"}`)),
         order: outcomes,
         groups: true,
-        min: 175,
-        grow: 0.6,
+        min: 170,
+        grow: 0.2,
       },
       {
         id: "person",
@@ -52,7 +52,8 @@ export function useColumns(): Column<GuardCall>[] {
         value: (c) => words(c.action),
         cell: (c) => <span title={plain(`${c.action}: ${c.call}`)}>{words(c.action)}</span>,
         groups: true,
-        min: 150,
+        min: 175,
+        grow: 0.6,
       },
       {
         id: "object",
@@ -60,7 +61,7 @@ export function useColumns(): Column<GuardCall>[] {
         value: (c) => plain(`${c.resource?.type ?? ""} ${objectName(c)}`),
         cell: (c) => <ObjectOf c={c} />,
         groups: true,
-        min: 170,
+        min: 160,
         grow: 1.4,
       },
       {
@@ -78,7 +79,7 @@ export function useColumns(): Column<GuardCall>[] {
         value: (c) => plain(rulesOf(c).join(", ")),
         cell: (c) => <RuleCell c={c} />,
         groups: true,
-        min: 190,
+        min: 255,
         grow: 1.4,
       },
       { id: "reason", header: t("guard.why"), value: (c) => plain(c.reason), min: 200, grow: 1.8, hidden: true },

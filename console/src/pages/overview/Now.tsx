@@ -13,7 +13,9 @@ import type { Node } from "@/gen/node_pb";
 import type { AccessRequest, PolicyProposal } from "@/gen/policy_pb";
 import { viewFilter } from "@/lib/findings";
 import { lines, plain } from "@/lib/plain";
+import { silenceOf } from "@/lib/silence";
 import { useWords } from "@/lib/words";
+import { isOfEngine } from "../guard/objects";
 import classes from "./Overview.module.css";
 
 const most = 6;
@@ -43,7 +45,7 @@ export function SilentNodes({ of }: { of: UseQueryResult<All<Node>> }) {
                   {n.name}
                 </PageLink>{" "}
                 <Text span c="dimmed">
-                  {n.healthReason}
+                  {silenceOf(t, n.healthReason)}
                 </Text>
               </span>
               <span className={classes.when}>
@@ -130,7 +132,7 @@ export function Waiting({
             <div key={r.id} className={classes.line}>
               <ToneIcon tone="part" size={18} />
               <span className={classes.grow}>
-                <PageLink to="/access" fw={600}>
+                <PageLink to={isOfEngine(r.resource?.type) ? "/guard/approvals" : "/access"} fw={600}>
                   <Asks r={r} />
                 </PageLink>{" "}
                 <code>{plain(r.resource?.id ?? "")}</code>
