@@ -2,7 +2,7 @@
 // a line on its output, and waits for an answer. Each capability has a file in console/ with its pages and what is done on them.
 // Usage: node console.mjs URL LINK-OF-AN-ADMINISTRATOR LINK-OF-AN-AUDITOR-OF-ACME SPKI-OF-THE-CA SCREENSHOTS
 // BULKHEAD_CONSOLE_ONLY=nodes,findings goes through these alone, for whoever works on them.
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { capabilities } from "./console/all.mjs";
 import { grid, heading, open } from "./console/shared.mjs";
 import { tenant } from "./console/tenant.mjs";
@@ -23,19 +23,35 @@ const world = {
   page: (name) => Object.values(capabilities).flatMap((c) => c.pages).find((p) => p.name === name),
 };
 
+// covered holds that every route of the console is among the pages that were looked at: one that is added without them is found.
+function covered(paths) {
+  const dir = new URL("../../console/src/routes/", import.meta.url);
+  const routes = readdirSync(dir).flatMap((name) => [...readFileSync(new URL(name, dir), "utf8").matchAll(/\bpath: "([^"]+)"/g)].map((m) => m[1]));
+  check(routes.length > 40, `there are ${routes.length} routes`);
+  const missing = routes.filter((r) => {
+    const fits = new RegExp(`^${r.replace(/\$$/, ".+").replaceAll(/\$\w+/g, "[^/]+")}$`);
+    // What is the address of another route is no address of this one, e.g. /nodes/join of /nodes/$id.
+    return !paths.some((p) => fits.test(p) && (r === p || !routes.includes(p)));
+  });
+  check(missing.length === 0, `nobody looks at ${missing.join(", ")}: add them to console/*.mjs`);
+}
+
 async function everyPage(ann) {
   const { page } = ann;
+  const paths = new Set();
   for (const theme of ["light", "dark"]) {
     await cookie(page, url, "bulkhead-scheme", theme);
     for (const p of world.pages) {
       await open(world, page, p);
       check((await page.locator("html").getAttribute("data-mantine-color-scheme")) === theme, `${p.name} is not ${theme}`);
+      paths.add(new URL(page.url()).pathname);
       await ann.axe(`${p.name} ${theme}`);
       await ann.fits(`${p.name} at 1440`);
       await ann.shot(`console-${p.name}${theme === "dark" ? "-dark" : ""}`);
     }
   }
   await cookie(page, url, "bulkhead-scheme", "light");
+  if (only === undefined) covered([...paths]);
 }
 
 async function everyWidth(ann) {
