@@ -15,7 +15,7 @@ import (
 
 // TestConsoleProvider signs in at an OpenID provider in Chromium: from a deep link and back, again for a fresh factor, and refused.
 func TestConsoleProvider(t *testing.T) {
-	const stepUp = 5 * time.Second
+	const stepUp = 10 * time.Second
 	port, err := lab.FreePort()
 	must(t, err)
 	url := fmt.Sprintf("https://localhost:%d", port)

@@ -198,3 +198,17 @@ export const findingsAbout = (node: string, subject: string) =>
       ),
     enabled: subject !== "",
   });
+
+/** The kinds of things that the inventory has, as policies call them. */
+export type StockType = "Container" | "Image" | "Network";
+
+/** Where there is a thing of this id, and how it is called there: two places are as good as many. */
+export const called = (type: StockType, id: string) =>
+  queryOptions({
+    queryKey: ["Inventory", "called", type, id],
+    queryFn: async () => {
+      const request = { page: { size: 2, filter: `id = ${quoted(id)}`, readMask: mask("id", "node", "node_name", "name") } };
+      if (type === "Container") return (await inventory.listContainers(request)).containers;
+      return type === "Image" ? (await inventory.listImages(request)).images : (await inventory.listNetworks(request)).networks;
+    },
+  });

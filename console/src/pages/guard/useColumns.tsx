@@ -5,7 +5,7 @@ import type { GuardCall } from "@/gen/guard_pb";
 import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import type { Column } from "@/table/columns";
-import { useActionWords } from "../audit/words";
+import { useActionWords, useObjectWords } from "../audit/words";
 import { outcomeOf, outcomes, rulesOf } from "./filter";
 import classes from "./guard.module.css";
 import { objectName } from "./objects";
@@ -15,7 +15,8 @@ import { CallOutcome, NodeOf, ObjectOf, RuleCell } from "./parts";
 export function useColumns(): Column<GuardCall>[] {
   const { t } = useTranslation();
   const words = useActionWords();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: words changes with t
+  const kind = useObjectWords();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: words and kind change with t
   return useMemo(
     (): Column<GuardCall>[] => [
       {
@@ -58,7 +59,7 @@ export function useColumns(): Column<GuardCall>[] {
       {
         id: "object",
         header: t("guard.object"),
-        value: (c) => plain(`${c.resource?.type ?? ""} ${objectName(c)}`),
+        value: (c) => `${kind(c.resource?.type ?? "")} ${plain(objectName(c))}`,
         cell: (c) => <ObjectOf c={c} />,
         groups: true,
         min: 160,

@@ -4,8 +4,9 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { recordingList } from "@/api/recordings";
+import { CopyCommand } from "@/components/CopyCommand";
 import { Empty } from "@/components/Empty";
-import { Page } from "@/components/Page";
+import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { GuardTabs } from "@/pages/guard/GuardTabs";
 import { useTenant } from "@/shell/scope";
@@ -50,7 +51,14 @@ export function Recordings() {
               })
             }
             initial={initial}
-            empty={<Empty title={t("recordings.none")} how={t("recordings.noneHow")} />}
+            empty={
+              <Panel title={t("recordings.title")}>
+                <Empty title={t("recordings.none")} how={t("recordings.noneHow")}>
+                  <CopyCommand text="bulkhead guard keys new recordings.key" label={t("recordings.newKey")} />
+                  <CopyCommand text={"guard:\n  sessions: {record: always, recipients: [age1…]}"} label={t("recordings.setting")} />
+                </Empty>
+              </Panel>
+            }
           />
         )}
       </Result>
