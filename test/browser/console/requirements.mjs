@@ -1,4 +1,5 @@
 // The standard: overview, requirements, and exceptions to them.
+import { check } from "../lib.mjs";
 import { settled, grid } from "./shared.mjs";
 
 const pages = [
@@ -6,6 +7,17 @@ const pages = [
   { name: "requirements", at: "/requirements", ready: (p) => grid(p).getByRole("link").first().waitFor() },
   { name: "requirement", at: "/requirements/8.1.c", ready: (p) => p.locator("article").first().waitFor() },
 ];
+
+// remedy: what to do is copied, from where the requirement fails.
+async function remedy(ann, world) {
+  const { page } = ann;
+  await page.goto(`${world.url}/requirements/8.1.c?node=${world.ids.db}`);
+  const failing = page.getByRole("article").filter({ hasText: "8.1.c/socket-mounts" });
+  await failing.getByRole("button", { name: "Copy: 8.1.c/socket-mounts" }).click();
+  await failing.getByRole("status").filter({ hasText: "Copied" }).waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  check(copied.startsWith("Start the container without -v /var/run/docker.sock"), `what is copied is ${copied}`);
+}
 
 // exception is recorded with a preview, shown, and ended.
 async function exception(ann, world) {
@@ -25,4 +37,4 @@ async function exception(ann, world) {
   await page.getByText("the migration is in March").waitFor({ state: "detached" });
 }
 
-export default { pages, flows: [exception] };
+export default { pages, flows: [remedy, exception] };
