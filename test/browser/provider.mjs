@@ -31,6 +31,9 @@ async function deepLink(ann) {
   await page.getByRole("button", { name: "Account, language and appearance" }).click();
   await page.getByRole("menuitem", { name: new RegExp(user) }).waitFor();
   await page.keyboard.press("Escape");
+  // A developer hears of no changes: the page says that, and not that the server is away.
+  await page.getByRole("status").filter({ hasText: "Not live" }).waitFor();
+  check((await page.getByText("Offline").count()) === 0, "who may not watch is told that the server is away");
   await page.goto(`${url}/settings`);
   await page.getByText(/password with a second factor, passkey, corp/).waitFor();
 }
