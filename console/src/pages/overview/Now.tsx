@@ -204,7 +204,7 @@ export function NewestFindings({ of }: { of: UseQueryResult<All<Finding>> }) {
           {rows.map((f) => (
             <div key={f.id} className={classes.line}>
               <SeverityBadge severity={f.severity} />
-              <span className={classes.grow}>
+              <span className={`${classes.grow} ${classes.brief}`}>
                 <PageLink to="/nodes/$id" params={{ id: f.node }} fw={600}>
                   {f.nodeName}
                 </PageLink>{" "}
