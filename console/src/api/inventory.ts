@@ -202,12 +202,13 @@ export const findingsAbout = (node: string, subject: string) =>
 /** The kinds of things that the inventory has, as policies call them. */
 export type StockType = "Container" | "Image" | "Network";
 
-/** Where there is a thing of this id, and how it is called there: two places are as good as many. */
-export const called = (type: StockType, id: string) =>
+/** Where a tenant has a thing of this id, and how it is called there: two places are as good as many. */
+export const called = (type: StockType, tenant: string, id: string) =>
   queryOptions({
-    queryKey: ["Inventory", "called", type, id],
+    queryKey: ["Inventory", "called", type, tenant, id],
     queryFn: async () => {
-      const request = { page: { size: 2, filter: `id = ${quoted(id)}`, readMask: mask("id", "node", "node_name", "name") } };
+      const filter = where(`id = ${quoted(id)}`, "gone = false");
+      const request = { tenant, page: { size: 2, filter, readMask: mask("id", "node", "node_name", "name") } };
       if (type === "Container") return (await inventory.listContainers(request)).containers;
       return type === "Image" ? (await inventory.listImages(request)).images : (await inventory.listNetworks(request)).networks;
     },

@@ -146,10 +146,10 @@ async function approvals(ann, world) {
   await page.waitForURL((u) => u.pathname === "/guard/approvals");
   await page.getByRole("link", { name: "Approvals 1 waits for you" }).waitFor();
   // Who decides sees which container it is about, not only an id.
-  await page.getByRole("region", { name: "Waiting for a decision" }).getByRole("link", { name: "web-frontend" }).waitFor();
+  await page.getByRole("region", { name: "Waiting for a decision" }).getByRole("link", { name: "redis-cache" }).waitFor();
   await page.getByRole("button", { name: /^Approve: ContainerCopyOut/ }).click();
   const dialog = page.getByRole("dialog", { name: "Approve the request?" });
-  await dialog.getByRole("link", { name: "web-frontend" }).waitFor();
+  await dialog.getByRole("link", { name: "redis-cache" }).waitFor();
   await dialog.getByLabel("For the one who asked").fill("until the report is written");
   await settled(page);
   await ann.axe("an approval of a call", true);

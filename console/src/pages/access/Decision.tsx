@@ -42,7 +42,7 @@ export function Decision({ kind, r, onClose }: { kind: DecisionKind; r: AccessRe
             of={[
               [t("access.who"), <Who key="w" id={r.user} />],
               [t("access.action"), <code key="a">{plain(r.action)}</code>],
-              [t("access.object"), <RequestObject key="o" of={r.resource} />],
+              [t("access.object"), <RequestObject key="o" of={r} />],
               [t("access.reason"), lines(r.reason)],
             ]}
           />

@@ -9,23 +9,32 @@ const pages = { Container: "/containers/$node/$id", Image: "/images/$node/$id", 
 const stockTypes = ["Container", "Image", "Network"] as const;
 
 /** What a request is about: by the name that people know, with a way there, where the inventory has it; by its id otherwise. */
-export function RequestObject({ of }: { of: AccessRequest["resource"] }) {
-  const type = stockTypes.find((s) => s === of?.type);
-  const text = plain(`${of?.type}::${of?.id}`);
-  return type === undefined || !of?.id ? <code>{text}</code> : <Named type={type} id={of.id} text={text} />;
+export function RequestObject({ of: r }: { of: Pick<AccessRequest, "resource" | "tenant"> }) {
+  const { type, id = "" } = r.resource ?? {};
+  const known = stockTypes.find((s) => s === type);
+  const text = plain(`${type}::${id}`);
+  return known === undefined || id === "" ? <code>{text}</code> : <Named type={known} tenant={r.tenant} id={id} text={text} />;
 }
 
-function Named({ type, id, text }: { type: StockType; id: string; text: string }) {
+function Named({ type, tenant, id, text }: { type: StockType; tenant: string; id: string; text: string }) {
   const { t } = useTranslation();
-  const [one, ...more] = useQuery(called(type, id)).data ?? [];
-  if (one === undefined) return <code>{text}</code>;
+  const places = useQuery(called(type, tenant, id)).data ?? [];
+  const [one] = places;
+  // What several nodes have is named by none of them: a node could lend a name that sounds harmless.
+  if (one === undefined || places.length > 1)
+    return (
+      <>
+        <code>{text}</code>
+        {one !== undefined && ` ${t("access.onNodes")}`}
+      </>
+    );
   return (
     <>
       <code title={text}>{type}::</code>
       <PageLink to={pages[type]} params={{ node: one.node, id: one.id }} underline="always" title={text}>
         {plain(one.name)}
       </PageLink>{" "}
-      {more.length > 0 ? t("access.onNodes") : t("access.onNode", { node: plain(one.nodeName) })}
+      {t("access.onNode", { node: plain(one.nodeName) })}
     </>
   );
 }

@@ -68,7 +68,7 @@ function Request({ r, own, actions }: { r: AccessRequest; own: boolean; actions:
             <Who id={r.user} />{" "}
           </strong>
         )}
-        <code>{plain(r.action)}</code> <RequestObject of={r.resource} />
+        <code>{plain(r.action)}</code> <RequestObject of={r} />
         <Text>{lines(r.reason)}</Text>
         <Text size="xs" c="dimmed">
           {t("access.for", { count: minutes })}

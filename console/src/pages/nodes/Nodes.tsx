@@ -55,7 +55,7 @@ export function Nodes() {
         word: (v) => t(`common.health.${v as "up"}`),
         order: ["silent", "stopped", "revoked", "up"],
         few: true,
-        min: 180,
+        min: 225,
         grow: 1.3,
       },
       {

@@ -15,7 +15,7 @@ import { viewFilter } from "@/lib/findings";
 import { lines, plain } from "@/lib/plain";
 import { silenceOf } from "@/lib/silence";
 import { useWords } from "@/lib/words";
-import { isOfEngine } from "../guard/objects";
+import { isOfEngine, objectName } from "../guard/objects";
 import classes from "./Overview.module.css";
 
 const most = 6;
@@ -65,6 +65,10 @@ export function SilentNodes({ of }: { of: UseQueryResult<All<Node>> }) {
     </Result>
   );
 }
+
+/** What a request is about, on one line. */
+const shortName = ({ resource }: AccessRequest): string =>
+  isOfEngine(resource?.type) ? objectName({ name: "", nodeName: "", resource }) : (resource?.id ?? "");
 
 /** Who asks, by name where it may be seen. */
 function Asks({ r }: { r: AccessRequest }) {
@@ -135,7 +139,7 @@ export function Waiting({
                 <PageLink to={isOfEngine(r.resource?.type) ? "/guard/approvals" : "/access"} fw={600}>
                   <Asks r={r} />
                 </PageLink>{" "}
-                <code>{plain(r.resource?.id ?? "")}</code>
+                <code title={plain(r.resource?.id ?? "")}>{plain(shortName(r))}</code>
                 <Text c="dimmed">{lines(r.reason)}</Text>
               </span>
               <span className={classes.when}>
