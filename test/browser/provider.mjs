@@ -68,6 +68,7 @@ async function refused(ann) {
   const { page } = ann;
   await page.getByRole("button", { name: "Account, language and appearance" }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.locator("#oidc-corp").waitFor();
   for (const [lang, scheme, title] of [["en", "dark", "Not signed in"], ["zh", "light", "未登录"]]) {
     await cookie(page, url, "bulkhead-lang", lang);
     await cookie(page, url, "bulkhead-scheme", scheme);
