@@ -243,7 +243,7 @@ func (n *nodes) nothingThere(who, id string) {
 		}
 	}
 	for _, args := range [][]string{
-		{"exec", id, "id"}, {"logs", id}, {"inspect", id}, {"stop", id}, {"rm", "-f", id}, {"cp", id + ":/c", "-"}, {"top", id}, {"commit", id},
+		{"exec", id, "id"}, {"logs", id}, {"inspect", id}, {"stop", id}, {"rm", id}, {"cp", id + ":/c", "-"}, {"top", id}, {"commit", id},
 		{"run", "--rm", "--network", "lan", "busybox:1", "true"}, {"run", "--rm", "--volumes-from", id, "busybox:1", "true"},
 	} {
 		w.mayNot(who, "", args...)
@@ -271,7 +271,7 @@ func (n *nodes) refused() {
 		{"profile_baseline/capabilities", []string{"--cap-add", "ALL"}},
 		{"profile_baseline/host-root", []string{"--mount", "type=bind,source=/,target=/h,readonly"}},
 		{"profile_baseline/unstable-binds", []string{"--mount", "type=bind,source=/srv,target=/s,readonly"}},
-		{"profile_baseline/host-network", []string{"--network", "host"}},
+		{"profile_baseline/host-namespaces", []string{"--network", "host"}},
 		{"profile_baseline/", []string{"--mount", "type=volume,target=/v,volume-driver=local,volume-opt=type=none,volume-opt=device=/,volume-opt=o=bind"}},
 		{"is kept on another", []string{"--mount", "type=volume,source=data,target=/v"}},
 		{"{{", []string{"--mount", "type=volume,source={{.Node.ID}},target=/v"}},
@@ -319,16 +319,24 @@ func (n *nodes) byID() {
 	}
 }
 
-// networks that containers may join by hand come to a worker with the first that does: a name that is not there yet is nobody's.
+// networks that containers may join by hand come to a worker with the first task on them: before, the name is nobody's there.
 func (n *nodes) networks() {
 	n.Helper()
-	n.manager.may("alice", "", "network", "create", "-d", "overlay", "--attachable", "open")
+	m, w := n.manager, n.worker
+	m.may("alice", "", "network", "create", "-d", "overlay", "--attachable", "open")
+	join := []string{"run", "--rm", "--network", "open", "busybox:1", "sh", "-c", "echo joined"}
 	for _, who := range []string{"alice", "bob"} {
-		n.worker.mayNot(who, "", "run", "--rm", "--network", "open", "busybox:1", "true")
+		w.mayNot(who, "", join...)
 	}
-	n.worker.may("root", "joined", "run", "--rm", "--network", "open", "busybox:1", "echo", "joined")
-	n.manager.may("alice", "joined", "run", "--rm", "--network", "open", "busybox:1", "echo", "joined")
-	n.manager.mayNot("bob", "", "run", "--rm", "--network", "open", "busybox:1", "true")
+	m.may("alice", "joined", join...)
+	m.mayNot("bob", "", join...)
+	m.may("alice", "", n.on("--name", "there", "--network", "open", "busybox:1", "sleep", "600")...)
+	n.inside(w, "alice", "there", "")
+	w.may("alice", "joined", join...)
+	for _, who := range []string{"bob", "carol"} {
+		w.mayNot(who, "", join...)
+	}
+	m.may("alice", "", "service", "rm", "there")
 }
 
 // updates: a service's new specification is judged as its first was, and so is what it goes back to.
@@ -344,7 +352,7 @@ func (n *nodes) updates() {
 	}{
 		{"profile_baseline/capabilities", []string{"--cap-add", "SYS_ADMIN"}},
 		{"profile_baseline/unstable-binds", []string{"--mount-add", "type=bind,source=/srv,target=/s,readonly"}},
-		{"profile_baseline/host-network", []string{"--network-add", "host"}},
+		{"profile_baseline/host-namespaces", []string{"--network-add", "host"}},
 		{"io.bulkhead.owner", []string{"--container-label-add", "io.bulkhead.owner=bob"}},
 		{"", []string{"--secret-add", "bobs-secret"}},
 	} {

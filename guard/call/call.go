@@ -93,6 +93,8 @@ type Ask struct {
 type Swarm struct {
 	// Node is this one's id. Image is what the service's image is here, by its contents; empty where it is not here.
 	Node, Image string
+	// Alone says that the swarm has no other node now.
+	Alone bool
 	// Here says that the service runs on this node alone.
 	Here bool
 }

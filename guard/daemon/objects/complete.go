@@ -135,7 +135,7 @@ func (v *visit) subject(ctx context.Context) error {
 		}
 		name = o.Name
 	}
-	o, err := v.look(ctx, c.Route.On, name)
+	o, err := v.target(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -151,6 +151,15 @@ func (v *visit) subject(ctx context.Context) error {
 		c.Name = o.ID
 	}
 	return nil
+}
+
+// target is what the path names. Of networks the query may say which one of that name is meant.
+func (v *visit) target(ctx context.Context, name string) (*call.Object, error) {
+	c := v.ask.Call
+	if scope := c.Query.Texts["scope"]; c.Route.Action == "NetworkInspect" && scope != "" {
+		return v.network(ctx, name, scope)
+	}
+	return v.look(ctx, c.Route.On, name)
 }
 
 // allTags is for calls that mean all tags where none is named.
