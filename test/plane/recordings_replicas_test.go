@@ -169,31 +169,39 @@ func (w *apartWorld) session(by *person) (id string) {
 	return r.ID
 }
 
-// half is an export that was stopped in its middle: most of the recording is still on its node.
-type half struct {
+// replaying is somebody who replays a recording meanwhile.
+type replaying struct {
 	cmd       *exec.Cmd
+	tmp       string // where it is brought to
 	out, errs bytes.Buffer
 }
 
-// begin starts to export a recording, and holds who exports it when something of it has come.
-func (w *apartWorld) begin(by *person, id string) *half {
+func (w *apartWorld) start(by *person, id string) *replaying {
 	w.t.Helper()
-	h := &half{}
-	tmp := w.t.TempDir()
+	h := &replaying{tmp: w.t.TempDir()}
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	w.t.Cleanup(cancel)
 	h.cmd = by.command(ctx, "guard", "sessions", "replay", id, "--node", "host1", "--identity", w.key)
-	h.cmd.Env = append(h.cmd.Env, "TMPDIR="+tmp)
+	h.cmd.Env = append(h.cmd.Env, "TMPDIR="+h.tmp)
 	h.cmd.Stdout, h.cmd.Stderr = &h.out, &h.errs
 	must(w.t, h.cmd.Start())
+	return h
+}
+
+// half starts to replay a recording, and holds who does when something of it has come: most of it is still on its node.
+func (w *apartWorld) half(by *person, id string) *replaying {
+	w.t.Helper()
+	h := w.start(by, id)
 	for range 3000 {
-		files, err := filepath.Glob(filepath.Join(tmp, "*", "*"))
+		files, err := filepath.Glob(filepath.Join(h.tmp, "*", "*"))
 		must(w.t, err)
 		for _, f := range files {
 			if i, err := os.Stat(f); err == nil && i.Size() > 0 {
 				must(w.t, h.cmd.Process.Signal(syscall.SIGSTOP))
 				time.Sleep(time.Second) // what is under way comes
-				w.underWay()
+				if x := w.transfer(); x == nil || x.Done || x.Next == 0 || !x.Reading {
+					w.t.Errorf("it is not in its middle: %+v", x)
+				}
 				return h
 			}
 		}
@@ -203,23 +211,24 @@ func (w *apartWorld) begin(by *person, id string) *half {
 	return nil
 }
 
-// underWay makes sure that the node has not sent all of it.
-func (w *apartWorld) underWay() {
+// transfer is the newest that the database has of a recording; nil where there is none.
+func (w *apartWorld) transfer() *model.Transfer {
 	w.t.Helper()
 	c, err := pgx.Connect(w.t.Context(), w.url)
 	must(w.t, err)
 	defer c.Close(context.WithoutCancel(w.t.Context()))
 	var data []byte
-	must(w.t, c.QueryRow(w.t.Context(), "SELECT data FROM tickets WHERE kind = $1", string(model.TicketTransfer)).Scan(&data))
-	var x model.Transfer
-	must(w.t, json.Unmarshal(data, &x))
-	if x.Done || x.Next == 0 || !x.Reading {
-		w.t.Errorf("it is not in its middle: %+v", x)
+	err = c.QueryRow(w.t.Context(), "SELECT data FROM tickets WHERE kind = $1 ORDER BY created DESC LIMIT 1", string(model.TicketTransfer)).Scan(&data)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
 	}
+	x := &model.Transfer{}
+	must(w.t, errors.Join(err, json.Unmarshal(data, x)))
+	return x
 }
 
-// goOn lets who exports go on, to the end.
-func (h *half) goOn(t *testing.T) error {
+// goOn lets who replays go on, to the end.
+func (h *replaying) goOn(t *testing.T) error {
 	t.Helper()
 	must(t, h.cmd.Process.Signal(syscall.SIGCONT))
 	err := h.cmd.Wait()
@@ -230,8 +239,8 @@ func (h *half) goOn(t *testing.T) error {
 	return err
 }
 
-// TestRecordingsOfTwoReplicas: what is asked of one replica comes from a node that talks to the other. A replica that dies in the middle
-// of it is the end of what goes over it alone, which is said, and a second try works.
+// TestRecordingsOfTwoReplicas: what is asked of one replica comes from a node that talks to the other. When the node's replica dies in the
+// middle of it, the node goes on with the other; when the reader's does, that is said, and a second try works.
 func TestRecordingsOfTwoReplicas(t *testing.T) {
 	began := time.Now()
 	w := newApartWorld(t)
@@ -252,7 +261,7 @@ func TestRecordingsOfTwoReplicas(t *testing.T) {
 	replay(there)
 	step("replayed at the other replica")
 
-	h := w.begin(there, id)
+	h := w.half(there, id)
 	w.one.Kill()
 	err := h.goOn(t)
 	if err != nil || h.out.String() != w.text {
@@ -262,19 +271,42 @@ func TestRecordingsOfTwoReplicas(t *testing.T) {
 	w.connected(w.two)
 	replay(there)
 
-	var port int
-	_, err = fmt.Sscanf(w.one.URL, "https://localhost:%d", &port)
-	must(t, err)
-	w.one = w.replica("one", w.one.Dir, port)
-	w.olga.server = w.one
-	step("the first replica is back")
-	h = w.begin(w.olga, id)
+	w.again()
+	h = w.half(w.olga, id)
 	w.one.Kill()
-	err = h.goOn(t)
-	t.Logf("the reader's replica died: %v, %s", err, &h.errs)
-	if err == nil || h.out.Len() > 0 {
+	if err := h.goOn(t); err == nil || h.out.Len() > 0 {
 		t.Errorf("half of a recording was taken for all of it: %d bytes", h.out.Len())
 	}
+	if said := h.errs.String(); !strings.Contains(said, "the recording broke off after ") || !strings.Contains(said, "try again") || strings.Contains(said, "is this the address") {
+		t.Errorf("the reader's replica died, and it says: %s", said)
+	}
 	replay(there)
-	step("a second try, at the other replica")
+	step("the reader's replica died, and a second try came")
+
+	w.again()
+	before := w.transfer()
+	w.node.signal(syscall.SIGSTOP)
+	w.two.Kill()
+	h = w.start(w.olga, id)
+	w.olga.within(15*time.Second, "the recording is asked for", func() error {
+		if x := w.transfer(); x == nil || before != nil && x.ID == before.ID || !x.Reading {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	w.node.signal(syscall.SIGCONT)
+	if err := h.goOn(t); err != nil || h.out.String() != w.text {
+		t.Errorf("%v, %d bytes, %s", err, h.out.Len(), &h.errs)
+	}
+	step("asked for while the node was connected nowhere")
+}
+
+// again starts the first replica on what it had.
+func (w *apartWorld) again() {
+	w.t.Helper()
+	var port int
+	_, err := fmt.Sscanf(w.one.URL, "https://localhost:%d", &port)
+	must(w.t, err)
+	w.one = w.replica("one", w.one.Dir, port)
+	w.olga.server = w.one
 }
