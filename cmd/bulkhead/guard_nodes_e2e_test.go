@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
@@ -311,10 +313,19 @@ func (n *nodes) byID() {
 			ContainerSpec: &swarm.ContainerSpec{Image: "busybox:1"}, Placement: &swarm.Placement{Constraints: []string{"node.id==" + n.id}},
 		}}
 		change(spec.TaskTemplate.ContainerSpec)
-		if _, err := cli.ServiceCreate(n.Context(), client.ServiceCreateOptions{Spec: spec}); err == nil {
-			n.Errorf("%s of others was given", name)
-		} else {
-			n.Logf("%s: %v", name, err)
+		if _, err := cli.ServiceCreate(n.Context(), client.ServiceCreateOptions{Spec: spec}); err == nil || strings.Contains(err.Error(), "bobs-") {
+			n.Errorf("%s: %v", name, err)
+		}
+	}
+	// A network of others by its name is what one is that is not there.
+	n.manager.may("bob", "", "network", "create", "-d", "overlay", "bobs-lan")
+	for i, name := range []string{"bobs-lan", "lans-bob"} {
+		spec := swarm.ServiceSpec{Annotations: swarm.Annotations{Name: "bad"}, TaskTemplate: swarm.TaskSpec{
+			ContainerSpec: &swarm.ContainerSpec{Image: "busybox:1"}, Networks: []swarm.NetworkAttachmentConfig{{Target: "lan"}, {Target: name}},
+		}}
+		_, err := cli.ServiceCreate(n.Context(), client.ServiceCreateOptions{Spec: spec})
+		if want := "network " + name + " not found (/TaskTemplate/Networks/1/Target)"; err == nil || !strings.Contains(err.Error(), want) || !cerrdefs.IsInvalidArgument(err) {
+			n.Errorf("%d: %v; want %s", i, err, want)
 		}
 	}
 }
@@ -326,7 +337,7 @@ func (n *nodes) networks() {
 	m.may("alice", "", "network", "create", "-d", "overlay", "--attachable", "open")
 	join := []string{"run", "--rm", "--network", "open", "busybox:1", "sh", "-c", "echo joined"}
 	for _, who := range []string{"alice", "bob"} {
-		w.mayNot(who, "", join...)
+		w.mayNot(who, "network open not found", join...)
 	}
 	m.may("alice", "joined", join...)
 	m.mayNot("bob", "", join...)
@@ -334,16 +345,42 @@ func (n *nodes) networks() {
 	n.inside(w, "alice", "there", "")
 	w.may("alice", "joined", join...)
 	for _, who := range []string{"bob", "carol"} {
-		w.mayNot(who, "", join...)
+		w.mayNot(who, "network open not found", join...)
 	}
 	m.may("alice", "", "service", "rm", "there")
+}
+
+// changes is a command about a service that the swarm may be changing at that moment: then it is tried again.
+func (n *nodes) changes(who string, args ...string) (string, error) {
+	n.Helper()
+	for range 50 {
+		if out, err := n.manager.docker(who, args...); err == nil || !strings.Contains(out, "out of sequence") {
+			return out, err
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	return "", errors.New("the swarm changes it all the time")
+}
+
+func (n *nodes) changed(who string, args ...string) {
+	n.Helper()
+	if out, err := n.changes(who, args...); err != nil {
+		n.Errorf("%s: docker %s: %v: %s", who, strings.Join(args, " "), err, out)
+	}
+}
+
+func (n *nodes) notChanged(who, why string, args ...string) {
+	n.Helper()
+	if out, err := n.changes(who, args...); err == nil || !strings.Contains(out, why) {
+		n.Errorf("%s: docker %s: %v: %s; want a refusal with %q", who, strings.Join(args, " "), err, out, why)
+	}
 }
 
 // updates: a service's new specification is judged as its first was, and so is what it goes back to.
 func (n *nodes) updates() {
 	n.Helper()
 	m, w := n.manager, n.worker
-	m.may("alice", "web", "service", "update", "-d", "--env-add", "A=1", "--no-resolve-image", "web")
+	n.changed("alice", "service", "update", "-d", "--env-add", "A=1", "--no-resolve-image", "web")
 	id := n.inside(w, "alice", "web", "A=1")
 	w.may("alice", `"io.bulkhead.owner":"alice"`, "inspect", "--format", "{{json .Config.Labels}}", id)
 	for _, c := range []struct {
@@ -356,14 +393,15 @@ func (n *nodes) updates() {
 		{"io.bulkhead.owner", []string{"--container-label-add", "io.bulkhead.owner=bob"}},
 		{"", []string{"--secret-add", "bobs-secret"}},
 	} {
-		m.mayNot("alice", c.why, append(append([]string{"service", "update", "-d", "--no-resolve-image"}, c.args...), "web")...)
+		n.notChanged("alice", c.why, append(append([]string{"service", "update", "-d", "--no-resolve-image"}, c.args...), "web")...)
 	}
-	m.may("alice", "web", "service", "rollback", "-d", "web")
+	n.changed("alice", "service", "rollback", "-d", "web")
 	m.may("alice", "null", "service", "inspect", "--format", "{{json .Spec.TaskTemplate.ContainerSpec.Env}}", "web")
 	// Past the guard it was given more, and that was taken back: there is no way back to it.
-	m.direct("service", "update", "-d", "--mount-add", "type=bind,source=/srv,target=/s,readonly", "--no-resolve-image", "web")
-	m.direct("service", "update", "-d", "--mount-rm", "/s", "--no-resolve-image", "web")
-	m.mayNot("alice", "profile_baseline/unstable-binds", "service", "rollback", "-d", "web")
+	m.direct("version")
+	n.changed("direct", "service", "update", "-d", "--mount-add", "type=bind,source=/srv,target=/s,readonly", "--no-resolve-image", "web")
+	n.changed("direct", "service", "update", "-d", "--mount-rm", "/s", "--no-resolve-image", "web")
+	n.notChanged("alice", "profile_baseline/unstable-binds", "service", "rollback", "-d", "web")
 	id = n.inside(w, "alice", "web", "")
 	w.mayNot("bob", "No such container", "exec", id, "id")
 	m.may("alice", "web", "service", "rm", "web")

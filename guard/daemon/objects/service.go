@@ -42,6 +42,7 @@ func (v *visit) service(ctx context.Context, b *swarm.ServiceSpec) error {
 		if err != nil {
 			return beside(at(field, err))
 		}
+		v.names[o] = task.Networks[i].Target
 		if err := v.use(o, "NetworkConnect", field); err != nil {
 			return err
 		}
