@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -57,6 +58,8 @@ type guarded struct {
 	at     string // its address; empty where the engine has a network to itself
 	engine *lab.Engine
 	log    *memory
+	// profile is what workloads are held to; baseline where it is empty.
+	profile string
 }
 
 func person(id, tenant string, roles ...string) call.Subject {
@@ -121,7 +124,7 @@ func (g *guarded) people(list ...call.Subject) {
 	}
 	door, err := newGuardedEngine(doorParts{
 		engine: g.engine.Socket, dir: own, who: whose{}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant",
-		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: "baseline", Mode: judge.Enforce},
+		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: cmp.Or(g.profile, "baseline"), Mode: judge.Enforce},
 	})
 	if err != nil {
 		g.Fatal(err)

@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -285,6 +287,14 @@ func (n *nodes) refused() {
 	}
 	n.manager.mayNot("alice", "pull it first", n.on("--name", "bad", "elsewhere:1", "true")...)
 	n.byID()
+	// Where no profile refuses it, the swarm's own network of hosts is one like others.
+	free := *n.manager
+	free.dir, free.profile = filepath.Join(free.dir, "free"), "none"
+	must(n.T, os.MkdirAll(free.dir, 0o700))
+	free.people(person("free", model.SystemTenant, model.RoleAdministrator))
+	free.may("free", "", n.on("--name", "hosts", "--network", "host", "busybox:1", "sleep", "600")...)
+	n.inside(n.worker, "root", "hosts", "")
+	free.may("free", "hosts", "service", "rm", "hosts")
 	if out := n.manager.may("root", "", "service", "ls", "--filter", "name=bad"); strings.Contains(out, "bad") {
 		n.Errorf("it was made: %s", out)
 	}

@@ -27,7 +27,7 @@ import (
 // the client), so that a transfer of it can be met in its middle.
 func longText() []byte {
 	var b bytes.Buffer
-	for n := 0; b.Len() < 16<<20; n++ {
+	for n := 0; b.Len() < 12<<20; n++ {
 		fmt.Fprintf(&b, "line %07d of a session that is longer than anybody reads, and that has to come as it was written\n", n)
 	}
 	return b.Bytes()
