@@ -289,7 +289,7 @@ func (n *nodes) refused() {
 	n.byID()
 	// Where no profile refuses it, the swarm's own network of hosts is one like others.
 	free := *n.manager
-	free.dir, free.profile = filepath.Join(free.dir, "free"), "none"
+	free.dir, free.profile = filepath.Join(free.dir, "free"), "custom"
 	must(n.T, os.MkdirAll(free.dir, 0o700))
 	free.people(person("free", model.SystemTenant, model.RoleAdministrator))
 	free.may("free", "", n.on("--name", "hosts", "--network", "host", "busybox:1", "sleep", "600")...)
