@@ -247,14 +247,29 @@ func (n *nodes) nothingThere(who, id string) {
 		}
 	}
 	for _, args := range [][]string{
-		{"exec", id, "id"}, {"logs", id}, {"inspect", id}, {"stop", id}, {"rm", id}, {"cp", id + ":/c", "-"}, {"top", id}, {"commit", id},
-		{"run", "--rm", "--network", "lan", "busybox:1", "true"}, {"run", "--rm", "--volumes-from", id, "busybox:1", "true"},
+		{"exec", id, "id"},
+		{"logs", id},
+		{"inspect", id},
+		{"stop", id},
+		{"rm", id},
+		{"cp", id + ":/c", "-"},
+		{"top", id},
+		{"commit", id},
+		{"run", "--rm", "--network", "lan", "busybox:1", "true"},
+		{"run", "--rm", "--volumes-from", id, "busybox:1", "true"},
 	} {
 		w.mayNot(who, "", args...)
 	}
 	for _, args := range [][]string{
-		{"service", "ps", "web"}, {"service", "logs", "web"}, {"service", "logs", task}, {"inspect", "--type", "task", task}, {"service", "inspect", "web"},
-		{"service", "update", "-d", "--env-add", "X=1", "web"}, {"service", "rollback", "-d", "web"}, {"service", "scale", "-d", "web=0"}, {"service", "rm", "web"},
+		{"service", "ps", "web"},
+		{"service", "logs", "web"},
+		{"service", "logs", task},
+		{"inspect", "--type", "task", task},
+		{"service", "inspect", "web"},
+		{"service", "update", "-d", "--env-add", "X=1", "web"},
+		{"service", "rollback", "-d", "web"},
+		{"service", "scale", "-d", "web=0"},
+		{"service", "rm", "web"},
 		n.on("--name", "joins", "--network", "lan", "busybox:1", "true"),
 	} {
 		m.mayNot(who, "", args...)

@@ -1,6 +1,7 @@
 package judge_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -129,5 +130,17 @@ func TestRollbackIsJudgedAsItIs(t *testing.T) {
 	}
 	if err := back(nil, "app@sha256:1"); err == nil || !strings.Contains(err.Error(), "not its owner's") {
 		t.Error(err)
+	}
+}
+
+// What others have is hidden by the name that it was asked for: whoever knows an id learns no name by it.
+func TestHiddenByTheNameThatWasAsked(t *testing.T) {
+	a := newService(t, dev("dev"), service("app@sha256:1"), "app@sha256:1")
+	a.Uses = []call.Use{{
+		Object: call.Object{Kind: route.Secret, ID: "i1", Name: "payroll", Tenant: "globex", Owner: "bob"}, Action: "SecretUse", Field: "/Secrets/0", Named: "i1",
+	}}
+	var no *call.Refusal
+	if err := newJudge(t, &log{}).Judge(t.Context(), a); !errors.As(err, &no) || !no.Hidden || no.Name != "i1" || no.Field != "/Secrets/0" {
+		t.Errorf("%+v", no)
 	}
 }
