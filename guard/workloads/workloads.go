@@ -143,6 +143,7 @@ func (k *Workloads) workload(ctx context.Context, a *call.Ask, d workload.Defaul
 			w.Addresses = append(w.Addresses, a.MAC)
 		}
 	case *swarm.ServiceSpec:
+		r.Defaults.Alone = a.Swarm != nil && a.Swarm.Alone // a node may have come since the engine's settings were read
 		w = r.FromService(ctx, b)
 	case *volume.CreateRequest:
 		w = r.FromVolume(ctx, b)
@@ -298,7 +299,6 @@ func (k *Workloads) of(i *system.Info) workload.Defaults {
 	d := workload.Defaults{
 		Seccomp: "unconfined", CgroupNamespace: "host", LogDriver: i.LoggingDriver, Runtime: i.DefaultRuntime,
 		WritablePaths: k.p.WritablePaths, Sockets: k.p.Sockets, SystemPaths: append(slices.Clone(k.p.SystemPaths), i.DockerRootDir),
-		Alone: i.Swarm.ControlAvailable && i.Swarm.Nodes <= 1,
 	}
 	for name := range i.Runtimes {
 		d.Runtimes = append(d.Runtimes, name)
