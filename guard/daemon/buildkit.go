@@ -24,7 +24,7 @@ const builderBuildKit = "2"
 func (d *Door) buildKit(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
 	by := d.builderCaller(r, a)
 	if a.Call.Route.Action == "BuildSession" {
-		err := d.builder.Session(r.Context(), r.Header, by, func(ctx context.Context, h http.Header) error {
+		err := d.builder.Session(r.Context(), r.Header, by, func(ctx context.Context, h http.Header, carry buildkit.Carry) error {
 			for name, values := range h {
 				c.Header[name] = values
 			}
@@ -36,7 +36,7 @@ func (d *Door) buildKit(w http.ResponseWriter, r *http.Request, a *call.Ask, c *
 			if err != nil {
 				return errors.Join(fmt.Errorf("%w: %w", forward.ErrBegun, err), there.Close())
 			}
-			return over(forward.Pipe(ctx, here, there))
+			return over(carry(ctx, here, there))
 		})
 		var none *buildkit.NoSessionError
 		if errors.As(err, &none) {

@@ -3,7 +3,6 @@ package buildkit
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -69,10 +68,18 @@ type engine struct {
 	got []string
 	md  metadata.MD
 	txt []byte
+	// sessions are those that were opened, at the engine's end.
+	sessions chan net.Conn
 }
 
 func (e *engine) handle(_ any, s grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(s)
+	if strings.HasSuffix(method, "/Session") {
+		over := make(chan struct{})
+		e.sessions <- &tunnel{stream: s, end: sync.OnceFunc(func() { close(over) })}
+		<-over
+		return nil
+	}
 	var f frame
 	if err := s.RecvMsg(&f); err != nil {
 		return err
@@ -84,16 +91,6 @@ func (e *engine) handle(_ any, s grpc.ServerStream) error {
 	if strings.HasSuffix(method, "/Status") {
 		<-s.Context().Done()
 		return s.Context().Err()
-	}
-	if strings.HasSuffix(method, "/Session") {
-		for {
-			if err := s.SendMsg(&f); err != nil {
-				return err
-			}
-			if err := s.RecvMsg(&f); err != nil {
-				return nil //nolint:nilerr // its end
-			}
-		}
 	}
 	return s.SendMsg(&frame{})
 }
@@ -125,7 +122,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{judge: &judged{}, engine: &engine{}}
+	w := &world{judge: &judged{}, engine: &engine{sessions: make(chan net.Conn, 1)}}
 	w.room = New(Parts{Judge: w.judge})
 	w.room.every = 20 * time.Millisecond
 	return w
@@ -149,7 +146,7 @@ func (w *world) client(t *testing.T, id string) (*grpc.ClientConn, chan error) {
 	t.Helper()
 	client, here := pipe(t)
 	there, far := pipe(t)
-	go func() { _ = serve(t.Context(), far, w.engine.handle) }()
+	go func() { _ = serve(t.Context(), far, w.engine.handle, calls()) }()
 	ended := make(chan error, 1)
 	go func() { ended <- w.room.GRPC(t.Context(), here, there, w.caller(id)) }()
 	cc, err := grpc.NewClient("passthrough:///x", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -253,7 +250,7 @@ func TestOthers(t *testing.T) {
 	closed := make(chan struct{})
 	opened := make(chan struct{})
 	go func() {
-		_ = w.room.Session(t.Context(), http.Header{headerID: {"s1"}, headerKey: {"k"}}, w.caller("alice"), func(_ context.Context, h http.Header) error {
+		_ = w.room.Session(t.Context(), http.Header{headerID: {"s1"}, headerKey: {"k"}}, w.caller("alice"), func(_ context.Context, h http.Header, _ Carry) error {
 			if h.Get(headerKey) == "k" || h.Get(headerID) != "s1" {
 				t.Errorf("the engine gets %v", h)
 			}
@@ -278,7 +275,7 @@ func TestOthers(t *testing.T) {
 	if err := solve(mallory, "b1", ""); err == nil {
 		t.Error("alice's build is begun again")
 	}
-	if err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("mallory"), func(context.Context, http.Header) error { return nil }); !errors.Is(err, errTaken) {
+	if err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("mallory"), func(context.Context, http.Header, Carry) error { return nil }); !errors.Is(err, errTaken) {
 		t.Errorf("a session of that name: %v", err)
 	}
 	// Builds of the engine's own API have names of their own: who takes one has no build of the builder's, and keeps nobody from one.
@@ -366,7 +363,7 @@ func TestEndsWithItsRight(t *testing.T) {
 func TestSessionEndsWithItsRight(t *testing.T) {
 	w := newWorld()
 	no := errors.New("alice left")
-	err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("alice"), func(ctx context.Context, _ http.Header) error {
+	err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("alice"), func(ctx context.Context, _ http.Header, _ Carry) error {
 		w.holds.Store(&no)
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -384,42 +381,10 @@ func TestSessionEndsWithItsRight(t *testing.T) {
 		"twice": {headerID: {"a", "b"}}, "no name": {}, "odd": {headerID: {"a"}, headerKey: {"a\nb"}}, "many": {headerID: {"a"}, headerMethod: make([]string, mostMethods+1)},
 	} {
 		var none *NoSessionError
-		err := w.room.Session(t.Context(), h, w.caller("alice"), func(context.Context, http.Header) error { return nil })
+		err := w.room.Session(t.Context(), h, w.caller("alice"), func(context.Context, http.Header, Carry) error { return nil })
 		if !errors.As(err, &none) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-// A session by the protocol's own call carries what both say, and is bound like others.
-func TestSessionCall(t *testing.T) {
-	w := newWorld()
-	cc, _ := w.client(t, "alice")
-	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), strings.ToLower(headerID), "s1"))
-	defer cancel()
-	s, err := control.NewControlClient(cc).Session(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		if err := s.Send(&control.BytesMessage{Data: []byte("hello")}); err != nil {
-			t.Fatal(err)
-		}
-		if m, err := s.Recv(); err != nil || string(m.GetData()) != "hello" {
-			t.Fatalf("%v %v", m, err)
-		}
-	}
-	if err := w.room.Own(t.Context(), w.caller("alice"), "s1"); err != nil {
-		t.Error(err)
-	}
-	if err := w.room.Own(t.Context(), w.caller("mallory"), "s1"); !errors.Is(err, errOthers) {
-		t.Error(err)
-	}
-	if err := s.CloseSend(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Recv(); !errors.Is(err, io.EOF) {
-		t.Error(err)
 	}
 }
 

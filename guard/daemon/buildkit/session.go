@@ -4,19 +4,20 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
+	"net"
 	"net/http"
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 )
 
-// Session opens a session over HTTP: with what the engine gets of the caller's headers, connect makes the two connections and carries what
-// goes over them. The session is the caller's, and ends with the right to it.
-func (r *Room) Session(ctx context.Context, from http.Header, c Caller, connect func(ctx context.Context, h http.Header) error) error {
+// Carry carries a session on two connections, to the caller and to the engine, until one of them ends, and closes both.
+type Carry func(ctx context.Context, here, there net.Conn) error
+
+// Session opens a session over HTTP: with what the engine gets of the caller's headers, connect makes the two connections and has them
+// carried. The session is the caller's, and ends with the right to it.
+func (r *Room) Session(ctx context.Context, from http.Header, c Caller, connect func(ctx context.Context, h http.Header, carry Carry) error) error {
 	id, to, err := sessionHeader(from, whose(c.Ask.Subject))
 	if err != nil {
 		return &NoSessionError{err}
@@ -26,7 +27,10 @@ func (r *Room) Session(ctx context.Context, from http.Header, c Caller, connect 
 		return &NoSessionError{err}
 	}
 	defer closed()
-	return r.while(ctx, &c, func(ctx context.Context) error { return connect(ctx, to) })
+	defer r.files.open(id, whose(c.Ask.Subject))()
+	return r.while(ctx, &c, func(ctx context.Context) error {
+		return connect(ctx, to, func(ctx context.Context, here, there net.Conn) error { return r.relay(ctx, id, &c, here, there) })
+	})
 }
 
 // NoSessionError is why a session was not opened, before anything was made.
@@ -68,6 +72,7 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
 	}
 	defer closed()
+	defer s.room.files.open(id, of)()
 	if err := s.room.p.Judge.Judge(in.Context(), q.ask); err != nil {
 		return said(err)
 	}
@@ -81,33 +86,14 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 	if err != nil {
 		return err
 	}
-	sent := make(chan error, 1)
-	go func() { sent <- carry(in, out, out.CloseSend) }()
-	err = answers(in, out, nil)
-	cancel()
-	if serr := <-sent; err == nil && serr != nil {
-		return status.Error(codes.Canceled, serr.Error())
+	there, here := &tunnel{stream: out, end: cancel}, &tunnel{stream: in, end: cancel}
+	if err := s.room.relay(ctx, id, &s.caller, here, there); err != nil {
+		return err
 	}
-	return err
+	return there.said()
 }
 
 func both() *grpc.StreamDesc { return &grpc.StreamDesc{ServerStreams: true, ClientStreams: true} }
-
-// carry passes on what a caller sends until it ends.
-func carry(in grpc.ServerStream, out grpc.ClientStream, end func() error) error {
-	for {
-		var f frame
-		switch err := in.RecvMsg(&f); {
-		case err == io.EOF: //nolint:errorlint // as it is documented
-			return end()
-		case err != nil:
-			return nil //nolint:nilerr // the caller is gone
-		}
-		if err := out.SendMsg(&f); err != nil {
-			return nil //nolint:nilerr // what the engine says of it comes with its answer
-		}
-	}
-}
 
 // Claim gives a build that a call of the engine's own API begins to the caller who begins it or sends what it is made from.
 func (r *Room) Claim(c Caller, id string) error { return r.book.claimID(id, whose(c.Ask.Subject)) }
