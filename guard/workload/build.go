@@ -77,12 +77,14 @@ func byKit(w *model.Workload, q route.Query) {
 		if err := json.Unmarshal([]byte(text), &args); err != nil {
 			note(w, "query buildargs", "it is no set of arguments")
 		}
-		if v := args["BUILDKIT_SYNTAX"]; v != nil {
-			w.Build.FrontendImages = []string{*v}
+		if v := args["BUILDKIT_SYNTAX"]; v != nil && *v != "" {
+			image, _, _ := strings.Cut(strings.TrimSpace(*v), " ")
+			w.Build.FrontendImages = []string{image}
 		}
 	}
 	if q.Texts["remote"] == "upload-request" {
 		w.Remote = "" // of the caller, in another call
+		note(w, "query remote", "the Dockerfile is in an archive that comes by another call, where the guard does not see it: build from a directory")
 	}
 }
 

@@ -164,7 +164,7 @@ func TestBuild(t *testing.T) {
 		{route.Query{Texts: map[string]string{"networkmode": "container:theirs"}}, "foreign-namespaces"},
 		{route.Query{Texts: map[string]string{"cgroupparent": "/"}}, "cgroup-parent"},
 		{route.Query{Texts: map[string]string{"remote": "http://192.0.2.1/x"}}, "build-remote"},
-		{route.Query{Texts: map[string]string{"version": "2", "remote": "upload-request"}}, "nothing"},
+		{route.Query{Texts: map[string]string{"version": "2", "remote": "upload-request"}}, "understood"},
 		{route.Query{Texts: map[string]string{"version": "2", "remote": "upload-request@192.0.2.1:/x"}}, "build-remote"},
 		{route.Query{Texts: map[string]string{"labels": `{"io.example.tenant":"globex"}`}}, "tenant-label"},
 		{route.Query{Texts: map[string]string{"labels": `[]`}}, "understood"},

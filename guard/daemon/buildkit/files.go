@@ -259,3 +259,8 @@ func (r *Room) File(ctx context.Context, who *call.Subject, sessions []string, b
 	}
 	return nil
 }
+
+// Judge has the build file of a build judged that comes in no session.
+func (r *Room) Judge(ctx context.Context, who *call.Subject, text []byte, b *call.BuildFile) error {
+	return r.judgeFile(ctx, who, &sentText{name: b.Name, text: text}, b)
+}
