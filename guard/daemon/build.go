@@ -55,6 +55,11 @@ func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 	if err != nil {
 		return end, understood(err)
 	}
+	for _, s := range sources {
+		if s.Where == builds.AtFrom && !s.Maybe {
+			a.Bases = append(a.Bases, s.Ref)
+		}
+	}
 	pins, triggers, err := d.sources(r.Context(), a, sources)
 	if err != nil {
 		return end, err

@@ -238,7 +238,10 @@ func (r *Room) fileNotUnderstood(ctx context.Context, who *call.Subject, name st
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	id, err := r.p.Judge.NotUnderstood(ctx, who, route.GRPC, diffCopy, fmt.Errorf("the Dockerfile %.100q: %w", name, why))
+	if name != "" {
+		why = fmt.Errorf("the Dockerfile %.100q: %w", name, why)
+	}
+	id, err := r.p.Judge.NotUnderstood(ctx, who, route.GRPC, diffCopy, why)
 	if err != nil {
 		r.p.Log.ErrorContext(ctx, "a refusal could not be recorded", "error", err, "refused", why)
 		return why

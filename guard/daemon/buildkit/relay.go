@@ -93,6 +93,19 @@ func (s *relay) handle(_ any, in grpc.ServerStream) (err error) {
 	case err = <-asked:
 	default:
 	}
+	return s.said(in.Context(), err)
+}
+
+// said is why a call ended as the engine is told it, which tells its client. What the guard refused without a judge has its record made.
+func (s *relay) said(ctx context.Context, err error) error {
+	var held *heldError
+	if errors.As(err, &held) {
+		who, werr := s.caller.Who()
+		if werr != nil {
+			return status.Error(codes.Unauthenticated, "bulkhead: "+werr.Error())
+		}
+		err = s.room.fileNotUnderstood(ctx, who, held.name, held.err)
+	}
 	if err != nil {
 		return said(err)
 	}

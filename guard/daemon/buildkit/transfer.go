@@ -41,9 +41,26 @@ type sentFile struct {
 // Errors of a transfer.
 var (
 	errPacket = errors.New("the guard can't read what the client sends of its files")
-	errLink   = errors.New("the Dockerfile is a link, or behind one: name the file itself (-f)")
-	errKept   = errors.New("the builder did not ask for the Dockerfile, and would take it from elsewhere")
+	errLink   = errors.New("it is a link, or behind one: name the file itself (-f)")
+	errKept   = errors.New("the builder did not ask for it, and would take it from elsewhere")
 )
+
+// heldError is why the guard itself did not pass a file on.
+type heldError struct {
+	name string
+	err  error
+}
+
+// Error implements error.
+func (h *heldError) Error() string { return h.err.Error() }
+
+// Unwrap gives the reason.
+func (h *heldError) Unwrap() error { return h.err }
+
+// held is a reason to end the transfer; name is the file's, empty where it is of none.
+func held(name string, format string, args ...any) error {
+	return &heldError{name: name, err: fmt.Errorf(format, args...)}
+}
 
 // mostBuildFiles are those of one transfer.
 const mostBuildFiles = 64
@@ -60,7 +77,7 @@ func newTransfer(names []string, whole func(ctx context.Context, name string, te
 func (t *transfer) come(ctx context.Context, text []byte) ([][]byte, error) {
 	var p fstypes.Packet
 	if err := solve.Decode(text, &p); err != nil {
-		return nil, fmt.Errorf("%w: %w", errPacket, err)
+		return nil, held("", "%w: %w", errPacket, err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,14 +88,14 @@ func (t *transfer) come(ctx context.Context, text []byte) ([][]byte, error) {
 		}
 	case fstypes.PACKET_DATA:
 		if p.GetID() >= t.next {
-			return nil, fmt.Errorf("%w: a file that is not in its list", errPacket)
+			return nil, held("", "%w: a file that is not in its list", errPacket)
 		}
 		if f := t.open[p.GetID()]; f != nil {
 			return t.piece(ctx, f, &p)
 		}
 	case fstypes.PACKET_REQ, fstypes.PACKET_FIN, fstypes.PACKET_ERR:
 	default:
-		return nil, fmt.Errorf("%w: a packet of the kind %d", errPacket, p.GetType())
+		return nil, held("", "%w: a packet of the kind %d", errPacket, p.GetType())
 	}
 	again, err := solve.Encode(&p)
 	return [][]byte{again}, err
@@ -92,23 +109,23 @@ func (t *transfer) entry(p *fstypes.Packet) error {
 	}
 	at := s.GetPath()
 	if at == "" || at != strings.TrimPrefix(path.Clean("/"+at), "/") || at == ".fsutil-metadata" {
-		return fmt.Errorf("%w: %.100q is no path of a file", errPacket, at)
+		return held("", "%w: %.100q is no path of a file", errPacket, at)
 	}
 	id := t.next
 	t.next++
 	link := s.GetLinkname() != "" || os.FileMode(s.GetMode())&os.ModeSymlink != 0
 	if link && t.within(at) {
-		return errLink
+		return held(at, "%w", errLink)
 	}
 	if !t.names[at] || os.FileMode(s.GetMode())&os.ModeType != 0 {
 		return nil
 	}
 	if len(t.open) >= mostBuildFiles {
-		return fmt.Errorf("%w: more than %d Dockerfiles", errPacket, mostBuildFiles)
+		return held(at, "%w: more than %d Dockerfiles", errPacket, mostBuildFiles)
 	}
 	for _, f := range t.open {
 		if f.name == at {
-			return fmt.Errorf("%w: %.100q twice", errPacket, at)
+			return held(at, "%w: it is listed twice", errPacket)
 		}
 	}
 	t.open[id] = &sentFile{name: at}
@@ -130,14 +147,14 @@ func (t *transfer) within(at string) bool {
 // piece is a part of a build file; an empty one ends it.
 func (t *transfer) piece(ctx context.Context, f *sentFile, p *fstypes.Packet) ([][]byte, error) {
 	if f.done {
-		return nil, fmt.Errorf("%w: more of %.100q than it has", errPacket, f.name)
+		return nil, held(f.name, "%w: more comes of it than it has", errPacket)
 	}
 	if n := len(p.GetData()); n > 0 {
 		if len(f.text)+n > solve.MostDockerfile {
-			return nil, fmt.Errorf("the Dockerfile %.100q has more than %d bytes", f.name, solve.MostDockerfile)
+			return nil, held(f.name, "it has more than %d bytes", solve.MostDockerfile)
 		}
 		if err := t.grow(n); err != nil {
-			return nil, err
+			return nil, held(f.name, "%w", err)
 		}
 		f.text = append(f.text, p.GetData()...)
 		return nil, nil
@@ -177,7 +194,7 @@ func (t *transfer) goes(text []byte) error {
 	case fstypes.PACKET_FIN: // it has all that it wants
 		for _, f := range t.open {
 			if !f.wants || !f.done {
-				return errKept
+				return held(f.name, "%w", errKept)
 			}
 		}
 	case fstypes.PACKET_STAT, fstypes.PACKET_DATA, fstypes.PACKET_ERR:
