@@ -43,8 +43,10 @@ func fileSays(dockerfile string) func(ctx context.Context, w *EngineWorld, addre
 
 func callsSyntax(ctx context.Context, w *EngineWorld, address string) error {
 	return w.withFile(ctx, "FROM scratch\n", func(session string) error {
-		q := url.Values{"version": {"2"}, "remote": {"client-session"}, "session": {session}, "buildid": {hexName()},
-			"buildargs": {`{"BUILDKIT_SYNTAX":"` + address + `/frontend:1"}`}}
+		q := url.Values{
+			"version": {"2"}, "remote": {"client-session"}, "session": {session}, "buildid": {hexName()},
+			"buildargs": {`{"BUILDKIT_SYNTAX":"` + address + `/frontend:1"}`},
+		}
 		_, err := w.mallory.send(ctx, "POST", "/build?"+q.Encode(), nil) // whatever it says then
 		return err
 	})

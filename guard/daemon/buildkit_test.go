@@ -184,7 +184,7 @@ func TestSyntaxOfKit(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &call.Ask{Subject: &call.Subject{}}
-	r := httptest.NewRequest("POST", "/build", nil)
+	r := httptest.NewRequest(http.MethodPost, "/build", nil)
 	if err := d.frontends(r, a, asks); err != nil || len(a.Uses) != 1 || a.Uses[0].Object.Name != "evil/f:1" || a.Uses[0].Action != "ImageRun" {
 		t.Errorf("%v %+v", err, a.Uses)
 	}

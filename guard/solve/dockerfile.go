@@ -2,6 +2,7 @@ package solve
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -35,12 +36,17 @@ func Dockerfile(text []byte, f *call.BuildFile) (*call.Solve, error) {
 		foreign = r.syntax(text)
 	}
 	r.s.Frontend = dockerfile
-	why := r.dockerfile(text, f)
-	if why != nil && !foreign {
+	switch why := r.dockerfile(text, f); {
+	case foreign && errors.Is(why, errNoDockerfile): // its program may read more than the builder's own
+		r.lines(strings.ReplaceAll(strings.ReplaceAll(string(text), "\r\n", "\n"), "\\\n", " "))
+	case why != nil:
 		r.unknown(fileName, "%v", why)
 	}
 	return r.s, r.err
 }
+
+// errNoDockerfile is of what the builder's own parser does not read.
+var errNoDockerfile = errors.New("it can't be read")
 
 // syntax notes the program that the file's first lines have run in place of the builder's own. Builders of other versions take more lines for
 // first ones; what one could take for it is asked about, too.
@@ -75,11 +81,11 @@ func (r *reading) dockerfile(text []byte, f *call.BuildFile) error {
 	}
 	result, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
-		return fmt.Errorf("it can't be read: %w", short(err))
+		return fmt.Errorf("%w: %w", errNoDockerfile, short(err))
 	}
 	stages, args, err := instructions.Parse(result.AST, nil)
 	if err != nil {
-		return fmt.Errorf("it can't be read: %w", short(err))
+		return fmt.Errorf("%w: %w", errNoDockerfile, short(err))
 	}
 	if len(stages) > mostStages || len(f.Platforms) > mostPlatforms {
 		return fmt.Errorf("it has more than %d stages, or more than %d platforms", mostStages, mostPlatforms)
@@ -163,14 +169,17 @@ func (d *file) stage(s *instructions.Stage) error {
 
 // base is an image that a stage begins with.
 func (d *file) base(ref string) {
-	if ref == "" || ref == "scratch" || d.stands(ref) {
+	if ref == "" || ref == "scratch" {
 		return
 	}
 	d.image(ref, fileName+" FROM")
-	d.name(&d.s.Bases, ref, fileName+" FROM")
+	if !d.stands(ref) {
+		d.name(&d.s.Bases, ref, fileName+" FROM")
+	}
 }
 
-// stands says whether a name stands for something else in this build, that was judged with it.
+// stands says whether a name stands for something else in this build, that was judged with it. Older builders don't know of that, and take the
+// image: whether it may be taken is asked all the same.
 func (d *file) stands(name string) bool {
 	for _, c := range d.f.Contexts {
 		if c == name {
@@ -217,7 +226,7 @@ func (d *file) command(c instructions.Command, env vars) error {
 
 // from is another stage, by number or name, or an image.
 func (d *file) from(name, where string) {
-	if _, err := strconv.Atoi(name); err == nil || name == "" || name == "scratch" || d.all[strings.ToLower(name)] || d.stands(name) {
+	if _, err := strconv.Atoi(name); err == nil || name == "" || name == "scratch" || d.all[strings.ToLower(name)] {
 		return
 	}
 	d.image(name, where)
@@ -245,24 +254,30 @@ func isAddress(text string) bool {
 
 // documents notes what stands in here-documents like an instruction: to a builder that does not know these, it is one.
 func (r *reading) documents(n *parser.Node) {
+	for _, c := range n.Children {
+		for _, h := range c.Heredocs {
+			r.lines(h.Content)
+		}
+	}
+}
+
+// lines notes what looks like an instruction to whoever reads lines.
+func (r *reading) lines(text string) {
 	from := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?from\s+(?:--\S+\s+)*["']?([^\s"'$]+)["']?(?:\s+as\s+\S+)?\s*$`)
 	copied := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?(?:copy|run)\s.*from=["']?([^\s"',$]+)`)
 	added := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?add\s+(?:--\S+\s+)*(.*)$`)
-	const at = fileName + " (in a here-document)"
-	for _, c := range n.Children {
-		for _, h := range c.Heredocs {
-			for _, m := range from.FindAllStringSubmatch(h.Content, -1) {
+	const at = fileName + " (a line in it)"
+	for _, re := range []*regexp.Regexp{from, copied} {
+		for _, m := range re.FindAllStringSubmatch(text, -1) {
+			if _, err := strconv.Atoi(m[1]); err != nil && m[1] != "scratch" {
 				r.image(m[1], at)
 			}
-			for _, m := range copied.FindAllStringSubmatch(h.Content, -1) {
-				r.image(m[1], at)
-			}
-			for _, m := range added.FindAllStringSubmatch(h.Content, -1) {
-				for _, word := range strings.Fields(strings.NewReplacer(`"`, " ", `,`, " ", "[", " ").Replace(m[1])) {
-					if isAddress(word) {
-						r.fetch(word)
-					}
-				}
+		}
+	}
+	for _, m := range added.FindAllStringSubmatch(text, -1) {
+		for _, word := range strings.Fields(strings.NewReplacer(`"`, " ", `,`, " ", "[", " ").Replace(m[1])) {
+			if isAddress(word) {
+				r.fetch(word)
 			}
 		}
 	}

@@ -34,15 +34,18 @@ func TestDockerfile(t *testing.T) {
 		"build argument": {text: "ARG I=a\nFROM ${I}", file: call.BuildFile{Args: map[string]string{"I": "evil:1"}}, images: "evil:1", bases: "evil:1"},
 		"no argument":    {text: "FROM ${I:-a}", file: call.BuildFile{Args: map[string]string{"I": "evil"}}, images: "a", bases: "a"},
 		"platform":       {text: "FROM a-$TARGETARCH", images: "a-" + runtime.GOARCH, bases: "a-" + runtime.GOARCH},
-		"platforms": {text: "ARG TARGETARCH\nFROM a-$TARGETARCH", file: call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}},
-			images: "a-amd64 a-s390x", bases: "a-amd64 a-s390x"},
-		"context":              {text: "FROM base\nCOPY --from=other / /", file: call.BuildFile{Contexts: []string{"base", "other"}}},
+		"platforms": {
+			text: "ARG TARGETARCH\nFROM a-$TARGETARCH", file: call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}},
+			images: "a-amd64 a-s390x", bases: "a-amd64 a-s390x",
+		},
+		"context":              {text: "FROM base\nCOPY --from=other / /", file: call.BuildFile{Contexts: []string{"base", "other"}}, images: "base other"},
 		"syntax":               {text: "# syntax=docker/dockerfile:1\nFROM a", images: "docker/dockerfile:1 a", bases: "a", frontends: "docker/dockerfile:1"},
 		"syntax, own":          {text: "# syntax=docker/dockerfile:1\nFROM a", file: call.BuildFile{Own: true}, images: "a", bases: "a"},
 		"syntax, behind":       {text: "# x=y\n#\n# SynTax = evil/f a b\nFROM a", images: "evil/f a", bases: "a", frontends: "evil/f"},
 		"syntax in C":          {text: "#!/usr/bin/env x\n//syntax=evil/f\nwhatever it reads", images: "evil/f", frontends: "evil/f"},
 		"syntax in JSON":       {text: `{"syntax": "evil/f", "x": 1}`, images: "evil/f", frontends: "evil/f"},
 		"BOM":                  {text: "\ufeff# syntax=evil/f\nFROM a", images: "evil/f a", bases: "a", frontends: "evil/f"},
+		"foreign, newer":       {text: "# syntax=docker/dockerfile:9\nFROM a:1 AS b\nNEWER thing\nADD \\\n http://h.test/x /\nCOPY --from=c:1 / /", images: "docker/dockerfile:9 a:1 c:1", frontends: "docker/dockerfile:9", addresses: "http://h.test/x"},
 		"foreign":              {text: "this: is no Dockerfile", file: call.BuildFile{Foreign: true}},
 		"address":              {text: "FROM a\nADD https://h.test/x /y", images: "a", bases: "a", addresses: "https://h.test/x"},
 		"git":                  {text: "FROM a\nADD git@h.test:x/y.git /y", images: "a", bases: "a", addresses: "git@h.test:x/y.git"},
@@ -92,6 +95,8 @@ func TestDockerfileUnknown(t *testing.T) {
 		"a variant":          "FROM a-$TARGETVARIANT",
 		"twice and twice":    double + "FROM $Y",
 		"long":               "FROM $A" + strings.Repeat("x", longestWord),
+		"a syntax, escape":   "# syntax=docker/dockerfile:1\n# escape=`\nFROM a\nADD http://h.test/x /",
+		"a syntax, ADD":      "# syntax=docker/dockerfile:1\nFROM a\nADD $U /",
 		"an instruction":     "FROM a\nFETCH http://h.test",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,12 +119,18 @@ func TestBuildFile(t *testing.T) {
 		want    call.BuildFile
 	}{
 		"plain": {m: &control.SolveRequest{Frontend: "dockerfile.v0"}, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
-		"named": {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"dockerfilekey": "d", "filename": "sub/F", "cmdline": "", "context": "https://h.test/x.git"}},
-			want: call.BuildFile{Local: "d", Name: "sub/F", Own: true}},
-		"another program": {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"build-arg:BUILDKIT_SYNTAX": "evil/f x"}},
-			want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Foreign: true}},
-		"gateway": {m: &control.SolveRequest{Frontend: "gateway.v0", FrontendAttrs: map[string]string{"source": "evil/f"}},
-			want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Foreign: true}},
+		"named": {
+			m:    &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"dockerfilekey": "d", "filename": "sub/F", "cmdline": "", "context": "https://h.test/x.git"}},
+			want: call.BuildFile{Local: "d", Name: "sub/F", Own: true},
+		},
+		"another program": {
+			m:    &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"build-arg:BUILDKIT_SYNTAX": "evil/f x"}},
+			want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Foreign: true},
+		},
+		"gateway": {
+			m:    &control.SolveRequest{Frontend: "gateway.v0", FrontendAttrs: map[string]string{"source": "evil/f"}},
+			want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Foreign: true},
+		},
 		"at an address":  {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"context": "https://h.test/x.git"}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
 		"out of a build": {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendInputs: map[string]*pb.Definition{"dockerfile": {}}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
 	} {

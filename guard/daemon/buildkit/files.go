@@ -93,14 +93,20 @@ func (f *files) grown(s *sessionFiles, n int) error {
 }
 
 // begin notes that a build takes from sessions of its account's.
-func (f *files) begin(ref string, sessions []string) {
+func (f *files) begin(ref string, sessions []string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, id := range sessions {
-		if s := f.of[id]; s != nil && len(s.refs) < mostBuildsEach {
+		switch s := f.of[id]; {
+		case s == nil:
+			return fmt.Errorf("session %.100q: %w", id, errNone)
+		case len(s.refs) >= mostBuildsEach:
+			return fmt.Errorf("session %.100q: %w", id, errFiles)
+		default:
 			s.refs[ref] = true
 		}
 	}
+	return nil
 }
 
 // sessions are those that an account's build takes from.
@@ -123,7 +129,10 @@ func (f *files) read(sessions []string, b *call.BuildFile) ([]*sentText, error) 
 	var came []*sentText
 	for _, id := range sessions {
 		s := f.of[id]
-		if s == nil || slices.ContainsFunc(s.reads, func(r *call.BuildFile) bool { return reflect.DeepEqual(r, b) }) {
+		if s == nil { // it ended, or is not open yet: what nobody looks at must not come
+			return nil, fmt.Errorf("session %.100q: %w", id, errNone)
+		}
+		if slices.ContainsFunc(s.reads, func(r *call.BuildFile) bool { return reflect.DeepEqual(r, b) }) {
 			continue
 		}
 		if len(s.reads) >= mostReads {

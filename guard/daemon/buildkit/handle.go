@@ -170,7 +170,9 @@ func (s *served) file(ctx context.Context, q *asked) error {
 	}
 	sessions := asks.Sessions
 	if begins, is := q.msg.(*control.SolveRequest); is {
-		s.room.files.begin(begins.GetRef(), sessions)
+		if err := s.room.files.begin(begins.GetRef(), sessions); err != nil {
+			return err
+		}
 	} else {
 		sessions = append(s.room.files.sessions(q.build, whose(q.ask.Subject)), sessions...)
 	}

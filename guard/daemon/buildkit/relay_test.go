@@ -31,14 +31,14 @@ type opened struct {
 	end     func() // of the client
 }
 
-// session is opened over a connection of its own, or by a call of the protocol. Files are LOCAL:PATH to what they say.
-func (w *world) session(t *testing.T, account, id string, byCall bool, files map[string]string) *opened {
+// session is one of alice's, opened over a connection of its own, or by a call of the protocol. Files are LOCAL:PATH to what they say.
+func (w *world) session(t *testing.T, id string, byCall bool, files map[string]string) *opened {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
 		write(t, filepath.Join(dir, strings.Replace(name, ":", "/", 1)), text)
 	}
-	client := w.connection(t, account, id, byCall)
+	client := w.connection(t, id, byCall)
 	go serveFiles(t, client, dir)
 	var far net.Conn
 	select {
@@ -54,10 +54,10 @@ func (w *world) session(t *testing.T, account, id string, byCall bool, files map
 	return &opened{id: id, builder: cc, end: func() { client.Close() }}
 }
 
-func (w *world) connection(t *testing.T, account, id string, byCall bool) net.Conn {
+func (w *world) connection(t *testing.T, id string, byCall bool) net.Conn {
 	t.Helper()
 	if byCall {
-		cc, _ := w.client(t, account)
+		cc, _ := w.client(t, "alice")
 		ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), strings.ToLower(headerID), id))
 		s, err := cc.NewStream(ctx, both(), control.Control_Session_FullMethodName, grpc.ForceCodecV2(codec{}))
 		if err != nil {
@@ -68,7 +68,7 @@ func (w *world) connection(t *testing.T, account, id string, byCall bool) net.Co
 	client, here := pipe(t)
 	there, far := pipe(t)
 	go func() {
-		_ = w.room.Session(t.Context(), http.Header{headerID: {id}}, w.caller(account), func(ctx context.Context, _ http.Header, carry Carry) error {
+		_ = w.room.Session(t.Context(), http.Header{headerID: {id}}, w.caller("alice"), func(ctx context.Context, _ http.Header, carry Carry) error {
 			w.engine.sessions <- far
 			return carry(ctx, here, there)
 		})
@@ -111,14 +111,13 @@ func write(t *testing.T, at, text string) {
 	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	to, is := strings.CutPrefix(text, "-> ")
-	err := os.ErrInvalid
-	if is {
-		err = os.Symlink(to, at)
-	} else {
-		err = os.WriteFile(at, []byte(text), 0o600)
+	if to, is := strings.CutPrefix(text, "-> "); is {
+		if err := os.Symlink(to, at); err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
-	if err != nil {
+	if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -177,7 +176,7 @@ func TestDockerfileOnItsWay(t *testing.T) {
 		w := newWorld()
 		large := strings.Repeat("0123456789abcdef", 512<<10) // 8 MiB
 		text := "FROM base:1\nADD https://h.test/x /\n" + strings.Repeat("# a remark\n", 20_000)
-		c := w.session(t, "alice", "s1", byCall, map[string]string{"dockerfile:Dockerfile": text, "dockerfile:Dockerfile.dockerignore": "x", "context:large": large})
+		c := w.session(t, "s1", byCall, map[string]string{"dockerfile:Dockerfile": text, "dockerfile:Dockerfile.dockerignore": "x", "context:large": large})
 		who := w.caller("alice").Ask.Subject
 		if err := w.room.File(t.Context(), who, []string{c.id}, &call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}); err != nil {
 			t.Fatal(err)
@@ -212,7 +211,7 @@ func TestDockerfileRefused(t *testing.T) {
 			}
 			return nil
 		}
-		c := w.session(t, "alice", "s1", byCall, map[string]string{"dockerfile:Dockerfile": "# syntax=evil/f\nFROM a"})
+		c := w.session(t, "s1", byCall, map[string]string{"dockerfile:Dockerfile": "# syntax=evil/f\nFROM a"})
 		who := w.caller("alice").Ask.Subject
 		file := &call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Own: true}
 		if err := w.room.File(t.Context(), who, []string{c.id}, file); err != nil {
@@ -242,7 +241,7 @@ func TestDockerfileRefused(t *testing.T) {
 // What the builder kept of an earlier build it asks for again: it may have been judged by other rules, or as something else.
 func TestDockerfileComesAgain(t *testing.T) {
 	w := newWorld()
-	c := w.session(t, "alice", "s1", false, map[string]string{"dockerfile:Dockerfile": "FROM a"})
+	c := w.session(t, "s1", false, map[string]string{"dockerfile:Dockerfile": "FROM a"})
 	who := w.caller("alice").Ask.Subject
 	dir := t.TempDir()
 	if err := c.takes(t, dir, "dockerfile"); err != nil || len(w.judge.asks) != 0 {
@@ -267,7 +266,7 @@ func TestDockerfileIsNoLink(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
-			c := w.session(t, "alice", "s1", false, files)
+			c := w.session(t, "s1", false, files)
 			for _, at := range []string{"Dockerfile", "sub/Dockerfile"} {
 				if err := w.room.File(t.Context(), w.caller("alice").Ask.Subject, []string{c.id}, &call.BuildFile{Local: "dockerfile", Name: at}); err != nil {
 					t.Fatal(err)
@@ -286,7 +285,7 @@ func TestDockerfileIsNoLink(t *testing.T) {
 // A build says how its file is read; parts of it are read in its own sessions.
 func TestBuildsSayHowFilesAreRead(t *testing.T) {
 	w := newWorld()
-	c := w.session(t, "alice", "s1", false, map[string]string{"dockerfile:Dockerfile": "FROM a"})
+	c := w.session(t, "s1", false, map[string]string{"dockerfile:Dockerfile": "FROM a"})
 	cc, _ := w.client(t, "alice")
 	if _, err := control.NewControlClient(cc).Solve(t.Context(), &control.SolveRequest{Ref: "b1", Session: c.id}); err != nil {
 		t.Fatal(err)
@@ -310,7 +309,7 @@ func TestBuildsSayHowFilesAreRead(t *testing.T) {
 func TestSessionCarriesAll(t *testing.T) {
 	eachWay(t, func(t *testing.T, byCall bool) {
 		w := newWorld()
-		c := w.session(t, "alice", "s1", byCall, nil)
+		c := w.session(t, "s1", byCall, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		s, err := c.builder.NewStream(ctx, both(), "/moby.buildkit.secrets.v1.Secrets/GetSecret")

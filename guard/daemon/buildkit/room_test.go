@@ -372,7 +372,7 @@ func TestSessionEndsWithItsRight(t *testing.T) {
 	if !errors.As(err, &end) || !errors.Is(err, no) || len(w.judge.failed) != 1 {
 		t.Errorf("%v %v", err, w.judge.failed)
 	}
-	if closed, err := w.room.book.open("s1", "bob"); err != nil {
+	if closed, err := w.room.book.open("s1", "bob", func() {}); err != nil {
 		t.Error(err)
 	} else {
 		closed()

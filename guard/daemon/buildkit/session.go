@@ -22,15 +22,21 @@ func (r *Room) Session(ctx context.Context, from http.Header, c Caller, connect 
 	if err != nil {
 		return &NoSessionError{err}
 	}
-	closed, err := r.book.open(id, whose(c.Ask.Subject))
+	closed, err := r.open(id, whose(c.Ask.Subject))
 	if err != nil {
 		return &NoSessionError{err}
 	}
 	defer closed()
-	defer r.files.open(id, whose(c.Ask.Subject))()
 	return r.while(ctx, &c, func(ctx context.Context) error {
 		return connect(ctx, to, func(ctx context.Context, here, there net.Conn) error { return r.relay(ctx, id, &c, here, there) })
 	})
+}
+
+// open notes a session, and has its build files looked at, until closed is called.
+func (r *Room) open(id, of string) (closed func(), err error) {
+	forget := func() {}
+	end, err := r.book.open(id, of, func() { forget = r.files.open(id, of) })
+	return func() { end(); forget() }, err
 }
 
 // NoSessionError is why a session was not opened, before anything was made.
@@ -67,12 +73,11 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 	if err != nil {
 		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
 	}
-	closed, err := s.room.book.open(id, of)
+	closed, err := s.room.open(id, of)
 	if err != nil {
 		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
 	}
 	defer closed()
-	defer s.room.files.open(id, of)()
 	if err := s.room.p.Judge.Judge(in.Context(), q.ask); err != nil {
 		return said(err)
 	}

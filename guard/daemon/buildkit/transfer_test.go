@@ -55,8 +55,15 @@ func TestTransfer(t *testing.T) {
 		text []byte
 		on   int
 	}{
-		{stat(t, "Dockerfile", 0o644), 1}, {stat(t, "large", 0o644), 1}, {stat(t, "sub", os.ModeDir|0o755), 1}, {packet(t, &fstypes.Packet{}), 1},
-		{data(t, 0, "FROM "), 0}, {data(t, 1, "x"), 1}, {data(t, 0, strings.Repeat("a", 64<<10)), 0}, {data(t, 0, ""), 4}, {data(t, 1, ""), 1},
+		{stat(t, "Dockerfile", 0o644), 1},
+		{stat(t, "large", 0o644), 1},
+		{stat(t, "sub", os.ModeDir|0o755), 1},
+		{packet(t, &fstypes.Packet{}), 1},
+		{data(t, 0, "FROM "), 0},
+		{data(t, 1, "x"), 1},
+		{data(t, 0, strings.Repeat("a", 64<<10)), 0},
+		{data(t, 0, ""), 4},
+		{data(t, 1, ""), 1},
 	} {
 		list, err := tr.come(t.Context(), c.text)
 		if err != nil || len(list) != c.on {
