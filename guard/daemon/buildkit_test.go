@@ -190,6 +190,24 @@ func TestSyntaxOfKit(t *testing.T) {
 	}
 }
 
+// What a classic build begins with is a fact of its decision.
+func TestBasesOfClassic(t *testing.T) {
+	var bases []string
+	j := judge(func(a *call.Ask) error { bases = a.Bases; return &call.Refusal{Why: "no"} })
+	d := New(Parts{Engine: before(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }), Judge: notWhole{j}, Who: root{}, Objects: &completes{}})
+	s := httptest.NewServer(d)
+	defer s.Close()
+	text := archive(t, map[string]string{"Dockerfile": "FROM a:1 AS b\nFROM b\nFROM scratch\nCOPY --from=c:1 / /\n"})
+	if status, told := send(t, s, "POST", "/build", "application/x-tar", text); status != http.StatusForbidden || len(bases) != 1 || bases[0] != "a:1" {
+		t.Errorf("%d %s %q", status, told, bases)
+	}
+}
+
+// notWhole sees what is its own.
+type notWhole struct{ judge }
+
+func (notWhole) Whole(context.Context, *call.Ask) bool { return false }
+
 // completes takes every image for one that is there.
 type completes struct{ Objects }
 
@@ -200,6 +218,10 @@ func (*completes) Complete(_ context.Context, a *call.Ask) error {
 		}
 	}
 	return nil
+}
+
+func (*completes) Object(_ context.Context, kind route.Object, name string) (*call.Object, error) {
+	return &call.Object{Kind: kind, Name: name, ID: "sha256:" + strings.Repeat("a", 64)}, nil
 }
 
 func archive(t *testing.T, files map[string]string) string {

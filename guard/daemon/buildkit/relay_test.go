@@ -303,6 +303,10 @@ func TestBuildsSayHowFilesAreRead(t *testing.T) {
 	if names := w.room.files.names(c.id, "context"); len(names) != 0 {
 		t.Error(names)
 	}
+	other := w.session(t, "s2", false, map[string]string{"dockerfile:Own": "FROM a"})
+	if names := w.room.files.names(other.id, "dockerfile"); len(names) != 0 {
+		t.Errorf("no build reads in it: %v", names)
+	}
 }
 
 // What else the builder asks goes on as it is, with what the client answers; a session ends with its client, and its name is free again.

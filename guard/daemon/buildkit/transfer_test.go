@@ -10,6 +10,7 @@ import (
 
 	fstypes "github.com/tonistiigi/fsutil/types"
 
+	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/solve"
 )
 
@@ -144,6 +145,50 @@ func TestTransferRefused(t *testing.T) {
 	}
 	if _, err := tr.come(t.Context(), data(t, 0, "x")); !errors.Is(err, errFiles) {
 		t.Error(err)
+	}
+}
+
+// What is kept of files is bound for each account and for all, and given back with the session.
+func TestFilesAreBound(t *testing.T) {
+	f := newFiles()
+	closed := f.open("s1", "alice")
+	f.open("s2", "bob")
+	if err := f.grow("s1", mostFileTextEach); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.grow("s1", 1); !errors.Is(err, errFiles) {
+		t.Error(err)
+	}
+	if err := f.grow("s2", 1); err != nil {
+		t.Error(err)
+	}
+	closed()
+	if err := f.grow("s1", 1); !errors.Is(err, errFiles) || f.all != 1 || len(f.each) != 1 {
+		t.Errorf("%v %d %v", err, f.all, f.each)
+	}
+	if _, err := f.read([]string{"s1"}, &call.BuildFile{}); !errors.Is(err, errNone) {
+		t.Errorf("nobody would look at it: %v", err)
+	}
+	if err := f.begin("b1", []string{"s1"}); !errors.Is(err, errNone) {
+		t.Error(err)
+	}
+	same := &sentText{local: "dockerfile", name: "Dockerfile", text: []byte("FROM a")}
+	for range 3 {
+		if err := f.grow("s2", len(same.text)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.came("s2", &sentText{local: same.local, name: same.name, text: same.text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.all != 1+len(same.text) {
+		t.Errorf("one file is kept in %d bytes", f.all)
+	}
+	for i := range mostReads + 1 {
+		_, err := f.read([]string{"s2"}, &call.BuildFile{Local: "dockerfile", Name: strings.Repeat("x", i+1)})
+		if (err != nil) != (i == mostReads) {
+			t.Fatalf("%d ways of reading: %v", i, err)
+		}
 	}
 }
 
