@@ -30,7 +30,7 @@ func buildKitDrills() []Drill {
 		d.policies = PoliciesBuilders
 		return d
 	}
-	return []Drill{
+	return append([]Drill{
 		builds("host-network", escape, "A program of a build by BuildKit runs in the host's network", buildKitSaw(hostSolve, hostNetwork)),
 		builds("call-host-network", escape, "A build that is asked of BuildKit by the engine's own call runs in the host's network",
 			buildsWith("version=2&networkmode=host", hostNetwork)),
@@ -40,7 +40,7 @@ func buildKitDrills() []Drill {
 			return text == w.secret
 		})),
 		builds("container", escape, "A program is started beside a build, by a call that asks for no entitlement (CVE-2024-23653)", startsBeside),
-	}
+	}, dockerfileDrills(builds)...)
 }
 
 // builder speaks the builder's own protocol.

@@ -39,26 +39,40 @@ const askedFor = "/moby.buildkit.secrets.v1.Secrets/GetSecret"
 
 // opens opens a session in which there is one secret.
 func (c *caller) opens(ctx context.Context, id, secret string) (io.Closer, error) {
-	conn, err := c.upgraded(ctx, "/session", "X-Docker-Expose-Session-Uuid: "+id+"\r\nX-Docker-Expose-Session-Name: drill\r\n"+
-		"X-Docker-Expose-Session-Sharedkey: drill\r\nX-Docker-Expose-Session-Grpc-Method: "+askedFor+"\r\n")
-	if err != nil {
-		return nil, fmt.Errorf("%s opens a session: %w", c.Name, err)
-	}
 	answer := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), secret)
-	server := grpc.NewServer(grpc.ForceServerCodecV2(bare{}), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
-		method, _ := grpc.MethodFromServerStream(s)
+	return c.serves(ctx, id, map[string]grpc.StreamHandler{askedFor: func(_ any, s grpc.ServerStream) error {
 		var asked []byte
 		if err := s.RecvMsg(&asked); err != nil {
 			return err
 		}
-		switch method {
-		case askedFor:
-			return s.SendMsg(&answer)
-		case grpc_health_v1.Health_Check_FullMethodName:
-			well := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(grpc_health_v1.HealthCheckResponse_SERVING))
-			return s.SendMsg(&well)
+		return s.SendMsg(&answer)
+	}})
+}
+
+// serves opens a session in which the builder is answered by these.
+func (c *caller) serves(ctx context.Context, id string, methods map[string]grpc.StreamHandler) (io.Closer, error) {
+	headers := "X-Docker-Expose-Session-Uuid: " + id + "\r\nX-Docker-Expose-Session-Name: drill\r\nX-Docker-Expose-Session-Sharedkey: drill\r\n"
+	for m := range methods {
+		headers += "X-Docker-Expose-Session-Grpc-Method: " + m + "\r\n"
+	}
+	conn, err := c.upgraded(ctx, "/session", headers)
+	if err != nil {
+		return nil, fmt.Errorf("%s opens a session: %w", c.Name, err)
+	}
+	server := grpc.NewServer(grpc.ForceServerCodecV2(bare{}), grpc.UnknownServiceHandler(func(srv any, s grpc.ServerStream) error {
+		method, _ := grpc.MethodFromServerStream(s)
+		if do := methods[method]; do != nil {
+			return do(srv, s)
 		}
-		return status.Error(codes.Unimplemented, method)
+		if method != grpc_health_v1.Health_Check_FullMethodName {
+			return status.Error(codes.Unimplemented, method)
+		}
+		var asked []byte
+		if err := s.RecvMsg(&asked); err != nil {
+			return err
+		}
+		well := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(grpc_health_v1.HealthCheckResponse_SERVING))
+		return s.SendMsg(&well)
 	}))
 	l := &single{conn: conn, over: make(chan struct{})}
 	var wait sync.WaitGroup

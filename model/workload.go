@@ -108,6 +108,8 @@ type Build struct {
 	// Frontend is the program that reads the build's file, FrontendImages images that are run as one.
 	Frontend       string   `json:"frontend,omitempty"`
 	FrontendImages []string `json:"frontend_images,omitempty"`
+	// Bases are the images that stages of the build's file begin with, where the guard sees that.
+	Bases []ImageRef `json:"bases,omitempty"`
 	// Exporters are the kinds of what is made, Pushes what is sent to registries, Caches KIND:PLACE.
 	Exporters []string `json:"exporters,omitempty"`
 	Pushes    []string `json:"pushes,omitempty"`

@@ -79,6 +79,8 @@ type Ask struct {
 	// Object is what the call is about; nil for the engine itself. Uses are what it names beside.
 	Object *Object
 	Uses   []Use
+	// Bases are the images that the Dockerfile of a build begins with, where it comes with the call and was read.
+	Bases []string
 	// Workload is what the call would run or change; nil where it runs nothing.
 	Workload *model.Workload
 	// Warnings go back with the answer where it has a place for them: what was changed, and what enforcement would refuse.

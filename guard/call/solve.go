@@ -1,7 +1,8 @@
 package call
 
-// Solve is what a message of BuildKit's protocol asks for, as far as the guard understands it. What the build's own file says is not in
-// it: the builder reads that from the caller's session. The more it would give away is asked for here, and the builder holds to it.
+// Solve is what a message of BuildKit's protocol asks for, as far as the guard understands it, or what a build's own file does. The builder
+// reads that file from the caller's session, later than the message: File says how. What the file would give programs beyond the others is
+// asked for in the message, and the builder holds to it.
 type Solve struct {
 	// Ref is the build's name, Sessions those that it takes files, secrets and passwords from.
 	Ref      string
@@ -10,6 +11,10 @@ type Solve struct {
 	// already. FrontendImages are images that are run as one.
 	Frontend       string
 	FrontendImages []Named
+	// File is how the build's own file is found and read; nil where none is read.
+	File *BuildFile
+	// Bases are images that stages of the build's file begin with; they are among Images, too.
+	Bases []Named
 	// Entitlements are as they were asked for; what they stand for is in the fields below, too.
 	Entitlements          []string
 	HostNetwork, Insecure bool
@@ -44,4 +49,18 @@ type SolveLimits struct {
 // Named is a name with the field that it stands in.
 type Named struct {
 	Name, Field string
+}
+
+// BuildFile is how a build finds its Dockerfile in a session of the caller's, and what it reads it with.
+type BuildFile struct {
+	// Local is the part of the session, Name the path in it.
+	Local, Name string
+	// Args are the build arguments, Platforms those that are built for, empty for the builder's own; Target is a stage.
+	Args      map[string]string
+	Platforms []string
+	Target    string
+	// Contexts are names that stand for something else in this build than for the image of that name.
+	Contexts []string
+	// Own says that the builder's own program reads the file whatever its first line says, Foreign that another program does.
+	Own, Foreign bool
 }

@@ -25,7 +25,7 @@ const mostContext = 4 << 30
 func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 	end = func() {}
 	if a.Call.Route.Action == "ImageBuild" && a.Call.Query.Texts["version"] == builderBuildKit {
-		return end, d.buildsByKit(r, a)
+		return d.buildsByKit(r, a)
 	}
 	if a.Call.Route.Action != "ImageBuild" || d.p.Objects == nil || d.p.Judge.Whole(r.Context(), a) {
 		return end, nil
@@ -47,20 +47,18 @@ func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
 		return end, nil //nolint:nilerr // the judge says so, with a record
 	}
-	select {
-	case d.builds <- struct{}{}:
-	default:
-		return end, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many builds at once: try again"}
-	}
-	end = func() { <-d.builds }
-	kept, err := builds.Keep(r.Context(), r.Body, d.p.Dir, q.Texts["dockerfile"], mostContext)
+	kept, end, err := d.keep(r, q)
 	if err != nil {
-		return end, understood(err)
+		return end, err
 	}
-	end = func() { _ = kept.Close(); <-d.builds }
 	sources, err := builds.Sources(kept.Dockerfile)
 	if err != nil {
 		return end, understood(err)
+	}
+	for _, s := range sources {
+		if s.Where == builds.AtFrom && !s.Maybe {
+			a.Bases = append(a.Bases, s.Ref)
+		}
 	}
 	pins, triggers, err := d.sources(r.Context(), a, sources)
 	if err != nil {
@@ -82,6 +80,21 @@ func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 	}
 	r.Body, r.ContentLength = io.NopCloser(body), size
 	return end, nil
+}
+
+// keep takes the context of a build into a file, until end is called.
+func (d *Door) keep(r *http.Request, q *route.Query) (c *builds.Context, end func(), err error) {
+	select {
+	case d.builds <- struct{}{}:
+	default:
+		return nil, func() {}, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many builds at once: try again"}
+	}
+	end = func() { <-d.builds }
+	c, err = builds.Keep(r.Context(), r.Body, d.p.Dir, q.Texts["dockerfile"], mostContext)
+	if err != nil {
+		return nil, end, understood(err)
+	}
+	return c, func() { _ = c.Close(); <-d.builds }, nil
 }
 
 func unjudged(what string) error {

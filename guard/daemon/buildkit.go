@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/buildkit"
@@ -24,7 +23,7 @@ const builderBuildKit = "2"
 func (d *Door) buildKit(w http.ResponseWriter, r *http.Request, a *call.Ask, c *forward.Call) error {
 	by := d.builderCaller(r, a)
 	if a.Call.Route.Action == "BuildSession" {
-		err := d.builder.Session(r.Context(), r.Header, by, func(ctx context.Context, h http.Header) error {
+		err := d.builder.Session(r.Context(), r.Header, by, func(ctx context.Context, h http.Header, carry buildkit.Carry) error {
 			for name, values := range h {
 				c.Header[name] = values
 			}
@@ -36,7 +35,7 @@ func (d *Door) buildKit(w http.ResponseWriter, r *http.Request, a *call.Ask, c *
 			if err != nil {
 				return errors.Join(fmt.Errorf("%w: %w", forward.ErrBegun, err), there.Close())
 			}
-			return over(forward.Pipe(ctx, here, there))
+			return over(carry(ctx, here, there))
 		})
 		var none *buildkit.NoSessionError
 		if errors.As(err, &none) {
@@ -96,37 +95,6 @@ func (d *Door) tell(w http.ResponseWriter, r *http.Request, a *call.Ask, why err
 	if err != nil {
 		d.p.Log.DebugContext(r.Context(), "a refusal was not taken", "error", err, "refused", why)
 	}
-}
-
-// buildsByKit is a build by BuildKit that is asked for by a call of the engine's own API. It takes its files from a session or from the call
-// itself, and its build file is not seen: only who may use BuildKit may have it.
-func (d *Door) buildsByKit(r *http.Request, a *call.Ask) error {
-	a.Uses = append(a.Uses, call.Use{
-		Object: call.Object{Kind: route.Engine, New: true}, Action: "BuildKitUse",
-	})
-	q := &a.Call.Query
-	if strings.Contains(strings.ToLower(q.Texts["labels"]), call.LabelPrefix) || strings.Contains(q.Texts["labels"], `\u`) {
-		return unjudged("labels that begin with " + call.LabelPrefix + ", which are the guard's")
-	}
-	if err := outputs(q.Texts["outputs"]); err != nil {
-		return err
-	}
-	// Who may not has no session to be asked for.
-	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
-		return nil //nolint:nilerr // the judge says so, with a record
-	}
-	by := d.builderCaller(r, a)
-	if id := q.Texts["session"]; id != "" {
-		if err := d.builder.Own(r.Context(), by, id); err != nil {
-			return notOwn(err)
-		}
-	}
-	if id := strings.TrimPrefix(q.Texts["buildid"], "upload-request:"); id != "" {
-		if err := d.builder.Claim(by, id); err != nil {
-			return notOwn(err)
-		}
-	}
-	return nil
 }
 
 // outputs refuses all that would name or send an image by what is not asked about: names that images get here are the call's tags.

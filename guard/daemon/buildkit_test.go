@@ -1,17 +1,22 @@
 package daemon
 
 import (
+	"archive/tar"
 	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
 // upgraded sends a call that asks for h2c, and gives the answer's status with the connection.
@@ -52,11 +57,11 @@ func TestSession(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nPRI")
-		_, _ = io.Copy(c, in)
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+		_, _ = io.Copy(io.Discard, in)
 	})
 	address := s.Listener.Addr().String()
-	status, c, from := upgraded(t, address, "/v1.41/session", aSession)
+	status, _, from := upgraded(t, address, "/v1.41/session", aSession)
 	if status != http.StatusSwitchingProtocols {
 		t.Fatal(status)
 	}
@@ -64,11 +69,9 @@ func TestSession(t *testing.T) {
 	if key := h.Get("X-Docker-Expose-Session-Sharedkey"); key == "k" || key == "" || len(h.Values("X-Docker-Expose-Session-Grpc-Method")) != 2 || h.Get("X-Other") != "" {
 		t.Errorf("the engine got %v", h)
 	}
-	if _, err := io.WriteString(c, "hello"); err != nil {
-		t.Fatal(err)
-	}
-	text := make([]byte, len("PRIhello"))
-	if _, err := io.ReadFull(from, text); err != nil || string(text) != "PRIhello" {
+	const preface = "PRI * HTTP/2.0\r\n" // the guard's own: it ends HTTP/2
+	text := make([]byte, len(preface))
+	if _, err := io.ReadFull(from, text); err != nil || string(text) != preface {
 		t.Errorf("%q %v", text, err)
 	}
 	if status, _, _ := upgraded(t, address, "/session", aSession); status != http.StatusConflict {
@@ -122,9 +125,119 @@ func TestOutputs(t *testing.T) {
 		`[{"Type":"tar"},{"Type":"tar","TYPE":"moby"}]`:                  http.StatusForbidden,
 		`{"Type":"moby"}`: http.StatusForbidden,
 	} {
-		q := url.Values{"version": {"2"}, "outputs": {text}}
+		q := url.Values{"version": {"2"}, "remote": {"client-session"}, "outputs": {text}}
 		if status, told := send(t, s, "POST", "/build?"+q.Encode(), "application/x-tar", ""); status != want {
 			t.Errorf("%s: %d %s", text, status, told)
 		}
 	}
+}
+
+// What reads a build's file is asked about, also where the engine's own API begins the build, and so is a Dockerfile in the body of the call.
+func TestBuildByKit(t *testing.T) {
+	var asks []*call.Ask
+	judge := func(a *call.Ask) error {
+		asks = append(asks, a)
+		if s, ok := a.Body.(*call.Solve); ok && len(s.Fetches) > 0 {
+			return &call.Refusal{Why: "no addresses", Rule: "r/remote", Record: "r1"}
+		}
+		return nil
+	}
+	got := ""
+	s := door(t, judge, func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		got = string(text)
+		w.WriteHeader(http.StatusOK)
+	})
+	q := url.Values{"version": {"2"}, "buildargs": {`{"B":"base:1"}`}, "dockerfile": {"sub/F"}}
+	for text, want := range map[string]int{"ARG B\nFROM $B": http.StatusOK, "FROM a\nADD http://h.test/x /": http.StatusForbidden} {
+		asks, got = nil, ""
+		context := archive(t, map[string]string{"sub/F": text})
+		status, told := send(t, s, "POST", "/build?"+q.Encode(), "application/x-tar", context)
+		if status != want || (got == context) != (want == http.StatusOK) {
+			t.Errorf("%q: %d %s; the engine got %d bytes", text, status, told, len(got))
+		}
+		if want != http.StatusOK {
+			if !strings.Contains(told, "r/remote") || !strings.Contains(told, "r1") {
+				t.Error(told)
+			}
+			continue
+		}
+		if k, ok := asks[0].Body.(*call.Solve); !ok || len(k.Bases) != 1 || k.Bases[0].Name != "base:1" {
+			t.Errorf("%+v", asks[0].Body)
+		}
+	}
+	if status, told := send(t, s, "POST", "/build?version=2", "application/x-tar", "no archive at all"); status != http.StatusBadRequest {
+		t.Errorf("%d %s", status, told)
+	}
+	if status, told := send(t, s, "POST", "/build?version=2&remote=client-session&buildargs=x", "application/x-tar", ""); status == http.StatusOK {
+		t.Errorf("%d %s", status, told)
+	}
+}
+
+// The program that BUILDKIT_SYNTAX names is an image that is used.
+func TestSyntaxOfKit(t *testing.T) {
+	used := completes{}
+	d := New(Parts{Judge: judge(everything), Who: root{}, Objects: &used})
+	q := route.Query{Texts: map[string]string{"buildargs": `{"BUILDKIT_SYNTAX":" evil/f:1 x"}`}}
+	asks, err := asksKit(&q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &call.Ask{Subject: &call.Subject{}}
+	r := httptest.NewRequest(http.MethodPost, "/build", nil)
+	if err := d.frontends(r, a, asks); err != nil || len(a.Uses) != 1 || a.Uses[0].Object.Name != "evil/f:1" || a.Uses[0].Action != "ImageRun" {
+		t.Errorf("%v %+v", err, a.Uses)
+	}
+}
+
+// What a classic build begins with is a fact of its decision.
+func TestBasesOfClassic(t *testing.T) {
+	var bases []string
+	j := judge(func(a *call.Ask) error { bases = a.Bases; return &call.Refusal{Why: "no"} })
+	d := New(Parts{Engine: before(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }), Judge: notWhole{j}, Who: root{}, Objects: &completes{}})
+	s := httptest.NewServer(d)
+	defer s.Close()
+	text := archive(t, map[string]string{"Dockerfile": "FROM a:1 AS b\nFROM b\nFROM scratch\nCOPY --from=c:1 / /\n"})
+	if status, told := send(t, s, "POST", "/build", "application/x-tar", text); status != http.StatusForbidden || len(bases) != 1 || bases[0] != "a:1" {
+		t.Errorf("%d %s %q", status, told, bases)
+	}
+}
+
+// notWhole sees what is its own.
+type notWhole struct{ judge }
+
+func (notWhole) Whole(context.Context, *call.Ask) bool { return false }
+
+// completes takes every image for one that is there.
+type completes struct{ Objects }
+
+func (*completes) Complete(_ context.Context, a *call.Ask) error {
+	if s, ok := a.Body.(*call.Solve); ok && a.Call.Route.Action == "BuildSolve" {
+		for _, n := range s.Images {
+			a.Uses = append(a.Uses, call.Use{Object: call.Object{Kind: route.Image, Name: n.Name}, Action: "ImageRun", Field: n.Field})
+		}
+	}
+	return nil
+}
+
+func (*completes) Object(_ context.Context, kind route.Object, name string) (*call.Object, error) {
+	return &call.Object{Kind: kind, Name: name, ID: "sha256:" + strings.Repeat("a", 64)}, nil
+}
+
+func archive(t *testing.T, files map[string]string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for name, text := range files {
+		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }

@@ -222,6 +222,10 @@ func moves(r *route.Route) bool {
 
 // unresolved records a call that names what is not there, or not clear: somebody may be trying names.
 func (d *Door) unresolved(r *http.Request, a *call.Ask, why error) error {
+	var no *call.Refusal
+	if errors.As(why, &no) { // it has a record: the judge refused what a build's file says
+		return why
+	}
 	if _, err := d.p.Judge.NotUnderstood(r.Context(), a.Subject, r.Method, r.RequestURI, why); err != nil {
 		return errors.Join(why, err)
 	}

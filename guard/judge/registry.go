@@ -104,6 +104,16 @@ func ofBuild(q route.Query) []string {
 	default:
 		list = append(list, ofAddress(remote))
 	}
+	if text := q.Texts["buildargs"]; kit && text != "" {
+		var args map[string]*string
+		if err := json.Unmarshal([]byte(text), &args); err != nil {
+			return append(list, text) // which is no registry of anybody's
+		}
+		if v := args["BUILDKIT_SYNTAX"]; v != nil && *v != "" { // a program that reads the build's file, and what it is told
+			image, _, _ := strings.Cut(strings.TrimSpace(*v), " ")
+			list = append(list, ofReference(image))
+		}
+	}
 	if text := q.Texts["cachefrom"]; kit && text != "" {
 		var caches []string
 		if err := json.Unmarshal([]byte(text), &caches); err != nil {
@@ -118,7 +128,7 @@ func ofBuild(q route.Query) []string {
 	return list
 }
 
-// ofSolve are those that the builder would call for what it was told. What the build's own file names is not among them.
+// ofSolve are those that the builder would call for what it was told, or what the build's own file says.
 func ofSolve(s *call.Solve) []string {
 	var list []string
 	for _, names := range [][]call.Named{s.Images, s.Pushes, s.CacheRefs} {

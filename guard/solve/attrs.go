@@ -6,11 +6,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/buildkit/solver/pb"
+
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
 // frontend is the program that reads the build's file, with what it is told.
-func (r *reading) frontend(name string, attrs map[string]string) {
+func (r *reading) frontend(name string, attrs map[string]string, inputs map[string]*pb.Definition) {
 	if name != "" {
 		r.s.Frontend = name
 	}
@@ -26,6 +28,9 @@ func (r *reading) frontend(name string, attrs map[string]string) {
 	}
 	for _, key := range sorted(attrs) {
 		r.attr(key, attrs[key])
+	}
+	if name != "" {
+		r.file(attrs, inputs)
 	}
 }
 
@@ -83,8 +88,7 @@ func (r *reading) prefixed(kind, name, value, field string) {
 	case "build-arg":
 		switch name {
 		case "BUILDKIT_SYNTAX":
-			ref, _, _ := strings.Cut(strings.TrimSpace(value), " ")
-			r.foreign(ref, "build-arg:"+name)
+			r.foreign(SyntaxImage(value), "build-arg:"+name)
 		case "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_CACHE_MOUNT_NS":
 		}
 	case "label":
@@ -117,15 +121,11 @@ func (r *reading) attest(value, field string) {
 func (r *reading) context(value, field string) {
 	kind, rest, _ := strings.Cut(value, ":")
 	switch {
-	case value == "" || kind == "local" || kind == "target" || kind == "input":
-		r.add(&r.s.Sources, value)
 	case kind == "docker-image":
 		r.image(strings.TrimPrefix(rest, "//"), field)
-	case kind == "oci-layout":
-		r.add(&r.s.Sources, value)
-	case strings.ContainsAny(value, ":@/") || strings.HasPrefix(value, "git"):
+	case fetched(value):
 		r.fetch(value)
-	default:
+	default: // of the session, or of another part of the build
 		r.add(&r.s.Sources, value)
 	}
 }

@@ -1,7 +1,8 @@
 // Package solve says what messages of BuildKit's protocol ask for: which images, addresses and sessions a build takes from, what its programs
 // would be given, and where the result goes. Messages are read strictly, into the builder's own types; what those do not have is refused.
+// It says the same of Dockerfiles, which come to the builder over the caller's session: Dockerfile reads one with the builder's own parser.
 //
-// It is pure, decides nothing, and reads no build file: those come to the builder over the caller's session.
+// It is pure and decides nothing.
 package solve
 
 import (
@@ -171,7 +172,7 @@ func (r *reading) control(m *control.SolveRequest) {
 	r.s.Ref = m.GetRef()
 	r.session(m.GetSession())
 	r.session(m.GetSourcePolicySession())
-	r.frontend(m.GetFrontend(), m.GetFrontendAttrs())
+	r.frontend(m.GetFrontend(), m.GetFrontendAttrs(), m.GetFrontendInputs())
 	r.inputs(m.GetFrontendInputs())
 	r.definition(m.GetDefinition(), "Definition")
 	r.entitlements(m.GetEntitlements())
@@ -219,7 +220,7 @@ func (r *reading) caches(c *control.CacheOptions) {
 
 // gateway is a part of a build, as the program that reads the build's file asks for it.
 func (r *reading) gateway(m *gateway.SolveRequest) {
-	r.frontend(m.GetFrontend(), m.GetFrontendOpt())
+	r.frontend(m.GetFrontend(), m.GetFrontendOpt(), m.GetFrontendInputs())
 	r.definition(m.GetDefinition(), "Definition")
 	r.inputs(m.GetFrontendInputs())
 	if !r.bounded("CacheImports", len(m.GetCacheImports())) {

@@ -8,13 +8,14 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/bulkhead-security/bulkhead/detect/imageref"
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// FromBuild is what the steps of a build would run as. Which images they are made from is in the Dockerfile, which is not read here.
-func (r *Reader) FromBuild(ctx context.Context, q route.Query) model.Workload {
+// FromBuild is what the steps of a build would run as. Bases are the images that its Dockerfile begins with, where somebody read it.
+func (r *Reader) FromBuild(ctx context.Context, q route.Query, bases []string) model.Workload {
 	res := container.Resources{
 		Memory: q.Ints["memory"], MemorySwap: q.Ints["memswap"], CPUShares: q.Ints["cpushares"], CPUPeriod: q.Ints["cpuperiod"],
 		CPUQuota: q.Ints["cpuquota"], CpusetCpus: q.Texts["cpusetcpus"], CgroupParent: q.Texts["cgroupparent"],
@@ -45,6 +46,7 @@ func (r *Reader) FromBuild(ctx context.Context, q route.Query) model.Workload {
 		}
 	}
 	w.Tenant, w.Sensitivity = labels[r.TenantLabel], labels[r.SensitivityLabel]
+	w.Build = &model.Build{Bases: refs(bases)}
 	if q.Texts["version"] == "2" {
 		byKit(&w, q)
 	}
@@ -54,7 +56,7 @@ func (r *Reader) FromBuild(ctx context.Context, q route.Query) model.Workload {
 
 // byKit is what a build by BuildKit is told by parameters.
 func byKit(w *model.Workload, q route.Query) {
-	w.Build = &model.Build{Frontend: "dockerfile.v0"}
+	w.Build.Frontend = "dockerfile.v0"
 	if text := q.Texts["outputs"]; text != "" {
 		var list []struct {
 			Type  string
@@ -77,12 +79,14 @@ func byKit(w *model.Workload, q route.Query) {
 		if err := json.Unmarshal([]byte(text), &args); err != nil {
 			note(w, "query buildargs", "it is no set of arguments")
 		}
-		if v := args["BUILDKIT_SYNTAX"]; v != nil {
-			w.Build.FrontendImages = []string{*v}
+		if v := args["BUILDKIT_SYNTAX"]; v != nil && *v != "" {
+			image, _, _ := strings.Cut(strings.TrimSpace(*v), " ")
+			w.Build.FrontendImages = []string{image}
 		}
 	}
 	if q.Texts["remote"] == "upload-request" {
 		w.Remote = "" // of the caller, in another call
+		note(w, "query remote", "the Dockerfile is in an archive that comes by another call, where the guard does not see it: build from a directory")
 	}
 }
 
@@ -115,10 +119,18 @@ func (r *Reader) FromSolve(s *call.Solve) model.Workload {
 	w.Tenant, w.Sensitivity = s.Labels[r.TenantLabel], s.Labels[r.SensitivityLabel]
 	w.Build = &model.Build{
 		Entitlements: s.Entitlements, Frontend: s.Frontend, FrontendImages: namesOf(s.FrontendImages), Exporters: s.Exporters,
-		Pushes: namesOf(s.Pushes), Caches: s.Caches, Sources: s.Sources, Secrets: s.Secrets,
+		Pushes: namesOf(s.Pushes), Caches: s.Caches, Sources: s.Sources, Secrets: s.Secrets, Bases: refs(namesOf(s.Bases)),
 	}
 	WriteTexts(r.Texts, &w, nil, nil, nil, s.Labels)
 	return w
+}
+
+func refs(names []string) []model.ImageRef {
+	var out []model.ImageRef
+	for _, n := range names {
+		out = append(out, imageref.Parse(n))
+	}
+	return out
 }
 
 func namesOf(list []call.Named) []string {

@@ -172,7 +172,7 @@ func without(list, known []string) []string {
 	return set(slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(known, s) }))
 }
 
-// buildFacts are those of a build by BuildKit; of everything else they are empty.
+// buildFacts are those of a build, most of them of one by BuildKit; of everything else they are empty.
 func buildFacts(f map[string]any, w *model.Workload, _ Extra) {
 	b := w.Build
 	if b == nil {
@@ -181,4 +181,12 @@ func buildFacts(f map[string]any, w *model.Workload, _ Extra) {
 	f["build_entitlements"], f["build_frontend"], f["build_frontend_images"] = set(b.Entitlements), b.Frontend, set(b.FrontendImages)
 	f["build_exporters"], f["build_pushes"], f["build_caches"] = set(b.Exporters), set(b.Pushes), set(b.Caches)
 	f["build_sources"], f["build_secrets"] = set(b.Sources), set(b.Secrets)
+	var bases, moving []string
+	for _, i := range b.Bases {
+		bases = add(bases, i.Ref)
+		if !slices.Contains([]model.RefKind{model.RefDigest, model.RefVersionTag, model.RefImageID}, i.Kind) {
+			moving = add(moving, i.Ref)
+		}
+	}
+	f["build_bases"], f["build_bases_moving"] = set(bases), set(moving)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/volume"
 
+	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -213,7 +214,7 @@ func TestBuild(t *testing.T) {
 		{route.Query{Texts: map[string]string{"networkmode": "container:theirs"}}, "foreign-namespaces"},
 		{route.Query{Texts: map[string]string{"cgroupparent": "/"}}, "cgroup-parent"},
 		{route.Query{Texts: map[string]string{"remote": "http://192.0.2.1/x"}}, "build-remote"},
-		{route.Query{Texts: map[string]string{"version": "2", "remote": "upload-request"}}, "nothing"},
+		{route.Query{Texts: map[string]string{"version": "2", "remote": "upload-request"}}, "understood"},
 		{route.Query{Texts: map[string]string{"version": "2", "remote": "upload-request@192.0.2.1:/x"}}, "build-remote"},
 		{route.Query{Texts: map[string]string{"labels": `{"io.example.tenant":"globex"}`}}, "tenant-label"},
 		{route.Query{Texts: map[string]string{"labels": `[]`}}, "understood"},
@@ -221,9 +222,31 @@ func TestBuild(t *testing.T) {
 		{route.Query{Texts: map[string]string{"isolation": "hyperv"}}, "understood"},
 		{route.Query{Lists: map[string][]string{"securityopt": {"seccomp=unconfined", "apparmor:unconfined"}}}, "seccomp apparmor"},
 	} {
-		w := reader().FromBuild(context.Background(), c.q)
+		w := reader().FromBuild(context.Background(), c.q, nil)
 		if got := rules(decide(t, e, "ImageBuild", "baseline", &w)); got != c.want {
 			t.Errorf("%+v: %s", c.q, got)
+		}
+	}
+}
+
+// What a build begins with is held to the same rule as what runs, whichever builder makes it.
+func TestBases(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const digest = "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	for base, want := range map[string]bool{"a": true, "a:latest": true, "a:1.2": false, "r.test/a" + digest: false, "a b": true} {
+		for action, w := range map[string]model.Workload{
+			"ImageBuild":  reader().FromBuild(context.Background(), route.Query{}, []string{"a:1.2", base}),
+			"BuildKitUse": reader().FromSolve(&call.Solve{Bases: []call.Named{{Name: base}}}),
+		} {
+			for profile, applies := range map[string]bool{"restricted": true, "baseline": false} {
+				got := strings.Contains(rules(decide(t, e, action, profile, &w)), "build-base")
+				if got != (want && applies) {
+					t.Errorf("%s %s FROM %s: %v", action, profile, base, got)
+				}
+			}
 		}
 	}
 }

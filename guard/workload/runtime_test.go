@@ -70,11 +70,11 @@ func TestDevicesByEnvironment(t *testing.T) {
 	if w := readerOf(cuda{}, d).FromService(t.Context(), spec); len(w.Unknown) == 0 {
 		t.Error("an image that is not here asks for nothing")
 	}
-	if w := readerOf(cuda{}, d).FromBuild(t.Context(), route.Query{}); len(w.Unknown) == 0 {
+	if w := readerOf(cuda{}, d).FromBuild(t.Context(), route.Query{}, nil); len(w.Unknown) == 0 {
 		t.Error("a build gets no devices")
 	}
 	d.Runtime = "runc"
-	if w := readerOf(cuda{}, d).FromBuild(t.Context(), route.Query{}); len(w.Unknown) != 0 {
+	if w := readerOf(cuda{}, d).FromBuild(t.Context(), route.Query{}, nil); len(w.Unknown) != 0 {
 		t.Error(w.Unknown)
 	}
 }

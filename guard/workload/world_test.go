@@ -106,7 +106,7 @@ func reader() *workload.Reader {
 // decide asks the shipped policies.
 func decide(t testing.TB, e *authz.Engine, action, profile string, w *model.Workload) model.Decision {
 	t.Helper()
-	typ := map[string]string{"S": "Service", "V": "Volume", "I": "Image"}[action[:1]]
+	typ := map[string]string{"S": "Service", "V": "Volume", "I": "Image", "B": "Host"}[action[:1]]
 	if typ == "" {
 		typ = "Container"
 	}

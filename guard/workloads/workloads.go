@@ -170,7 +170,7 @@ func (k *Workloads) workload(ctx context.Context, a *call.Ask, d workload.Defaul
 			}
 			w = in
 		case "ImageBuild":
-			w = r.FromBuild(ctx, a.Call.Query)
+			w = r.FromBuild(ctx, a.Call.Query, a.Bases)
 		default:
 			return nil, fmt.Errorf("the call has no body that says what it would run")
 		}

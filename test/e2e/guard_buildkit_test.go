@@ -201,6 +201,45 @@ func TestBuildKit(t *testing.T) {
 	}
 }
 
+// TestBuildKitDockerfile: what a Dockerfile says is judged on its way to the builder, in the sessions that the real clients open.
+func TestBuildKitDockerfile(t *testing.T) {
+	b := newBuilders(t, lab.Current)
+	private := b.context("FROM scratch\nCOPY hello /hello\n")
+	if out, err := b.as("bob", b.docker, []string{"DOCKER_BUILDKIT=0"}, "build", "-t", "bob/private:1", private); err != nil {
+		t.Fatal(err, out)
+	}
+	dockerfiles := []struct{ name, text, want string }{
+		{"carol", "FROM bob/private:1\nCOPY hello /x\n", "no such thing on this host"},
+		{"carol", "ARG I=nothing\nFROM scratch AS a\nCOPY hello /x\nFROM ${I}\nCOPY --from=a /x /x\n", "no such thing on this host"},
+		{"carol", "FROM scratch\nCOPY --from=bob/private:1 /hello /x\n", "no such thing on this host"},
+		{"carol", "FROM localhost:1/base:1\nCOPY hello /x\n", "guard.registries"},
+		{"carol", "# syntax=localhost:1/frontend:1\nFROM scratch\nCOPY hello /x\n", "guard.registries"},
+		{"alice", "FROM scratch\nADD http://169.254.169.254/latest/meta-data /x\n", "profile_baseline/build-remote"},
+		{"carol", "FROM scratch\nADD http://h.invalid/x /x\n", "h.invalid"},
+	}
+	for i, d := range dockerfiles {
+		dir, tag := b.context(d.text), fmt.Sprintf("%s/refused:%d", d.name, i)
+		b.mayNot(d.name, d.want, "build", "--build-arg", "I=bob/private:1", "-t", tag, dir)
+		b.mayNot(d.name, d.want, "buildx", "build", "--build-arg", "I=bob/private:1", "-t", tag, dir)
+		if d.name == "alice" { // who sees that there is something
+			b.mayNot(d.name, "audit record: ", "build", "-t", tag, dir)
+		}
+		b.mayNot(d.name, "", "image", "inspect", tag)
+	}
+
+	// Beside a Dockerfile of another name, with arguments and a large context, all goes on as before.
+	dir := b.context("not this one")
+	b.must(os.WriteFile(filepath.Join(dir, "large"), bytes.Repeat([]byte("0123456789abcdef"), 4<<20), 0o644))
+	b.must(os.WriteFile(filepath.Join(dir, "Own.df"), []byte("ARG V=0\nFROM lab/sh:${V}\nCOPY large hello /\nRUN --mount=type=bind,from=lab/sh:1,target=/m wc -c < /large > /size\n"), 0o644))
+	b.must(os.WriteFile(filepath.Join(dir, "Own.df.dockerignore"), []byte("Own.df\n"), 0o644))
+	for range 2 {
+		b.may("carol", "", "build", "-f", filepath.Join(dir, "Own.df"), "--build-arg", "V=1", "-t", "carol/own:1", dir)
+	}
+	b.may("carol", "67108864", "run", "--rm", "carol/own:1", "cat", "/size")
+	b.must(os.Symlink("Own.df", filepath.Join(dir, "Linked.df")))
+	b.mayNot("carol", "is a link, or behind one: name the file itself (-f); audit record: ", "buildx", "build", "-f", filepath.Join(dir, "Linked.df"), "--build-arg", "V=1", "-t", "carol/own:2", dir)
+}
+
 // TestBuildKitOfTheOldEngine: the same with Debian's engine and its own command line, which asks for BuildKit by POST /build and a session.
 func TestBuildKitOfTheOldEngine(t *testing.T) {
 	b := newBuilders(t, lab.Debian)
@@ -226,4 +265,10 @@ func TestBuildKitOfTheOldEngine(t *testing.T) {
 	build("alice", "", false, "--network", "host", run)
 	b.may("alice", "", "buildx", "build", "-t", "alice/x:1", run)
 	b.mayNot("bob", "DOCKER_BUILDKIT=0", "buildx", "build", "-t", "bob/x:1", run)
+
+	// What the Dockerfile says, and the program that would read it, is asked about here, too.
+	build("alice", "build-remote", false, b.context("FROM scratch\nADD http://169.254.169.254/x /x\n"))
+	build("carol", "guard.registries", false, b.context("# syntax=localhost:1/frontend:1\nFROM scratch\nCOPY hello /x\n"))
+	build("carol", "guard.registries", false, "--build-arg", "BUILDKIT_SYNTAX=localhost:1/frontend:1", b.context("FROM scratch\nCOPY hello /x\n"))
+	build("carol", "guard.registries", false, "--build-arg", "I=localhost:1/x:1", b.context("ARG I\nFROM ${I}\nCOPY hello /x\n"))
 }

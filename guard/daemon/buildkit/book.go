@@ -55,8 +55,8 @@ func (b *book) tell() {
 	b.changed = make(chan struct{})
 }
 
-// open notes a session until close is called.
-func (b *book) open(id, of string) (closed func(), err error) {
+// open notes a session until close is called; first is done before anybody can name it.
+func (b *book) open(id, of string, first func()) (closed func(), err error) {
 	if !b.name.MatchString(id) {
 		return nil, fmt.Errorf("session %.100q: it is no name of a session", id)
 	}
@@ -74,6 +74,7 @@ func (b *book) open(id, of string) (closed func(), err error) {
 	case len(b.sessions) >= mostSessions, n >= mostSessionsEach:
 		return nil, fmt.Errorf("sessions: %w", errMany)
 	}
+	first()
 	b.sessions[id] = of
 	b.tell()
 	return sync.OnceFunc(func() {

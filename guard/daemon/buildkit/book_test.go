@@ -10,14 +10,14 @@ import (
 func TestBookIsBounded(t *testing.T) {
 	b := newBook()
 	for i := range mostSessionsEach {
-		if _, err := b.open("s"+string(rune('a'+i%26))+strings.Repeat("x", i), "alice"); err != nil {
+		if _, err := b.open("s"+string(rune('a'+i%26))+strings.Repeat("x", i), "alice", func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.open("more", "alice"); !errors.Is(err, errMany) {
+	if _, err := b.open("more", "alice", func() {}); !errors.Is(err, errMany) {
 		t.Error(err)
 	}
-	if closed, err := b.open("more", "bob"); err != nil {
+	if closed, err := b.open("more", "bob", func() {}); err != nil {
 		t.Error(err)
 	} else {
 		closed()
@@ -42,7 +42,7 @@ func TestBookIsBounded(t *testing.T) {
 		t.Errorf("%v %v", b.builds, b.order)
 	}
 	for _, id := range []string{"", "a:b", "../x", strings.Repeat("x", 200), "a b"} {
-		if _, err := b.open(id, "alice"); err == nil {
+		if _, err := b.open(id, "alice", func() {}); err == nil {
 			t.Errorf("%q is a session", id)
 		}
 	}

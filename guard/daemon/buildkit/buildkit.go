@@ -1,8 +1,9 @@
 // Package buildkit is the door to the builder's own protocol, which the engine serves after POST /grpc and POST /session: it ends HTTP/2 on
 // the caller's side, takes calls that are in the table and no others, reads what they ask for strictly, has that judged, and makes each call
-// anew on the guard's own connection. Sessions and builds belong to who opened them.
+// anew on the guard's own connection. Sessions and builds belong to who opened them. In a session the engine asks the caller: HTTP/2 ends at the
+// guard there, too, and Dockerfiles are held on their way until they were judged. What else goes over a session it passes on and does not look at.
 //
-// It judges nothing itself, and does not look into what goes over a session: there the engine asks the caller.
+// It judges nothing itself.
 package buildkit
 
 import (
@@ -59,6 +60,7 @@ type Room struct {
 	p       Parts
 	methods map[string]*route.Route
 	book    *book
+	files   *files
 	every   time.Duration // how often the right to a connection is asked about
 	left    atomic.Bool
 	reads   *budget
@@ -78,7 +80,7 @@ func New(p Parts) *Room {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), every: holdsEvery, reads: newBudget(), decodes: make(chan struct{}, mostDecodes), readTime: readTime}
+	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), files: newFiles(), every: holdsEvery, reads: newBudget(), decodes: make(chan struct{}, mostDecodes), readTime: readTime}
 	for _, m := range route.Services() {
 		r.methods[m.Path] = &m
 	}

@@ -154,9 +154,32 @@ func (s *served) judged(ctx context.Context, in grpc.ServerStream, q *asked) (en
 			return nil, s.notUnderstood(ctx, q.ask.Subject, method, err)
 		}
 	}
+	if err := s.file(ctx, q); err != nil {
+		return nil, said(err)
+	}
 	end, err = s.watched(ctx, q)
 	q.msg = nil
 	return end, err
+}
+
+// file has the build's own file looked at, wherever it comes in the sessions that it takes from.
+func (s *served) file(ctx context.Context, q *asked) error {
+	asks, ok := q.ask.Body.(*call.Solve)
+	if !ok {
+		return nil
+	}
+	sessions := asks.Sessions
+	if begins, is := q.msg.(*control.SolveRequest); is {
+		if err := s.room.files.begin(begins.GetRef(), sessions); err != nil {
+			return err
+		}
+	} else {
+		sessions = append(s.room.files.sessions(q.build, whose(q.ask.Subject)), sessions...)
+	}
+	if asks.File == nil {
+		return nil
+	}
+	return s.room.File(ctx, q.ask.Subject, sessions, asks.File)
 }
 
 // own makes sure that the builds and sessions that a call names are the caller's.
@@ -228,7 +251,7 @@ func (s *served) made(ctx context.Context, in grpc.ServerStream, q *asked, end f
 			return err
 		}
 		// Whose an image is is known before the caller is told of it.
-		return answers(in, out, func(m []byte) { keep(nil, m) })
+		return answers(in, out, func(m []byte) ([][]byte, error) { keep(nil, m); return [][]byte{m}, nil })
 	}()
 	keep(err, nil)
 	if err != nil && q.ask.Call.Route.Effect == route.Changes {

@@ -3,10 +3,8 @@ package buildkit
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,12 +68,18 @@ type engine struct {
 	got []string
 	md  metadata.MD
 	txt []byte
-	// ends is closed to have sessions end that it does not read from; nil for others.
-	ends chan struct{}
+	// sessions are those that were opened, at the engine's end.
+	sessions chan net.Conn
 }
 
 func (e *engine) handle(_ any, s grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(s)
+	if strings.HasSuffix(method, "/Session") {
+		over := make(chan struct{})
+		e.sessions <- &tunnel{stream: s, end: sync.OnceFunc(func() { close(over) })}
+		<-over
+		return nil
+	}
 	var f frame
 	if err := s.RecvMsg(&f); err != nil {
 		return err
@@ -87,20 +91,6 @@ func (e *engine) handle(_ any, s grpc.ServerStream) error {
 	if strings.HasSuffix(method, "/Status") {
 		<-s.Context().Done()
 		return s.Context().Err()
-	}
-	if strings.HasSuffix(method, "/Session") && e.ends != nil {
-		<-e.ends
-		return nil
-	}
-	if strings.HasSuffix(method, "/Session") {
-		for {
-			if err := s.SendMsg(&f); err != nil {
-				return err
-			}
-			if err := s.RecvMsg(&f); err != nil {
-				return nil //nolint:nilerr // its end
-			}
-		}
 	}
 	return s.SendMsg(&frame{})
 }
@@ -132,7 +122,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{judge: &judged{}, engine: &engine{}}
+	w := &world{judge: &judged{}, engine: &engine{sessions: make(chan net.Conn, 1)}}
 	w.room = New(Parts{Judge: w.judge})
 	w.room.every = 20 * time.Millisecond
 	return w
@@ -156,7 +146,7 @@ func (w *world) client(t *testing.T, id string) (*grpc.ClientConn, chan error) {
 	t.Helper()
 	client, here := pipe(t)
 	there, far := pipe(t)
-	go func() { _ = serve(t.Context(), far, w.engine.handle) }()
+	go func() { _ = serve(t.Context(), far, w.engine.handle, calls()) }()
 	ended := make(chan error, 1)
 	go func() { ended <- w.room.GRPC(t.Context(), here, there, w.caller(id)) }()
 	cc, err := grpc.NewClient("passthrough:///x", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -260,7 +250,7 @@ func TestOthers(t *testing.T) {
 	closed := make(chan struct{})
 	opened := make(chan struct{})
 	go func() {
-		_ = w.room.Session(t.Context(), http.Header{headerID: {"s1"}, headerKey: {"k"}}, w.caller("alice"), func(_ context.Context, h http.Header) error {
+		_ = w.room.Session(t.Context(), http.Header{headerID: {"s1"}, headerKey: {"k"}}, w.caller("alice"), func(_ context.Context, h http.Header, _ Carry) error {
 			if h.Get(headerKey) == "k" || h.Get(headerID) != "s1" {
 				t.Errorf("the engine gets %v", h)
 			}
@@ -285,7 +275,7 @@ func TestOthers(t *testing.T) {
 	if err := solve(mallory, "b1", ""); err == nil {
 		t.Error("alice's build is begun again")
 	}
-	if err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("mallory"), func(context.Context, http.Header) error { return nil }); !errors.Is(err, errTaken) {
+	if err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("mallory"), func(context.Context, http.Header, Carry) error { return nil }); !errors.Is(err, errTaken) {
 		t.Errorf("a session of that name: %v", err)
 	}
 	// Builds of the engine's own API have names of their own: who takes one has no build of the builder's, and keeps nobody from one.
@@ -373,7 +363,7 @@ func TestEndsWithItsRight(t *testing.T) {
 func TestSessionEndsWithItsRight(t *testing.T) {
 	w := newWorld()
 	no := errors.New("alice left")
-	err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("alice"), func(ctx context.Context, _ http.Header) error {
+	err := w.room.Session(t.Context(), http.Header{headerID: {"s1"}}, w.caller("alice"), func(ctx context.Context, _ http.Header, _ Carry) error {
 		w.holds.Store(&no)
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -382,7 +372,7 @@ func TestSessionEndsWithItsRight(t *testing.T) {
 	if !errors.As(err, &end) || !errors.Is(err, no) || len(w.judge.failed) != 1 {
 		t.Errorf("%v %v", err, w.judge.failed)
 	}
-	if closed, err := w.room.book.open("s1", "bob"); err != nil {
+	if closed, err := w.room.book.open("s1", "bob", func() {}); err != nil {
 		t.Error(err)
 	} else {
 		closed()
@@ -391,89 +381,11 @@ func TestSessionEndsWithItsRight(t *testing.T) {
 		"twice": {headerID: {"a", "b"}}, "no name": {}, "odd": {headerID: {"a"}, headerKey: {"a\nb"}}, "many": {headerID: {"a"}, headerMethod: make([]string, mostMethods+1)},
 	} {
 		var none *NoSessionError
-		err := w.room.Session(t.Context(), h, w.caller("alice"), func(context.Context, http.Header) error { return nil })
+		err := w.room.Session(t.Context(), h, w.caller("alice"), func(context.Context, http.Header, Carry) error { return nil })
 		if !errors.As(err, &none) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-// A session by the protocol's own call carries what both say, and is bound like others.
-func TestSessionCall(t *testing.T) {
-	w := newWorld()
-	cc, _ := w.client(t, "alice")
-	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), strings.ToLower(headerID), "s1"))
-	defer cancel()
-	s, err := control.NewControlClient(cc).Session(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		if err := s.Send(&control.BytesMessage{Data: []byte("hello")}); err != nil {
-			t.Fatal(err)
-		}
-		if m, err := s.Recv(); err != nil || string(m.GetData()) != "hello" {
-			t.Fatalf("%v %v", m, err)
-		}
-	}
-	if err := w.room.Own(t.Context(), w.caller("alice"), "s1"); err != nil {
-		t.Error(err)
-	}
-	if err := w.room.Own(t.Context(), w.caller("mallory"), "s1"); !errors.Is(err, errOthers) {
-		t.Error(err)
-	}
-	if err := s.CloseSend(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Recv(); !errors.Is(err, io.EOF) {
-		t.Error(err)
-	}
-}
-
-// A session that the engine ends is over for the caller at once, whatever that one does: say nothing and wait, or send more than anybody takes.
-// Nothing of it stays behind.
-func TestSessionThatTheEngineEnds(t *testing.T) {
-	for name, floods := range map[string]bool{"silent": false, "flooding": true} {
-		w := newWorld()
-		w.engine.ends = make(chan struct{})
-		cc, _ := w.client(t, "alice")
-		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), strings.ToLower(headerID), "s1"), 20*time.Second)
-		defer cancel()
-		s, err := control.NewControlClient(cc).Session(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Send(&control.BytesMessage{Data: []byte("hello")}); err != nil {
-			t.Fatal(err)
-		}
-		sent := make(chan struct{})
-		go func() {
-			defer close(sent)
-			for floods && s.Send(&control.BytesMessage{Data: make([]byte, 128<<10)}) == nil {
-			}
-		}()
-		time.AfterFunc(200*time.Millisecond, func() { close(w.engine.ends) })
-		if _, err := s.Recv(); !errors.Is(err, io.EOF) {
-			t.Errorf("%s: %v", name, err)
-		}
-		<-sent
-		if closed, err := w.room.book.open("s1", "bob"); err != nil {
-			t.Errorf("%s: the session is still there: %v", name, err)
-		} else {
-			closed()
-		}
-		for end := time.Now().Add(5 * time.Second); carrying(); time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("%s: somebody still waits for the caller", name)
-			}
-		}
-	}
-}
-
-// carrying says whether anything waits for what a caller sends in a session.
-func carrying() bool {
-	all := make([]byte, 1<<20)
-	return strings.Contains(string(all[:runtime.Stack(all, true)]), "buildkit.carry(")
 }
 
 func TestRefuse(t *testing.T) {

@@ -35,7 +35,7 @@ const (
 // GRPC serves the builder's calls on a connection of a caller's, by one to the engine, until one of them ends or the right to it does. It closes
 // both.
 func (r *Room) GRPC(ctx context.Context, here, there net.Conn, c Caller) error {
-	engine, err := dial(there)
+	engine, err := dial(there, mostHeader)
 	if err != nil {
 		return errors.Join(err, here.Close(), there.Close())
 	}
@@ -43,7 +43,7 @@ func (r *Room) GRPC(ctx context.Context, here, there net.Conn, c Caller) error {
 	defer func() { _ = engine.Close() }() // its connection is closed in any case
 	return r.while(ctx, &c, func(ctx context.Context) error {
 		s := &served{room: r, caller: c, engine: engine, over: ctx}
-		return serve(ctx, here, s.handle)
+		return serve(ctx, here, s.handle, calls())
 	})
 }
 
@@ -51,7 +51,7 @@ func (r *Room) GRPC(ctx context.Context, here, there net.Conn, c Caller) error {
 func (r *Room) Refuse(ctx context.Context, here net.Conn, why error) error {
 	ctx, cancel := context.WithTimeout(ctx, refusedTime)
 	defer cancel()
-	return serve(ctx, here, func(any, grpc.ServerStream) error { return said(why) })
+	return serve(ctx, here, func(any, grpc.ServerStream) error { return said(why) }, calls())
 }
 
 // Silent has a caller who may have no session wait for the answer to what names it, and asks nothing.
@@ -68,17 +68,26 @@ func Silent(ctx context.Context, here net.Conn) error {
 	return nil
 }
 
+// serving is how a connection is served: how many calls it may have at a time, how large their headers may be, and how long calls may take to
+// say why they end.
+type serving struct {
+	streams, header uint32
+	last            time.Duration
+}
+
+func calls() serving { return serving{streams: mostStreams, header: mostHeader, last: lastWord} }
+
 // serve speaks HTTP/2 on a connection until that or ctx ends.
-func serve(ctx context.Context, here net.Conn, handle grpc.StreamHandler) error {
+func serve(ctx context.Context, here net.Conn, handle grpc.StreamHandler, as serving) error {
 	server := grpc.NewServer(
-		grpc.ForceServerCodecV2(codec{}), grpc.UnknownServiceHandler(handle), grpc.MaxConcurrentStreams(mostStreams),
-		grpc.MaxRecvMsgSize(largest), grpc.MaxSendMsgSize(largestAnswer), grpc.MaxHeaderListSize(mostHeader), grpc.ConnectionTimeout(greetTime),
+		grpc.ForceServerCodecV2(codec{}), grpc.UnknownServiceHandler(handle), grpc.MaxConcurrentStreams(as.streams),
+		grpc.MaxRecvMsgSize(largest), grpc.MaxSendMsgSize(largestAnswer), grpc.MaxHeaderListSize(as.header), grpc.ConnectionTimeout(greetTime),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: idlePings, PermitWithoutStream: true}),
 		grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(connWindow), grpc.WaitForHandlers(true),
 	)
 	l := listenOnce(here)
 	stop := context.AfterFunc(ctx, func() {
-		time.Sleep(lastWord) // calls say meanwhile why they end
+		time.Sleep(as.last) // calls say meanwhile why they end
 		server.Stop()
 	})
 	defer stop()
@@ -93,15 +102,16 @@ func serve(ctx context.Context, here net.Conn, handle grpc.StreamHandler) error 
 	return nil
 }
 
-// dial speaks to the engine on a connection that is there, and on no other.
-func dial(there net.Conn) (*grpc.ClientConn, error) {
+// dial speaks to who serves on a connection that is there, and on no other.
+func dial(there net.Conn, header uint32) (*grpc.ClientConn, error) {
 	var used atomic.Bool
 	cc, err := grpc.NewClient("passthrough:///engine",
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"), grpc.WithIdleTimeout(0), grpc.WithNoProxy(),
-		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithMaxHeaderListSize(mostHeader),
+		grpc.WithStaticStreamWindowSize(streamWindow), grpc.WithStaticConnWindowSize(connWindow),
+		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithMaxHeaderListSize(header),
 		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
 			if used.Swap(true) {
-				return nil, errors.New("the engine ended the connection")
+				return nil, errors.New("the connection was ended at its other end")
 			}
 			return there, nil
 		}),
@@ -158,8 +168,8 @@ func said(err error) error {
 	return status.Error(codes.InvalidArgument, "bulkhead: "+err.Error())
 }
 
-// answers passes on what the engine answers; see is shown each message.
-func answers(in grpc.ServerStream, out grpc.ClientStream, see func([]byte)) error {
+// answers passes on what is answered. pass is shown each message, and gives those that go on.
+func answers(in grpc.ServerStream, out grpc.ClientStream, pass func([]byte) ([][]byte, error)) error {
 	head, err := out.Header()
 	if err != nil {
 		return err
@@ -179,11 +189,14 @@ func answers(in grpc.ServerStream, out grpc.ClientStream, see func([]byte)) erro
 		case err != nil:
 			return err
 		}
-		if see != nil {
-			see(f.text)
-		}
-		if err := in.SendMsg(&f); err != nil {
+		list, err := pass(f.text)
+		if err != nil {
 			return err
+		}
+		for _, text := range list {
+			if err := in.SendMsg(&frame{text}); err != nil {
+				return err
+			}
 		}
 	}
 }

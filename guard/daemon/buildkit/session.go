@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
+	"net"
 	"net/http"
 	"strings"
 
@@ -12,19 +12,31 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Session opens a session over HTTP: with what the engine gets of the caller's headers, connect makes the two connections and carries what
-// goes over them. The session is the caller's, and ends with the right to it.
-func (r *Room) Session(ctx context.Context, from http.Header, c Caller, connect func(ctx context.Context, h http.Header) error) error {
+// Carry carries a session on two connections, to the caller and to the engine, until one of them ends, and closes both.
+type Carry func(ctx context.Context, here, there net.Conn) error
+
+// Session opens a session over HTTP: with what the engine gets of the caller's headers, connect makes the two connections and has them
+// carried. The session is the caller's, and ends with the right to it.
+func (r *Room) Session(ctx context.Context, from http.Header, c Caller, connect func(ctx context.Context, h http.Header, carry Carry) error) error {
 	id, to, err := sessionHeader(from, whose(c.Ask.Subject))
 	if err != nil {
 		return &NoSessionError{err}
 	}
-	closed, err := r.book.open(id, whose(c.Ask.Subject))
+	closed, err := r.open(id, whose(c.Ask.Subject))
 	if err != nil {
 		return &NoSessionError{err}
 	}
 	defer closed()
-	return r.while(ctx, &c, func(ctx context.Context) error { return connect(ctx, to) })
+	return r.while(ctx, &c, func(ctx context.Context) error {
+		return connect(ctx, to, func(ctx context.Context, here, there net.Conn) error { return r.relay(ctx, id, &c, here, there) })
+	})
+}
+
+// open notes a session, and has its build files looked at, until closed is called.
+func (r *Room) open(id, of string) (closed func(), err error) {
+	forget := func() {}
+	end, err := r.book.open(id, of, func() { forget = r.files.open(id, of) })
+	return func() { end(); forget() }, err
 }
 
 // NoSessionError is why a session was not opened, before anything was made.
@@ -61,7 +73,7 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 	if err != nil {
 		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
 	}
-	closed, err := s.room.book.open(id, of)
+	closed, err := s.room.open(id, of)
 	if err != nil {
 		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
 	}
@@ -79,29 +91,14 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 	if err != nil {
 		return err
 	}
-	// It is not waited for: a caller may say nothing more for as long as it likes, and what reads from it ends with the call. What the
-	// engine does not take ends with ctx.
-	go carry(in, out)
-	return answers(in, out, nil)
+	there, here := &tunnel{stream: out, end: cancel}, &tunnel{stream: in, end: cancel}
+	if err := s.room.relay(ctx, id, &s.caller, here, there); err != nil {
+		return err
+	}
+	return there.said()
 }
 
 func both() *grpc.StreamDesc { return &grpc.StreamDesc{ServerStreams: true, ClientStreams: true} }
-
-// carry passes on what a caller sends until it, or the call, ends. What goes wrong with the engine comes with its answer.
-func carry(in grpc.ServerStream, out grpc.ClientStream) {
-	for {
-		var f frame
-		if err := in.RecvMsg(&f); err != nil {
-			if err == io.EOF { //nolint:errorlint // as it is documented
-				_ = out.CloseSend() // as above
-			}
-			return
-		}
-		if err := out.SendMsg(&f); err != nil {
-			return
-		}
-	}
-}
 
 // Claim gives a build that a call of the engine's own API begins to the caller who begins it or sends what it is made from.
 func (r *Room) Claim(c Caller, id string) error { return r.book.claimID(id, whose(c.Ask.Subject)) }

@@ -21,6 +21,9 @@ type Source struct {
 	Maybe bool
 }
 
+// AtFrom is where an image is named that a stage begins with.
+const AtFrom = "Dockerfile FROM"
+
 const (
 	mostStages  = 1000
 	mostSources = 1000
@@ -92,7 +95,7 @@ func (r *reading) stage(s *instructions.Stage, at int) error {
 	case s.Platform != "":
 		return refuse("its Dockerfile has FROM --platform, for which the engine may pull another image")
 	}
-	r.image(s.BaseName, "Dockerfile FROM")
+	r.image(s.BaseName, AtFrom)
 	for _, c := range s.Commands {
 		if err := r.command(c, "Dockerfile"); err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
-// solve is what a build by BuildKit names: images that it begins with, and names that it gives. Those of the build's own file are not known.
+// solve is what a build by BuildKit names: images that it begins with, and names that it gives; or what its own file does, when that comes.
 func (v *visit) solve(ctx context.Context) error {
 	s, ok := v.ask.Body.(*call.Solve)
 	if !ok {

@@ -1,0 +1,102 @@
+package buildkit
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	control "github.com/moby/buildkit/api/services/control"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// stream is one side of a call of the protocol.
+type stream interface {
+	RecvMsg(m any) error
+	SendMsg(m any) error
+}
+
+// tunnel is a connection in messages of a call of the protocol: sessions are opened so.
+type tunnel struct {
+	stream
+	end  func()
+	rest []byte
+	mu   sync.Mutex // of what is sent
+	err  error      // what the other end said last; set before end is called
+}
+
+// Read implements net.Conn. Only one reads.
+func (t *tunnel) Read(p []byte) (int, error) {
+	for len(t.rest) == 0 {
+		var f frame
+		if err := t.RecvMsg(&f); err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.mu.Lock()
+				t.err = err
+				t.mu.Unlock()
+			}
+			return 0, err
+		}
+		var m control.BytesMessage
+		if err := proto.Unmarshal(f.text, &m); err != nil {
+			return 0, err
+		}
+		t.rest = m.GetData()
+	}
+	n := copy(p, t.rest)
+	t.rest = t.rest[n:]
+	return n, nil
+}
+
+// Write implements net.Conn.
+func (t *tunnel) Write(p []byte) (int, error) {
+	text, err := proto.Marshal(&control.BytesMessage{Data: p})
+	if err != nil {
+		return 0, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.SendMsg(&frame{text}); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// said is why the other end ended it, in its own words; nil where it just did.
+func (t *tunnel) said() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, its := status.FromError(t.err); t.err != nil && its {
+		return t.err
+	}
+	return nil
+}
+
+// Close implements net.Conn.
+func (t *tunnel) Close() error { t.end(); return nil }
+
+// LocalAddr implements net.Conn.
+func (t *tunnel) LocalAddr() net.Addr { return tunnelled{} }
+
+// RemoteAddr implements net.Conn.
+func (t *tunnel) RemoteAddr() net.Addr { return tunnelled{} }
+
+// SetDeadline implements net.Conn. What is waited for ends with the call.
+func (t *tunnel) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline implements net.Conn.
+func (t *tunnel) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline implements net.Conn.
+func (t *tunnel) SetWriteDeadline(time.Time) error { return nil }
+
+// tunnelled is an address inside of a call.
+type tunnelled struct{}
+
+// Network implements net.Addr.
+func (tunnelled) Network() string { return "grpc" }
+
+// String implements net.Addr.
+func (tunnelled) String() string { return "session" }

@@ -1,0 +1,284 @@
+package solve
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+)
+
+// Bounds of one Dockerfile.
+const (
+	MostDockerfile = 1 << 20 // bytes
+	mostStages     = 1000
+	mostPlatforms  = 20
+	longestWord    = 1 << 10 // that is put together of arguments: they may have each other in them twice and twice again
+)
+
+// Dockerfile says what a build's own file asks for, as the builder would read it that is told f. What is read by a program from an image is
+// what that makes of it: its image is noted, and what is a Dockerfile's in the file.
+func Dockerfile(text []byte, f *call.BuildFile) (*call.Solve, error) {
+	r := &reading{s: &call.Solve{Labels: map[string]string{}}, seen: map[noted]struct{}{}}
+	if len(text) > MostDockerfile {
+		r.fail(fileName, "it has more than %d bytes", MostDockerfile)
+		return nil, r.err
+	}
+	foreign := f.Foreign
+	if !f.Own && !f.Foreign {
+		foreign = r.syntax(text)
+	}
+	r.s.Frontend = dockerfile
+	switch why := r.dockerfile(text, f); {
+	case foreign && errors.Is(why, errNoDockerfile): // its program may read more than the builder's own
+		r.lines(strings.ReplaceAll(strings.ReplaceAll(string(text), "\r\n", "\n"), "\\\n", " "))
+	case why != nil:
+		r.unknown(fileName, "%v", why)
+	}
+	return r.s, r.err
+}
+
+// errNoDockerfile is of what the builder's own parser does not read.
+var errNoDockerfile = errors.New("it can't be read")
+
+// syntax notes the program that the file's first lines have run in place of the builder's own. Builders of other versions take more lines for
+// first ones; what one could take for it is asked about, too.
+func (r *reading) syntax(text []byte) (foreign bool) {
+	ref, _, _, foreign := parser.DetectSyntax(text)
+	if foreign {
+		r.foreignFile(ref)
+	}
+	directive := regexp.MustCompile(`^\s*(?:#|//)\s*(?i:syntax)\s*=\s*(\S+)`)
+	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && !bytes.HasPrefix(line, []byte("//")) {
+			break
+		}
+		if m := directive.FindSubmatch(line); m != nil {
+			r.foreignFile(string(m[1]))
+		}
+	}
+	return foreign
+}
+
+func (r *reading) foreignFile(ref string) {
+	const at = fileName + " syntax"
+	r.name(&r.s.FrontendImages, ref, at)
+	r.image(ref, at)
+}
+
+// dockerfile notes what is in the file; why it can't is for who knows who reads it.
+func (r *reading) dockerfile(text []byte, f *call.BuildFile) error {
+	if m := escapes().FindSubmatch(text); m != nil && string(m[1]) != `\` {
+		return fmt.Errorf("the directive escape=%.20q, which builders of different versions find in different places", m[1])
+	}
+	result, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoDockerfile, short(err))
+	}
+	stages, args, err := instructions.Parse(result.AST, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoDockerfile, short(err))
+	}
+	if len(stages) > mostStages || len(f.Platforms) > mostPlatforms {
+		return fmt.Errorf("it has more than %d stages, or more than %d platforms", mostStages, mostPlatforms)
+	}
+	platforms := f.Platforms
+	if len(platforms) == 0 {
+		platforms = []string{""}
+	}
+	for _, p := range platforms {
+		if err := r.platform(stages, args, p, f); err != nil {
+			return err
+		}
+	}
+	r.documents(result.AST)
+	return nil
+}
+
+// short keeps an error of a parser to what is told and recorded.
+func short(err error) error {
+	const most = 300
+	if text := err.Error(); len(text) > most {
+		return fmt.Errorf("%s…", strings.ToValidUTF8(text[:most], ""))
+	}
+	return err
+}
+
+// escapes finds the directive that says which character joins lines: whether one counts depends on which other directives a builder knows.
+func escapes() *regexp.Regexp {
+	return regexp.MustCompile(`(?im)^[\s\x{feff}]*#\s*escape\s*=\s*([^\r\n]*?)\s*$`)
+}
+
+// file is one reading of a Dockerfile, for one platform.
+type file struct {
+	*reading
+	lex    *shell.Lex
+	f      *call.BuildFile
+	global vars
+	names  map[string]vars // of stages so far, in small letters → what is known in them
+	all    map[string]bool // of all stages
+}
+
+func (r *reading) platform(stages []instructions.Stage, args []instructions.ArgCommand, platform string, f *call.BuildFile) error {
+	d := &file{reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(platform, f), names: map[string]vars{}, all: map[string]bool{}}
+	for i := range args {
+		for _, a := range args[i].Args {
+			d.argument(d.global, a, false)
+		}
+	}
+	for i := range stages {
+		d.all[strings.ToLower(stages[i].Name)] = stages[i].Name != ""
+	}
+	for i := range stages {
+		if err := d.stage(&stages[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *file) stage(s *instructions.Stage) error {
+	base, err := d.word(s.BaseName, d.global)
+	if err != nil {
+		return fmt.Errorf("FROM %.100q: %w", s.BaseName, err)
+	}
+	env, is := d.names[strings.ToLower(base)]
+	env = env.copied()
+	if !is {
+		env = vars{}
+		d.base(base)
+	}
+	for _, c := range s.Commands {
+		if err := d.command(c, env); err != nil {
+			return err
+		}
+	}
+	if s.Name != "" {
+		d.names[strings.ToLower(s.Name)] = env
+	}
+	return nil
+}
+
+// base is an image that a stage begins with.
+func (d *file) base(ref string) {
+	if ref == "" || ref == "scratch" {
+		return
+	}
+	d.image(ref, fileName+" FROM")
+	if !d.stands(ref) {
+		d.name(&d.s.Bases, ref, fileName+" FROM")
+	}
+}
+
+// stands says whether a name stands for something else in this build, that was judged with it. Older builders don't know of that, and take the
+// image: whether it may be taken is asked all the same.
+func (d *file) stands(name string) bool {
+	for _, c := range d.f.Contexts {
+		if c == name {
+			return true
+		}
+	}
+	return false
+}
+
+// command is one of a stage; env is what is known of its variables.
+func (d *file) command(c instructions.Command, env vars) error {
+	switch c := c.(type) {
+	case *instructions.ArgCommand:
+		for _, a := range c.Args {
+			d.argument(env, a, true)
+		}
+	case *instructions.EnvCommand:
+		set := vars{}
+		for _, kv := range c.Env {
+			d.assign(set, kv.Key, kv.Value, env, true)
+		}
+		for k, v := range set {
+			env[k] = v
+		}
+	case *instructions.CopyCommand:
+		d.from(c.From, fileName+" COPY --from")
+	case *instructions.AddCommand:
+		for _, source := range c.SourcePaths {
+			if err := d.added(source, env); err != nil {
+				return err
+			}
+		}
+	case *instructions.RunCommand:
+		for _, m := range instructions.GetMounts(c) {
+			d.from(m.From, fileName+" RUN --mount")
+			if m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH {
+				d.add(&d.s.Secrets, string(m.Type)+":"+m.CacheID)
+			}
+		}
+	case *instructions.OnbuildCommand: // of whoever builds upon the image
+	}
+	return nil
+}
+
+// from is another stage, by number or name, or an image.
+func (d *file) from(name, where string) {
+	if _, err := strconv.Atoi(name); err == nil || name == "" || name == "scratch" || d.all[strings.ToLower(name)] {
+		return
+	}
+	d.image(name, where)
+}
+
+// added is what ADD takes: from the context, or from an address that the engine calls.
+func (d *file) added(source string, env vars) error {
+	text, missing, err := d.expanded(source, env)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ADD %.100q: %w", source, err)
+	case missing != "":
+		return fmt.Errorf("ADD %.100q: the base image may say what %.50q is, and make an address of it: give it a value by ENV or ARG before, or use COPY", source, missing)
+	case isAddress(text):
+		d.fetch(text)
+	}
+	return nil
+}
+
+// isAddress is wider than what one version of the builder fetches.
+func isAddress(text string) bool {
+	user, _, scp := strings.Cut(text, ":")
+	return strings.Contains(text, "://") || scp && strings.Contains(user, "@") || strings.HasPrefix(text, "github.com/")
+}
+
+// documents notes what stands in here-documents like an instruction: to a builder that does not know these, it is one.
+func (r *reading) documents(n *parser.Node) {
+	for _, c := range n.Children {
+		for _, h := range c.Heredocs {
+			r.lines(h.Content)
+		}
+	}
+}
+
+// lines notes what looks like an instruction to whoever reads lines.
+func (r *reading) lines(text string) {
+	from := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?from\s+(?:--\S+\s+)*["']?([^\s"'$]+)["']?(?:\s+as\s+\S+)?\s*$`)
+	copied := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?(?:copy|run)\s.*from=["']?([^\s"',$]+)`)
+	added := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?add\s+(?:--\S+\s+)*(.*)$`)
+	const at = fileName + " (a line in it)"
+	for _, re := range []*regexp.Regexp{from, copied} {
+		for _, m := range re.FindAllStringSubmatch(text, -1) {
+			if _, err := strconv.Atoi(m[1]); err != nil && m[1] != "scratch" {
+				r.image(m[1], at)
+			}
+		}
+	}
+	for _, m := range added.FindAllStringSubmatch(text, -1) {
+		for _, word := range strings.Fields(strings.NewReplacer(`"`, " ", `,`, " ", "[", " ").Replace(m[1])) {
+			if isAddress(word) {
+				r.fetch(word)
+			}
+		}
+	}
+}

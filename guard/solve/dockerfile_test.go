@@ -1,0 +1,173 @@
+package solve
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	control "github.com/moby/buildkit/api/services/control"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+)
+
+func namesIn(list []call.Named) string {
+	var out []string
+	for _, n := range list {
+		out = append(out, n.Name)
+	}
+	return strings.Join(out, " ")
+}
+
+// What a Dockerfile takes from is found, in every way in which it can be written.
+func TestDockerfile(t *testing.T) {
+	for name, c := range map[string]struct {
+		text                                string
+		file                                call.BuildFile
+		images, bases, frontends, addresses string
+	}{
+		"image":          {text: "FROM a:1\nRUN true", images: "a:1", bases: "a:1"},
+		"stages":         {text: "FROM a AS b\nFROM B AS c\nFROM scratch\nCOPY --from=b /x /y\nCOPY --from=0 / /\nCOPY --from=img:2 / /", images: "a img:2", bases: "a"},
+		"mount":          {text: "FROM a\nRUN --mount=type=bind,from=m:1,target=/m true", images: "a m:1", bases: "a"},
+		"argument":       {text: "ARG V=1\nARG I=a:$V\nFROM $I", images: "a:1", bases: "a:1"},
+		"build argument": {text: "ARG I=a\nFROM ${I}", file: call.BuildFile{Args: map[string]string{"I": "evil:1"}}, images: "evil:1", bases: "evil:1"},
+		"no argument":    {text: "FROM ${I:-a}", file: call.BuildFile{Args: map[string]string{"I": "evil"}}, images: "a", bases: "a"},
+		"platform":       {text: "FROM a-$TARGETARCH", images: "a-" + runtime.GOARCH, bases: "a-" + runtime.GOARCH},
+		"platforms": {
+			text: "ARG TARGETARCH\nFROM a-$TARGETARCH", file: call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}},
+			images: "a-amd64 a-s390x", bases: "a-amd64 a-s390x",
+		},
+		"context":              {text: "FROM base\nCOPY --from=other / /", file: call.BuildFile{Contexts: []string{"base", "other"}}, images: "base other"},
+		"syntax":               {text: "# syntax=docker/dockerfile:1\nFROM a", images: "docker/dockerfile:1 a", bases: "a", frontends: "docker/dockerfile:1"},
+		"syntax, own":          {text: "# syntax=docker/dockerfile:1\nFROM a", file: call.BuildFile{Own: true}, images: "a", bases: "a"},
+		"syntax, behind":       {text: "# x=y\n#\n# SynTax = evil/f a b\nFROM a", images: "evil/f a", bases: "a", frontends: "evil/f"},
+		"syntax in C":          {text: "#!/usr/bin/env x\n//syntax=evil/f\nwhatever it reads", images: "evil/f", frontends: "evil/f"},
+		"syntax in JSON":       {text: `{"syntax": "evil/f", "x": 1}`, images: "evil/f", frontends: "evil/f"},
+		"BOM":                  {text: "\ufeff# syntax=evil/f\nFROM a", images: "evil/f a", bases: "a", frontends: "evil/f"},
+		"foreign, newer":       {text: "# syntax=docker/dockerfile:9\nFROM a:1 AS b\nNEWER thing\nADD \\\n http://h.test/x /\nCOPY --from=c:1 / /", images: "docker/dockerfile:9 a:1 c:1", frontends: "docker/dockerfile:9", addresses: "http://h.test/x"},
+		"foreign":              {text: "this: is no Dockerfile", file: call.BuildFile{Foreign: true}},
+		"address":              {text: "FROM a\nADD https://h.test/x /y", images: "a", bases: "a", addresses: "https://h.test/x"},
+		"git":                  {text: "FROM a\nADD git@h.test:x/y.git /y", images: "a", bases: "a", addresses: "git@h.test:x/y.git"},
+		"address put together": {text: "FROM a\nARG H=h.test\nENV U=http://$H\nADD --checksum=sha256:aa $U/x /y", images: "a", bases: "a", addresses: "http://h.test/x"},
+		"address of a stage":   {text: "FROM a AS b\nENV U=http://h.test\nFROM b\nADD $U/x /", images: "a", bases: "a", addresses: "http://h.test/x"},
+		"address, global":      {text: "ARG U=http://h.test\nFROM a\nARG U\nADD $U/x /", images: "a", bases: "a", addresses: "http://h.test/x"},
+		"file":                 {text: "FROM a\nARG V=1\nADD x-$V.tar /y", images: "a", bases: "a"},
+		"document":             {text: "FROM a\nRUN <<E\nFROM evil:1\nADD http://h.test/x /y\nCOPY --from=evil:2 / /\nselect 1 from users where 1\nE\n", images: "a evil:1 evil:2", bases: "a", addresses: "http://h.test/x"},
+		"joined":               {text: "FROM \\\n a\nADD \\\n# a remark\n http://h.test/x /y", images: "a", bases: "a", addresses: "http://h.test/x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Dockerfile([]byte(c.text), &c.file)
+			if err != nil || len(s.Unknown) > 0 {
+				t.Fatal(err, s)
+			}
+			if got := namesIn(s.Images); got != c.images {
+				t.Errorf("images %q", got)
+			}
+			if got := namesIn(s.Bases); got != c.bases {
+				t.Errorf("bases %q", got)
+			}
+			if got := namesIn(s.FrontendImages); got != c.frontends {
+				t.Errorf("frontends %q", got)
+			}
+			if got := strings.Join(s.Fetches, " "); got != c.addresses {
+				t.Errorf("addresses %q", got)
+			}
+		})
+	}
+}
+
+// What could be read in two ways, or can't be told, is not taken for harmless.
+func TestDockerfileUnknown(t *testing.T) {
+	double := "ARG A=" + strings.Repeat("x", 64) + "\n"
+	for i := range 24 {
+		double += "ARG " + string(rune('B'+i)) + "=$" + string(rune('A'+i)) + "$" + string(rune('A'+i)) + "\n"
+	}
+	for name, text := range map[string]string{
+		"no Dockerfile":      "hello",
+		"nothing":            "",
+		"escape":             "# escape=`\nFROM a",
+		"escape, not first":  "# check=skip=all\n# escape=`\nFROM a",
+		"the base says":      "FROM a\nADD $U /x",
+		"the base says, too": "FROM a\nADD ${U:-x} /x",
+		"through ENV":        "FROM a\nENV X=$U\nADD $X /x",
+		"through a stage":    "FROM a AS b\nENV X=$U\nFROM b\nADD $X /x",
+		"a variant":          "FROM a-$TARGETVARIANT",
+		"twice and twice":    double + "FROM $Y",
+		"long":               "FROM $A" + strings.Repeat("x", longestWord),
+		"a syntax, escape":   "# syntax=docker/dockerfile:1\n# escape=`\nFROM a\nADD http://h.test/x /",
+		"a syntax, ADD":      "# syntax=docker/dockerfile:1\nFROM a\nADD $U /",
+		"an instruction":     "FROM a\nFETCH http://h.test",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Dockerfile([]byte(text), &call.BuildFile{Platforms: []string{"linux/arm/v7"}})
+			if err != nil || len(s.Unknown) == 0 {
+				t.Errorf("%v %+v", err, s)
+			}
+		})
+	}
+	if _, err := Dockerfile(make([]byte, MostDockerfile+1), &call.BuildFile{}); err == nil {
+		t.Error("a Dockerfile without end")
+	}
+}
+
+// A message says how the Dockerfile will be read, and where it will not be seen.
+func TestBuildFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		m       *control.SolveRequest
+		unknown bool
+		want    call.BuildFile
+	}{
+		"plain": {m: &control.SolveRequest{Frontend: "dockerfile.v0"}, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
+		"named": {
+			m:    &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"dockerfilekey": "d", "filename": "sub/F", "cmdline": "", "context": "https://h.test/x.git"}},
+			want: call.BuildFile{Local: "d", Name: "sub/F", Own: true},
+		},
+		"another program": {
+			m:    &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"build-arg:BUILDKIT_SYNTAX": "evil/f x"}},
+			want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Foreign: true},
+		},
+		"gateway": {
+			m:    &control.SolveRequest{Frontend: "gateway.v0", FrontendAttrs: map[string]string{"source": "evil/f"}},
+			want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Foreign: true},
+		},
+		"at an address":  {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"context": "https://h.test/x.git"}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
+		"out of a build": {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendInputs: map[string]*pb.Definition{"dockerfile": {}}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Of(c.m)
+			if err != nil || s.File == nil || len(s.Unknown) > 0 != c.unknown {
+				t.Fatal(err, s)
+			}
+			f := *s.File
+			if f.Local != c.want.Local || f.Name != c.want.Name || f.Own != c.want.Own || f.Foreign != c.want.Foreign {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+	s, err := Of(&control.SolveRequest{Definition: &pb.Definition{}})
+	if err != nil || s.File != nil {
+		t.Error(err, s)
+	}
+	for name, want := range map[string][]string{"Dockerfile": {"Dockerfile", "dockerfile"}, "/a/../b/Dockerfile": {"b/Dockerfile", "b/dockerfile"}, "../x": {"x"}} {
+		if got := Paths(&call.BuildFile{Name: name}); !slices.Equal(got, want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func FuzzDockerfile(f *testing.F) {
+	for _, text := range []string{"FROM a", "# syntax=a\nARG A=$B\nFROM $A AS b\nRUN <<E\nFROM x\nE\nADD ${X:+y} /", `{"syntax":"x"}`, "ARG A=${A:-${B}}\nFROM ${A%%x}", "FROM a\nRUN --mount=type=bind,from=x true"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := Dockerfile(text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}})
+		if err != nil {
+			return
+		}
+		again, err := Dockerfile(text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}})
+		if err != nil || namesIn(s.Images) != namesIn(again.Images) || len(s.Unknown) != len(again.Unknown) {
+			t.Errorf("it is read in two ways: %+v %+v", s, again)
+		}
+	})
+}

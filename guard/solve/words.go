@@ -1,0 +1,136 @@
+package solve
+
+import (
+	"errors"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+)
+
+// vars are variables of a Dockerfile at one of its lines; nil is of one whose value is not known.
+type vars map[string]*string
+
+func (k vars) copied() vars {
+	if k == nil {
+		return vars{}
+	}
+	return maps.Clone(k)
+}
+
+// platformArgs are those that a Dockerfile has before its first line. The builder works on the guard's own machine.
+func platformArgs(platform string, f *call.BuildFile) vars {
+	own := runtime.GOOS + "/" + runtime.GOARCH
+	if platform == "" {
+		platform = own
+	}
+	k := vars{}
+	for prefix, p := range map[string]string{"BUILD": own, "TARGET": platform} {
+		system, rest, _ := strings.Cut(strings.ToLower(p), "/")
+		arch, variant, _ := strings.Cut(rest, "/")
+		k.set(prefix+"PLATFORM", p)
+		k.set(prefix+"OS", system)
+		k.set(prefix+"ARCH", arch)
+		k.set(prefix+"VARIANT", variant)
+		k.set(prefix+"OSVERSION", "")
+		if plain := slices.Contains([]string{"amd64", "arm64", "386", "riscv64", "ppc64le", "s390x"}, arch) && variant == ""; !plain {
+			for _, name := range []string{"PLATFORM", "ARCH", "VARIANT"} { // which the builder writes in a form of its own
+				k[prefix+name] = nil
+			}
+		}
+	}
+	k.set("TARGETSTAGE", f.Target)
+	if f.Target == "" {
+		k.set("TARGETSTAGE", "default")
+	}
+	for name := range k {
+		if v, given := f.Args[name]; given {
+			k.set(name, v)
+		}
+	}
+	return k
+}
+
+// set keeps a value; one that is too long is not known.
+func (k vars) set(name, value string) {
+	if k[name] = &value; len(value) > longestWord {
+		k[name] = nil
+	}
+}
+
+// argument is one of ARG. In a stage, one without a value takes that of before the first stage; before it, nobody else sets any.
+func (d *file) argument(env vars, a instructions.KeyValuePairOptional, staged bool) {
+	if v, given := d.f.Args[a.Key]; given {
+		env.set(a.Key, v)
+		return
+	}
+	if a.Value != nil {
+		d.assign(env, a.Key, *a.Value, env, staged)
+		return
+	}
+	if v, has := d.global[a.Key]; has && staged {
+		env[a.Key] = v
+	}
+}
+
+// assign puts a value together, and takes it for unknown where that can't be done: in a stage, the base image has variables, too.
+func (d *file) assign(to vars, key, value string, env vars, staged bool) {
+	text, missing, err := d.expanded(value, env)
+	if _, unknown := env[missing]; err != nil || missing != "" && (staged || unknown) {
+		to[key] = nil
+		return
+	}
+	to.set(key, text)
+}
+
+var errLong = errors.New("it is too long when it is put together of arguments")
+
+// word is put together of variables of before the first stage: one that is not there is empty.
+func (d *file) word(text string, env vars) (string, error) {
+	whole, missing, err := d.expanded(text, env)
+	if v, has := env[missing]; err == nil && has && v == nil {
+		err = errors.New("the guard can't tell what " + missing + " is: name the image itself")
+	}
+	return whole, err
+}
+
+// expanded puts a word together, and says which variable was missing.
+func (d *file) expanded(text string, env vars) (whole, missing string, err error) {
+	if !strings.ContainsAny(text, "$\\\"'") {
+		return text, "", nil
+	}
+	if len(text) > longestWord {
+		return "", "", errLong
+	}
+	look := &looked{vars: env}
+	whole, _, err = d.lex.ProcessWord(text, look)
+	if err == nil && len(whole) > longestWord {
+		err = errLong
+	}
+	return whole, look.missing, err
+}
+
+// looked remembers what was looked for and not there.
+type looked struct {
+	vars
+	missing string
+}
+
+// Get implements shell.EnvGetter.
+func (l *looked) Get(name string) (string, bool) {
+	v, has := l.vars[name]
+	if v == nil {
+		if l.missing == "" || has {
+			l.missing = name
+		}
+		return "", false
+	}
+	return *v, true
+}
+
+// Keys implements shell.EnvGetter.
+func (l *looked) Keys() []string { return slices.Collect(maps.Keys(l.vars)) }
