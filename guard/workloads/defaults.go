@@ -54,7 +54,7 @@ func (k *Workloads) of(i *system.Info) workload.Defaults {
 	d.DeviceRuntimes = workload.DeviceRuntimes(i.Runtimes)
 	slices.Sort(d.Runtimes)
 	for _, o := range i.SecurityOptions {
-		name, profile := securityOption(o)
+		name, profile := workload.EngineOption(o)
 		switch name {
 		case "seccomp":
 			d.Seccomp = profileOf(profile)
@@ -69,19 +69,6 @@ func (k *Workloads) of(i *system.Info) workload.Defaults {
 		}
 	}
 	return d
-}
-
-// securityOption reads "name=seccomp,profile=default".
-func securityOption(o string) (name, profile string) {
-	for _, part := range strings.Split(o, ",") {
-		switch k, v, _ := strings.Cut(part, "="); k {
-		case "name":
-			name = v
-		case "profile":
-			profile = v
-		}
-	}
-	return name, profile
 }
 
 func profileOf(profile string) string {
