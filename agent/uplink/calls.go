@@ -9,36 +9,31 @@ import (
 )
 
 // Report tells what the node sees.
-func (c *Client) Report(ctx context.Context, r *bulkheadv1.ReportRequest) (res *bulkheadv1.ReportResponse, err error) {
-	c.calls.RLock()
-	defer c.calls.RUnlock()
-	err = c.each(ctx, func(ctx context.Context, s bulkheadv1connect.AgentServiceClient) error {
-		res, err = s.Report(ctx, r)
-		return err
-	})
-	return res, err
+func (c *Client) Report(ctx context.Context, r *bulkheadv1.ReportRequest) (*bulkheadv1.ReportResponse, error) {
+	return called(ctx, c, r, bulkheadv1connect.AgentServiceClient.Report)
 }
 
 // SendLog continues the server's copy of the node's audit log.
-func (c *Client) SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (res *bulkheadv1.SendLogResponse, err error) {
-	c.calls.RLock()
-	defer c.calls.RUnlock()
-	err = c.each(ctx, func(ctx context.Context, s bulkheadv1connect.AgentServiceClient) error {
-		res, err = s.SendLog(ctx, r)
-		return err
-	})
-	return res, err
+func (c *Client) SendLog(ctx context.Context, r *bulkheadv1.SendLogRequest) (*bulkheadv1.SendLogResponse, error) {
+	return called(ctx, c, r, bulkheadv1connect.AgentServiceClient.SendLog)
 }
 
 // SendRecording brings the next part of a recording that was asked for.
-func (c *Client) SendRecording(ctx context.Context, r *bulkheadv1.SendRecordingRequest) (res *bulkheadv1.SendRecordingResponse, err error) {
+func (c *Client) SendRecording(ctx context.Context, r *bulkheadv1.SendRecordingRequest) (*bulkheadv1.SendRecordingResponse, error) {
+	return called(ctx, c, r, bulkheadv1connect.AgentServiceClient.SendRecording)
+}
+
+// called has a server answer a call, and not while the certificate is renewed.
+func called[R, A any](
+	ctx context.Context, c *Client, r *R, method func(bulkheadv1connect.AgentServiceClient, context.Context, *R) (*A, error),
+) (a *A, err error) {
 	c.calls.RLock()
 	defer c.calls.RUnlock()
 	err = c.each(ctx, func(ctx context.Context, s bulkheadv1connect.AgentServiceClient) error {
-		res, err = s.SendRecording(ctx, r)
+		a, err = method(s, ctx, r)
 		return err
 	})
-	return res, err
+	return a, err
 }
 
 var errRenewing = errors.New("the certificate is renewed")
