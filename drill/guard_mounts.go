@@ -3,12 +3,14 @@ package drill
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 )
 
 // mountDrills bring the host's files, or somebody else's, into a container of one's own.
@@ -52,6 +54,12 @@ func mountDrills() []Drill {
 				"DriverConfig": fields{"Name": "local", "Options": fields{"type": "none", "o": "bind", "device": w.dir}},
 			}}})
 		}, saysSecret())),
+		guardDrill("volume-nfs", "T1039", "A volume is made of a file server that trusts the host's address", networkVolume(fields{
+			"type": "nfs", "o": "addr=127.0.0.1,rw", "device": ":/",
+		})),
+		guardDrill("volume-inline-cifs", "T1039", "A volume of a file server's share is made by the container that mounts it", inlineNetworkVolume(fields{
+			"type": "cifs", "o": "addr=127.0.0.1,guest", "device": "//127.0.0.1/share",
+		})),
 		guardDrill("volume-of-another", "T1530", "A container mounts somebody else's volume", volumeOfAnother(func(w *EngineWorld) fields {
 			return with(readSecret(w, "/v"), "Binds", []string{w.name + "-data:/v"})
 		}), "7.6.a", "7.6.b"),
@@ -119,6 +127,40 @@ func volumeOf(options func(w *EngineWorld) fields) attack {
 		}
 		return runs(func(w *EngineWorld) fields { return with(readSecret(w, "/h"), "Binds", []string{w.name + "-v:/h"}) }, saysSecret())(ctx, w)
 	}
+}
+
+// networkVolume makes a volume that the engine, as root and from the host's own address, mounts for whoever runs a container with it. The server
+// is not needed for that: it is there once the volume is.
+func networkVolume(options fields) attack {
+	return func(ctx context.Context, w *EngineWorld) (bool, error) {
+		a, err := w.mallory.send(ctx, http.MethodPost, "/volumes/create", fields{"Name": w.name + "-v", "Driver": "local", "DriverOpts": options})
+		if err != nil || !a.ok() {
+			return false, errOr(err, w.fair(a))
+		}
+		return w.isOfNetwork(ctx, options)
+	}
+}
+
+// inlineNetworkVolume has a container bring such a volume along. Nothing of the image is copied there, so that it is not mounted yet.
+func inlineNetworkVolume(options fields) attack {
+	return func(ctx context.Context, w *EngineWorld) (bool, error) {
+		id, err := w.make(ctx, with(plain(), "Mounts", []fields{{"Type": "volume", "Source": w.name + "-v", "Target": "/v", "VolumeOptions": fields{
+			"NoCopy": true, "DriverConfig": fields{"Name": "local", "Options": options},
+		}}}))
+		if err != nil || id == "" {
+			return false, err
+		}
+		return w.isOfNetwork(ctx, options)
+	}
+}
+
+// isOfNetwork asks the engine what it would mount.
+func (w *EngineWorld) isOfNetwork(ctx context.Context, options fields) (bool, error) {
+	v, err := w.root.VolumeInspect(ctx, w.name+"-v", client.VolumeInspectOptions{})
+	if err != nil {
+		return false, fmt.Errorf("look at what the attack made: %w", err)
+	}
+	return v.Volume.Options["type"] == options["type"] && v.Volume.Options["device"] == options["device"], nil
 }
 
 // volumeOfAnother makes victor's volume with a secret in it, and a container that uses it.

@@ -54,10 +54,18 @@ type raised struct {
 	people *fleetPeople          // nil where there is no control plane
 	doors  *listen.Server
 	engine *guardedEngine
-	status model.GuardStatus
-	file   string // of the configuration; empty for none
-	drain  time.Duration
-	log    *slog.Logger
+
+	mu     sync.Mutex
+	status model.GuardStatus // in the file at
+	at     string
+	was    config.Guard // as far as it is in force
+
+	records      judge.Recorder
+	tenant, host string
+
+	file  string // of the configuration; empty for none
+	drain time.Duration
+	log   *slog.Logger
 	// hand hands it over, and before is the guard that it takes over from; both are nil where there is none.
 	hand   *handing
 	before *handover.Predecessor
@@ -108,7 +116,10 @@ func raise(c config.Config, p guardParts) (*raised, error) {
 		PID: os.Getpid(), Started: clock()().UTC().Truncate(time.Second), Mode: model.ControlMode(c.Guard.Mode), Version: buildVersion(),
 		Engine: c.Guard.Engine, Socket: c.Guard.Socket, TLS: c.Guard.TLS.Listen, Profile: c.Guard.Profile,
 	}
-	return &raised{who: who, local: local, doors: doors, engine: engine, status: status, file: c.File, drain: c.Guard.Limits.Drain, log: p.slog, before: p.before}, nil
+	return &raised{
+		who: who, local: local, doors: doors, engine: engine, status: status, at: lock.DefaultGuardFile, was: c.Guard, records: p.log, tenant: p.tenant, host: p.host,
+		file: c.File, drain: c.Guard.Limits.Drain, log: p.slog, before: p.before,
+	}, nil
 }
 
 // identifier adds factors that were shown to the control plane, where there is one.
@@ -168,7 +179,7 @@ func (g *raised) open(ctx context.Context) (stop func(), err error) {
 		if os.Geteuid() != 0 {
 			return
 		}
-		if err := lock.RemoveStatus(lock.DefaultGuardFile, g.status.PID); err != nil {
+		if err := lock.RemoveStatus(g.at, os.Getpid()); err != nil {
 			g.log.Warn("the guard's status stays behind", "error", err)
 		}
 	}, nil
@@ -197,11 +208,13 @@ func (g *raised) tell() {
 	if os.Geteuid() != 0 || g.hand != nil && g.hand.isGiven() {
 		return
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	s := g.status
 	if g.hand != nil {
 		s.Before = g.hand.pids()
 	}
-	if err := lock.WriteStatus(lock.DefaultGuardFile, s); err != nil {
+	if err := lock.WriteStatus(g.at, s); err != nil {
 		g.log.Warn("`bulkhead assess` won't see the guard", "error", err)
 	}
 }

@@ -44,6 +44,7 @@ type doorParts struct {
 // guardedEngine is a door with what has to be closed after it.
 type guardedEngine struct {
 	*guarddoor.Door
+	judge     *judge.Judge
 	engine    *forward.Engine
 	images    *images.Images
 	terminals *terminals
@@ -87,9 +88,10 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		engine.Close()
 		return nil, errors.Join(err, kept.Close())
 	}
+	decides := judge.New(p.judge)
 	door := guarddoor.New(guarddoor.Parts{
-		Engine: engine, Judge: judge.New(p.judge), Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: looked, Dir: p.dir, Log: p.slog,
-		OwnFrontend: p.judge.Profile == "restricted" && p.judge.Mode != judge.Observe,
+		Engine: engine, Judge: decides, Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: looked, Dir: p.dir, Log: p.slog,
+		OwnFrontend: func() bool { return p.judge.Profile == "restricted" && !decides.Observes() },
 	})
-	return &guardedEngine{Door: door, engine: engine, images: kept, terminals: looked}, nil
+	return &guardedEngine{Door: door, judge: decides, engine: engine, images: kept, terminals: looked}, nil
 }

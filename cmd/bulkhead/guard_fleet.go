@@ -59,7 +59,7 @@ func (f *fleetPeople) at(local []accounts.Definition, set func([]accounts.Defini
 }
 
 // joined are the definitions of the configuration, which say how somebody is recognised, with what the control plane says of the accounts
-// of the same name: one that names no roles has those of the control plane, and nothing where it is not known or disabled there.
+// of the same name: one that names no roles has those of the control plane, and is nobody where it is not known or disabled there.
 func joined(local []accounts.Definition, fleet []bundle.Account) []accounts.Definition {
 	type name struct{ tenant, name string }
 	known, byID := make(map[name]*bundle.Account, len(fleet)), make(map[string]*bundle.Account, len(fleet))
@@ -77,15 +77,18 @@ func joined(local []accounts.Definition, fleet []bundle.Account) []accounts.Defi
 			a = byID[d.ID]
 		}
 		if a == nil || a.Tenant != d.Tenant {
+			d.Refused = "that one is disabled at the control plane, or not known there: an administrator enables it (`bulkhead users update NAME --enabled`), or names its roles in guard.accounts"
 			continue
 		}
 		with := *d
 		with.ID, with.Groups, with.Hosts = a.ID, a.Groups, a.Hosts
 		// The role of nodes is no person's.
 		with.Roles = slices.DeleteFunc(slices.Clone(a.Roles), func(r string) bool { return r == model.RoleNode })
-		if with.Check() == nil { // one that can't be taken has no roles here, and keeps nobody else from anything
-			*d = with
+		if err := with.Check(); err != nil { // it keeps nobody else from anything
+			d.Refused = "what the control plane says of it can't be taken: " + err.Error()
+			continue
 		}
+		*d = with
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ func TestPeopleOfTheFleet(t *testing.T) {
 			{Name: "alice", Tenant: "acme", Users: []string{"1001"}},
 			{Name: "local", Tenant: "acme", Roles: []string{model.RoleOperator}, Users: []string{"1002"}},
 			{Name: "gone", Tenant: "acme", Users: []string{"1003"}},
+			{Name: "chief", Tenant: "acme", Users: []string{"1004"}},
 		},
 		set: func(d []accounts.Definition) error { got = d; return nil }, approvals: &approvals.Approvals{},
 	}
@@ -26,6 +28,7 @@ func TestPeopleOfTheFleet(t *testing.T) {
 			{ID: "u1", Name: "alice", Tenant: "acme", Roles: []string{model.RoleDeveloper}, Groups: []string{"g1"}},
 			{ID: "u2", Name: "local", Tenant: "acme", Roles: []string{model.RoleOwner}},
 			{ID: "u3", Name: "alice", Tenant: "globex", Roles: []string{model.RoleOwner}},
+			{ID: "u4", Name: "chief", Tenant: "acme", Roles: []string{model.RoleAdministrator}},
 		},
 		Grants: []bundle.Grant{{User: "u1", Action: model.ActionStepUp, Resource: model.Ref{Type: "User", ID: "u1"}, Until: time.Now().Add(time.Hour)}},
 	})
@@ -38,14 +41,18 @@ func TestPeopleOfTheFleet(t *testing.T) {
 	if got[0].ID != "u1" || got[0].Roles[0] != model.RoleDeveloper || got[0].Groups[0] != "g1" {
 		t.Errorf("%+v", got[0])
 	}
-	if got[1].ID != "" || got[1].Roles[0] != model.RoleOperator || len(got[2].Roles) != 0 {
+	if got[1].ID != "" || got[1].Roles[0] != model.RoleOperator || len(got[2].Roles) != 0 || got[0].Refused+got[1].Refused != "" {
 		t.Errorf("%+v", got[1:])
+	}
+	// Whom the control plane disabled, or does not know, is nobody, and is told so; what it says and can't be true is no account either.
+	if !strings.Contains(got[2].Refused, "disabled at the control plane") || !strings.Contains(got[3].Refused, "can't be taken") {
+		t.Errorf("%+v", got[2:])
 	}
 	if !f.approvals.SteppedUp("u1", time.Now()) {
 		t.Error("the second factor is not known")
 	}
 	// When the control plane takes somebody away, what that one had goes.
-	if err := f.Apply(t.Context(), nil); err != nil || len(got[0].Roles) != 0 || f.approvals.SteppedUp("u1", time.Now()) {
+	if err := f.Apply(t.Context(), nil); err != nil || len(got[0].Roles) != 0 || got[0].Refused == "" || got[1].Refused != "" || f.approvals.SteppedUp("u1", time.Now()) {
 		t.Errorf("%v %+v", err, got[0])
 	}
 	if err := f.Apply(t.Context(), []byte(`{"schema":1}`)); err == nil {

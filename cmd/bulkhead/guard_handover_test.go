@@ -17,6 +17,7 @@ import (
 	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
 	"github.com/bulkhead-security/bulkhead/guard/handover"
 	"github.com/bulkhead-security/bulkhead/guard/images"
+	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/guard/listen"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -48,7 +49,7 @@ func stoodUp(t *testing.T) *handing {
 	ended := make(chan error, 1)
 	go func() { ended <- doors.Run(ctx) }()
 	t.Cleanup(func() { stop(); fine(t, <-ended) })
-	g := &raised{who: who, doors: doors, engine: &guardedEngine{Door: guarddoor.New(guarddoor.Parts{Dir: dir}), images: kept}, log: log, file: "/etc/guard.yaml"}
+	g := &raised{who: who, doors: doors, engine: &guardedEngine{Door: guarddoor.New(guarddoor.Parts{Dir: dir}), images: kept, judge: judge.New(judge.Parts{})}, log: log, file: "/etc/guard.yaml"}
 	g.hand = &handing{g: g, path: filepath.Join(dir, handoverSocket), records: newPassedOn(nil), stop: stop, log: log}
 	t.Cleanup(func() { stop() })
 	return g.hand

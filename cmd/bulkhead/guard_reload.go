@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
@@ -18,10 +19,14 @@ func (g *raised) reload(c config.Config, engine *authz.Engine) {
 		g.log.Error("not everything was taken again: what is not sound stays as it was", "error", err)
 		return
 	}
-	g.log.Info("accounts, policies and certificates were read again", "accounts", len(c.Guard.Accounts))
+	g.log.Info("accounts, policies, certificates and what is demanded of calls were read again", "accounts", len(c.Guard.Accounts))
+	if list := g.later(&c.Guard); len(list) > 0 {
+		g.log.Warn("settings changed that are not taken while the guard runs: they count from its next start, or when it is taken over (SIGUSR2)",
+			"settings", strings.Join(list, ", "))
+	}
 }
 
-// rights takes what says who may do what: accounts, and policies where engine is not nil.
+// rights takes what says who may do what: accounts, policies where engine is not nil, and what is demanded of calls.
 func (g *raised) rights(c config.Config, engine *authz.Engine) error {
 	d, err := definitions(c.Guard.Accounts)
 	switch {
@@ -34,7 +39,7 @@ func (g *raised) rights(c config.Config, engine *authz.Engine) error {
 	if engine != nil {
 		err = errors.Join(err, loadGuardPolicies(engine, c.Guard.Policies))
 	}
-	return err
+	return errors.Join(err, g.demand(&c.Guard))
 }
 
 // loadGuardPolicies puts the files of a directory into force, for everybody on this host; empty is none.

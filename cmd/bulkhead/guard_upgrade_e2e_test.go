@@ -52,8 +52,14 @@ func (s said) String() string {
 
 func (p *program) path(name string) string { return filepath.Join(p.dir, name) }
 
-// newProgram starts an engine with an image, and writes a configuration in which alice is an administrator and root is, too.
+// newProgram is a program in front of the oldest engine.
 func newProgram(t *testing.T) *program {
+	t.Helper()
+	return programBefore(t, lab.Debian)
+}
+
+// programBefore starts an engine with an image, and writes a configuration in which alice is an administrator and root is, too.
+func programBefore(t *testing.T, kind lab.Kind) *program {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bh-up-")
 	must(t, err)
@@ -72,7 +78,7 @@ func newProgram(t *testing.T) *program {
 	p.install()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	p.engine, err = lab.StartEngine(ctx, lab.EngineOptions{Kind: lab.Debian, Private: true, Dir: p.path("e")})
+	p.engine, err = lab.StartEngine(ctx, lab.EngineOptions{Kind: kind, Private: true, Dir: p.path("e")})
 	must(t, err)
 	t.Cleanup(func() { must(t, p.engine.Stop(context.Background())) })
 	direct, err := p.engine.Client()
@@ -287,9 +293,14 @@ func (p *program) verify() []model.Record {
 	return list
 }
 
-// TestGuardUpgrade: terminals and streams go on over two upgrades, and no call is refused meanwhile.
+// TestGuardUpgrade: terminals and streams go on over two upgrades, and no call is refused meanwhile, before the oldest engine and the newest.
 func TestGuardUpgrade(t *testing.T) {
-	p := newProgram(t)
+	for _, kind := range []lab.Kind{lab.Debian, lab.Current} {
+		t.Run(string(kind), func(t *testing.T) { upgrades(t, programBefore(t, kind)) })
+	}
+}
+
+func upgrades(t *testing.T, p *program) {
 	first := p.start()
 	p.answers()
 	run := func(args ...string) string {

@@ -101,8 +101,11 @@ func (a *Accounts) identify(r *http.Request) (*call.Subject, error) {
 	return nil, fmt.Errorf("%s came over a connection that shows no identity", from)
 }
 
-// subject is an account as the one who calls.
-func (a *Accounts) subject(d *Definition, credential model.Ref, address string, amr ...string) *call.Subject {
+// subject is an account as the one who calls; one that does not count is nobody.
+func (a *Accounts) subject(d *Definition, credential model.Ref, address string, amr ...string) (*call.Subject, error) {
+	if d.Refused != "" {
+		return nil, fmt.Errorf("%s comes as the account %s of the tenant %s, and %s", address, d.Name, d.Tenant, d.Refused)
+	}
 	return &call.Subject{
 		Address: address,
 		Principal: model.Principal{
@@ -110,7 +113,7 @@ func (a *Accounts) subject(d *Definition, credential model.Ref, address string, 
 			Roles: slices.Clone(d.Roles), Groups: slices.Clone(d.Groups), Hosts: slices.Clone(d.Hosts),
 			Credential: credential, Auth: model.Strength{AMR: amr, Time: a.now()},
 		},
-	}
+	}, nil
 }
 
 // remedy ends every message to somebody who is nobody here.

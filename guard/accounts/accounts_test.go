@@ -161,6 +161,38 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestRefused: an account that does not count is nobody, whichever way its holder comes, and others go on.
+func TestRefused(t *testing.T) {
+	secret, token := NewToken("ci", time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))
+	cert := newAuthority(t).make(t, "alice", "")
+	d := Definition{Name: "alice", Tenant: "acme", Users: []string{"alice"}, Tokens: []Token{token}, Certificates: []string{"cn:alice"}}
+	carol := Definition{Name: "carol", Tenant: "acme", Users: []string{"carol"}}
+	a, _ := accounts(t, d, carol)
+	alice := &Peer{PID: 7, UID: 1000, GID: 1000}
+	ways := map[string]func() (*call.Subject, error){
+		"peer":        func() (*call.Subject, error) { return a.Identify(local(alice)) },
+		"token":       func() (*call.Subject, error) { return a.Identify(local(alice, "Authorization", "Bearer "+secret)) },
+		"certificate": func() (*call.Subject, error) { return a.ByCertificate(cert) },
+	}
+	for name, way := range ways {
+		if s, err := way(); err != nil || s.Principal.ID != "alice" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	d.Refused = "that one is disabled"
+	if err := a.Set([]Definition{d, carol}); err != nil {
+		t.Fatal(err)
+	}
+	for name, way := range ways {
+		if _, err := way(); err == nil || !strings.Contains(err.Error(), "the account alice of the tenant acme, and that one is disabled") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if s, err := a.Identify(local(&Peer{PID: 8, UID: 1002, GID: 1002})); err != nil || s.Principal.ID != "carol" {
+		t.Errorf("carol: %v", err)
+	}
+}
+
 func TestGuessesWait(t *testing.T) {
 	secret, token := NewToken("ci", time.Date(2027, 12, 1, 0, 0, 0, 0, time.UTC))
 	a, c := accounts(t, Definition{Name: "builds", Tenant: "acme", Tokens: []Token{token}})

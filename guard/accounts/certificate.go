@@ -21,7 +21,7 @@ func (a *Accounts) byCertificate(c *x509.Certificate, from string) (*call.Subjec
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
-	return a.subject(d, model.Ref{Type: "Certificate", ID: Fingerprint(c)}, address(from), amrKey), nil
+	return a.subject(d, model.Ref{Type: "Certificate", ID: Fingerprint(c)}, address(from), amrKey)
 }
 
 // certified finds the one account of a certificate.

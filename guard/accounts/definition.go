@@ -31,6 +31,8 @@ type Definition struct {
 	OIDC         []OIDC
 	// TwoFactors says that whoever signs in to this machine shows two factors there.
 	TwoFactors bool
+	// Refused is why whoever is recognised as this account is nobody here all the same; empty where it counts.
+	Refused string
 }
 
 // Token is a bearer token of which only the digest is known.

@@ -23,7 +23,10 @@ func (a *Accounts) byPeer(p *Peer) (*call.Subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := a.subject(d, model.Ref{Type: "Session", ID: "peer:" + text(p.UID)}, p.String(), amrHost)
+	s, err := a.subject(d, model.Ref{Type: "Session", ID: "peer:" + text(p.UID)}, p.String(), amrHost)
+	if err != nil {
+		return nil, err
+	}
 	if d.TwoFactors && !p.Foreign {
 		s.Principal.Auth.MFA = true
 		s.Principal.Auth.AMR = append(s.Principal.Auth.AMR, amrMFA)

@@ -172,7 +172,11 @@ func (a *Accounts) byOIDC(ctx context.Context, token, from string) (*call.Subjec
 		return nil, err
 	}
 	by := model.Ref{Type: "Token", ID: fmt.Sprintf("oidc:%.200s:%.200s", id.Issuer, id.Subject)}
-	return scoped(a.subject(r.account, by, address(from), amrFederated), r.Scopes), nil
+	s, err := a.subject(r.account, by, address(from), amrFederated)
+	if err != nil {
+		return nil, err
+	}
+	return scoped(s, r.Scopes), nil
 }
 
 // federated finds the one rule that a provider's token fits: two accounts must not both be meant, nor two rules of one with other scopes.

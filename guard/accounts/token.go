@@ -96,7 +96,11 @@ func (a *Accounts) token(ctx context.Context, token, from string) (*call.Subject
 		return nil, fmt.Errorf("the token %s of the account %s was good until %s: make another one with `bulkhead guard token`",
 			k.ID, k.account.Name, k.Expires.UTC().Format(timeFormat))
 	}
-	return scoped(a.subject(k.account, model.Ref{Type: "Token", ID: k.ID}, address(from), amrToken), k.Scopes), nil
+	s, err := a.subject(k.account, model.Ref{Type: "Token", ID: k.ID}, address(from), amrToken)
+	if err != nil {
+		return nil, err
+	}
+	return scoped(s, k.Scopes), nil
 }
 
 // scopeAll is the scope of a token that is narrowed to nothing.

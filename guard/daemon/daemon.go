@@ -69,8 +69,8 @@ type Parts struct {
 	Answers  Answers
 	Images   Images
 	Sessions Sessions
-	// OwnFrontend has Dockerfiles of builds by BuildKit read by the builder's own program, whatever their first line says.
-	OwnFrontend bool
+	// OwnFrontend says whether Dockerfiles of builds by BuildKit are read by the builder's own program, whatever their first line says; nil is no.
+	OwnFrontend func() bool
 	// Dir is where contexts of builds are kept while they are looked into; empty is the machine's place for such files.
 	Dir string
 	Log *slog.Logger

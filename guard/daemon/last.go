@@ -29,7 +29,7 @@ func lasts(a route.Action) bool {
 
 // sendWhile has the engine do it for as long as the right to it lasts. Who is in the middle of an answer then sees it break off.
 func (d *Door) sendWhile(w http.ResponseWriter, r *http.Request, a *call.Ask, p passing, c *forward.Call) error {
-	err := lasting.While(r.Context(), "the call", d.holdsEvery, func(ctx context.Context) error { return d.holds(ctx, r, a) },
+	err := lasting.While(r.Context(), d.p.Log, "the call", d.holdsEvery, func(ctx context.Context) error { return d.holds(ctx, r, a) },
 		func(ctx context.Context) error { return d.send(ctx, w, r, a, p, c) })
 	var ended *lasting.EndedError
 	if !errors.As(err, &ended) {
@@ -52,7 +52,7 @@ func (d *Door) session(w http.ResponseWriter, r *http.Request, a *call.Ask, c *f
 	if d.p.Sessions == nil {
 		return run(r.Context(), w, forward.Tap{})
 	}
-	return d.p.Sessions.Run(r.Context(), w, a, func(ctx context.Context) error { return d.holds(ctx, r, a) }, run)
+	return d.p.Sessions.Run(r.Context(), w, a, lasting.Careful(d.p.Log, func(ctx context.Context) error { return d.holds(ctx, r, a) }), run)
 }
 
 // holds asks again whose connection it is, as accounts are now, and whether that one may still do it.

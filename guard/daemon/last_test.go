@@ -5,14 +5,18 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
 )
 
 // leaving is a judge before whom a right ends.
@@ -88,4 +92,82 @@ func TestWhatLastsEndsWithItsRight(t *testing.T) {
 			t.Errorf("%s: the engine goes on", path)
 		}
 	}
+}
+
+// falling is a judge that falls over when it is asked again.
+type falling struct{ leaving }
+
+func (f *falling) Holds(context.Context, *call.Ask) error { panic("who falls over") }
+
+// asking is who looks after terminals, and asks once.
+type asking struct{ err error }
+
+func (s *asking) Run(ctx context.Context, w http.ResponseWriter, _ *call.Ask, holds func(context.Context) error, _ func(context.Context, http.ResponseWriter, forward.Tap) error) error {
+	asked := make(chan error, 1)
+	go func() { asked <- holds(ctx) }() // as it is done beside what goes over the terminal
+	s.err = <-asked
+	w.WriteHeader(http.StatusTeapot)
+	return nil
+}
+
+func (*asking) Resized(*call.Ask, int, int) {}
+
+// A judge that falls over while a call or a terminal lasts ends that, and the guard goes on; the log says why.
+func TestWhoFallsOverEndsWhatLasts(t *testing.T) {
+	engine := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}
+	var said safe
+	j, terminals := &falling{leaving{judge: everything, failed: make(chan string, 3)}}, &asking{}
+	d := New(Parts{Engine: before(t, engine), Judge: j, Who: root{}, Sessions: terminals, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	d.holdsEvery = 20 * time.Millisecond
+	front := httptest.NewServer(d)
+	defer front.Close()
+	for path, status := range map[string]int{"/v1.41/containers/c1/wait": http.StatusForbidden, "/v1.41/containers/c1/attach?stream=1": http.StatusTeapot} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status == http.StatusTeapot {
+			r.Header.Set("Connection", "Upgrade")
+			r.Header.Set("Upgrade", "tcp")
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		if res.StatusCode != status {
+			t.Errorf("%s: %d %s", path, res.StatusCode, text)
+		}
+	}
+	if why := <-j.failed; !strings.Contains(why, "fell over") {
+		t.Errorf("the record says %q", why)
+	}
+	if !errors.Is(terminals.err, lasting.ErrFell) {
+		t.Errorf("the terminal's right: %v", terminals.err)
+	}
+	if n := strings.Count(said.String(), "who falls over"); n < 2 || !strings.Contains(said.String(), "last_test.go") {
+		t.Errorf("the log says %q", said.String())
+	}
+}
+
+// safe is a text that many write to.
+type safe struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *safe) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *safe) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,6 +85,7 @@ type Parts struct {
 // Judge implements call.Judge.
 type Judge struct {
 	p         Parts
+	now       atomic.Pointer[Demands] // in place of those of p
 	questions map[route.Action]question
 }
 
@@ -94,10 +96,9 @@ func New(p Parts) *Judge {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	if p.Mode == "" {
-		p.Mode = Enforce
-	}
-	return &Judge{p: p, questions: questions()}
+	j := &Judge{p: p, questions: questions()}
+	j.Demand(Demands{Mode: p.Mode, StepUp: p.StepUp, FourEyes: p.FourEyes, Registries: p.Registries})
+	return j
 }
 
 // asked is one question with its answer.
@@ -138,7 +139,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 	if err != nil {
 		return j.unasked(ctx, a, err.Error())
 	}
-	w := &would{}
+	w, observes := &would{}, j.Observes()
 	for i := range list {
 		// What the call names comes first: of a thing that one may not know nothing else is said, either.
 		one := &list[(i+1)%len(list)]
@@ -146,7 +147,7 @@ func (j *Judge) Judge(ctx context.Context, a *call.Ask) error {
 		if one.decision.Allowed {
 			continue
 		}
-		if j.p.Mode == Observe && one.request.Facts["profile"] != nil && j.withoutProfile(ctx, one, w) {
+		if observes && one.request.Facts["profile"] != nil && j.withoutProfile(ctx, one, w) {
 			continue
 		}
 		return j.refused(ctx, a, one)
@@ -214,12 +215,13 @@ func (j *Judge) list(a *call.Ask, q question, facts map[string]any) ([]asked, er
 	if a.Call.Route.Action == "ImagePull" && a.Call.Query.Texts["fromSrc"] != "" {
 		list = append(list, asked{request: model.Request{Action: "ImageLoad", Resource: j.entity(a.Object)}, object: a.Object, field: "fromSrc"})
 	}
+	now := j.now.Load()
 	for i := range list {
 		r := &list[i].request
 		r.Principal, r.Time, r.FreshFactor = a.Subject.Principal, j.p.Now(), a.Subject.FreshFactor
 		r.Objects = []model.Object{j.host()}
 		r.Facts = facts
-		r.Dangerous, r.FourEyes = slices.Contains(j.p.StepUp, r.Action), slices.Contains(j.p.FourEyes, r.Action)
+		r.Dangerous, r.FourEyes = slices.Contains(now.StepUp, r.Action), slices.Contains(now.FourEyes, r.Action)
 		r.Approved = j.p.Approvals != nil && j.p.Approvals.Approved(r.Principal.ID, r.Action, r.Resource.Ref, r.Time)
 	}
 	return list, nil

@@ -24,10 +24,10 @@ type Addresses interface {
 // addresses, for those who do not answer for it.
 func (j *Judge) registries(ctx context.Context, a *call.Ask) error {
 	list := called(a)
-	if len(j.p.Registries) > 0 {
+	if open := j.now.Load().Registries; len(open) > 0 {
 		for _, r := range list {
-			if !slices.Contains(j.p.Registries, r) {
-				return fmt.Errorf("the registry %.100q is none of this host's (guard.registries: %s)", r, strings.Join(j.p.Registries, ", "))
+			if !slices.Contains(open, r) {
+				return fmt.Errorf("the registry %.100q is none of this host's (guard.registries: %s)", r, strings.Join(open, ", "))
 			}
 		}
 		return nil

@@ -53,6 +53,10 @@ func (l *Lock) begin(s *state, p *Plan, by string) (*state, error) {
 		s = &state{Schema: stateSchema, Since: l.o.Now().UTC(), By: by}
 	}
 	before, err := l.unlockedBefore()
+	if err == nil && s.Phase == phaseUnlocking { // what was opened since is locked anew, by somebody else maybe
+		before, err = l.leftBehind(s)
+		s.Since, s.By, s.Recorded, s.Unrecorded = l.o.Now().UTC(), by, false, nil
+	}
 	if err != nil {
 		return s, fmt.Errorf("who unlocked: %w", err)
 	}
@@ -148,8 +152,16 @@ func (l *Lock) Unlock(ctx context.Context, by string) (done bool, notes []string
 	if err != nil || s == nil {
 		return false, nil, err
 	}
+	before, err := l.leftBehind(s)
+	if err != nil {
+		return false, nil, fmt.Errorf("who unlocked: %w", err)
+	}
 	s.Phase = phaseUnlocking // so that nobody locks again what was opened
 	if err := l.save(s); err != nil {
+		return false, nil, err
+	}
+	// Before anything is opened: where this does not come to its end, it is known who began it.
+	if err := l.saveUnlocked(&unlocked{Schema: unlockedSchema, Since: l.o.Now().UTC(), By: by, Unrecorded: before}); err != nil {
 		return false, nil, err
 	}
 	units := false
@@ -170,9 +182,6 @@ func (l *Lock) Unlock(ctx context.Context, by string) (done bool, notes []string
 		if err := reopen(k); err != nil {
 			return false, notes, err
 		}
-	}
-	if err := l.saveUnlocked(&unlocked{Schema: unlockedSchema, Since: l.o.Now().UTC(), By: by, Unrecorded: s.lockedBefore()}); err != nil {
-		return false, notes, err
 	}
 	if err := os.Remove(l.statePath()); err != nil {
 		return false, notes, fmt.Errorf("what the lock keeps: %w", err)

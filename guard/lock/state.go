@@ -121,6 +121,20 @@ func (l *Lock) hold() (release func(), err error) {
 	return func() { f.Close() }, nil
 }
 
+// stopped says whether what a state is in the middle of was given up: nobody holds the lock, and the state is as it was.
+func (l *Lock) stopped(s *state) bool {
+	f, err := os.OpenFile(filepath.Join(l.o.StateDir, "lock.lock"), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return true // then nobody can be at it, and that it is half done is to be told
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return false
+	}
+	now, err := l.load()
+	return err != nil || now != nil && now.Phase == s.Phase
+}
+
 // writeWhole writes a file so that a reader, or a crash, never sees half of it.
 func writeWhole(path string, b []byte, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".bulkhead-*")

@@ -97,6 +97,30 @@ func (u *unlocked) problem() Problem {
 	}
 }
 
+// half is what there is to say of a lock, or of its end, that was begun and did not end; u is who wants it unlocked, or nil where that is not known.
+func (s *state) half(u *unlocked) Problem {
+	p := Problem{Kind: model.FindingUnlocked, Severity: model.High, Subject: "engine", Remedy: remedyLock + ", or bulkhead docker unlock: either goes on where it ended"}
+	switch {
+	case s.Phase == phaseLocking:
+		p.Text = say("A lock of the engines' sockets that %s began did not end: some may be open", "%s 开始的引擎套接字锁定未完成：部分套接字可能仍然开放", s.By)
+	case u == nil:
+		p.Text = say("An unlock of the engines' sockets was begun and did not end: some may be open", "引擎套接字的解锁已开始但未完成：部分套接字可能已开放")
+	default:
+		p.Text = say("An unlock of the engines' sockets that %s began at %s did not end: some may be open", "%s 于 %s 开始的引擎套接字解锁未完成：部分套接字可能已开放", u.By, u.Since.UTC().Format(time.RFC3339))
+	}
+	return p
+}
+
+// leftBehind is what is not in the audit log where an unlock was begun: its own word has it all, and where it left none, it has not begun.
+func (l *Lock) leftBehind(s *state) ([]turn, error) {
+	if s.Phase == phaseUnlocking {
+		if u, err := l.loadUnlocked(); err != nil || u != nil {
+			return l.unlockedBefore()
+		}
+	}
+	return s.lockedBefore(), nil
+}
+
 // noLogin is the kernel's word for a process that nobody's login began.
 const noLogin = 1<<32 - 1
 

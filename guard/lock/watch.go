@@ -45,6 +45,8 @@ type watch struct {
 	trouble string
 	passed  []Problem // that were over when they were seen
 	owes    bool      // the record that somebody unlocked, who left no word
+	mends   map[string]*mending
+	unpaid  []unpaid // records of repairs
 }
 
 // Watch looks after the lock until ctx ends. Changes of a socket are seen at once, where the kernel tells of them, and else within a tenth
@@ -53,7 +55,7 @@ func (l *Lock) Watch(ctx context.Context, w Watcher) error {
 	if w.Every <= 0 {
 		w.Every = 10 * time.Second
 	}
-	x := &watch{l: l, w: w, known: map[uint64]*Problem{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{}, open: map[string]*model.Finding{}, dirs: map[string]bool{}}
+	x := &watch{l: l, w: w, known: map[uint64]*Problem{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{}, open: map[string]*model.Finding{}, dirs: map[string]bool{}, mends: map[string]*mending{}}
 	var err error
 	if x.files, err = fsnotify.NewWatcher(); err != nil {
 		l.o.Log.Warn("changes of the engine's sockets are seen later", "error", err) // e.g. no more inotify instances

@@ -2,6 +2,7 @@ package lock
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -17,23 +18,26 @@ func (x *watch) repair(ctx context.Context) (found []Problem) {
 	for _, k := range x.state.Sockets {
 		now, err := lookAt(k.Engine, k.Path)
 		young := x.young(k, now, err)
-		for _, p := range x.l.open(k, x.table, x.state.Group) {
+		wrong := x.l.open(k, x.table, x.state.Group)
+		if !slices.ContainsFunc(wrong, func(p Problem) bool { return p.socket != "" }) {
+			delete(x.mends, k.Path) // whoever did it
+		}
+		for _, p := range wrong {
 			if p.socket == "" || !x.w.Keep || err != nil {
 				if !x.passing(k.Path) {
 					found = append(found, p)
 				}
 				continue
 			}
-			was, err := x.put(k)
+			was, m := x.mend(k)
 			switch {
-			case err != nil:
-				found = append(found, p)
-				x.complain(err)
+			case m != nil && m.why != nil:
+				found = append(found, m.problem(p))
 			case was != nil && young:
-				x.complain(x.record(ctx, "EngineSocketRepair", k.Path, "the engine made its socket anew as "+was.String()+"; it was closed", time.Time{}))
+				x.repaired(ctx, k.Path, "the engine made its socket anew as "+was.String()+"; it was closed", m)
 			case was != nil:
 				found = append(found, p)
-				x.complain(x.record(ctx, "EngineSocketRepair", k.Path, p.Text.EN+"; it was closed again", time.Time{}))
+				x.repaired(ctx, k.Path, p.Text.EN+"; it was closed again", m)
 			}
 		}
 	}
@@ -57,6 +61,7 @@ func (x *watch) young(k keptSocket, now socket, err error) bool {
 		if k.ID != (identity{}) {
 			x.fresh[k.Path] = at
 		}
+		delete(x.mends, k.Path) // this one was not tried yet
 		x.remember(func(s *state) {
 			for i := range s.Sockets {
 				if s.Sockets[i].Path == k.Path {

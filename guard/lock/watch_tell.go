@@ -13,6 +13,7 @@ import (
 
 // reload reads the state, and tells when somebody locked or unlocked.
 func (x *watch) reload(ctx context.Context) bool {
+	x.pay(ctx)
 	s, err := x.l.load()
 	if err != nil {
 		x.complain(err)
@@ -44,39 +45,60 @@ func (x *watch) reload(ctx context.Context) bool {
 	return true
 }
 
-// back is why an unlock is recorded.
-const back = "the engines' sockets are as they were before they were locked"
+// back is why an unlock is recorded, and backHalf why one that did not end is.
+const (
+	back     = "the engines' sockets are as they were before they were locked"
+	backHalf = "it was begun and did not end: some of the engines' sockets may be as they were before they were locked"
+)
 
 // unlocked tells, while nothing is locked, that somebody unlocked.
 func (x *watch) unlocked(ctx context.Context) {
 	x.list, x.slow = nil, nil
+	if x.state != nil && !x.l.stopped(x.state) {
+		return // somebody is at it, and it is looked again
+	}
+	if x.state != nil && x.state.Phase == phaseLocking { // what was unlocked before it has in its own list
+		x.settle([]Problem{x.state.half(nil)})
+		return
+	}
 	u, err := x.l.loadUnlocked()
 	x.complain(err)
-	if x.state != nil || u == nil {
+	why := back
+	if x.state != nil {
+		why = backHalf
+	}
+	if u == nil {
 		if x.owes {
-			err := x.record(ctx, actionUnlock, "", back, time.Time{})
+			err := x.record(ctx, actionUnlock, "", why, time.Time{})
 			x.owes = err != nil
 			x.complain(err)
 		}
-		if err != nil { // it is open all the same
+		switch {
+		case err != nil: // it is open all the same
 			x.settle([]Problem{untrusted(err)})
-			return
+		case x.state != nil:
+			x.settle([]Problem{x.state.half(nil)})
+		default:
+			x.settle(nil)
 		}
-		x.settle(nil)
 		return
 	}
 	x.owes = false
 	x.catchUp(ctx, u.Unrecorded, func(c turn) {
 		x.complain(x.l.noted(func(u *unlocked) { u.Unrecorded = without(u.Unrecorded, c) }))
 	})
+	problem := u.problem()
+	if x.state != nil {
+		problem = x.state.half(u)
+	}
 	if !u.Recorded {
-		if err := x.record(ctx, actionUnlock, u.By, back, time.Time{}); err != nil {
+		if err := x.record(ctx, actionUnlock, u.By, why, time.Time{}); err != nil {
 			x.complain(err) // and tried again
 		} else {
 			x.complain(x.l.noted(func(u *unlocked) { u.Recorded = true }))
 		}
 	}
-	x.settle([]Problem{u.problem()})
+	x.settle([]Problem{problem})
 }
 
 // catchUp records what came and went without being seen; done is told of each that is in the log.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,19 +23,21 @@ func (s *scene) watched(t *testing.T, keep bool) *notebook {
 	return notes
 }
 
-func (s *scene) watch(t *testing.T, keep bool, notes *notebook) {
+func (s *scene) watch(t *testing.T, keep bool, notes *notebook) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
 		done <- s.l.Watch(ctx, lock.Watcher{Keep: keep, Found: notes.found, Record: notes.record, Every: time.Second})
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // TestWatchOnlyTells does not close what was opened, and says when it is over.
@@ -185,5 +188,122 @@ func TestWordThatCannotBeTrusted(t *testing.T) {
 	if !notes.recorded("EngineUnlock", "can't be trusted") {
 		t.Errorf("recorded: %q", notes.actions())
 	}
+	s.unlock(t, 0)
+}
+
+// TestRepairThatFails is tried again after pauses that grow; the finding says so, and the record says how often.
+func TestRepairThatFails(t *testing.T) {
+	s := newScene(t, "{}")
+	s.lock(t)
+	notes := s.watched(t, true)
+	eventually(t, "the lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "") })
+	held := filepath.Join(s.o.StateDir, "lock.lock") // without it nothing may be changed
+	must(t, os.Remove(held))
+	must(t, os.Mkdir(held, 0o700))
+	must(t, os.Chmod(s.socket, 0o666))
+	eventually(t, "a finding says that it failed", 5*time.Second, func() bool { return notes.has(model.FindingSocketOpen, "to close it failed (") })
+	eventually(t, "and that the pause grew", 5*time.Second, func() bool { return notes.has(model.FindingSocketOpen, "is tried again within 400ms") })
+	if got := modeOf(s.socket); got != "0666 0:0" || notes.recorded("EngineSocketRepair", "") {
+		t.Errorf("the socket is %s; recorded %q", got, notes.actions())
+	}
+	must(t, os.Remove(held))
+	eventually(t, "it is closed", 5*time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "that is recorded", 5*time.Second, func() bool { return notes.recorded("EngineSocketRepair", "times in vain") })
+	must(t, os.Chmod(s.socket, 0o666))
+	took := eventually(t, "the next one is closed at once", time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	t.Logf("it took %s", took)
+}
+
+// TestRecordOfARepair that fails is made when the audit log takes records again, once.
+func TestRecordOfARepair(t *testing.T) {
+	s := newScene(t, "{}")
+	s.lock(t)
+	notes := &notebook{}
+	s.watch(t, true, notes)
+	eventually(t, "the lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "") })
+	fails := func(err error) {
+		notes.mu.Lock()
+		defer notes.mu.Unlock()
+		notes.fail = err
+	}
+	fails(errors.New("the disk is full"))
+	must(t, os.Chmod(s.socket, 0o666))
+	eventually(t, "it is closed all the same", 5*time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	time.Sleep(1200 * time.Millisecond)
+	fails(nil)
+	eventually(t, "it is recorded", 5*time.Second, func() bool { return notes.recorded("EngineSocketRepair", "closed again") })
+	time.Sleep(300 * time.Millisecond)
+	notes.mu.Lock()
+	defer notes.mu.Unlock()
+	if n := len(notes.records); n != 2 || notes.records[1].Changes["since"] == "" {
+		t.Errorf("recorded: %+v", notes.records)
+	}
+}
+
+// TestHalf: an unlock that did not come to its end is told, with who began it, by a watch that runs and by one that begins; it is recorded once,
+// and both ways out of it are open.
+func TestHalf(t *testing.T) {
+	for _, out := range []string{"unlock", "lock"} {
+		s := newScene(t, "{}")
+		s.lock(t)
+		notes := &notebook{}
+		stop := s.watch(t, true, notes)
+		eventually(t, "the lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "") })
+		must(t, os.Remove(s.daemonJSON))
+		must(t, os.Mkdir(s.daemonJSON, 0o755)) // so that it stops there, as it would with the power
+		if _, _, err := s.l.Unlock(context.Background(), "eve"); err == nil {
+			t.Fatal("it came to its end")
+		}
+		if st, err := s.l.Status(context.Background()); err != nil || st.Phase != "unlocking" {
+			t.Fatalf("%+v %v", st, err)
+		}
+		told := func(n *notebook) func() bool {
+			return func() bool { return n.has(model.FindingUnlocked, "An unlock of the engines' sockets that eve began") }
+		}
+		eventually(t, "it is told", 5*time.Second, told(notes))
+		eventually(t, "it is recorded", 5*time.Second, func() bool { return notes.recorded("EngineUnlock", "did not end") })
+		stop()
+		again := s.watched(t, true)
+		eventually(t, "it is told after a start", 5*time.Second, told(again))
+		must(t, os.Remove(s.daemonJSON))
+		must(t, os.WriteFile(s.daemonJSON, []byte("{}"), 0o644))
+		want := []string{"EngineLock the test", "EngineUnlock eve", "EngineLock the test"}
+		if out == "lock" {
+			s.lock(t)
+		} else {
+			_, _, err := s.l.Unlock(context.Background(), "ada")
+			must(t, err)
+			want[2] = "EngineUnlock ada"
+		}
+		var got []string
+		eventually(t, "what came of it is recorded", 5*time.Second, func() bool { got = append(notes.actions(), again.actions()...); return len(got) >= 3 })
+		time.Sleep(300 * time.Millisecond)
+		if got = append(notes.actions(), again.actions()...); !slices.Equal(got, want) {
+			t.Errorf("%s: recorded %q", out, got)
+		}
+		if out == "lock" {
+			s.unlock(t, 0)
+		}
+	}
+}
+
+// TestHalfLock: a lock that did not come to its end is told.
+func TestHalfLock(t *testing.T) {
+	s := newScene(t, "{}")
+	must(t, os.Remove(s.daemonJSON))
+	s.lock(t)
+	must(t, os.Chmod(filepath.Join(s.o.StateDir, "lock.json"), 0o600))
+	text, err := os.ReadFile(filepath.Join(s.o.StateDir, "lock.json"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(s.o.StateDir, "lock.json"), []byte(strings.Replace(string(text), `"phase": "locked"`, `"phase": "locking"`, 1)), 0o600))
+	notes := s.watched(t, true)
+	eventually(t, "it is told", 5*time.Second, func() bool {
+		return notes.has(model.FindingUnlocked, "A lock of the engines' sockets that the test began did not end")
+	})
+	if len(notes.actions()) > 0 {
+		t.Errorf("recorded: %q", notes.actions())
+	}
+	s.lock(t) // it goes on
+	eventually(t, "it is recorded", 5*time.Second, func() bool { return slices.Equal(notes.actions(), []string{"EngineLock the test"}) })
 	s.unlock(t, 0)
 }

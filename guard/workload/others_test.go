@@ -95,6 +95,52 @@ func TestOtherBodies(t *testing.T) {
 	}
 }
 
+// TestFileSystemsOfVolumes: a volume of the driver local has a directory of its own, or memory. What comes from the network is refused as that, and
+// whatever else there is, or is written in another way, as something of the host: what is not known is not taken for harmless.
+func TestFileSystemsOfVolumes(t *testing.T) {
+	e, err := authz.New(authz.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const network, device = "network-file-systems", "volume-devices"
+	for options, want := range map[string]string{
+		``:             "nothing",
+		`"size":"10m"`: "nothing",
+		`"type":"tmpfs","device":"tmpfs","o":"size=1m,uid=1000"`:                           "nothing",
+		`"type":"nfs","o":"addr=192.0.2.9,rw,nfsvers=4","device":":/x"`:                    network,
+		`"type":"nfs","o":"addr=files.example","device":"files.example:/x"`:                network,
+		`"type":"nfs4","o":"addr=192.0.2.9","device":":/"`:                                 network,
+		`"type":"cifs","o":"addr=192.0.2.9,username=u,password=p","device":"//host/share"`: network,
+		`"type":"nfs","o":"addr=192.0.2.9,remount","device":":/x"`:                         device,
+		`"type":"NFS","o":"addr=192.0.2.9","device":":/x"`:                                 device,
+		`"type":"nfs ","o":"addr=192.0.2.9","device":":/x"`:                                device,
+		`"o":"addr=192.0.2.9","device":":/x"`:                                              device,
+		`"o":"addr=192.0.2.9"`:                                                             device,
+		`"type":"none","o":"addr=192.0.2.9","device":":/x"`:                                device,
+		`"type":"tmpfs","device":"tmpfs","o":"addr=192.0.2.9"`:                             device,
+		`"type":"tmpfs","device":"/srv/x"`:                                                 device,
+		`"type":"smb3","o":"addr=192.0.2.9","device":"//host/share"`:                       device,
+		`"type":"ceph","o":"name=admin","device":"192.0.2.9:/"`:                            device,
+		`"type":"9p","o":"trans=tcp","device":"192.0.2.9"`:                                 device,
+		`"type":"fuse.sshfs","device":"u@192.0.2.9:/"`:                                     device,
+		`"type":"afs","device":"#root.cell."`:                                              device,
+	} {
+		var v volume.CreateRequest
+		decode(t, `{"Name":"v","Driver":"local","DriverOpts":{`+options+`}}`, &v)
+		w := reader().FromVolume(t.Context(), &v)
+		if got := rules(decide(t, e, "VolumeCreate", "baseline", &w)); got != want {
+			t.Errorf("a volume with %s is refused by %s, and not %s", options, got, want)
+		}
+		c := create(t, `{"Image":"busybox:1.36.1","HostConfig":{"Mounts":[{"Type":"volume","Source":"n","Target":"/y","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{`+options+`}}}}]}}`)
+		if got := rules(decide(t, e, "ContainerCreate", "baseline", &c)); got != want {
+			t.Errorf("a container with a volume with %s is refused by %s, and not %s", options, got, want)
+		}
+		if d := decide(t, e, "ContainerCreate", "restricted", &c); want != "nothing" && !strings.Contains(rules(d), want) {
+			t.Errorf("restricted, a container with a volume with %s is refused by %s, and not %s", options, rules(d), want)
+		}
+	}
+}
+
 func TestExecAndUpdate(t *testing.T) {
 	e, err := authz.New(authz.Options{})
 	if err != nil {
@@ -119,11 +165,14 @@ func TestExecAndUpdate(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`{}`:                       "nothing",
-		`{"Memory":1048576}`:       "nothing",
-		`{"PidsLimit":-1}`:         "pids",
-		`{"PidsLimit":0}`:          "pids",
-		`{"CpuQuota":-1}`:          "cpus",
+		`{}`:                 "nothing",
+		`{"Memory":1048576}`: "nothing",
+		`{"PidsLimit":-1}`:   "pids",
+		`{"PidsLimit":0}`:    "pids",
+		`{"CpuQuota":-1}`:    "cpus",
+		`{"NanoCpus":-1}`:    "cpus",
+		`{"Memory":-1}`:      "memory",
+		`{"Memory":-1,"PidsLimit":-1,"CpuQuota":-1,"CpusetCpus":"0-63"}`: "memory pids cpus", // processors that it may choose among are no limit then
 		`{"CgroupParent":"/x"}`:    "cgroup-parent",
 		`{"OomKillDisable":true}`:  "out-of-memory",
 		`{"CpuRealtimeRuntime":5}`: "realtime",

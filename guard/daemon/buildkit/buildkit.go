@@ -49,8 +49,8 @@ type Parts struct {
 	Judge   Judge
 	Objects Objects
 	Images  Images
-	// OwnFrontend has Dockerfiles read by the builder's own program, whatever their first line says.
-	OwnFrontend bool
+	// OwnFrontend says whether Dockerfiles are read by the builder's own program, whatever their first line says; nil is no.
+	OwnFrontend func() bool
 	Log         *slog.Logger
 }
 
@@ -115,7 +115,7 @@ func whose(s *call.Subject) string { return s.Principal.Ref.String() }
 
 // while runs something for as long as the right to it holds. An end before is recorded.
 func (r *Room) while(ctx context.Context, c *Caller, run func(ctx context.Context) error) error {
-	err := lasting.While(ctx, "the connection to the builder", r.every, c.Holds, run)
+	err := lasting.While(ctx, r.p.Log, "the connection to the builder", r.every, c.Holds, run)
 	var ended *lasting.EndedError
 	if !errors.As(err, &ended) {
 		return err

@@ -30,7 +30,8 @@ func (s *served) read(ctx context.Context, in grpc.ServerStream, q *asked) error
 	case <-ctx.Done():
 		return errBusy
 	}
-	return q.decode(s.room.p.OwnFrontend)
+	own := s.room.p.OwnFrontend
+	return q.decode(own != nil && own())
 }
 
 // received is the only message of a request. A caller who is slow must not hold a place for others.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,6 +70,8 @@ type engine struct {
 	got []string
 	md  metadata.MD
 	txt []byte
+	// ends is closed to have sessions end that it does not read from; nil for others.
+	ends chan struct{}
 }
 
 func (e *engine) handle(_ any, s grpc.ServerStream) error {
@@ -84,6 +87,10 @@ func (e *engine) handle(_ any, s grpc.ServerStream) error {
 	if strings.HasSuffix(method, "/Status") {
 		<-s.Context().Done()
 		return s.Context().Err()
+	}
+	if strings.HasSuffix(method, "/Session") && e.ends != nil {
+		<-e.ends
+		return nil
 	}
 	if strings.HasSuffix(method, "/Session") {
 		for {
@@ -190,7 +197,7 @@ func TestCallsAreJudgedAndMadeAnew(t *testing.T) {
 func TestOwnFrontend(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		w := newWorld()
-		w.room.p.OwnFrontend = own
+		w.room.p.OwnFrontend = func() bool { return own }
 		cc, _ := w.client(t, "alice")
 		if _, err := control.NewControlClient(cc).Solve(t.Context(), &control.SolveRequest{Ref: "b1", Frontend: "dockerfile.v0"}); err != nil {
 			t.Fatal(err)
@@ -421,6 +428,52 @@ func TestSessionCall(t *testing.T) {
 	if _, err := s.Recv(); !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
+}
+
+// A session that the engine ends is over for the caller at once, whatever that one does: say nothing and wait, or send more than anybody takes.
+// Nothing of it stays behind.
+func TestSessionThatTheEngineEnds(t *testing.T) {
+	for name, floods := range map[string]bool{"silent": false, "flooding": true} {
+		w := newWorld()
+		w.engine.ends = make(chan struct{})
+		cc, _ := w.client(t, "alice")
+		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), strings.ToLower(headerID), "s1"), 20*time.Second)
+		defer cancel()
+		s, err := control.NewControlClient(cc).Session(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Send(&control.BytesMessage{Data: []byte("hello")}); err != nil {
+			t.Fatal(err)
+		}
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for floods && s.Send(&control.BytesMessage{Data: make([]byte, 128<<10)}) == nil {
+			}
+		}()
+		time.AfterFunc(200*time.Millisecond, func() { close(w.engine.ends) })
+		if _, err := s.Recv(); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v", name, err)
+		}
+		<-sent
+		if closed, err := w.room.book.open("s1", "bob"); err != nil {
+			t.Errorf("%s: the session is still there: %v", name, err)
+		} else {
+			closed()
+		}
+		for end := time.Now().Add(5 * time.Second); carrying(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: somebody still waits for the caller", name)
+			}
+		}
+	}
+}
+
+// carrying says whether anything waits for what a caller sends in a session.
+func carrying() bool {
+	all := make([]byte, 1<<20)
+	return strings.Contains(string(all[:runtime.Stack(all, true)]), "buildkit.carry(")
 }
 
 func TestRefuse(t *testing.T) {

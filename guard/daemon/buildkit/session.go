@@ -9,9 +9,7 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 )
 
 // Session opens a session over HTTP: with what the engine gets of the caller's headers, connect makes the two connections and carries what
@@ -81,30 +79,26 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 	if err != nil {
 		return err
 	}
-	sent := make(chan error, 1)
-	go func() { sent <- carry(in, out, out.CloseSend) }()
-	err = answers(in, out, nil)
-	cancel()
-	if serr := <-sent; err == nil && serr != nil {
-		return status.Error(codes.Canceled, serr.Error())
-	}
-	return err
+	// It is not waited for: a caller may say nothing more for as long as it likes, and what reads from it ends with the call. What the
+	// engine does not take ends with ctx.
+	go carry(in, out)
+	return answers(in, out, nil)
 }
 
 func both() *grpc.StreamDesc { return &grpc.StreamDesc{ServerStreams: true, ClientStreams: true} }
 
-// carry passes on what a caller sends until it ends.
-func carry(in grpc.ServerStream, out grpc.ClientStream, end func() error) error {
+// carry passes on what a caller sends until it, or the call, ends. What goes wrong with the engine comes with its answer.
+func carry(in grpc.ServerStream, out grpc.ClientStream) {
 	for {
 		var f frame
-		switch err := in.RecvMsg(&f); {
-		case err == io.EOF: //nolint:errorlint // as it is documented
-			return end()
-		case err != nil:
-			return nil //nolint:nilerr // the caller is gone
+		if err := in.RecvMsg(&f); err != nil {
+			if err == io.EOF { //nolint:errorlint // as it is documented
+				_ = out.CloseSend() // as above
+			}
+			return
 		}
 		if err := out.SendMsg(&f); err != nil {
-			return nil //nolint:nilerr // what the engine says of it comes with its answer
+			return
 		}
 	}
 }

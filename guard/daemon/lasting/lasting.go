@@ -4,6 +4,10 @@ package lasting
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -24,9 +28,26 @@ func (e *EndedError) Error() string { return e.What + " was ended: " + e.Err.Err
 // Unwrap gives the reason.
 func (e *EndedError) Unwrap() error { return e.Err }
 
-// While runs something for as long as holds says nothing against it, which is asked every so often. It gives an *EndedError where it ended
-// what was run, and else what that gave.
-func While(ctx context.Context, what string, every time.Duration, holds, run func(ctx context.Context) error) error {
+// ErrFell is the answer of who falls over a question: nobody can say.
+var ErrFell = errors.New("the guard fell over the question whether the right to it holds; its log says why")
+
+// Careful asks holds, and takes a panic there for a no that the log tells of: it is asked beside what runs, where a panic would end the process.
+func Careful(log *slog.Logger, holds func(ctx context.Context) error) func(ctx context.Context) error {
+	return func(ctx context.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				log.ErrorContext(ctx, "the question whether a right holds made the guard fall over", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				err = ErrFell
+			}
+		}()
+		return holds(ctx)
+	}
+}
+
+// While runs something for as long as holds says nothing against it, which is asked every so often, carefully. It gives an *EndedError where
+// it ended what was run, and else what that gave.
+func While(ctx context.Context, log *slog.Logger, what string, every time.Duration, holds, run func(ctx context.Context) error) error {
+	holds = Careful(log, holds)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var ended *EndedError

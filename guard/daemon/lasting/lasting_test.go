@@ -3,6 +3,8 @@ package lasting_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,7 +19,7 @@ func TestWhile(t *testing.T) {
 		// What ends by itself gives its own error, and is not asked about where it is short.
 		var asked atomic.Int32
 		holds := func(context.Context) error { asked.Add(1); return nil }
-		err := lasting.While(t.Context(), "it", time.Minute, holds, func(context.Context) error { time.Sleep(time.Second); return own })
+		err := lasting.While(t.Context(), slog.New(slog.DiscardHandler), "it", time.Minute, holds, func(context.Context) error { time.Sleep(time.Second); return own })
 		if !errors.Is(err, own) || asked.Load() != 0 {
 			t.Errorf("%v after %d questions", err, asked.Load())
 		}
@@ -29,16 +31,33 @@ func TestWhile(t *testing.T) {
 			}
 			return nil
 		}
-		err = lasting.While(t.Context(), "it", time.Minute, holds, func(ctx context.Context) error { <-ctx.Done(); return own })
+		err = lasting.While(t.Context(), slog.New(slog.DiscardHandler), "it", time.Minute, holds, func(ctx context.Context) error { <-ctx.Done(); return own })
 		var ended *lasting.EndedError
 		if !errors.As(err, &ended) || !errors.Is(err, no) || !errors.Is(ended.Came, own) || err.Error() != "it was ended: alice left" || asked.Load() != 10 {
 			t.Errorf("%v after %d questions", err, asked.Load())
 		}
 		// Who does not answer says no.
-		err = lasting.While(t.Context(), "it", time.Minute, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		err = lasting.While(t.Context(), slog.New(slog.DiscardHandler), "it", time.Minute, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 			func(ctx context.Context) error { <-ctx.Done(); return nil })
 		if !errors.As(err, &ended) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
+		}
+	})
+}
+
+// TestWhoFallsOver: a panic of who is asked ends what runs and nothing else, and the log says where it was.
+func TestWhoFallsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		log := slog.New(slog.NewTextHandler(&said, nil))
+		err := lasting.While(t.Context(), log, "it", time.Minute, func(context.Context) error { panic("no such account") },
+			func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		var ended *lasting.EndedError
+		if !errors.As(err, &ended) || !errors.Is(err, lasting.ErrFell) || !errors.Is(ended.Came, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		if !strings.Contains(said.String(), "no such account") || !strings.Contains(said.String(), "lasting_test.go") {
+			t.Errorf("the log says %q", said.String())
 		}
 	})
 }
