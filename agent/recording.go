@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -26,6 +27,29 @@ const (
 type sender struct {
 	limit *rate.Limiter
 	slots chan struct{}
+
+	mu    sync.Mutex
+	under map[string]bool // transfers that are under way
+}
+
+// begin says whether a transfer is not under way already: a server asks again when the stream opened anew.
+func (s *sender) begin(transfer string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.under[transfer] {
+		return false
+	}
+	if s.under == nil {
+		s.under = map[string]bool{}
+	}
+	s.under[transfer] = true
+	return true
+}
+
+func (s *sender) end(transfer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.under, transfer)
 }
 
 // sendRecording answers a question for a recording in the background. It is encrypted, and stays so.
@@ -34,7 +58,11 @@ func (a *Agent) sendRecording(ctx context.Context, q *bulkheadv1.WantedRecording
 		a.slog.Warn("the server asks for recordings too often, or there are none; not answered", "recording", q.GetId())
 		return
 	}
+	if !a.sends.begin(q.GetTransfer()) {
+		return
+	}
 	go func() {
+		defer a.sends.end(q.GetTransfer())
 		ctx, cancel := context.WithTimeout(ctx, recordingTime)
 		defer cancel()
 		select {

@@ -126,6 +126,50 @@ func TestSendRecording(t *testing.T) {
 	}
 }
 
+// waiting takes a part when it is told to.
+type waiting struct {
+	Server
+	came, take chan *bulkheadv1.SendRecordingRequest
+}
+
+// waited is *waiting with what it is called by.
+type waited struct{ *waiting }
+
+func (waited) Server() string { return "https://plane" }
+
+func (s *waiting) SendRecording(_ context.Context, r *bulkheadv1.SendRecordingRequest) (*bulkheadv1.SendRecordingResponse, error) {
+	s.came <- r
+	<-s.take
+	return &bulkheadv1.SendRecordingResponse{Next: r.GetPart() + 1}, nil
+}
+
+// What a server asks for again, after the stream opened anew, is not sent twice at once.
+func TestRecordingIsSentOnce(t *testing.T) {
+	s := &waiting{came: make(chan *bulkheadv1.SendRecordingRequest, 9), take: make(chan *bulkheadv1.SendRecordingRequest)}
+	log := &noted{}
+	a := &Agent{
+		p: Parts{Server: waited{s}, Log: log, Recordings: func(string) (io.ReadCloser, int64, error) {
+			return io.NopCloser(strings.NewReader("x")), 1, nil
+		}},
+		node: &state.Node{}, slog: slog.New(slog.DiscardHandler), sends: &sender{limit: rate.NewLimiter(rate.Inf, 1), slots: make(chan struct{}, 2)},
+	}
+	q := &bulkheadv1.WantedRecording{Transfer: "x", Id: "r1", MostBytes: 10}
+	a.sendRecording(t.Context(), q)
+	<-s.came
+	a.sendRecording(t.Context(), q)
+	a.sendRecording(t.Context(), &bulkheadv1.WantedRecording{Transfer: "y", Id: "r1", MostBytes: 10})
+	if r := <-s.came; r.GetTransfer() != "y" {
+		t.Errorf("%s is sent twice", r.GetTransfer())
+	}
+	close(s.take)
+	for range 2 { // both end
+		a.sends.slots <- struct{}{}
+	}
+	if len(log.records) != 2 {
+		t.Errorf("%+v", log.records)
+	}
+}
+
 // No recording leaves without its record.
 func TestRecordingIsSentRecorded(t *testing.T) {
 	file, log := []byte("secret"), &noted{}

@@ -141,7 +141,11 @@ func (a *App) fetch(ctx context.Context, f *sessionFlags, e *sessions.Entry) (*f
 		return nil, fmt.Errorf("a place for the recording: %w", err)
 	}
 	out := &fetchedRecording{dir: dir, entry: *e}
-	err = toFile(filepath.Join(dir, e.File()), func(w io.Writer) error { return out.receive(stream, w) })
+	var failed error // it is not about the file
+	err = toFile(filepath.Join(dir, e.File()), func(w io.Writer) error { failed = out.receive(stream, w); return failed })
+	if failed != nil {
+		err = failed
+	}
 	if err != nil {
 		return nil, errors.Join(err, out.close())
 	}
@@ -162,9 +166,14 @@ func (f *fetchedRecording) receive(stream *connect.ServerStreamForClient[bulkhea
 	err := stream.Err()
 	var ce *connect.Error
 	if errors.As(err, &ce) {
-		if e := fromWire(ce); e != nil && e.Code == model.CodeConflict {
+		e := fromWire(ce)
+		switch {
+		case e != nil && e.Code == model.CodeConflict:
 			f.changed = remoteError(err)
 			return nil
+		case e == nil && n > 0:
+			return fmt.Errorf("the recording broke off after %d of %d bytes: %s\n  "+
+				"the replica of the control plane that it came from stopped, or the way to it is cut; nothing is lost: try again", n, f.entry.Bytes, plain(ce.Message()))
 		}
 	}
 	return remoteError(err)

@@ -15,5 +15,6 @@ type Transfer struct {
 	Failed         string // why it can't be sent
 	Reading        bool   // somebody reads it: once
 	Created        time.Time
-	Expires        time.Time
+	// Expires is when it is over, unless whoever reads it says before that it goes on: a replica that died says nothing. Until is the end in any case.
+	Expires, Until time.Time
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -53,8 +54,12 @@ func (m *memory) Later(ctx context.Context, r model.Record) error { return m.App
 type guarded struct {
 	*testing.T
 	dir    string
+	id     string // of its host
+	at     string // its address; empty where the engine has a network to itself
 	engine *lab.Engine
 	log    *memory
+	// profile is what workloads are held to; baseline where it is empty.
+	profile string
 }
 
 func person(id, tenant string, roles ...string) call.Subject {
@@ -69,12 +74,18 @@ func person(id, tenant string, roles ...string) call.Subject {
 
 func newGuarded(t *testing.T, kind lab.Kind) *guarded {
 	t.Helper()
+	return newGuardedOn(t, kind, "h1", nil)
+}
+
+// newGuardedOn starts the engine with the network of a host of the lab, or with one of its own.
+func newGuardedOn(t *testing.T, kind lab.Kind, id string, host *lab.Host) *guarded {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "g")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	e, err := lab.StartEngine(t.Context(), lab.EngineOptions{Kind: kind, Dir: filepath.Join(dir, "e"), Private: true})
+	e, err := lab.StartEngine(t.Context(), lab.EngineOptions{Kind: kind, Dir: filepath.Join(dir, "e"), Private: true, Host: host})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +96,15 @@ func newGuarded(t *testing.T, kind lab.Kind) *guarded {
 			t.Error(err)
 		}
 	})
-	g := &guarded{T: t, dir: dir, engine: e, log: &memory{}}
+	g := &guarded{T: t, dir: dir, id: id, engine: e, log: &memory{}}
 	cli, err := e.Client()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cli.Close()
+	if host != nil {
+		g.at = host.Address
+	}
 	if _, err := lab.Load(t.Context(), cli, lab.Image{Tag: "busybox:1"}); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +124,7 @@ func (g *guarded) people(list ...call.Subject) {
 	}
 	door, err := newGuardedEngine(doorParts{
 		engine: g.engine.Socket, dir: own, who: whose{}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant",
-		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: "h1", Profile: "baseline", Mode: judge.Enforce},
+		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: cmp.Or(g.profile, "baseline"), Mode: judge.Enforce},
 	})
 	if err != nil {
 		g.Fatal(err)

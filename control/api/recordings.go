@@ -40,8 +40,8 @@ type Recordings struct {
 	Fleet     RecordingTeller
 	Log       *slog.Logger
 	Now       func() time.Time
-	// Patience is how long a node has to begin; 20 s where unset. Unread is how long a transfer waits for somebody to read it, 1 min, and
-	// Life how long it lasts from then on, 10 min.
+	// Patience is how long a node has to begin; 20 s where unset. Unread is how long a transfer waits for somebody who reads it, 1 min, at the
+	// start and whenever it is not said to go on, and Life how long it lasts from when it is read, 10 min.
 	Patience, Unread, Life time.Duration
 }
 
@@ -159,8 +159,9 @@ func (s *Recordings) RequestRecording(ctx context.Context, r *bulkheadv1.Request
 	by, now := gate.Caller(ctx), s.Now()
 	t := &model.Transfer{
 		ID: id, Tenant: m.Tenant, Node: m.ID, User: by.ID, UserName: by.Name, Recording: x.GetId(), Bytes: x.GetBytes(), Created: now,
-		Expires: now.Add(orDefault(s.Unread, transferUnread)),
 	}
+	t.Expires = now.Add(orDefault(s.Unread, transferUnread))
+	t.Until = t.Expires.Add(orDefault(s.Life, transferLife))
 	if err := s.Transfers.CreateTransfer(ctx, t, transfersAtOnce, transfersInAll); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ func (s *Recordings) ReadRecording(
 			s.Log.WarnContext(ctx, "what is left of a recording's transfer stays until it is over", "error", err)
 		}
 	}()
+	defer s.keep(ctx, x.ID)()
 	m, err := s.Nodes.Node(ctx, x.Node)
 	if err != nil {
 		return err
@@ -63,7 +64,8 @@ func (s *Recordings) take(ctx context.Context, r *bulkheadv1.ReadRecordingReques
 		if x.User != gate.Caller(ctx).ID || x.Node != r.GetNode() || x.Reading || !x.Expires.After(s.Now()) {
 			return none
 		}
-		x.Reading, x.Expires = true, s.Now().Add(orDefault(s.Life, transferLife))
+		x.Reading, x.Until = true, s.Now().Add(orDefault(s.Life, transferLife))
+		s.lasts(x)
 		got = *x
 		return nil
 	})
@@ -71,6 +73,38 @@ func (s *Recordings) take(ctx context.Context, r *bulkheadv1.ReadRecordingReques
 		return nil, none
 	}
 	return &got, err
+}
+
+// lasts has a transfer go on for a while.
+func (s *Recordings) lasts(x *model.Transfer) {
+	x.Expires = s.Now().Add(orDefault(s.Unread, transferUnread))
+	if x.Expires.After(x.Until) {
+		x.Expires = x.Until
+	}
+}
+
+// keep says that somebody reads a transfer, until what it gives is called. If this replica dies, nobody says so: then the node stops sending,
+// and its place is free.
+func (s *Recordings) keep(ctx context.Context, id string) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(orDefault(s.Unread, transferUnread) / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			err := s.Transfers.ChangeTransfer(ctx, id, func(x *model.Transfer) error { s.lasts(x); return nil })
+			if err != nil && ctx.Err() == nil {
+				s.Log.WarnContext(ctx, "that a recording is still read could not be said", "error", err)
+			}
+		}
+	}()
+	return func() { cancel(); <-over }
 }
 
 // pieces gives the parts of a transfer as they come.

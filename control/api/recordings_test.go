@@ -214,31 +214,43 @@ func TestUnreadTransfers(t *testing.T) {
 	}
 }
 
+// A transfer lasts for as long as somebody reads it, however slowly it comes; when the replica that reads it dies, it does not.
 func TestReadTransferLasts(t *testing.T) {
-	s := newSending(t, 1000)
+	const part = 256 << 10
+	s := newSending(t, 6*part+1)
 	x := s.request()
 	done := make(chan error, 1)
 	go func() {
-		_, err := s.read("bhs_olga", x.GetId())
+		got, err := s.read("bhs_olga", x.GetId())
+		if err == nil && !bytes.Equal(got, s.file) {
+			err = fmt.Errorf("%d bytes came", len(got))
+		}
 		done <- err
 	}()
-	for try := 0; ; try++ {
-		got, err := s.store.Transfer(t.Context(), x.GetId())
-		if err != nil || try == 100 {
-			t.Fatal(got, err)
+	began := time.Now()
+	for n := 0; n*part < len(s.file); n++ {
+		piece := s.file[n*part : min((n+1)*part, len(s.file))]
+		res, err := s.part(s.node, &bulkheadv1.SendRecordingRequest{Transfer: x.GetId(), Part: int32(n), Data: piece, Last: len(piece) < part})
+		if err != nil || res.GetStop() {
+			t.Fatalf("after %s nothing more is wanted: %v", time.Since(began), err)
 		}
-		if !got.Reading {
-			time.Sleep(5 * time.Millisecond)
-			continue
+		time.Sleep(unread / 4)
+		if got, err := s.store.Transfer(t.Context(), x.GetId()); err == nil && time.Until(got.Expires) > unread {
+			t.Errorf("without its reader it lasts until %s", got.Expires)
 		}
-		if left := time.Until(got.Expires); left < 9*time.Minute || left > 10*time.Minute {
-			t.Errorf("it lasts %s", left)
-		}
-		break
 	}
-	s.send(x.GetId(), s.file)
-	if err := <-done; err != nil {
-		t.Error(err)
+	if err := <-done; err != nil || time.Since(began) < unread {
+		t.Error(err, time.Since(began))
+	}
+	dead := s.request()
+	if err := s.store.ChangeTransfer(t.Context(), dead.GetId(), func(x *model.Transfer) error {
+		x.Reading, x.Expires = true, time.Now().Add(-time.Hour)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := s.part(s.node, &bulkheadv1.SendRecordingRequest{Transfer: dead.GetId(), Data: make([]byte, part)}); err != nil || !res.GetStop() {
+		t.Errorf("the node goes on for nobody: %v %v", res, err)
 	}
 }
 

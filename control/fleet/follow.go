@@ -63,7 +63,10 @@ func (f *Fleet) openStream(ctx context.Context, node *model.Member, have Have) (
 	if s.guards {
 		poke(f.accounts) // accounts that changed while no guard was connected have no bundle yet
 	}
-	return s, f.meet(s.ctx, s, m)
+	if err := f.meet(s.ctx, s, m); err != nil {
+		return s, err
+	}
+	return s, f.wantAll(s.ctx, s)
 }
 
 func (f *Fleet) finish(s *stream) {

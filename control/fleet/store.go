@@ -86,6 +86,7 @@ type ChangeStore interface {
 // TransferStore has recordings that are on their way.
 type TransferStore interface {
 	Transfer(ctx context.Context, id string) (*model.Transfer, error)
+	Awaited(ctx context.Context, node string) ([]model.Transfer, error)
 	FailTransfer(ctx context.Context, id, why string) error
 }
 

@@ -8,8 +8,8 @@ import (
 
 const mostWantedWaiting = 16
 
-// want asks a node for a recording, where its stream is open here. Where it is open elsewhere, that replica does; where nowhere, whoever
-// asked waits for nothing, and not for long.
+// want asks a node for a recording, where its stream is open here. Where it is open elsewhere, that replica does; where nowhere, the one that
+// it opens at, if it does soon.
 func (f *Fleet) want(ctx context.Context, id string) error {
 	x, err := f.store.Transfer(ctx, id)
 	if model.CodeOf(err) == model.CodeNotFound {
@@ -32,6 +32,23 @@ func (f *Fleet) want(ctx context.Context, id string) error {
 		return nil
 	}
 	return f.store.FailTransfer(ctx, id, why)
+}
+
+// wantAll asks a node whose stream opened for what was asked of it while it was open nowhere, or at a replica that died.
+func (f *Fleet) wantAll(ctx context.Context, s *stream) error {
+	if !s.recordings {
+		return nil
+	}
+	all, err := f.store.Awaited(ctx, s.node)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if err := f.want(ctx, all[i].ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // want lets a question wait; false where enough wait already.

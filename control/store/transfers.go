@@ -74,6 +74,26 @@ func (s *Store) transfer(ctx context.Context, id string) (*model.Transfer, *mode
 	return &x, t, err
 }
 
+// Awaited are the transfers of a node that nothing has come of yet. There are never more than a few in all.
+func (s *Store) Awaited(ctx context.Context, node string) ([]model.Transfer, error) {
+	var texts []string
+	err := s.conn(ctx).NewRaw("SELECT data FROM tickets WHERE kind = ?", string(model.TicketTransfer)).Scan(ctx, &texts)
+	if err != nil {
+		return nil, s.fail("look for transfers of a node", err)
+	}
+	var out []model.Transfer
+	for _, text := range texts {
+		x, err := value[model.Transfer](text)
+		if err != nil {
+			return nil, err
+		}
+		if x.Node == node && x.Next == 0 && !x.Done {
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}
+
 // ChangeTransfer changes a transfer as it is now. Of several who do so at once, each sees what the one before did.
 func (s *Store) ChangeTransfer(ctx context.Context, id string, f func(*model.Transfer) error) error {
 	for try := 0; ; try++ {
@@ -135,8 +155,12 @@ func (s *Store) AddPart(ctx context.Context, id string, part int, data []byte, l
 				return nil
 			}
 			x.Next, x.Done, next = part+1, last, part+1
+			expires := x.Expires
+			if x.Until.After(expires) { // a reader that is slow finds it still
+				expires = x.Until
+			}
 			return s.insert(ctx, "part of a transfer", ticketRowOf(&model.Ticket{
-				Kind: model.TicketPart, ID: partID(id, part), User: id, Tenant: x.Tenant, Data: data, Created: x.Created, Expires: x.Expires,
+				Kind: model.TicketPart, ID: partID(id, part), User: id, Tenant: x.Tenant, Data: data, Created: x.Created, Expires: expires,
 			}))
 		})
 	})

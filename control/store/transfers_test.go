@@ -111,3 +111,30 @@ func TestTransferIsTakenOnce(t *testing.T) {
 		}
 	})
 }
+
+// What a node was asked for while it was connected nowhere is found when it is again, and what it began with is not.
+func TestAwaitedTransfers(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		for _, id := range []string{"waits", "came", "failed", "other"} {
+			x := transferOf("a", id, now)
+			if id == "other" {
+				x.Node = "n2"
+			}
+			x.Until = now.Add(time.Hour)
+			ok(t, s.CreateTransfer(ctx, x, 9, 9))
+		}
+		_, err := s.AddPart(ctx, "came", 0, []byte("x"), false, 9)
+		ok(t, err)
+		ok(t, s.ChangeTransfer(ctx, "failed", func(x *model.Transfer) error { x.Failed, x.Done = "no", true; return nil }))
+		all, err := s.Awaited(ctx, "n1")
+		if ok(t, err); len(all) != 1 || all[0].ID != "waits" {
+			t.Errorf("%+v", all)
+		}
+		// A part stays for as long as its reader may take.
+		part, err := s.Ticket(ctx, model.TicketPart, "came/0")
+		if ok(t, err); !part.Expires.Equal(now.Add(time.Hour)) {
+			t.Errorf("%s", part.Expires)
+		}
+	})
+}

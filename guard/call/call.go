@@ -60,6 +60,8 @@ type Use struct {
 	Object Object
 	// Action is Cedar's, e.g. "VolumeMount"; Field is where it stands, e.g. "/HostConfig/Binds/0".
 	Action, Field string
+	// Named is what the caller called it; empty where that is the object's name.
+	Named string
 }
 
 // Ask is a call that somebody wants to be made.
@@ -93,6 +95,8 @@ type Ask struct {
 type Swarm struct {
 	// Node is this one's id. Image is what the service's image is here, by its contents; empty where it is not here.
 	Node, Image string
+	// Alone says that the swarm has no other node now.
+	Alone bool
 	// Here says that the service runs on this node alone.
 	Here bool
 }
@@ -125,6 +129,8 @@ type Refusal struct {
 	Hidden bool
 	Kind   route.Object
 	Name   string
+	// Field is where the call names it, where it is not what the call is about.
+	Field string
 }
 
 // Error implements error.

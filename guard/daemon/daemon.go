@@ -235,5 +235,9 @@ func (d *Door) hidden(ctx context.Context, a *call.Ask, err error) error {
 	if a.Object != nil && !a.Object.New && a.Object.Kind == kind && a.Named != "" {
 		name = a.Named
 	}
-	return d.p.Objects.NoSuch(ctx, kind, name)
+	nothing := d.p.Objects.NoSuch(ctx, kind, name)
+	if besides(a, no) {
+		return objects.Beside(no.Field, nothing)
+	}
+	return nothing
 }

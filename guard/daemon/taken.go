@@ -39,6 +39,16 @@ func gives(a *call.Ask, no *call.Refusal) bool {
 	return false
 }
 
+// besides says whether the call names the thing in its body, where it says of one that is not there in which field it stands. Of an image
+// clients want to hear that it is missing.
+func besides(a *call.Ask, no *call.Refusal) bool {
+	switch a.Call.Route.Action {
+	case "ContainerCreate", "ContainerStart", "ServiceCreate", "ServiceUpdate":
+		return no.Kind != route.Image && strings.HasPrefix(no.Field, "/")
+	}
+	return false
+}
+
 // conflict takes out of the engine's answer which container has the name that was asked for, where that is one that the caller may not know.
 func (d *Door) conflict(ctx context.Context, a *call.Ask, res *http.Response) (*http.Response, error) {
 	name := strings.TrimPrefix(a.Call.Query.Texts["name"], "/")

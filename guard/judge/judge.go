@@ -107,6 +107,7 @@ type asked struct {
 	decision model.Decision
 	object   *call.Object
 	field    string // where the body names it
+	named    string // what the caller calls it there
 }
 
 // Judge implements call.Judge.
@@ -210,7 +211,7 @@ func (j *Judge) list(a *call.Ask, q question, facts map[string]any) ([]asked, er
 	list := []asked{own}
 	for i := range a.Uses {
 		u := &a.Uses[i]
-		list = append(list, asked{request: model.Request{Action: u.Action, Resource: j.entity(&u.Object)}, object: &u.Object, field: u.Field})
+		list = append(list, asked{request: model.Request{Action: u.Action, Resource: j.entity(&u.Object)}, object: &u.Object, field: u.Field, named: u.Named})
 	}
 	if a.Call.Route.Action == "ImagePull" && a.Call.Query.Texts["fromSrc"] != "" {
 		list = append(list, asked{request: model.Request{Action: "ImageLoad", Resource: j.entity(a.Object)}, object: a.Object, field: "fromSrc"})

@@ -166,7 +166,10 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 		no.Why += ": " + cut(w.Unknown[0], 300)
 	}
 	if o := one.object; o != nil && !o.New && !j.may(ctx, a, seen(o.Kind), o, one.request.Facts) {
-		no.Hidden, no.Kind, no.Name = true, o.Kind, o.Name
+		no.Hidden, no.Kind, no.Name, no.Field = true, o.Kind, o.Name, one.field
+		if one.named != "" {
+			no.Name = one.named // whoever knows an id learns no name by it
+		}
 	}
 	return no
 }

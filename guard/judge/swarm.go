@@ -49,7 +49,9 @@ func pinned(a *call.Ask, b *swarm.ServiceSpec) error {
 	if err := pinImage(a, c); err != nil {
 		return err
 	}
-	pinNode(a, b)
+	if err := pinNode(a, b); err != nil {
+		return err
+	}
 	if len(a.Warnings) > before && rollsBack(a) {
 		return fmt.Errorf("what the service was before is not pinned (%s): update it instead", strings.Join(a.Warnings[before:], "; "))
 	}
@@ -107,21 +109,35 @@ func pinImage(a *call.Ask, c *swarm.ContainerSpec) error {
 	return nil
 }
 
-// pinNode keeps a service that names volumes on this node: what a volume of that name is on others is not known here.
-func pinNode(a *call.Ask, b *swarm.ServiceSpec) {
-	if !slices.ContainsFunc(b.TaskTemplate.ContainerSpec.Mounts, func(m mount.Mount) bool { return m.Type == mount.TypeVolume && m.Source != "" }) {
-		return
+// pinNode keeps a service that names volumes, or paths of the host, on this node: what they are on others is not known here, and a swarm of
+// one node may get more.
+func pinNode(a *call.Ask, b *swarm.ServiceSpec) error {
+	if !slices.ContainsFunc(b.TaskTemplate.ContainerSpec.Mounts, ofOneNode) {
+		return nil
 	}
 	a.Swarm.Here = true
-	want := "node.id==" + a.Swarm.Node
-	if p := b.TaskTemplate.Placement; p != nil && slices.ContainsFunc(p.Constraints, func(s string) bool { return strings.ReplaceAll(s, " ", "") == want }) {
-		return
-	}
 	if b.TaskTemplate.Placement == nil {
 		b.TaskTemplate.Placement = &swarm.Placement{}
 	}
-	b.TaskTemplate.Placement.Constraints = append(b.TaskTemplate.Placement.Constraints, want)
-	a.Warnings = append(a.Warnings, "the service names a volume, and runs on this node alone ("+want+")")
+	p := b.TaskTemplate.Placement
+	for _, s := range p.Constraints {
+		switch node, is := strings.CutPrefix(strings.ReplaceAll(s, " ", ""), "node.id=="); {
+		case is && node == a.Swarm.Node:
+			return nil
+		case is:
+			return fmt.Errorf("/TaskTemplate/Placement/Constraints: the service mounts by name what is looked at on this node (%s), and is kept on another (%.80q): "+
+				"leave the mount or the constraint out, or ask the guard of that node, if it is a manager", a.Swarm.Node, s)
+		}
+	}
+	want := "node.id==" + a.Swarm.Node
+	p.Constraints = append(p.Constraints, want)
+	a.Warnings = append(a.Warnings, "the service mounts by name what is on this node, and runs on it alone ("+want+")")
+	return nil
+}
+
+// ofOneNode says whether what is mounted is another thing on another node.
+func ofOneNode(m mount.Mount) bool {
+	return m.Source != "" && m.Type != mount.TypeTmpfs && m.Type != mount.TypeCluster
 }
 
 // rollsBack says that the engine takes what it kept of a service, and not the body. The body is that then, and can't be changed.

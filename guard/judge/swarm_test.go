@@ -49,6 +49,30 @@ func TestServicesArePinned(t *testing.T) {
 	}
 }
 
+// A path of the host is judged as this host's, also where the swarm gets more nodes later.
+func TestServicesWithPathsStay(t *testing.T) {
+	for _, c := range []struct {
+		m    mount.Mount
+		here bool
+	}{
+		{mount.Mount{Type: mount.TypeBind, Source: "/srv", Target: "/d", ReadOnly: true}, true},
+		{mount.Mount{Type: mount.TypeTmpfs, Target: "/d"}, false},
+		{mount.Mount{Type: mount.TypeCluster, Source: "c", Target: "/d"}, false},
+	} {
+		b := service("app@sha256:1", c.m)
+		a := newService(t, dev("dev"), b, "app@sha256:1")
+		if err := newJudge(t, &log{}).Judge(t.Context(), a); err != nil || a.Swarm.Here != c.here || (b.TaskTemplate.Placement != nil) != c.here {
+			t.Errorf("%s: %v %+v %+v", c.m.Type, err, a.Swarm, b.TaskTemplate.Placement)
+		}
+	}
+}
+
+// onNode keeps a service on a node.
+func onNode(b *swarm.ServiceSpec, constraint string) *swarm.ServiceSpec {
+	b.TaskTemplate.Placement = &swarm.Placement{Constraints: []string{constraint}}
+	return b
+}
+
 func TestServicesThatCannotBeDecided(t *testing.T) {
 	many := uint64(1001)
 	for _, c := range []struct {
@@ -62,6 +86,7 @@ func TestServicesThatCannotBeDecided(t *testing.T) {
 		{"a template in a volume's options", "{{", service("app@sha256:1", mount.Mount{Type: mount.TypeVolume, Source: "d", Target: "/d", VolumeOptions: &mount.VolumeOptions{
 			DriverConfig: &mount.Driver{Name: "local", Options: map[string]string{"o": "size={{.Service.Name}}"}},
 		}}), ""},
+		{"a volume, on another node", "is kept on another", onNode(service("app@sha256:1", mount.Mount{Type: mount.TypeVolume, Source: "d", Target: "/d"}), "node.id == n2"), ""},
 		{"too many tasks", "1000", &swarm.ServiceSpec{Mode: swarm.ServiceMode{Replicated: &swarm.ReplicatedService{Replicas: &many}}, TaskTemplate: service("app@sha256:1").TaskTemplate}, ""},
 		{"too many tasks of a job", "1000", &swarm.ServiceSpec{Mode: swarm.ServiceMode{ReplicatedJob: &swarm.ReplicatedJob{TotalCompletions: &many}}, TaskTemplate: service("app@sha256:1").TaskTemplate}, ""},
 	} {

@@ -46,7 +46,6 @@ func (k *Workloads) of(i *system.Info) workload.Defaults {
 	d := workload.Defaults{
 		Seccomp: "unconfined", CgroupNamespace: "host", LogDriver: i.LoggingDriver, Runtime: i.DefaultRuntime,
 		WritablePaths: k.p.WritablePaths, Sockets: k.p.Sockets, SystemPaths: append(slices.Clone(k.p.SystemPaths), i.DockerRootDir),
-		Alone: i.Swarm.ControlAvailable && i.Swarm.Nodes <= 1,
 	}
 	for name := range i.Runtimes {
 		d.Runtimes = append(d.Runtimes, name)

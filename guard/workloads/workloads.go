@@ -134,6 +134,7 @@ func (k *Workloads) workload(ctx context.Context, a *call.Ask, d workload.Defaul
 			w.Addresses = append(w.Addresses, a.MAC)
 		}
 	case *swarm.ServiceSpec:
+		r.Defaults.Alone = a.Swarm != nil && a.Swarm.Alone // a node may have come since the engine's settings were read
 		w = r.FromService(ctx, b)
 	case *volume.CreateRequest:
 		w = r.FromVolume(ctx, b)

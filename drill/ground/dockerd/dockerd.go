@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
 )
@@ -104,6 +105,9 @@ func Empty(ctx context.Context, cli *client.Client) error {
 	for _, c := range list.Items {
 		group.Go(func() error {
 			_, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+			if errdefs.IsNotFound(err) || errdefs.IsConflict(err) { // a swarm that is left removes its tasks by itself
+				return nil
+			}
 			return err
 		})
 	}

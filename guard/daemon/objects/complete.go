@@ -28,9 +28,15 @@ type visit struct {
 	*Resolver
 	ask   *call.Ask
 	known map[string]found
+	// names are what the caller called things that were looked up.
+	names map[*call.Object]string
 	// Services of the swarm, once they were read.
 	swarmServices []swarm.Service
 	swarmRead     bool
+}
+
+func (r *Resolver) visit(a *call.Ask) *visit {
+	return &visit{Resolver: r, ask: a, known: map[string]found{}, names: map[*call.Object]string{}}
 }
 
 type found struct {
@@ -41,7 +47,7 @@ type found struct {
 // Complete finds what a call is about and what it names beside, and writes full ids into the call and its body where the engine's answers
 // don't show the difference. Where they would, the name stays, and Verify makes sure after the call that it still meant the same.
 func (r *Resolver) Complete(ctx context.Context, a *call.Ask) error {
-	v := &visit{Resolver: r, ask: a, known: map[string]found{}}
+	v := r.visit(a)
 	if err := v.subject(ctx); err != nil {
 		return err
 	}
@@ -65,6 +71,9 @@ func (v *visit) look(ctx context.Context, kind route.Object, name string) (*call
 	if err == nil || errors.As(err, &f) {
 		v.known[key] = found{o, err}
 	}
+	if err == nil && kind != route.Image { // which has many
+		v.names[o] = name
+	}
 	return o, err
 }
 
@@ -72,7 +81,7 @@ func (v *visit) use(o *call.Object, action, field string) error {
 	if len(v.ask.Uses) >= mostUses {
 		return invalid(o.Kind, "the call names more than %d things", mostUses)
 	}
-	v.ask.Uses = append(v.ask.Uses, call.Use{Object: *o, Action: action, Field: field})
+	v.ask.Uses = append(v.ask.Uses, call.Use{Object: *o, Action: action, Field: field, Named: v.names[o]})
 	return nil
 }
 
@@ -135,7 +144,7 @@ func (v *visit) subject(ctx context.Context) error {
 		}
 		name = o.Name
 	}
-	o, err := v.look(ctx, c.Route.On, name)
+	o, err := v.target(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -151,6 +160,15 @@ func (v *visit) subject(ctx context.Context) error {
 		c.Name = o.ID
 	}
 	return nil
+}
+
+// target is what the path names. Of networks the query may say which one of that name is meant.
+func (v *visit) target(ctx context.Context, name string) (*call.Object, error) {
+	c := v.ask.Call
+	if scope := c.Query.Texts["scope"]; c.Route.Action == "NetworkInspect" && scope != "" {
+		return v.network(ctx, name, scope)
+	}
+	return v.look(ctx, c.Route.On, name)
 }
 
 // allTags is for calls that mean all tags where none is named.

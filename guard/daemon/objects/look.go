@@ -100,18 +100,25 @@ func (r *Resolver) exec(ctx context.Context, id string) (*call.Object, error) {
 
 // network looks a network up. Names of networks may have any characters: those that can't stand in a path are looked for in the list, since
 // they are no beginning of an id.
-func (r *Resolver) network(ctx context.Context, name string) (*call.Object, error) {
+//
+// A swarm has networks "host" and "bridge" beside those of its nodes: scope says which ones are looked at, and is empty for all.
+func (r *Resolver) network(ctx context.Context, name, scope string) (*call.Object, error) {
 	if name == "" {
 		return nil, invalid(route.Network, "the name of a network is empty")
 	}
 	type network struct {
 		ID     string `json:"Id"`
 		Name   string
+		Scope  string
 		Labels map[string]string
 	}
 	var n network
 	if r.word.MatchString(name) {
-		if err := r.get(ctx, route.Network, path("networks", name), &n); err != nil {
+		target := path("networks", name)
+		if scope != "" {
+			target += "?" + url.Values{"scope": {scope}}.Encode()
+		}
+		if err := r.get(ctx, route.Network, target, &n); err != nil {
 			return nil, err
 		}
 	} else {
@@ -119,7 +126,7 @@ func (r *Resolver) network(ctx context.Context, name string) (*call.Object, erro
 		if err := r.get(ctx, route.Network, "/networks", &all); err != nil {
 			return nil, err
 		}
-		all = slices.DeleteFunc(all, func(n network) bool { return n.Name != name })
+		all = slices.DeleteFunc(all, func(n network) bool { return n.Name != name || scope != "" && n.Scope != scope })
 		switch len(all) {
 		case 0:
 			return nil, &Fault{Status: http.StatusNotFound, Kind: route.Network, Message: "network " + name + " not found", Reason: ErrNotFound}

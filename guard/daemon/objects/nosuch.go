@@ -30,3 +30,6 @@ func (r *Resolver) NoSuch(ctx context.Context, kind route.Object, name string) e
 	}
 	return &Fault{Status: http.StatusNotFound, Kind: kind, Message: "No such " + strings.ToLower(string(kind)) + ": " + name, Reason: ErrNotFound}
 }
+
+// Beside is a fault of something that a call names in a field of its body, as it is when there is no such thing.
+func Beside(field string, err error) error { return beside(at(field, err)) }

@@ -98,7 +98,7 @@ func (r *Resolver) Object(ctx context.Context, kind route.Object, name string) (
 	case route.Image:
 		return r.image(ctx, name)
 	case route.Network:
-		return r.network(ctx, name)
+		return r.network(ctx, name, "")
 	case route.Volume:
 		return r.volume(ctx, name)
 	case route.Plugin:

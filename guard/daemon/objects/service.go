@@ -34,9 +34,17 @@ func (v *visit) service(ctx context.Context, b *swarm.ServiceSpec) error {
 		}
 	}
 	for i := range task.Networks {
-		o, err := v.named(ctx, route.Network, task.Networks[i].Target, "NetworkConnect", "/TaskTemplate/Networks/"+strconv.Itoa(i)+"/Target")
+		field := "/TaskTemplate/Networks/" + strconv.Itoa(i) + "/Target"
+		if i >= mostUses {
+			return at(field, invalid(route.Service, "the call names more than %d things", mostUses))
+		}
+		o, err := v.network(ctx, task.Networks[i].Target, "swarm") // tasks join no others, whatever has the name on this node
 		if err != nil {
-			return beside(err)
+			return beside(at(field, err))
+		}
+		v.names[o] = task.Networks[i].Target
+		if err := v.use(o, "NetworkConnect", field); err != nil {
+			return err
 		}
 		task.Networks[i].Target = o.ID // as the engine does
 	}

@@ -59,6 +59,7 @@ func (v *visit) node(ctx context.Context, image *call.Object, ref string) error 
 		Swarm struct {
 			NodeID           string
 			ControlAvailable bool
+			Nodes            int
 		}
 	}
 	if err := v.get(ctx, route.Engine, "/info", &info); err != nil {
@@ -67,7 +68,7 @@ func (v *visit) node(ctx context.Context, image *call.Object, ref string) error 
 	if !info.Swarm.ControlAvailable || info.Swarm.NodeID == "" {
 		return nil
 	}
-	v.ask.Swarm = &call.Swarm{Node: info.Swarm.NodeID}
+	v.ask.Swarm = &call.Swarm{Node: info.Swarm.NodeID, Alone: info.Swarm.Nodes <= 1}
 	if image == nil || image.New {
 		return nil
 	}

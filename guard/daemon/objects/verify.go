@@ -21,7 +21,7 @@ func (r *Resolver) Verify(ctx context.Context, a *call.Ask, made string) error {
 	}
 	again := *a
 	again.Uses = nil
-	v := &visit{Resolver: r, ask: &again, known: map[string]found{}}
+	v := r.visit(&again)
 	if b, ok := a.Body.(*container.CreateRequest); ok && b.Config != nil {
 		for i := range a.Uses {
 			if a.Uses[i].Field == imageField {
