@@ -184,7 +184,7 @@ func (p *plane) handler(around []connect.Interceptor) (http.Handler, error) {
 	mux := http.NewServeMux()
 	api.Register(mux, p.gate, services, int(p.c.Limits.Body), around...)
 	if len(p.c.OIDC) > 0 {
-		mux.Handle("GET "+authn.CallbackPath, p.gate.Public(auth.OIDCCallback()))
+		mux.Handle("GET "+authn.CallbackPath, p.gate.Public(auth.OIDCCallback(plain.Refused)))
 	}
 	for _, at := range pages.Paths() {
 		mux.Handle(at, plain)

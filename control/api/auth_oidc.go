@@ -17,9 +17,12 @@ const (
 )
 
 // OIDCCallback is where providers send browsers back to (GET /oidc/callback). It signs in, sets the session's cookie and goes
-// on to a page of this server. It goes on by a page and not by a redirect: browsers send a SameSite=Strict cookie along with
+// on to a page of this server; who is not let in is shown refused, or a plain page without one. It goes on by a page and not by a redirect: browsers send a SameSite=Strict cookie along with
 // what our own page asks for, but not with a redirect that began at another site.
-func (s *AuthService) OIDCCallback() http.Handler {
+func (s *AuthService) OIDCCallback(refused RefusedPage) http.Handler {
+	if refused == nil {
+		refused = refusePlainly
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
@@ -33,7 +36,7 @@ func (s *AuthService) OIDCCallback() http.Handler {
 			return
 		}
 		if !navigates(r) {
-			refuseOIDC(w, &model.Error{Code: model.CodeInvalid, Message: "this is for browsers that a provider sent here", Remedy: "begin the sign-in again"})
+			refuseOIDC(w, r, refused, &model.Error{Code: model.CodeInvalid, Message: "this is for browsers that a provider sent here", Remedy: "begin the sign-in again"})
 			return
 		}
 		http.SetCookie(w, bindingCookie("", deleted))
@@ -44,7 +47,7 @@ func (s *AuthService) OIDCCallback() http.Handler {
 			in, path, err = s.authn.FinishOIDC(r.Context(), httpClient(r), answer)
 		}
 		if err != nil {
-			refuseOIDC(w, err)
+			refuseOIDC(w, r, refused, err)
 			return
 		}
 		http.SetCookie(w, newSessionCookie(in.Secret, 0))
@@ -96,11 +99,19 @@ func oidcAnswer(r *http.Request) (authn.OIDCAnswer, error) {
 	return out, nil
 }
 
-func refuseOIDC(w http.ResponseWriter, err error) {
-	shown := struct{ Message, Remedy string }{"the sign-in failed", "begin it again"}
+// RefusedPage says to a person in a browser why they are not signed in, and what to do, in their language.
+type RefusedPage func(w http.ResponseWriter, r *http.Request, status int, code, message, remedy string)
+
+func refusePlainly(w http.ResponseWriter, _ *http.Request, status int, _, message, remedy string) {
+	w.WriteHeader(status)
+	_ = refusedPlainly.Execute(w, struct{ Message, Remedy string }{message, remedy})
+}
+
+func refuseOIDC(w http.ResponseWriter, r *http.Request, refused RefusedPage, err error) {
+	message, remedy := "the sign-in failed", "begin it again"
 	var e *model.Error
 	if errors.As(err, &e) {
-		shown.Message, shown.Remedy = e.Message, e.Remedy
+		message, remedy = e.Message, e.Remedy
 	}
 	status := http.StatusForbidden
 	switch model.CodeOf(err) {
@@ -113,14 +124,13 @@ func refuseOIDC(w http.ResponseWriter, err error) {
 	case model.CodeInternal:
 		status = http.StatusInternalServerError
 	}
-	w.WriteHeader(status)
-	_ = refused.Execute(w, shown)
+	refused(w, r, status, string(model.CodeOf(err)), message, remedy)
 }
 
 var onward = template.Must(template.New("onward").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
 <meta http-equiv="refresh" content="0;url={{.}}"><title>Signed in</title><p>Signed in. <a href="{{.}}">Go on</a></p></html>
 `))
 
-var refused = template.Must(template.New("refused").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
+var refusedPlainly = template.Must(template.New("refused").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
 <title>Not signed in</title><h1>Not signed in</h1><p>{{.Message}}.</p><p>What to do: {{.Remedy}}.</p><p><a href="/">Begin again</a></p></html>
 `))

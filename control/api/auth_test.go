@@ -107,7 +107,7 @@ func newDoor(t *testing.T) *door {
 	mux := http.NewServeMux()
 	auth := NewAuthService(d.authn)
 	Register(mux, g, Services{Auth: auth, Account: NewAccountService(d.authn)}, 1<<20)
-	mux.Handle("/oidc/callback", auth.OIDCCallback())
+	mux.Handle("/oidc/callback", auth.OIDCCallback(nil))
 	server := httptest.NewTLSServer(mux)
 	t.Cleanup(server.Close)
 	d.url = server.URL

@@ -53,19 +53,21 @@ func Paths() []string {
 }
 
 // Handler serves the pages and what they need, below /enrol, /sign-in, /account, /device and /pages/.
-func Handler() (http.Handler, error) {
-	s := &site{assets: map[string]asset{}, pages: map[look]map[string]asset{}}
+func Handler() (*Site, error) {
+	s := &Site{assets: map[string]asset{}, pages: map[look]map[string]asset{}, refused: map[look]*template.Template{}, mux: http.NewServeMux()}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	mux := http.NewServeMux()
 	for p := range pagesOf() {
-		mux.HandleFunc("GET "+p, s.page)
+		s.mux.HandleFunc("GET "+p, s.page)
 	}
-	mux.HandleFunc("GET "+s.base+"{name}", s.asset)
-	mux.HandleFunc("POST /pages/qr", qr)
-	return mux, nil
+	s.mux.HandleFunc("GET "+s.base+"{name}", s.asset)
+	s.mux.HandleFunc("POST /pages/qr", qr)
+	return s, nil
 }
+
+// ServeHTTP implements http.Handler.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // asset is a file as it is served.
 type asset struct {
@@ -74,15 +76,17 @@ type asset struct {
 	tag  string
 }
 
-// site is all that is served. It does not change.
-type site struct {
-	base   string           // "/pages/DIGEST/"
-	assets map[string]asset // by name
-	pages  map[look]map[string]asset
+// Site is all that is served. It does not change.
+type Site struct {
+	base    string           // "/pages/DIGEST/"
+	assets  map[string]asset // by name
+	pages   map[look]map[string]asset
+	refused map[look]*template.Template
+	mux     *http.ServeMux
 }
 
 // load reads the files and renders each page in each language and colour scheme.
-func (s *site) load() error {
+func (s *Site) load() error {
 	sum := sha256.New()
 	for _, dir := range []string{"static", "text"} {
 		entries, err := fs.ReadDir(files, dir)
@@ -117,7 +121,7 @@ func newAsset(b []byte, kind string) asset {
 }
 
 // render makes the pages as they look in one way.
-func (s *site) render(as look) error {
+func (s *Site) render(as look) error {
 	texts := map[string]string{}
 	if err := json.Unmarshal(s.assets[as.lang+".json"].body, &texts); err != nil {
 		return fmt.Errorf("text/%s.json: %w", as.lang, err)
@@ -140,11 +144,11 @@ func (s *site) render(as look) error {
 		}
 		s.pages[as][at] = newAsset(b.Bytes(), "text/html; charset=utf-8")
 	}
-	return nil
+	return s.renderRefused(as, texts, translate)
 }
 
 // page serves a page in the language that was chosen, or that the browser prefers.
-func (s *site) page(w http.ResponseWriter, r *http.Request) {
+func (s *Site) page(w http.ResponseWriter, r *http.Request) {
 	lang := r.URL.Query().Get(langParam)
 	if lang == "en" || lang == "zh" {
 		// The console's scripts change it, too.
@@ -182,7 +186,7 @@ func Language(r *http.Request) string {
 }
 
 // asset serves a file whose address changes with its content, so it can be kept for ever.
-func (s *site) asset(w http.ResponseWriter, r *http.Request) {
+func (s *Site) asset(w http.ResponseWriter, r *http.Request) {
 	a, ok := s.assets[r.PathValue("name")]
 	if !ok {
 		http.NotFound(w, r)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-func handler(t *testing.T) http.Handler {
+func handler(t *testing.T) *Site {
 	t.Helper()
 	h, err := Handler()
 	if err != nil {

@@ -15,10 +15,12 @@ async function list(ann) {
   await grid(page).getByRole("row").filter({ hasText: "web" }).first().waitFor();
   await ann.axe("recordings");
   await ann.fits("recordings");
-  await ann.shot("recordings");
+  await ann.shot("console-recordings-list");
   await page.getByRole("textbox", { name: "Container" }).fill("nowhere");
   await page.waitForURL(/container=nowhere/);
-  await page.getByText("Nothing recorded").waitFor();
+  await page.getByText("No recording fits").waitFor();
+  await page.getByRole("link", { name: "Without filters" }).click();
+  await grid(page).getByRole("row").filter({ hasText: "web" }).first().waitFor();
   await page.getByRole("textbox", { name: "Container" }).fill("web");
   await page.waitForURL(/container=web/);
   await grid(page).getByRole("link").first().click();
@@ -51,7 +53,7 @@ async function replay(ann) {
   await settled(page);
   await ann.axe("a replay");
   await ann.fits("a replay");
-  await ann.shot("replay", true);
+  await ann.shot("console-recording-replay", true);
   // The place is moved by keyboard, the text is searched, and a line leads to where it was.
   const slider = page.getByRole("slider", { name: "Place in the recording" });
   await slider.focus();

@@ -2,7 +2,7 @@
 // a line on its output, and waits for an answer. Each capability has a file in console/ with its pages and what is done on them.
 // Usage: node console.mjs URL LINK-OF-AN-ADMINISTRATOR LINK-OF-AN-AUDITOR-OF-ACME SPKI-OF-THE-CA SCREENSHOTS
 // BULKHEAD_CONSOLE_ONLY=nodes,findings goes through these alone, for whoever works on them.
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { capabilities } from "./console/all.mjs";
 import { grid, heading, open } from "./console/shared.mjs";
 import { tenant } from "./console/tenant.mjs";
@@ -23,19 +23,35 @@ const world = {
   page: (name) => Object.values(capabilities).flatMap((c) => c.pages).find((p) => p.name === name),
 };
 
+// covered holds that every route of the console is among the pages that were looked at: one that is added without them is found.
+function covered(paths) {
+  const dir = new URL("../../console/src/routes/", import.meta.url);
+  const routes = readdirSync(dir).flatMap((name) => [...readFileSync(new URL(name, dir), "utf8").matchAll(/\bpath: "([^"]+)"/g)].map((m) => m[1]));
+  check(routes.length > 40, `there are ${routes.length} routes`);
+  const missing = routes.filter((r) => {
+    const fits = new RegExp(`^${r.replace(/\$$/, ".+").replaceAll(/\$\w+/g, "[^/]+")}$`);
+    // What is the address of another route is no address of this one, e.g. /nodes/join of /nodes/$id.
+    return !paths.some((p) => fits.test(p) && (r === p || !routes.includes(p)));
+  });
+  check(missing.length === 0, `nobody looks at ${missing.join(", ")}: add them to console/*.mjs`);
+}
+
 async function everyPage(ann) {
   const { page } = ann;
+  const paths = new Set();
   for (const theme of ["light", "dark"]) {
     await cookie(page, url, "bulkhead-scheme", theme);
     for (const p of world.pages) {
       await open(world, page, p);
       check((await page.locator("html").getAttribute("data-mantine-color-scheme")) === theme, `${p.name} is not ${theme}`);
+      paths.add(new URL(page.url()).pathname);
       await ann.axe(`${p.name} ${theme}`);
       await ann.fits(`${p.name} at 1440`);
       await ann.shot(`console-${p.name}${theme === "dark" ? "-dark" : ""}`);
     }
   }
   await cookie(page, url, "bulkhead-scheme", "light");
+  if (only === undefined) covered([...paths]);
 }
 
 async function everyWidth(ann) {
@@ -52,16 +68,24 @@ async function everyWidth(ann) {
   await page.setViewportSize({ width: 1440, height: 900 });
 }
 
-// spaces are the first parts of the keys of all texts: a key that has no text would be shown as it is.
-function spaces() {
+// keyShown finds the key of a text in what a page shows: one that has no text would be shown as it is. The second part tells a key from
+// names of programs and files of hosts, such as guard.test.
+function keyShown() {
   const texts = new URL("../../console/src/texts/en/", import.meta.url);
-  const names = ["", "first/"].flatMap((dir) => readdirSync(new URL(dir, texts))).filter((n) => n.endsWith(".json"));
-  return names.map((n) => n.replace(".json", "")).join("|");
+  const heads = new Set();
+  for (const dir of ["", "first/"]) {
+    for (const name of readdirSync(new URL(dir, texts)).filter((n) => n.endsWith(".json"))) {
+      const own = JSON.parse(readFileSync(new URL(dir + name, texts), "utf8"));
+      for (const key of Object.keys(own)) heads.add(`${name.replace(".json", "")}.${key.replace(/_(one|other)$/, "")}`);
+    }
+  }
+  check(heads.size > 300, `there are ${heads.size} texts`);
+  return (shown) => [...shown.matchAll(/\b([a-z]\w*\.[A-Za-z]\w*)[\w.]*/g)].find((m) => heads.has(m[1]))?.[0];
 }
 
 async function chinese(ann) {
   const { page } = ann;
-  const key = new RegExp(`\\b(${spaces()})\\.(?!json\\b)[a-z][\\w.]+\\b`); // audit.json is a file
+  const keyIn = keyShown();
   await open(world, page, world.page("overview"));
   await page.getByRole("button", { name: "Account, language and appearance" }).click();
   await page.getByRole("menuitemradio", { name: "中文" }).click();
@@ -69,8 +93,8 @@ async function chinese(ann) {
   for (const p of world.pages) {
     await open(world, page, p);
     check((await page.locator("html").getAttribute("lang")) === "zh", `${p.name} is not in Chinese`);
-    const raw = p.raw ? null : (await page.locator("body").innerText()).match(key); // raw pages show files, whose names look like keys
-    check(raw === null, `${p.name} shows ${raw?.[0]}`);
+    const raw = p.raw ? undefined : keyIn(await page.locator("body").innerText()); // raw pages show files, whose names look like keys
+    check(raw === undefined, `${p.name} shows ${raw}`);
     await ann.fits(`${p.name} in Chinese`);
     if (["overview", "requirement"].includes(p.name) || only !== undefined) await ann.shot(`console-${p.name}-zh`);
   }

@@ -18,14 +18,15 @@ export function check(ok, what) {
 // run goes through a console as the people whom work starts by person(name). What happens outside of the browser work asks for by
 // outside(what), which prints a line and gives the answer. It ends the program: where something went wrong, with all of it on its error
 // output and a picture of what each person saw.
-export async function run({ url, spki, shots }, work) {
+// Nobody asks for anything elsewhere than at url, or at the addresses of also.
+export async function run({ url, spki, shots, also = [] }, work) {
   const problems = [];
   const people = [];
   const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   try {
     await work({
       person: async (name) => {
-        people.push(await Person.start(name, { url, spki, shots, problems }));
+        people.push(await Person.start(name, { url, spki, shots, also, problems }));
         return people.at(-1);
       },
       outside: async (what) => {
@@ -49,9 +50,9 @@ export const cookie = (page, url, name, value) => page.context().addCookies([{ n
 
 // Person is somebody with a browser of their own.
 export class Person {
-  static async start(name, { url, spki, shots, problems }) {
+  static async start(name, { url, spki, shots, also, problems }) {
     const p = new Person();
-    Object.assign(p, { name, url, shots, problems, profile: mkdtempSync(join(tmpdir(), "bulkhead-browser-")), quiet: false });
+    Object.assign(p, { name, url, shots, also, problems, profile: mkdtempSync(join(tmpdir(), "bulkhead-browser-")), quiet: false });
     p.context = await chromium.launchPersistentContext(p.profile, {
       executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
       viewport: { width: 1440, height: 900 },
@@ -87,7 +88,7 @@ export class Person {
       if (m.type() === "error" && !refusals.has(status)) note(`console: ${m.text()}`);
     });
     this.page.on("request", (r) => {
-      if (!r.url().startsWith(this.url) && !r.url().startsWith("data:")) note(`a request to ${r.url()}`);
+      if (![this.url, "data:", ...this.also].some((at) => r.url().startsWith(at))) note(`a request to ${r.url()}`);
     });
   }
 

@@ -1,6 +1,6 @@
 // Goes through the plain pages of a control plane in headless Chromium, as a person would: enrols with a passkey, adds an
 // authenticator app, signs out and in, approves a device and ends its session, shows a factor again where it must, changes
-// the password. Each page is checked with axe.
+// the password. Each page is looked at by axe in both themes, and at 360 px.
 // The server's step_up must be 20 s.
 // Usage: node pages.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA BULKHEAD CA-FINGERPRINT HOME SCREENSHOTS
 import { createHmac } from "node:crypto";
@@ -40,14 +40,25 @@ async function account(page) {
   await page.locator("#account").waitFor();
 }
 
-// look checks the page's accessibility and takes its picture.
+// look checks the page's accessibility in both themes, whether it fits a small window, and takes its pictures.
 async function look(page, name) {
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
   await page.evaluate(axe); // not as a script of the page: its policy would refuse it
-  const found = await page.evaluate(async () =>
-    (await window.axe.run()).violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => n.target).join(", ")})`),
-  );
-  problems.push(...found.map((f) => `${name}: ${f}`));
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(200); // colours of buttons fade
+    await page.screenshot({ path: join(shots, `pages-${name}${colorScheme === "dark" ? "-dark" : ""}.png`), fullPage: true });
+    const found = await page.evaluate(async () =>
+      (await window.axe.run()).violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join(", ")})`),
+    );
+    problems.push(...found.map((f) => `${name}, ${colorScheme}: ${f}`));
+  }
+  await page.emulateMedia({ colorScheme: null });
+  const size = page.viewportSize();
+  await page.setViewportSize({ width: 360, height: 780 });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  if (wide > 0) problems.push(`${name} is ${wide} px wider than a window of 360 px`);
+  await page.screenshot({ path: join(shots, `pages-${name}-360.png`), fullPage: true });
+  await page.setViewportSize(size);
 }
 
 // run runs the command line to its end and gives its status.
@@ -211,11 +222,16 @@ try {
   await page.locator("#second-passkey").click();
   await account(page);
 
-  await page.emulateMedia({ colorScheme: "dark" });
-  await page.goto(`${url}/account?lang=zh`);
-  await page.locator("#account").waitFor();
-  check((await page.locator("html").getAttribute("lang")).startsWith("zh"), "the page is not in Chinese");
-  await look(page, "account-zh-dark");
+  for (const [at, part, name] of [["/account", "#account", "account-zh"], ["/device", "main", "device-zh"]]) {
+    await page.goto(`${url}${at}?lang=zh`);
+    await page.locator(part).waitFor();
+    check((await page.locator("html").getAttribute("lang")).startsWith("zh"), `${name} is not in Chinese`);
+    await look(page, name);
+  }
+  await page.goto(`${url}/account`);
+  await page.locator("#sign-out").click();
+  await page.locator("#signin-form").waitFor();
+  await look(page, "sign-in-zh");
 } finally {
   await context.close();
   rmSync(profile, { recursive: true, force: true });

@@ -89,6 +89,22 @@ test("a stream that falls silent is given up", async () => {
   expect(seen.links).toEqual(["live", "offline", "connecting"]);
 });
 
+test("who may not watch is not told that the server is away, and does not ask again", async () => {
+  const { ErrorDetailSchema } = await import("@/gen/common_pb");
+  const { toBinary } = await import("@bufbuild/protobuf");
+  // biome-ignore lint/correctness/useYield: it is refused before anything comes
+  const refused = async function* (): AsyncGenerator<Change> {
+    const err = new ConnectError("no", Code.PermissionDenied);
+    err.details = [
+      { type: "bulkhead.v1.ErrorDetail", value: toBinary(ErrorDetailSchema, create(ErrorDetailSchema, { code: "denied" })) },
+    ];
+    throw err;
+  };
+  const seen = await run([refused]);
+  expect(seen.cursors).toEqual([""]);
+  expect(seen.links).toEqual(["still"]);
+});
+
 test("a session that ended is not asked for again and again", async () => {
   const seen = await run([
     async function* () {

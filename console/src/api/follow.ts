@@ -2,8 +2,8 @@ import type { Change } from "@/gen/operations_pb";
 import type { Hearer } from "./changes";
 import { problemOf } from "./errors";
 
-/** Whether what is on the page is kept up to date. */
-export type Link = "connecting" | "live" | "offline";
+/** Whether what is on the page is kept up to date; "still" where nobody lets the caller hear of changes, though the server is there. */
+export type Link = "connecting" | "live" | "offline" | "still";
 
 export interface FollowOptions {
   /** Opens the stream of changes from a cursor; "" is from now. */
@@ -24,7 +24,7 @@ export interface FollowOptions {
   gather?: number;
 }
 
-const last = new Set(["denied", "not_found", "factor_required", "invalid", "unimplemented"]);
+const last = new Set(["not_found", "factor_required", "invalid", "unimplemented"]);
 
 /** delay doubles from one second to half a minute, and differs from browser to browser so that they don't all come at once. */
 export function delay(tries: number, random: number): number {
@@ -81,6 +81,9 @@ export async function follow(o: FollowOptions): Promise<void> {
         cursor = "";
         o.each?.("missed");
         o.changed("all");
+      } else if (code === "denied") {
+        say("still");
+        return;
       } else if (last.has(code) || (code === "unauthenticated" && !(await o.signedIn()))) {
         say("offline");
         return;

@@ -198,3 +198,18 @@ export const findingsAbout = (node: string, subject: string) =>
       ),
     enabled: subject !== "",
   });
+
+/** The kinds of things that the inventory has, as policies call them. */
+export type StockType = "Container" | "Image" | "Network";
+
+/** Where a tenant has a thing of this id, and how it is called there: two places are as good as many. */
+export const called = (type: StockType, tenant: string, id: string) =>
+  queryOptions({
+    queryKey: ["Inventory", "called", type, tenant, id],
+    queryFn: async () => {
+      const filter = where(`id = ${quoted(id)}`, "gone = false");
+      const request = { tenant, page: { size: 2, filter, readMask: mask("id", "node", "node_name", "name") } };
+      if (type === "Container") return (await inventory.listContainers(request)).containers;
+      return type === "Image" ? (await inventory.listImages(request)).images : (await inventory.listNetworks(request)).networks;
+    },
+  });

@@ -3,10 +3,15 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { searchFilter } from "@/api/events";
 import { EventSchema } from "@/gen/node_pb";
-import { grouped, merged, single } from "./events";
+import { grouped, merged, single, worstFirst } from "./events";
 
 const event = (id: string, ms: number, more = {}) =>
   create(EventSchema, { id, node: "n1", kind: "status", text: "x", time: timestampFromMs(ms), ...more });
+
+test("the worst come first, and the newest of them", () => {
+  const all = ["low", "high", "odd", "critical", "high"].map((severity, i) => event(`e${i}`, 5000 - i, { severity }));
+  expect(worstFirst(all).map((e) => e.id)).toEqual(["e3", "e1", "e4", "e0", "e2"]);
+});
 
 test("a thousand equal events are one line", () => {
   const many = Array.from({ length: 1000 }, (_, i) => event(`e${i}`, 5000 - i, { node: `n${i % 7}` }));

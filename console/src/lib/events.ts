@@ -23,6 +23,14 @@ export const kinds = [
 ] as const;
 export type EventKind = (typeof kinds)[number];
 
+const ranks = ["critical", "high", "medium", "low", "info"];
+
+/** worstFirst puts what is most severe first; what is equally severe stays in its order. */
+export function worstFirst(events: readonly Event[]): Event[] {
+  const rank = (e: Event) => (ranks.includes(e.severity) ? ranks.indexOf(e.severity) : ranks.length);
+  return [...events].sort((a, b) => rank(a) - rank(b));
+}
+
 export function kindOf(k: string): EventKind | undefined {
   return kinds.find((known) => known === k);
 }

@@ -1,9 +1,9 @@
-import { IconCircleFilled, IconPlugConnectedX, IconRefresh } from "@tabler/icons-react";
+import { IconCircleFilled, IconPlayerPause, IconPlugConnectedX, IconRefresh } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Link } from "@/api/follow";
 import classes from "./Shell.module.css";
 
-const icons = { live: IconCircleFilled, connecting: IconRefresh, offline: IconPlugConnectedX };
+const icons = { live: IconCircleFilled, connecting: IconRefresh, offline: IconPlugConnectedX, still: IconPlayerPause };
 
 /** Whether what is on the page is up to date. */
 export function Connection({ link }: { link: Link }) {

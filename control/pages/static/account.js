@@ -3,9 +3,15 @@ import { registering, showCodes } from "./register.js";
 import { callFresh } from "./stepup.js";
 import { $, fail, onClick, onSubmit, say, show, signIn, t, when } from "./ui.js";
 
-function row(cells, label, work) {
+// row is a line of a table; on a small screen each value has the name of its column before it.
+function row(table, cells, label, work) {
   const tr = document.createElement("tr");
-  for (const c of cells) tr.insertCell().textContent = c;
+  const names = $(table).tHead.rows[0].cells;
+  cells.forEach((c, i) => {
+    const td = tr.insertCell();
+    td.textContent = c;
+    td.dataset.label = names[i].textContent;
+  });
   const last = tr.insertCell();
   if (work) {
     const b = document.createElement("button");
@@ -30,7 +36,7 @@ async function loadFactors() {
         await loadFactors();
         say("factor.deleted");
       };
-      return row([t("kind." + f.kind), name, when(f.created), when(f.lastUsed)], t("factor.delete"), remove);
+      return row("factors", [t("kind." + f.kind), name, when(f.created), when(f.lastUsed)], t("factor.delete"), remove);
     }),
   );
 }
@@ -40,8 +46,8 @@ async function loadSessions() {
   $("sessions").tBodies[0].replaceChildren(
     ...sessions.map((s) => {
       const cells = [s.userAgent || "", s.address || "", when(s.created), when(s.lastSeen)];
-      if (s.current) return row(cells, t("session.current"));
-      return row(cells, t("session.revoke"), async () => {
+      if (s.current) return row("sessions", cells, t("session.current"));
+      return row("sessions", cells, t("session.revoke"), async () => {
         await callFresh("AccountService/RevokeSession", { id: s.id });
         await loadSessions();
         say("session.revoked");

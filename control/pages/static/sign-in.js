@@ -72,4 +72,3 @@ for (const provider of options.oidcProviders || []) {
   $("oidc").append(b);
 }
 if (!(await start())) show(["first"]);
-if (new URLSearchParams(location.search).has("error")) fail(new Error(t("signin.failed")));

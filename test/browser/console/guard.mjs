@@ -72,6 +72,17 @@ async function objects(ann, world) {
   await page.keyboard.press("Escape");
   await grid(page).getByRole("link", { name: "web-frontend" }).first().click();
   await page.waitForURL(/\/containers\//);
+  // And back: from the object to all that was done to it, and from a node to the calls of its engine.
+  await page.getByRole("link", { name: "Who did what to it" }).click();
+  await page.waitForURL((u) => u.pathname === "/guard" && u.searchParams.get("type") === "Container" && u.searchParams.get("since") === "30d");
+  await firstRow(page);
+  const others = await grid(page).getByRole("row").filter({ hasNotText: "web-frontend" }).count();
+  check(others === 1, `${others - 1} calls are about something else`); // one is the heads of the columns
+  await page.goto(`${world.url}/nodes/${world.ids.db}`);
+  await page.getByRole("link", { name: "Calls to its engine" }).click();
+  await page.waitForURL((u) => u.pathname === "/guard" && u.searchParams.get("node") === world.ids.db);
+  await firstRow(page);
+  check((await grid(page).getByRole("link", { name: "edge-01" }).count()) === 0, "calls of one node have another's");
 }
 
 // live: what happens meanwhile comes by itself, where somebody wants that.
@@ -130,10 +141,15 @@ async function enforcing(ann, world) {
 // approvals: what waits is counted on the tab and decided in place.
 async function approvals(ann, world) {
   const { page } = ann;
-  await open(world, page, world.page("guard-approvals"));
+  await page.goto(`${world.url}/`); // the overview says that it waits, and leads to where it is decided
+  await page.getByRole("link", { name: "olga asks for ContainerCopyOut" }).click();
+  await page.waitForURL((u) => u.pathname === "/guard/approvals");
   await page.getByRole("link", { name: "Approvals 1 waits for you" }).waitFor();
+  // Who decides sees which container it is about, not only an id.
+  await page.getByRole("region", { name: "Waiting for a decision" }).getByRole("link", { name: "redis-cache" }).waitFor();
   await page.getByRole("button", { name: /^Approve: ContainerCopyOut/ }).click();
   const dialog = page.getByRole("dialog", { name: "Approve the request?" });
+  await dialog.getByRole("link", { name: "redis-cache" }).waitFor();
   await dialog.getByLabel("For the one who asked").fill("until the report is written");
   await settled(page);
   await ann.axe("an approval of a call", true);

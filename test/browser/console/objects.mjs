@@ -75,7 +75,10 @@ async function dangerous(ann, world) {
   await page.goto(world.url + world.ids.powerful);
   await page.getByText("it can do on the host what root can").waitFor();
   await page.getByText("/run/docker.sock").first().waitFor();
-  await page.getByRole("region", { name: "Findings about it" }).getByRole("link").first().waitFor();
+  const found = page.getByRole("region", { name: "Findings about it" });
+  await found.getByRole("link", { name: /engine's socket/ }).first().click();
+  await page.waitForURL(/\/findings\/[0-9a-f]+\/.+/);
+  await page.getByRole("heading", { level: 2, name: "What to do" }).waitFor();
 }
 
 // exported: the file has what the table shows, and nothing that a program would compute.

@@ -9,6 +9,7 @@ import { Facts } from "@/components/Page";
 import { Who } from "@/components/Who";
 import type { AccessRequest } from "@/gen/policy_pb";
 import { lines, plain } from "@/lib/plain";
+import { RequestObject } from "./RequestObject";
 
 export type DecisionKind = "approve" | "deny" | "revoke" | "withdraw";
 
@@ -41,7 +42,7 @@ export function Decision({ kind, r, onClose }: { kind: DecisionKind; r: AccessRe
             of={[
               [t("access.who"), <Who key="w" id={r.user} />],
               [t("access.action"), <code key="a">{plain(r.action)}</code>],
-              [t("access.object"), <code key="o">{plain(`${r.resource?.type}::${r.resource?.id}`)}</code>],
+              [t("access.object"), <RequestObject key="o" of={r} />],
               [t("access.reason"), lines(r.reason)],
             ]}
           />

@@ -9,6 +9,7 @@ import type { AccessRequest } from "@/gen/policy_pb";
 import { lines, plain } from "@/lib/plain";
 import classes from "../policies/Policies.module.css";
 import type { DecisionKind } from "./Decision";
+import { RequestObject } from "./RequestObject";
 
 const states = ["pending", "approved", "denied", "revoked", "expired"] as const;
 const tones = { pending: "part", approved: "good", denied: "bad", revoked: "off", expired: "off" } as const satisfies Record<
@@ -67,7 +68,7 @@ function Request({ r, own, actions }: { r: AccessRequest; own: boolean; actions:
             <Who id={r.user} />{" "}
           </strong>
         )}
-        <code>{plain(r.action)}</code> <code>{plain(`${r.resource?.type}::${r.resource?.id}`)}</code>
+        <code>{plain(r.action)}</code> <RequestObject of={r} />
         <Text>{lines(r.reason)}</Text>
         <Text size="xs" c="dimmed">
           {t("access.for", { count: minutes })}

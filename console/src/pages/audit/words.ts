@@ -17,6 +17,16 @@ export function useActionWords(): (action: string) => string {
   };
 }
 
+/** useObjectWords says what kind of thing an object is. What has no words is shown as it is. */
+export function useObjectWords(): (type: string) => string {
+  const { t, i18n } = useTranslation();
+  return (type) => {
+    const own = `audit.object.${type as "User"}` as const;
+    if (!/^\w+$/.test(type)) return plain(type);
+    return i18n.exists(own) ? String(t(own)) : plain(type);
+  };
+}
+
 /** Actions that one can choose among; any other can be written. */
 export const actions = [
   ...["SignIn", "SignInFactor", "SignOut", "SessionStepUp", "SessionRevoke", "Authenticate", "PasswordChange", "FactorRegister"],

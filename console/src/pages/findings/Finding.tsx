@@ -8,12 +8,13 @@ import { assessment, catalogue, exceptionList, nodeFacts, statusOfNode } from "@
 import { EvidenceList } from "@/components/EvidenceList";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
+import { Remedy } from "@/components/Remedy";
 import { Result } from "@/components/Result";
 import { SeverityBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
 import { type Check, resultOf } from "@/lib/assessment";
-import { lines, plain } from "@/lib/plain";
+import { plain } from "@/lib/plain";
 import { processesOf } from "@/lib/processes";
 import { useWords } from "@/lib/words";
 import layout from "../requirements/Requirement.module.css";
@@ -106,7 +107,7 @@ function Why({ f, check, waits }: { f: Finding; check: Check | undefined; waits:
       </Panel>
       {remedy !== "" && (
         <Panel title={t("findings.remedy")}>
-          <Text style={{ overflowWrap: "anywhere" }}>{lines(remedy.replaceAll("`", ""))}</Text>
+          <Remedy text={remedy} label={t("findings.remedy")} />
         </Panel>
       )}
     </>

@@ -4,6 +4,7 @@ import { PageLink } from "@/components/links";
 import { OutcomeBadge, Pill } from "@/components/StatusBadge";
 import type { Guard, GuardCall } from "@/gen/guard_pb";
 import { plain } from "@/lib/plain";
+import { useObjectWords } from "../audit/words";
 import { PolicyLink } from "../policies/parts";
 import { outcomeOf, rulesOf } from "./filter";
 import classes from "./guard.module.css";
@@ -47,11 +48,12 @@ export function RuleCell({ c }: { c: GuardCall }) {
 /** What a call was about: its kind, and its name, which leads to the inventory where that has it. */
 export function ObjectOf({ c, underline }: { c: GuardCall; underline?: boolean }) {
   const page = pageOf(c);
+  const kind = useObjectWords();
   const name = plain(objectName(c));
   const title = plain(`${c.resource?.type ?? ""} ${c.resource?.id ?? ""}`);
   return (
     <span title={title}>
-      <span className={classes.soft}>{plain(c.resource?.type ?? "")}</span>{" "}
+      <span className={classes.soft}>{kind(c.resource?.type ?? "")}</span>{" "}
       {page === undefined ? (
         name
       ) : (

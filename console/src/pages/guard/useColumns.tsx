@@ -4,7 +4,7 @@ import type { GuardCall } from "@/gen/guard_pb";
 import { plain } from "@/lib/plain";
 import type { Column } from "@/table/columns";
 import { moment } from "@/table/moment";
-import { useActionWords } from "../audit/words";
+import { useActionWords, useObjectWords } from "../audit/words";
 import { outcomeOf, outcomes, rulesOf } from "./filter";
 import classes from "./guard.module.css";
 import { objectName } from "./objects";
@@ -14,7 +14,8 @@ import { CallOutcome, NodeOf, ObjectOf, RuleCell } from "./parts";
 export function useColumns(): Column<GuardCall>[] {
   const { t } = useTranslation();
   const words = useActionWords();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: words changes with t
+  const kind = useObjectWords();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: words and kind change with t
   return useMemo(
     (): Column<GuardCall>[] => [
       {
@@ -22,7 +23,7 @@ export function useColumns(): Column<GuardCall>[] {
         header: t("guard.when"),
         ...moment((c: GuardCall) => c.time),
         min: 105,
-        grow: 0.6,
+        grow: 0.2,
       },
       {
         id: "outcome",
@@ -32,8 +33,8 @@ export function useColumns(): Column<GuardCall>[] {
         word: (v) => (v === "would_refuse" ? t("guard.outcome.would_refuse") : t(`common.outcome.${v as "allowed"}`)),
         order: outcomes,
         groups: true,
-        min: 175,
-        grow: 0.6,
+        min: 170,
+        grow: 0.2,
       },
       {
         id: "person",
@@ -50,15 +51,16 @@ export function useColumns(): Column<GuardCall>[] {
         value: (c) => words(c.action),
         cell: (c) => <span title={plain(`${c.action}: ${c.call}`)}>{words(c.action)}</span>,
         groups: true,
-        min: 150,
+        min: 175,
+        grow: 0.6,
       },
       {
         id: "object",
         header: t("guard.object"),
-        value: (c) => plain(`${c.resource?.type ?? ""} ${objectName(c)}`),
+        value: (c) => `${kind(c.resource?.type ?? "")} ${plain(objectName(c))}`,
         cell: (c) => <ObjectOf c={c} />,
         groups: true,
-        min: 170,
+        min: 160,
         grow: 1.4,
       },
       {
@@ -76,7 +78,7 @@ export function useColumns(): Column<GuardCall>[] {
         value: (c) => plain(rulesOf(c).join(", ")),
         cell: (c) => <RuleCell c={c} />,
         groups: true,
-        min: 190,
+        min: 255,
         grow: 1.4,
       },
       { id: "reason", header: t("guard.why"), value: (c) => plain(c.reason), min: 200, grow: 1.8, hidden: true },

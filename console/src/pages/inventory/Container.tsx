@@ -5,6 +5,7 @@ import type { TFunction } from "i18next";
 import { Fragment, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { container } from "@/api/inventory";
+import { CallsButton } from "@/components/CallsButton";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
@@ -40,6 +41,7 @@ function One({ c, d }: { c: Container; d: ContainerDetails }) {
     <Page
       title={plain(c.name)}
       badge={<StateMark c={c} />}
+      actions={<CallsButton of={{ type: "Container", object: c.id }}>{t("inventory.calls")}</CallsButton>}
       about={
         <>
           {t("inventory.containers.on")} <NodeLink of={c} underline />

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { image, imageElsewhere } from "@/api/inventory";
+import { CallsButton } from "@/components/CallsButton";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
@@ -33,6 +34,7 @@ function One({ m, d }: { m: Image; d: ImageDetails }) {
     <Page
       title={plain(m.name)}
       badge={<SignatureMark signature={m.signature} />}
+      actions={<CallsButton of={{ type: "Image", object: m.id }}>{t("inventory.calls")}</CallsButton>}
       about={
         <>
           {t("inventory.images.on")} <NodeLink of={m} underline />

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { network, networkElsewhere } from "@/api/inventory";
+import { CallsButton } from "@/components/CallsButton";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
@@ -34,6 +35,7 @@ function One({ n, d }: { n: Network; d: NetworkDetails }) {
     <Page
       title={plain(n.name)}
       badge={<ReachMark n={n} />}
+      actions={<CallsButton of={{ type: "Network", object: n.id }}>{t("inventory.calls")}</CallsButton>}
       about={
         <>
           {t("inventory.nets.on")} <NodeLink of={n} underline />

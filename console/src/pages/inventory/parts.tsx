@@ -149,7 +149,11 @@ export function FindingsAbout({ node, subject }: { node: string; subject: string
                       </PageLink>
                     )}
                   </Table.Td>
-                  <Table.Td className={classes.wrap}>{words(f.text, f.textZh)}</Table.Td>
+                  <Table.Td className={classes.wrap}>
+                    <PageLink to="/findings/$node/$id" params={{ node: f.node, id: f.id }} c="inherit" inherit>
+                      {words(f.text, f.textZh)}
+                    </PageLink>
+                  </Table.Td>
                   <Table.Td>
                     {f.over === undefined ? (
                       <Time at={f.first} />

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { quoted } from "@/api/lists";
 import { catalogue, eventList, findingList, node } from "@/api/queries";
 import { AuditButton } from "@/components/AuditLink";
+import { CallsButton } from "@/components/CallsButton";
 import { EventLines } from "@/components/EventLines";
 import { ButtonLink, PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
@@ -15,6 +16,7 @@ import { HealthBadge, SeverityBadge, StatusBadge } from "@/components/StatusBadg
 import { Time } from "@/components/Time";
 import type { Node } from "@/gen/node_pb";
 import { plain } from "@/lib/plain";
+import { silenceOf } from "@/lib/silence";
 import { useWords } from "@/lib/words";
 import { noState, searchOf } from "@/table/state";
 import classes from "../requirements/Requirement.module.css";
@@ -41,7 +43,7 @@ function One({ n }: { n: Node }) {
       badge={<HealthBadge health={n.health} />}
       about={
         <>
-          {n.healthReason !== "" && `${n.healthReason} · `}
+          {n.healthReason !== "" && `${silenceOf(t, n.healthReason)} · `}
           {t("nodes.since")} <Time at={n.healthSince} />
         </>
       }
@@ -50,6 +52,7 @@ function One({ n }: { n: Node }) {
           <ButtonLink to="/nodes/$id/facts" params={{ id: n.id }} variant="default" size="xs">
             {t("nodes.facts")}
           </ButtonLink>
+          <CallsButton of={{ node: n.id }}>{t("nodes.calls")}</CallsButton>
           <AuditButton of={{ type: "Node", resource: n.id }} />
           <NodeActions n={n} />
         </>

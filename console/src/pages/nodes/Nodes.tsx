@@ -10,6 +10,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { HealthBadge, ToneIcon } from "@/components/StatusBadge";
 import type { Node } from "@/gen/node_pb";
+import { silenceOf } from "@/lib/silence";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -46,14 +47,14 @@ export function Nodes() {
           <>
             <HealthBadge health={n.health} />{" "}
             <Text span size="xs" c="dimmed">
-              {n.healthReason}
+              {silenceOf(t, n.healthReason)}
             </Text>
           </>
         ),
         word: (v) => t(`common.health.${v as "up"}`),
         order: ["silent", "stopped", "revoked", "up"],
         few: true,
-        min: 180,
+        min: 225,
         grow: 1.3,
       },
       {

@@ -13,7 +13,9 @@ import type { Node } from "@/gen/node_pb";
 import type { AccessRequest, PolicyProposal } from "@/gen/policy_pb";
 import { viewFilter } from "@/lib/findings";
 import { lines, plain } from "@/lib/plain";
+import { silenceOf } from "@/lib/silence";
 import { useWords } from "@/lib/words";
+import { isOfEngine, objectName } from "../guard/objects";
 import classes from "./Overview.module.css";
 
 const most = 6;
@@ -43,7 +45,7 @@ export function SilentNodes({ of }: { of: UseQueryResult<All<Node>> }) {
                   {n.name}
                 </PageLink>{" "}
                 <Text span c="dimmed">
-                  {n.healthReason}
+                  {silenceOf(t, n.healthReason)}
                 </Text>
               </span>
               <span className={classes.when}>
@@ -63,6 +65,10 @@ export function SilentNodes({ of }: { of: UseQueryResult<All<Node>> }) {
     </Result>
   );
 }
+
+/** What a request is about, on one line. */
+const shortName = ({ resource }: AccessRequest): string =>
+  isOfEngine(resource?.type) ? objectName({ name: "", nodeName: "", resource }) : (resource?.id ?? "");
 
 /** Who asks, by name where it may be seen. */
 function Asks({ r }: { r: AccessRequest }) {
@@ -130,10 +136,10 @@ export function Waiting({
             <div key={r.id} className={classes.line}>
               <ToneIcon tone="part" size={18} />
               <span className={classes.grow}>
-                <PageLink to="/access" fw={600}>
+                <PageLink to={isOfEngine(r.resource?.type) ? "/guard/approvals" : "/access"} fw={600}>
                   <Asks r={r} />
                 </PageLink>{" "}
-                <code>{plain(r.resource?.id ?? "")}</code>
+                <code title={plain(r.resource?.id ?? "")}>{plain(shortName(r))}</code>
                 <Text c="dimmed">{lines(r.reason)}</Text>
               </span>
               <span className={classes.when}>
@@ -202,7 +208,7 @@ export function NewestFindings({ of }: { of: UseQueryResult<All<Finding>> }) {
           {rows.map((f) => (
             <div key={f.id} className={classes.line}>
               <SeverityBadge severity={f.severity} />
-              <span className={classes.grow}>
+              <span className={`${classes.grow} ${classes.brief}`}>
                 <PageLink to="/nodes/$id" params={{ id: f.node }} fw={600}>
                   {f.nodeName}
                 </PageLink>{" "}

@@ -12,6 +12,7 @@ import { Page, Panel } from "@/components/Page";
 import { Picture, Summary } from "@/components/Picture";
 import { Result } from "@/components/Result";
 import type { Catalogue, Status } from "@/gen/operations_pb";
+import { worstFirst } from "@/lib/events";
 import { viewFilter } from "@/lib/findings";
 import { useTenant } from "@/shell/scope";
 import { AskedExceptions, NewestFindings, OpenFindings, SilentNodes, Waiting } from "./Now";
@@ -90,7 +91,7 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
                     {t("overview.notWorse")}
                   </Text>
                 ) : (
-                  <EventLines events={w.rows.slice(0, 8)} />
+                  <EventLines events={worstFirst(w.rows).slice(0, 8)} />
                 )
               }
             </Result>

@@ -9,7 +9,13 @@ import { dateOf } from "@/lib/time";
 /** How many requirements had which status. The numbers are also there as a table, for those who don't see the chart. */
 export default function TrendChart({ points }: { points: readonly TrendPoint[] }) {
   const { t, i18n } = useTranslation();
-  const when = new Intl.DateTimeFormat(i18n.language, { month: "short", day: "numeric", hour: "2-digit", hour12: false });
+  const when = new Intl.DateTimeFormat(i18n.language, {
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
   const drawn = [...statuses].reverse();
   const name = (s: (typeof statuses)[number]) => t(`common.status.${s}`);
   const data = points.map((p) => ({

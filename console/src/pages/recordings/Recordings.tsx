@@ -4,8 +4,10 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { recordingList } from "@/api/recordings";
+import { CopyCommand } from "@/components/CopyCommand";
 import { Empty } from "@/components/Empty";
-import { Page } from "@/components/Page";
+import { ButtonLink } from "@/components/links";
+import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { GuardTabs } from "@/pages/guard/GuardTabs";
 import { useTenant } from "@/shell/scope";
@@ -50,7 +52,7 @@ export function Recordings() {
               })
             }
             initial={initial}
-            empty={<Empty title={t("recordings.none")} how={t("recordings.noneHow")} />}
+            empty={<Nothing narrow={[node, account, container, back].some((f) => f !== undefined)} />}
           />
         )}
       </Result>
@@ -58,5 +60,26 @@ export function Recordings() {
         {t("recordings.foot")}
       </Text>
     </Page>
+  );
+}
+
+/** Why there is no recording, and what to do: to look more widely, or to have some made. */
+function Nothing({ narrow }: { narrow: boolean }) {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t("recordings.title")}>
+      {narrow ? (
+        <Empty title={t("recordings.noneFit")} how={t("recordings.noneFitHow")}>
+          <ButtonLink to="/guard/recordings" search={(old) => ({ tenant: old.tenant })} variant="default" size="xs">
+            {t("recordings.unfiltered")}
+          </ButtonLink>
+        </Empty>
+      ) : (
+        <Empty title={t("recordings.none")} how={t("recordings.noneHow")}>
+          <CopyCommand text="bulkhead guard keys new recordings.key" label={t("recordings.newKey")} />
+          <CopyCommand text={"guard:\n  sessions: {record: always, recipients: [age1…]}"} label={t("recordings.setting")} />
+        </Empty>
+      )}
+    </Panel>
   );
 }

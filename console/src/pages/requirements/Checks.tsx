@@ -1,10 +1,10 @@
-import { Button, Stack, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { EvidenceList } from "@/components/EvidenceList";
+import { Remedy } from "@/components/Remedy";
 import { CheckBadge, SeverityBadge } from "@/components/StatusBadge";
 import { type Check, needsWork, type RequirementResult, worstFirst } from "@/lib/assessment";
-import { lines } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 import classes from "./Requirement.module.css";
 
@@ -53,11 +53,11 @@ function OneCheck({ node, check }: { node: string; check: Check }) {
       </div>
       <EvidenceList node={node} evidence={check.evidence} />
       {needsWork(check) && remedy !== "" && (
-        <Stack gap="xs" className={classes.remedy}>
-          <Text>
-            <strong>{t("requirements.remedy")}</strong> {lines(remedy.replaceAll("`", ""))}
-          </Text>
-        </Stack>
+        <div className={classes.remedy}>
+          <Remedy text={remedy} label={check.id}>
+            <strong>{t("requirements.remedy")}</strong>
+          </Remedy>
+        </div>
       )}
       {check.references.length > 0 && <Text className={classes.small}>{check.references.join(" · ")}</Text>}
     </article>
