@@ -53,11 +53,7 @@ sees what became of it with "list --mine", and takes it back with "withdraw".`,
 }
 
 func (a *App) accessClient(ctx context.Context) (bulkheadv1connect.AccessServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewAccessServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewAccessServiceClient)
 }
 
 func (a *App) requestAccessCommand() *cobra.Command {

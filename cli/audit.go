@@ -42,11 +42,7 @@ public key alone. Exit code 2 says that a log is not what was signed.`,
 }
 
 func (a *App) auditClient(ctx context.Context) (bulkheadv1connect.AuditServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewAuditServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewAuditServiceClient)
 }
 
 func timeFlags(cmd *cobra.Command, f *auditFlags) {

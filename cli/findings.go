@@ -41,11 +41,7 @@ status, which only the check does. "bulkhead exceptions" records that one is liv
 }
 
 func (a *App) findingClient(ctx context.Context) (bulkheadv1connect.FindingServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewFindingServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewFindingServiceClient)
 }
 
 func (a *App) listFindings(ctx context.Context, f listFlags, node string) error {

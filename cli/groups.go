@@ -72,11 +72,7 @@ func (a *App) updateGroupCommand() *cobra.Command {
 }
 
 func (a *App) groupClient(ctx context.Context) (bulkheadv1connect.GroupServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewGroupServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewGroupServiceClient)
 }
 
 // groupNamed is the client, and a group named by id or name.

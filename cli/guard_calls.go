@@ -117,11 +117,7 @@ func actorText(c *bulkheadv1.GuardCall) string {
 }
 
 func (a *App) guardClient(ctx context.Context) (bulkheadv1connect.GuardServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewGuardServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewGuardServiceClient)
 }
 
 // filterOf is the pick for the server.

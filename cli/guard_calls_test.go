@@ -24,7 +24,7 @@ import (
 func watched(t *testing.T, origin string) (*judged.Guard, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "audit")
-	g := judged.New(t, dir, origin, "h1", judge.Observe)
+	g := judged.New(t, dir, origin, judge.Parts{Host: "h1", Mode: judge.Observe})
 	for i := range 3 {
 		g.Run("dev", fmt.Sprint("web", i), judged.Plain())
 	}

@@ -39,11 +39,7 @@ type fetchedRecording struct {
 func (f *fetchedRecording) close() error { return os.RemoveAll(f.dir) }
 
 func (a *App) recordingClient(ctx context.Context) (bulkheadv1connect.RecordingServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewRecordingServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewRecordingServiceClient)
 }
 
 // remoteRecordings lists recordings of a node, oldest first as a directory's are.

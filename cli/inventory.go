@@ -54,11 +54,7 @@ func inventoryCommand[T inventoried](a *App, v inventory[T], long, example strin
 }
 
 func (a *App) inventoryClient(ctx context.Context) (bulkheadv1connect.InventoryServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewInventoryServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewInventoryServiceClient)
 }
 
 func listInventory[T inventoried](ctx context.Context, a *App, v inventory[T], f inventoryFlags) error {

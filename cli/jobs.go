@@ -38,11 +38,7 @@ func (a *App) jobsCommand() *cobra.Command {
 }
 
 func (a *App) jobClient(ctx context.Context) (bulkheadv1connect.JobServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewJobServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewJobServiceClient)
 }
 
 func (a *App) listJobs(ctx context.Context, f listFlags) error {

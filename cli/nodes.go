@@ -85,11 +85,7 @@ func (a *App) updateNodeCommand() *cobra.Command {
 }
 
 func (a *App) nodeClient(ctx context.Context) (bulkheadv1connect.NodeServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewNodeServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewNodeServiceClient)
 }
 
 // node is the client, and the id of a node named by id or name. Who may not list nodes can still name one by its id.

@@ -57,11 +57,7 @@ directory with NAME.cedar files and their example requests in NAME.test.yaml. va
 }
 
 func (a *App) policyClient(ctx context.Context) (bulkheadv1connect.PolicyServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewPolicyServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewPolicyServiceClient)
 }
 
 // offlineTenant is the tenant whose policies a directory is, where no server says whose caller one is.

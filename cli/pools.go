@@ -80,11 +80,7 @@ func (a *App) updatePoolCommand() *cobra.Command {
 }
 
 func (a *App) poolClient(ctx context.Context) (bulkheadv1connect.PoolServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewPoolServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewPoolServiceClient)
 }
 
 // pool is the client, and the id of a pool named by name or id.

@@ -84,6 +84,15 @@ func (a *App) server(ctx context.Context) (*remote, error) {
 	return c.remote(ctx, a)
 }
 
+// client is one of a service of the control plane, as whoever has signed in.
+func client[C any](ctx context.Context, a *App, of func(connect.HTTPClient, string, ...connect.ClientOption) C) (c C, err error) {
+	r, err := a.server(ctx)
+	if err != nil {
+		return c, err
+	}
+	return of(r.HTTP, r.URL), nil
+}
+
 // connection is where the control plane is, what makes it trusted, and the caller's secret.
 type connection struct {
 	URL    string

@@ -55,11 +55,7 @@ Each file's digest is signed, and in the audit log: "verify" tells whether a fil
 }
 
 func (a *App) reportClient(ctx context.Context) (bulkheadv1connect.ReportServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewReportServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewReportServiceClient)
 }
 
 // reportFlags are what a report is about.

@@ -36,11 +36,7 @@ A node's agent sends what it needs, and "bulkhead assess --publish" publishes on
 }
 
 func (a *App) assessmentClient(ctx context.Context) (bulkheadv1connect.AssessmentServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewAssessmentServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewAssessmentServiceClient)
 }
 
 func (a *App) status(ctx context.Context, node, failOn string) error {

@@ -131,11 +131,7 @@ func given(cmd *cobra.Command, fields map[string]string) (*fieldmaskpb.FieldMask
 }
 
 func (a *App) tenantClient(ctx context.Context) (bulkheadv1connect.TenantServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewTenantServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewTenantServiceClient)
 }
 
 func (a *App) listTenants(ctx context.Context, f listFlags) error {

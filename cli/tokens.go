@@ -49,11 +49,7 @@ func (a *App) createTokenCommand() *cobra.Command {
 }
 
 func (a *App) tokenClient(ctx context.Context) (bulkheadv1connect.TokenServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewTokenServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewTokenServiceClient)
 }
 
 func (a *App) createToken(ctx context.Context, req *bulkheadv1.CreateTokenRequest, out string) error {

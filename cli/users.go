@@ -123,11 +123,7 @@ func (a *App) inviteCommand() *cobra.Command {
 }
 
 func (a *App) userClient(ctx context.Context) (bulkheadv1connect.UserServiceClient, error) {
-	r, err := a.server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return bulkheadv1connect.NewUserServiceClient(r.HTTP, r.URL), nil
+	return client(ctx, a, bulkheadv1connect.NewUserServiceClient)
 }
 
 // user is the client, and the id of an account named by id or name.

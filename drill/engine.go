@@ -229,16 +229,8 @@ func (w *EngineWorld) records(ctx context.Context, refused bool) (int, error) {
 
 // recorded waits until there are more records than before: those of reads are written in batches.
 func (w *EngineWorld) recorded(ctx context.Context, before int, refused bool) (bool, error) {
-	for range 50 {
+	return becomes(ctx, 50, func() (bool, error) {
 		n, err := w.records(ctx, refused)
-		if err != nil || n > before {
-			return n > before, err
-		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return false, nil
+		return n > before, err
+	})
 }

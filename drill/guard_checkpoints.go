@@ -1,7 +1,9 @@
 package drill
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,4 +30,40 @@ func checkpointCreates(ctx context.Context, w *EngineWorld) (bool, error) {
 func isDirectory(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+func removesDirectory(ctx context.Context, w *EngineWorld) (bool, error) {
+	id, err := w.own(ctx)
+	if err != nil {
+		return false, err
+	}
+	precious := filepath.Join(w.dir, "precious")
+	if err := errors.Join(os.Mkdir(precious, 0o700), os.WriteFile(filepath.Join(precious, "file"), nil, 0o600)); err != nil {
+		return false, err
+	}
+	a, err := w.mallory.send(ctx, http.MethodDelete, "/containers/"+id+"/checkpoints/precious?dir="+w.dir, nil)
+	if err != nil {
+		return false, err
+	}
+	_, err = os.Stat(precious)
+	return errors.Is(err, os.ErrNotExist), w.fair(a)
+}
+
+func listsDirectory(ctx context.Context, w *EngineWorld) (bool, error) {
+	id, err := w.own(ctx)
+	if err != nil {
+		return false, err
+	}
+	hidden := filepath.Join(w.dir, "closed")
+	if err := errors.Join(os.Mkdir(hidden, 0o700), os.MkdirAll(filepath.Join(hidden, w.secret), 0o700)); err != nil {
+		return false, err
+	}
+	if err := os.WriteFile(filepath.Join(hidden, w.secret, "config.json"), []byte("{}"), 0o600); err != nil {
+		return false, err
+	}
+	a, err := w.mallory.send(ctx, http.MethodGet, "/containers/"+id+"/checkpoints?dir="+hidden, nil)
+	if err != nil {
+		return false, err
+	}
+	return bytes.Contains(a.body, []byte(w.secret)), w.fair(a)
 }

@@ -96,10 +96,7 @@ func privilegedAt(sockets ...where) attack {
 			if err != nil {
 				return false, err
 			}
-			a, err := c.send(ctx, http.MethodPost, "/containers/create?name="+w.name+"-m", with(plain(), "Privileged", true))
-			if cerr := c.close(); err == nil {
-				err = cerr
-			}
+			a, err := w.makesPrivileged(ctx, c)
 			if err != nil {
 				return false, err
 			}
@@ -110,6 +107,12 @@ func privilegedAt(sockets ...where) attack {
 		}
 		return false, nil
 	}
+}
+
+// makesPrivileged makes a privileged container, whose name ends in "-m", and hangs up.
+func (w *EngineWorld) makesPrivileged(ctx context.Context, c *caller) (*answer, error) {
+	a, err := c.send(ctx, http.MethodPost, "/containers/create?name="+w.name+"-m", with(plain(), "Privileged", true))
+	return a, errors.Join(err, c.close())
 }
 
 func isRefused(err error) bool {
@@ -183,10 +186,7 @@ func listensOnTCP(ctx context.Context, w *EngineWorld) (bool, error) {
 	if err := c.open(); err != nil {
 		return false, err
 	}
-	a, err := c.send(ctx, http.MethodPost, "/containers/create?name="+w.name+"-m", with(plain(), "Privileged", true))
-	if cerr := c.close(); err == nil {
-		err = cerr
-	}
+	a, err := w.makesPrivileged(ctx, c)
 	if err != nil {
 		return false, err
 	}
@@ -205,15 +205,5 @@ func isTold(ctx context.Context, w *EngineWorld) (bool, error) {
 	if w.lock == nil {
 		return false, nil
 	}
-	for range 150 {
-		if w.lock.Found(model.FindingTCPListener) {
-			return true, nil
-		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return false, nil
+	return becomes(ctx, 150, func() (bool, error) { return w.lock.Found(model.FindingTCPListener), nil })
 }

@@ -1,15 +1,9 @@
 package drill
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -138,126 +132,6 @@ func sees(rest, what string) attack {
 	})
 }
 
-func execs(name func(w *EngineWorld, id string) string) attack {
-	return onVictim(func(ctx context.Context, w *EngineWorld, id string) (bool, error) {
-		a, err := w.mallory.send(ctx, http.MethodPost, "/containers/"+name(w, id)+"/exec", fields{"Cmd": []string{"/bin/cat", "/secret"}, "AttachStdout": true})
-		if err != nil || !a.ok() {
-			return false, errOr(err, w.fairIf(a))
-		}
-		a, err = w.mallory.send(ctx, http.MethodPost, "/exec/"+a.id()+"/start", fields{})
-		if err != nil {
-			return false, err
-		}
-		return bytes.Contains(a.body, []byte(w.secret)), w.fair(a)
-	})
-}
-
-func startsExec(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.victim(ctx)
-	if err != nil {
-		return false, err
-	}
-	a, err := w.must(ctx, w.victor, "/containers/"+id+"/exec", fields{"Cmd": []string{"/bin/cat", "/secret"}, "AttachStdout": true})
-	if err != nil {
-		return false, err
-	}
-	a, err = w.mallory.send(ctx, http.MethodPost, "/exec/"+a.id()+"/start", fields{})
-	if err != nil {
-		return false, err
-	}
-	return bytes.Contains(a.body, []byte(w.secret)), w.fair(a)
-}
-
-// attaches types into a shell of victor's, and looks whether it did what it was told.
-func attaches(how func(id string) string) attack {
-	return func(ctx context.Context, w *EngineWorld) (bool, error) {
-		shell := of("/bin/sh")
-		shell["OpenStdin"], shell["AttachStdin"] = true, true
-		id, err := w.madeBy(ctx, w.victor, "victim", shell)
-		if err != nil {
-			return false, err
-		}
-		conn, err := w.mallory.User.Dial(ctx, w.door)
-		if err != nil {
-			return false, err
-		}
-		defer conn.Close()
-		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-			return false, err
-		}
-		if _, err := io.WriteString(conn, how(id)); err != nil {
-			return false, fmt.Errorf("attach: %w", err)
-		}
-		head, err := http.ReadResponse(newByteReader(conn), nil) //nolint:bodyclose // it ends with the connection
-		if err != nil || head.StatusCode >= http.StatusBadRequest {
-			return false, nil // a door that hangs up has refused
-		}
-		line := "echo planted > /planted\n"
-		if strings.Contains(how(id), "/ws?") {
-			line = frame(line)
-		}
-		if _, err := io.WriteString(conn, line); err != nil {
-			return false, nil // it hung up
-		}
-		text, err := w.eventually(ctx, id, "/planted")
-		return strings.Contains(text, "planted"), err
-	}
-}
-
-func attachHijack(id string) string {
-	return "POST /containers/" + id + "/attach?stream=1&stdin=1 HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
-}
-
-func attachSocket(id string) string {
-	return "GET /containers/" + id + "/attach/ws?stream=1&stdin=1 HTTP/1.1\r\nHost: docker\r\nOrigin: http://docker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ZHJpbGxkcmlsbGRyaWxsIQ==\r\n\r\n"
-}
-
-// frame is a short text as a client's web socket sends it (RFC 6455 5.2), under a mask of zeros.
-func frame(text string) string {
-	return string([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}) + text
-}
-
-func copiesIn(f ground.File, path string) attack {
-	return onVictim(func(ctx context.Context, w *EngineWorld, id string) (bool, error) {
-		archive, err := ground.Tar(f)
-		if err != nil {
-			return false, err
-		}
-		return w.plants(ctx, id, archive, path)
-	})
-}
-
-func (w *EngineWorld) plants(ctx context.Context, id string, archive []byte, path string) (bool, error) {
-	a, err := w.mallory.sendAs(ctx, http.MethodPut, "/containers/"+id+"/archive?path=/", "application/x-tar", archive)
-	if err != nil {
-		return false, err
-	}
-	text, err := w.inside(ctx, id, "/bin/cat", path)
-	return strings.Contains(text, "planted\n"), errOr(err, w.fair(a))
-}
-
-func copiesInThroughLink(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.victim(ctx)
-	if err != nil {
-		return false, err
-	}
-	var archive bytes.Buffer
-	t := tar.NewWriter(&archive)
-	body := []byte("planted\n")
-	err = errors.Join(
-		t.WriteHeader(&tar.Header{Name: "way", Typeflag: tar.TypeSymlink, Linkname: "data", Mode: 0o777}),
-		t.WriteHeader(&tar.Header{Name: "way/planted", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(body))}),
-	)
-	if err == nil {
-		_, err = t.Write(body)
-	}
-	if err := errors.Join(err, t.Close()); err != nil {
-		return false, err
-	}
-	return w.plants(ctx, id, archive.Bytes(), "/data/planted")
-}
-
 func commits(ctx context.Context, w *EngineWorld) (bool, error) {
 	id, err := w.victim(ctx)
 	if err != nil {
@@ -315,42 +189,6 @@ func linksTo(ctx context.Context, w *EngineWorld) (bool, error) {
 	return runs(func(*EngineWorld) fields { return with(plain(), "Links", []string{victim + ":there"}) }, is(func(c *container.InspectResponse) bool {
 		return len(c.HostConfig.Links) == 1
 	}))(ctx, w)
-}
-
-func removesDirectory(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.own(ctx)
-	if err != nil {
-		return false, err
-	}
-	precious := filepath.Join(w.dir, "precious")
-	if err := errors.Join(os.Mkdir(precious, 0o700), os.WriteFile(filepath.Join(precious, "file"), nil, 0o600)); err != nil {
-		return false, err
-	}
-	a, err := w.mallory.send(ctx, http.MethodDelete, "/containers/"+id+"/checkpoints/precious?dir="+w.dir, nil)
-	if err != nil {
-		return false, err
-	}
-	_, err = os.Stat(precious)
-	return errors.Is(err, os.ErrNotExist), w.fair(a)
-}
-
-func listsDirectory(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.own(ctx)
-	if err != nil {
-		return false, err
-	}
-	hidden := filepath.Join(w.dir, "closed")
-	if err := errors.Join(os.Mkdir(hidden, 0o700), os.MkdirAll(filepath.Join(hidden, w.secret), 0o700)); err != nil {
-		return false, err
-	}
-	if err := os.WriteFile(filepath.Join(hidden, w.secret, "config.json"), []byte("{}"), 0o600); err != nil {
-		return false, err
-	}
-	a, err := w.mallory.send(ctx, http.MethodGet, "/containers/"+id+"/checkpoints?dir="+hidden, nil)
-	if err != nil {
-		return false, err
-	}
-	return bytes.Contains(a.body, []byte(w.secret)), w.fair(a)
 }
 
 // labelled says whether a container has a label that says to be somebody else's.

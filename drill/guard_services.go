@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/moby/moby/client"
 
@@ -46,10 +45,10 @@ func serviceDrills() []Drill {
 		}), both...),
 		guardDrill("service-rollback-of-another", "T1499", "Somebody else's service goes back to what it was", inSwarm(rollsBackAnothers), both...),
 		guardDrill("service-logs-of-another", "T1552", "What somebody else's service writes is read", inSwarm(readsServiceLogs), both...),
-		guardDrill("task-inspect-of-another", "T1552", "The secrets in the environment of somebody else's task are read", inSwarm(readsTask), both...),
+		guardDrill("task-inspect-of-another", "T1552", "The secrets in the environment of somebody else's task are read", inSwarm(readsOf("/tasks/", (*EngineWorld).victimsTask, secretOf)), both...),
 		guardDrill("secret-update-of-another", "T1565", "The labels of somebody else's secret are changed", inSwarm(relabelsSecret), both...),
-		guardDrill("config-inspect-of-another", "T1552", "Somebody else's configuration is read", inSwarm(readsConfig), both...),
-		guardDrill("config-remove-of-another", "T1485", "Somebody else's configuration is removed", inSwarm(removesConfig), both...),
+		guardDrill("config-inspect-of-another", "T1552", "Somebody else's configuration is read", inSwarm(readsOf("/configs/", (*EngineWorld).victimsConfig, func(*EngineWorld) string { return `"Data"` })), both...),
+		guardDrill("config-remove-of-another", "T1485", "Somebody else's configuration is removed", inSwarm(removes("/configs/", (*EngineWorld).victimsConfig, configThere)), both...),
 		quiet(guardDrill("list-configs", "T1613", "Others' configurations are listed with their contents", inSwarm(listsSwarm("/configs", (*EngineWorld).victimsConfig)), both...)),
 		quiet(guardDrill("list-tasks", "T1613", "Others' tasks are listed with their environment", inSwarm(listsTasks), both...)),
 		guardDrill("swarm-node-inspect", "T1018", "Name, address and certificate of a swarm's machine are read", inSwarm(inspectsNode)),
@@ -90,7 +89,7 @@ func makesServiceSpec(spec func(ctx context.Context, w *EngineWorld) (fields, er
 
 // taskSays waits until a service's task has written something, as the host sees it.
 func (w *EngineWorld) taskSays(ctx context.Context, service, text string) (bool, error) {
-	for range 150 {
+	return becomes(ctx, 150, func() (bool, error) {
 		list, err := w.root.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("label", "com.docker.swarm.service.name="+service)})
 		if err != nil {
 			return false, err
@@ -101,13 +100,8 @@ func (w *EngineWorld) taskSays(ctx context.Context, service, text string) (bool,
 				return true, nil
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return false, nil
+		return false, nil
+	})
 }
 
 // tasksSay is the attack of a service whose task writes what it should not know.
@@ -146,11 +140,10 @@ func tasksReadVolume(ctx context.Context, w *EngineWorld) (bool, error) {
 
 // goesBack has the host's own people give mallory's service a mount, and take it away again.
 func goesBack(ctx context.Context, w *EngineWorld) (bool, error) {
-	a, err := w.must(ctx, w.mallory, "/services/create", w.service("mine", sleeps()))
+	id, err := w.inSwarmOf(ctx, w.mallory, "/services/create", w.service("mine", sleeps()))
 	if err != nil {
 		return false, err
 	}
-	id, _ := a.object()["ID"].(string)
 	var version uint64
 	for _, more := range []fields{{"Mounts": []fields{{"Type": "bind", "Source": w.dir, "Target": "/h"}}}, {}} {
 		s, err := w.root.ServiceInspect(ctx, id, client.ServiceInspectOptions{})
@@ -173,7 +166,7 @@ func goesBack(ctx context.Context, w *EngineWorld) (bool, error) {
 		return false, err
 	}
 	version = s.Service.Version.Index
-	a, err = w.mallory.send(ctx, http.MethodPost, fmt.Sprintf("/services/%s/update?version=%d&rollback=previous", id, version), s.Service.Spec)
+	a, err := w.mallory.send(ctx, http.MethodPost, fmt.Sprintf("/services/%s/update?version=%d&rollback=previous", id, version), s.Service.Spec)
 	if err != nil {
 		return false, err
 	}
@@ -190,12 +183,7 @@ func (w *EngineWorld) victimsOverlay(ctx context.Context) (string, error) {
 }
 
 func (w *EngineWorld) victimsConfig(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, "/configs/create", fields{"Name": w.name + "-config", "Data": []byte(w.secret)})
-	if err != nil {
-		return "", err
-	}
-	id, _ := a.object()["ID"].(string)
-	return id, nil
+	return w.inSwarmOf(ctx, w.victor, "/configs/create", fields{"Name": w.name + "-config", "Data": []byte(w.secret)})
 }
 
 func takesConfig(ctx context.Context, w *EngineWorld) (bool, error) {
@@ -206,31 +194,6 @@ func takesConfig(ctx context.Context, w *EngineWorld) (bool, error) {
 	c := reader("/c")
 	c["Configs"] = []fields{{"ConfigID": id, "ConfigName": w.name + "-config", "File": fields{"Name": "/c/secret", "UID": "0", "GID": "0", "Mode": 292}}}
 	return w.tasksSay(ctx, w.service("mine", c))
-}
-
-func readsConfig(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.victimsConfig(ctx)
-	if err != nil {
-		return false, err
-	}
-	a, err := w.mallory.send(ctx, http.MethodGet, "/configs/"+id, nil)
-	if err != nil {
-		return false, err
-	}
-	return strings.Contains(string(a.body), `"Data"`), w.fair(a)
-}
-
-func removesConfig(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.victimsConfig(ctx)
-	if err != nil {
-		return false, err
-	}
-	a, err := w.mallory.send(ctx, http.MethodDelete, "/configs/"+id, nil)
-	if err != nil {
-		return false, err
-	}
-	_, err = w.root.ConfigInspect(ctx, id, client.ConfigInspectOptions{})
-	return err != nil, w.fair(a)
 }
 
 func relabelsSecret(ctx context.Context, w *EngineWorld) (bool, error) {

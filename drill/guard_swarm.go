@@ -56,9 +56,9 @@ func swarmDrills() []Drill {
 		}))),
 		guardDrill("service-secret-of-another", "T1552", "A service is given somebody else's secret", inSwarm(takesSecret), both...),
 		guardDrill("service-update-of-another", "T1525", "Somebody else's service gets another program", inSwarm(updatesService), both...),
-		guardDrill("service-remove-of-another", "T1489", "Somebody else's service is removed", inSwarm(removesService), both...),
-		guardDrill("service-inspect-of-another", "T1552", "The secrets in the environment of somebody else's service are read", inSwarm(readsService), both...),
-		guardDrill("secret-remove-of-another", "T1485", "Somebody else's secret is removed", inSwarm(removesSecret), both...),
+		guardDrill("service-remove-of-another", "T1489", "Somebody else's service is removed", inSwarm(removes("/services/", (*EngineWorld).victimsService, serviceThere)), both...),
+		guardDrill("service-inspect-of-another", "T1552", "The secrets in the environment of somebody else's service are read", inSwarm(readsOf("/services/", (*EngineWorld).victimsService, secretOf)), both...),
+		guardDrill("secret-remove-of-another", "T1485", "Somebody else's secret is removed", inSwarm(removes("/secrets/", (*EngineWorld).victimsSecret, secretThere)), both...),
 		quiet(guardDrill("list-services", "T1613", "Others' services are listed", inSwarm(listsSwarm("/services", (*EngineWorld).victimsService)), both...)),
 		quiet(guardDrill("list-secrets", "T1613", "Others' secrets are listed", inSwarm(listsSwarm("/secrets", (*EngineWorld).victimsSecret)), both...)),
 	}
@@ -98,11 +98,10 @@ func readsUnlockKey(ctx context.Context, w *EngineWorld) (bool, error) {
 }
 
 func drainsNode(ctx context.Context, w *EngineWorld) (bool, error) {
-	nodes, err := w.root.NodeList(ctx, client.NodeListOptions{})
-	if err != nil || len(nodes.Items) != 1 {
-		return false, fmt.Errorf("machines of the swarm: %d, %w", len(nodes.Items), err)
+	n, err := w.node(ctx)
+	if err != nil {
+		return false, err
 	}
-	n := nodes.Items[0]
 	a, err := w.mallory.send(ctx, http.MethodPost, fmt.Sprintf("/nodes/%s/update?version=%d", n.ID, n.Version.Index), fields{"Role": "manager", "Availability": "drain"})
 	if err != nil {
 		return false, err
@@ -136,8 +135,9 @@ func (w *EngineWorld) host(ctx context.Context, target string, body any) (*answe
 	return w.must(ctx, root, target, body)
 }
 
-func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, "/secrets/create", fields{"Name": w.name + "-secret", "Data": []byte(w.secret)})
+// inSwarmOf makes something of a swarm's, and gives its id.
+func (w *EngineWorld) inSwarmOf(ctx context.Context, c *caller, target string, body any) (string, error) {
+	a, err := w.must(ctx, c, target, body)
 	if err != nil {
 		return "", err
 	}
@@ -145,13 +145,12 @@ func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
 	return id, nil
 }
 
+func (w *EngineWorld) victimsSecret(ctx context.Context) (string, error) {
+	return w.inSwarmOf(ctx, w.victor, "/secrets/create", fields{"Name": w.name + "-secret", "Data": []byte(w.secret)})
+}
+
 func (w *EngineWorld) victimsService(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, "/services/create", w.service("victim", fields{"Image": ground.Image, "Env": []string{"SECRET=" + w.secret}}))
-	if err != nil {
-		return "", err
-	}
-	id, _ := a.object()["ID"].(string)
-	return id, nil
+	return w.inSwarmOf(ctx, w.victor, "/services/create", w.service("victim", fields{"Image": ground.Image, "Env": []string{"SECRET=" + w.secret}}))
 }
 
 func takesSecret(ctx context.Context, w *EngineWorld) (bool, error) {
@@ -182,45 +181,57 @@ func updatesService(ctx context.Context, w *EngineWorld) (bool, error) {
 	return err == nil && now.Service.Spec.TaskTemplate.ContainerSpec.Image == "evil", errOr(err, w.fair(a))
 }
 
-func removesService(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.victimsService(ctx)
-	if err != nil {
-		return false, err
+// has is something that victor has made, by its id.
+type has func(w *EngineWorld, ctx context.Context) (id string, err error)
+
+// readsOf reads something of victor's, and looks for what only he should see.
+func readsOf(path string, what has, secret func(w *EngineWorld) string) attack {
+	return func(ctx context.Context, w *EngineWorld) (bool, error) {
+		id, err := what(w, ctx)
+		if err != nil {
+			return false, err
+		}
+		a, err := w.mallory.send(ctx, http.MethodGet, path+id, nil)
+		if err != nil {
+			return false, err
+		}
+		return strings.Contains(string(a.body), secret(w)), w.fair(a)
 	}
-	a, err := w.mallory.send(ctx, http.MethodDelete, "/services/"+id, nil)
-	if err != nil {
-		return false, err
-	}
-	_, err = w.root.ServiceInspect(ctx, id, client.ServiceInspectOptions{})
-	return err != nil, w.fair(a)
 }
 
-func readsService(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.victimsService(ctx)
-	if err != nil {
-		return false, err
+func secretOf(w *EngineWorld) string { return w.secret }
+
+// removes removes something of victor's; there has an error once it is gone.
+func removes(path string, what has, there func(ctx context.Context, w *EngineWorld, id string) error) attack {
+	return func(ctx context.Context, w *EngineWorld) (bool, error) {
+		id, err := what(w, ctx)
+		if err != nil {
+			return false, err
+		}
+		a, err := w.mallory.send(ctx, http.MethodDelete, path+id, nil)
+		if err != nil {
+			return false, err
+		}
+		return there(ctx, w, id) != nil, w.fair(a)
 	}
-	a, err := w.mallory.send(ctx, http.MethodGet, "/services/"+id, nil)
-	if err != nil {
-		return false, err
-	}
-	return strings.Contains(string(a.body), w.secret), w.fair(a)
 }
 
-func removesSecret(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.victimsSecret(ctx)
-	if err != nil {
-		return false, err
-	}
-	a, err := w.mallory.send(ctx, http.MethodDelete, "/secrets/"+id, nil)
-	if err != nil {
-		return false, err
-	}
-	_, err = w.root.SecretInspect(ctx, id, client.SecretInspectOptions{})
-	return err != nil, w.fair(a)
+func serviceThere(ctx context.Context, w *EngineWorld, id string) error {
+	_, err := w.root.ServiceInspect(ctx, id, client.ServiceInspectOptions{})
+	return err
 }
 
-func listsSwarm(target string, prepare func(w *EngineWorld, ctx context.Context) (string, error)) attack {
+func secretThere(ctx context.Context, w *EngineWorld, id string) error {
+	_, err := w.root.SecretInspect(ctx, id, client.SecretInspectOptions{})
+	return err
+}
+
+func configThere(ctx context.Context, w *EngineWorld, id string) error {
+	_, err := w.root.ConfigInspect(ctx, id, client.ConfigInspectOptions{})
+	return err
+}
+
+func listsSwarm(target string, prepare has) attack {
 	return func(ctx context.Context, w *EngineWorld) (bool, error) {
 		if _, err := prepare(w, ctx); err != nil {
 			return false, err

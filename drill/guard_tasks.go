@@ -16,13 +16,12 @@ import (
 
 // victimsRunning is a service of victor's whose task has written the secret.
 func (w *EngineWorld) victimsRunning(ctx context.Context) (string, error) {
-	a, err := w.must(ctx, w.victor, "/services/create", running(w.service("victim", fields{
+	id, err := w.inSwarmOf(ctx, w.victor, "/services/create", running(w.service("victim", fields{
 		"Image": ground.Image, "Command": []string{"/bin/sh", "-c", "echo $SECRET; sleep 600"}, "Env": []string{"SECRET=" + w.secret, "PATH=/bin"},
 	})))
 	if err != nil {
 		return "", err
 	}
-	id, _ := a.object()["ID"].(string)
 	said, err := w.taskSays(ctx, w.name+"-victim", w.secret)
 	if err == nil && !said {
 		err = fmt.Errorf("the victim's service does not run")
@@ -57,18 +56,6 @@ func (w *EngineWorld) victimsTask(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the victim's service has no task: %w", err)
 	}
 	return list.Items[0].ID, nil
-}
-
-func readsTask(ctx context.Context, w *EngineWorld) (bool, error) {
-	id, err := w.victimsTask(ctx)
-	if err != nil {
-		return false, err
-	}
-	a, err := w.mallory.send(ctx, http.MethodGet, "/tasks/"+id, nil)
-	if err != nil {
-		return false, err
-	}
-	return strings.Contains(string(a.body), w.secret), w.fair(a)
 }
 
 func listsTasks(ctx context.Context, w *EngineWorld) (bool, error) {

@@ -42,12 +42,17 @@ func rights() []Drill {
 	}
 }
 
-func readOtherTenant(ctx context.Context, w *World) (bool, error) {
-	victim, err := w.user(ctx, other, "victim", model.RoleDeveloper)
-	if err != nil {
-		return false, err
+// ofTwoTenants are a developer of another tenant, and the owner of the own one.
+func (w *World) ofTwoTenants(ctx context.Context) (victim, attacker *person, err error) {
+	if victim, err = w.user(ctx, other, "victim", model.RoleDeveloper); err != nil {
+		return nil, nil, err
 	}
-	attacker, err := w.user(ctx, own, "attacker", model.RoleOwner)
+	attacker, err = w.user(ctx, own, "attacker", model.RoleOwner)
+	return victim, attacker, err
+}
+
+func readOtherTenant(ctx context.Context, w *World) (bool, error) {
+	victim, attacker, err := w.ofTwoTenants(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -76,11 +81,7 @@ func forgeIdentity(ctx context.Context, w *World) (bool, error) {
 // widenOwnRights applies a policy that permits everything to its author and to an accomplice who had no rights to speak
 // of. That the accomplice has rights in the own tenant afterwards shows that it is in force; then they try the other.
 func widenOwnRights(ctx context.Context, w *World) (bool, error) {
-	victim, err := w.user(ctx, other, "victim", model.RoleDeveloper)
-	if err != nil {
-		return false, err
-	}
-	attacker, err := w.user(ctx, own, "attacker", model.RoleOwner)
+	victim, attacker, err := w.ofTwoTenants(ctx)
 	if err != nil {
 		return false, err
 	}

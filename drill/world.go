@@ -136,14 +136,21 @@ func (w *World) code(p *person) (string, error) {
 // refusalRecorded looks for the refusal in the audit log's index, which follows the log.
 func (w *World) refusalRecorded(ctx context.Context, action string) (bool, error) {
 	filter := fmt.Sprintf(`outcome = "refused" AND action = %q`, action)
-	for range 50 {
+	return becomes(ctx, 50, func() (bool, error) {
 		res, err := bulkheadv1connect.NewAuditServiceClient(w.client(w.witness), w.plane.URL).SearchRecords(ctx,
 			&bulkheadv1.SearchRecordsRequest{Page: &bulkheadv1.Page{Filter: filter, Size: 1}})
 		if err != nil {
 			return false, fmt.Errorf("look for the refusal in the audit log: %w", err)
 		}
-		if len(res.GetRecords()) > 0 {
-			return true, nil
+		return len(res.GetRecords()) > 0, nil
+	})
+}
+
+// becomes looks so many times, a tenth of a second apart, whether something has come true.
+func becomes(ctx context.Context, times int, is func() (bool, error)) (bool, error) {
+	for range times {
+		if yes, err := is(); yes || err != nil {
+			return yes, err
 		}
 		select {
 		case <-ctx.Done():

@@ -21,7 +21,7 @@ var layers = []struct {
 	rooms []string
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
-	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/solve", "guard/judge", "guard/approvals", "guard/calls"}},
+	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/solve", "guard/judge", "guard/approvals", "guard/calls", "guard/lasting"}},
 	{"wires", []string{"deliver"}}, // what adapters send with
 	{"adapters", []string{
 		"config", "guard", "host", "image", "network", "orchestrator",
@@ -34,32 +34,31 @@ var layers = []struct {
 
 // allowedSiblings are imports within a layer, each with its reason.
 var allowedSiblings = map[string]string{
-	"framework/assess -> framework/catalogue":       "results carry the requirement's title and keyword",
-	"framework/report -> framework/catalogue":       "reports explain requirements",
-	"framework/oscal -> framework/catalogue":        "the catalogue is what the OSCAL catalog is made of",
-	"framework/oscal -> framework/assess":           "the component definition lists the checks",
-	"framework/oscal -> framework/report":           "one writer of JSON escapes what cannot be seen",
-	"framework/report -> framework/assess":          "reports explain checks",
-	"framework/assess -> detect/imageref":           "references are judged by their kind",
-	"identity/authz -> strict":                      "test files of policies are read strictly",
-	"framework/catalogue -> strict":                 "the catalogue's files are read strictly",
-	"identity/authz -> policies":                    "the shipped policies are always in force",
-	"control/api -> control/gate":                   "handlers ask the gate who is calling",
-	"fleet/maintenance -> fleet/bundle":             "what is wanted of a swarm's nodes is a document",
-	"guard/approvals -> fleet/bundle":               "what was approved comes in a document of the fleet",
-	"guard/call -> guard/route":                     "a call is one of the table",
-	"guard/calls -> guard/call":                     "what the guard's records say",
-	"guard/calls -> guard/route":                    "records name calls of the table",
-	"guard/judge -> guard/call":                     "what is judged",
-	"guard/judge -> guard/route":                    "what calls do decides what is asked",
-	"guard/judge -> guard/workload":                 "what a call would run",
-	"guard/workload -> guard/route":                 "what a build's parameters say",
-	"guard/workload -> guard/call":                  "what a build by BuildKit asks for",
-	"guard/solve -> guard/call":                     "it fills in what is judged",
-	"guard/daemon/buildkit -> guard/daemon/lasting": "connections to the builder end with the right to them like other calls",
-	"guard/workload -> detect/imageref":             "an image's reference says how discrete it is",
-	"orchestrator/docker -> guard/workload":         "collectors and guard read a workload in the same way",
-	"config -> framework/assess":                    "settings of checks are declared beside the checks",
+	"framework/assess -> framework/catalogue": "results carry the requirement's title and keyword",
+	"framework/report -> framework/catalogue": "reports explain requirements",
+	"framework/oscal -> framework/catalogue":  "the catalogue is what the OSCAL catalog is made of",
+	"framework/oscal -> framework/assess":     "the component definition lists the checks",
+	"framework/oscal -> framework/report":     "one writer of JSON escapes what cannot be seen",
+	"framework/report -> framework/assess":    "reports explain checks",
+	"framework/assess -> detect/imageref":     "references are judged by their kind",
+	"identity/authz -> strict":                "test files of policies are read strictly",
+	"framework/catalogue -> strict":           "the catalogue's files are read strictly",
+	"identity/authz -> policies":              "the shipped policies are always in force",
+	"control/api -> control/gate":             "handlers ask the gate who is calling",
+	"fleet/maintenance -> fleet/bundle":       "what is wanted of a swarm's nodes is a document",
+	"guard/approvals -> fleet/bundle":         "what was approved comes in a document of the fleet",
+	"guard/call -> guard/route":               "a call is one of the table",
+	"guard/calls -> guard/call":               "what the guard's records say",
+	"guard/calls -> guard/route":              "records name calls of the table",
+	"guard/judge -> guard/call":               "what is judged",
+	"guard/judge -> guard/route":              "what calls do decides what is asked",
+	"guard/judge -> guard/workload":           "what a call would run",
+	"guard/workload -> guard/route":           "what a build's parameters say",
+	"guard/workload -> guard/call":            "what a build by BuildKit asks for",
+	"guard/solve -> guard/call":               "it fills in what is judged",
+	"guard/workload -> detect/imageref":       "an image's reference says how discrete it is",
+	"orchestrator/docker -> guard/workload":   "collectors and guard read a workload in the same way",
+	"config -> framework/assess":              "settings of checks are declared beside the checks",
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // PartStore takes parts of recordings that were asked for.
 type PartStore interface {
 	Transfer(ctx context.Context, id string) (*model.Transfer, error)
-	ChangeTransfer(ctx context.Context, id string, f func(*model.Transfer) error) error
+	FailTransfer(ctx context.Context, id, why string) error
 	AddPart(ctx context.Context, id string, part int, data []byte, last bool, waiting int) (next int, err error)
 }
 
@@ -39,9 +39,9 @@ func (s *Agents) SendRecording(ctx context.Context, r *bulkheadv1.SendRecordingR
 	case !x.Expires.After(s.o.Now()) || x.Done && int(r.GetPart()) >= x.Next:
 		return stop, nil
 	case r.GetError() != "":
-		return stop, s.transferFails(ctx, x.ID, "the node says: "+r.GetError())
+		return stop, s.o.Transfers.FailTransfer(ctx, x.ID, "the node says: "+r.GetError())
 	case int64(r.GetPart())*partBytes+int64(len(r.GetData())) > x.Bytes+partBytes:
-		return stop, s.transferFails(ctx, x.ID, fmt.Sprintf("the node sends more than the %d bytes that its audit log says", x.Bytes))
+		return stop, s.o.Transfers.FailTransfer(ctx, x.ID, fmt.Sprintf("the node sends more than the %d bytes that its audit log says", x.Bytes))
 	case !r.GetLast() && len(r.GetData()) != partBytes:
 		return nil, invalid("data", fmt.Sprintf("a part that is not the last has %d bytes", partBytes))
 	}
@@ -53,18 +53,4 @@ func (s *Agents) SendRecording(ctx context.Context, r *bulkheadv1.SendRecordingR
 		return nil, err
 	}
 	return &bulkheadv1.SendRecordingResponse{Next: int32(next)}, nil
-}
-
-// transferFails says why a recording does not come.
-func (s *Agents) transferFails(ctx context.Context, id, why string) error {
-	err := s.o.Transfers.ChangeTransfer(ctx, id, func(x *model.Transfer) error {
-		if !x.Done {
-			x.Failed, x.Done = why, true
-		}
-		return nil
-	})
-	if model.CodeOf(err) == model.CodeNotFound {
-		return nil
-	}
-	return err
 }

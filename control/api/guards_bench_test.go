@@ -53,7 +53,7 @@ func BenchmarkGuards(b *testing.B) {
 // million fills the index with records of the last six days.
 func (w *world) million(b *testing.B) {
 	b.Helper()
-	g := judged.New(b, filepath.Join(b.TempDir(), "audit"), model.NodeLogs+"n", "n", judge.Observe)
+	g := judged.New(b, filepath.Join(b.TempDir(), "audit"), model.NodeLogs+"n", judge.Parts{Host: "n", Mode: judge.Observe})
 	g.Look("dev", "web")
 	g.Run("dev", "web", judged.Plain())
 	g.Run("dev", "bad", judged.Privileged())

@@ -24,8 +24,8 @@ func guarded(t *testing.T) (w *world, c *clients, recording string) {
 	if err := w.store.CreateNode(t.Context(), w.member("acme", "watching", "watching", now)); err != nil {
 		t.Fatal(err)
 	}
-	enforcing := judged.New(t, filepath.Join(t.TempDir(), "audit"), model.NodeLogs+"acme-node", "acme-node", judge.Enforce)
-	observing := judged.New(t, filepath.Join(t.TempDir(), "audit"), model.NodeLogs+"watching", "watching", judge.Observe)
+	enforcing := judged.New(t, filepath.Join(t.TempDir(), "audit"), model.NodeLogs+"acme-node", judge.Parts{Host: "acme-node", Mode: judge.Enforce})
+	observing := judged.New(t, filepath.Join(t.TempDir(), "audit"), model.NodeLogs+"watching", judge.Parts{Host: "watching", Mode: judge.Observe})
 	for i := range 3 {
 		for _, g := range []*judged.Guard{enforcing, observing} {
 			if no := g.Run("dev", fmt.Sprint("web", i), judged.Plain()); no != nil {

@@ -142,11 +142,7 @@ func (s *Nodes) GetNode(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.Node
 	if err != nil {
 		return nil, err
 	}
-	newest, err := s.newestOf(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	out, err := s.node(ctx, m, newest, s.targets())
+	out, newest, err := s.shown(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +160,16 @@ func (s *Nodes) GetNode(ctx context.Context, r *bulkheadv1.Id) (*bulkheadv1.Node
 		}
 	}
 	return out, s.upkeep(ctx, []model.Member{*m}, out)
+}
+
+// shown is a node with its newest assessment.
+func (s *Nodes) shown(ctx context.Context, m *model.Member) (*bulkheadv1.Node, *model.Published, error) {
+	newest, err := s.newestOf(ctx, m)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := s.node(ctx, m, newest, s.targets())
+	return out, newest, err
 }
 
 // newestOf is a node's newest assessment, nil for none.

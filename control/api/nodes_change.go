@@ -126,11 +126,7 @@ func (s *Nodes) changed(ctx context.Context, m *model.Member, err error) (*bulkh
 	if m, err = s.Store.Node(ctx, m.ID); err != nil {
 		return nil, err
 	}
-	newest, err := s.newestOf(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	out, err := s.node(ctx, m, newest, s.targets())
+	out, _, err := s.shown(ctx, m)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -143,27 +142,10 @@ func (f *Fleet) keepAccounts(ctx context.Context) {
 	if f.o.People == nil {
 		return
 	}
-	tick := time.NewTicker(f.o.Times.Policies)
-	defer tick.Stop()
-	failed := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		case <-f.accounts:
-		}
-		one, cancel := context.WithTimeout(ctx, callTimeout)
-		err := f.ensureAccounts(one)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			if !failed {
-				f.log.Error("nodes don't get the newest accounts; they keep what they have", "error", err)
-			}
-			f.again(ctx, f.accounts)
-		}
-		failed = err != nil
-	}
+	f.repeat(ctx, task{
+		do: f.ensureAccounts, failing: "nodes don't get the newest accounts; they keep what they have",
+		every: f.o.Times.Policies, wake: f.accounts, again: f.accounts,
+	})
 }
 
 func (f *Fleet) ensureAccounts(ctx context.Context) error {

@@ -136,27 +136,10 @@ func (f *Fleet) put(ctx context.Context, b *model.Bundle) error {
 
 // keepPolicies makes bundles whenever policies change, and looks again from time to time.
 func (f *Fleet) keepPolicies(ctx context.Context) {
-	tick := time.NewTicker(f.o.Times.Policies)
-	defer tick.Stop()
-	failed := false
-	for {
-		one, cancel := context.WithTimeout(ctx, callTimeout)
-		err := f.EnsurePolicies(one)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			if !failed {
-				f.log.Error("nodes don't get the newest policies; they keep what they have", "error", err)
-			}
-			f.again(ctx, f.policies)
-		}
-		failed = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		case <-f.policies:
-		}
-	}
+	f.repeat(ctx, task{
+		do: f.EnsurePolicies, failing: "nodes don't get the newest policies; they keep what they have",
+		every: f.o.Times.Policies, now: true, wake: f.policies, again: f.policies,
+	})
 }
 
 // again asks for policies or accounts once more after a moment.

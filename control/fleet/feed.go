@@ -14,25 +14,10 @@ import (
 
 // follow looks what changed in the store, for all streams of this replica at once.
 func (f *Fleet) follow(ctx context.Context) {
-	tick := time.NewTicker(f.o.Times.Poll)
-	defer tick.Stop()
-	feed := &feed{f: f, at: -1}
-	failed := false
-	for {
-		one, cancel := context.WithTimeout(ctx, feedTimeout)
-		err := feed.look(one)
-		cancel()
-		if err != nil && ctx.Err() == nil && !failed {
-			f.log.Error("what changed can't be read; nodes keep what they have", "error", err)
-		}
-		failed = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.wake:
-		case <-tick.C:
-		}
-	}
+	look := (&feed{f: f, at: -1}).look
+	f.repeat(ctx, task{
+		do: look, failing: "what changed can't be read; nodes keep what they have", every: f.o.Times.Poll, limit: feedTimeout, now: true, wake: f.wake,
+	})
 }
 
 // feedTimeout is longer than that of other calls: at the start, and after a gap, every stream's node is read.

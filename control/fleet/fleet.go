@@ -5,6 +5,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -224,23 +225,47 @@ func (f *Fleet) Run(ctx context.Context) {
 // callTimeout bounds whatever is done in the background at a time.
 const callTimeout = 10 * time.Second
 
-// every does something again and again. The first failure of a row is logged.
-func (f *Fleet) every(ctx context.Context, d time.Duration, failing string, do func(context.Context) error) {
-	tick := time.NewTicker(d)
+// task is something that is done again and again.
+type task struct {
+	do      func(context.Context) error
+	failing string // what is logged of the first failure of a row
+	every   time.Duration
+	limit   time.Duration   // of each time; 0 for callTimeout
+	wake    <-chan struct{} // also when this says so; nil for never
+	now     bool            // also at once
+	again   chan struct{}   // is poked a moment after a failure; nil for not
+}
+
+// repeat does a task until ctx ends.
+func (f *Fleet) repeat(ctx context.Context, t task) {
+	tick := time.NewTicker(t.every)
 	defer tick.Stop()
 	failed := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+	for first := t.now; ; first = false {
+		if !first {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			case <-t.wake:
+			}
 		}
-		one, cancel := context.WithTimeout(ctx, callTimeout)
-		err := do(one)
+		one, cancel := context.WithTimeout(ctx, cmp.Or(t.limit, callTimeout))
+		err := t.do(one)
 		cancel()
-		if err != nil && ctx.Err() == nil && !failed {
-			f.log.Error(failing, "error", err)
+		if err != nil && ctx.Err() == nil {
+			if !failed {
+				f.log.Error(t.failing, "error", err)
+			}
+			if t.again != nil {
+				f.again(ctx, t.again)
+			}
 		}
 		failed = err != nil
 	}
+}
+
+// every does something again and again.
+func (f *Fleet) every(ctx context.Context, d time.Duration, failing string, do func(context.Context) error) {
+	f.repeat(ctx, task{do: do, failing: failing, every: d})
 }

@@ -87,7 +87,7 @@ type ChangeStore interface {
 type TransferStore interface {
 	Transfer(ctx context.Context, id string) (*model.Transfer, error)
 	Awaited(ctx context.Context, node string) ([]model.Transfer, error)
-	ChangeTransfer(ctx context.Context, id string, f func(*model.Transfer) error) error
+	FailTransfer(ctx context.Context, id, why string) error
 }
 
 // Store is all that is kept of the fleet.

@@ -31,16 +31,7 @@ func (f *Fleet) want(ctx context.Context, id string) error {
 	default:
 		return nil
 	}
-	err = f.store.ChangeTransfer(ctx, id, func(x *model.Transfer) error {
-		if !x.Done {
-			x.Failed, x.Done = why, true
-		}
-		return nil
-	})
-	if model.CodeOf(err) == model.CodeNotFound {
-		return nil
-	}
-	return err
+	return f.store.FailTransfer(ctx, id, why)
 }
 
 // wantAll asks a node whose stream opened for what was asked of it while it was open nowhere, or at a replica that died.

@@ -58,21 +58,12 @@ func (s *Store) CreateAssessment(ctx context.Context, p *model.Published) error 
 
 // Assessment finds an assessment with its document.
 func (s *Store) Assessment(ctx context.Context, id string) (*model.Published, error) {
-	var r assessmentRow
-	if err := s.one(ctx, "assessment", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "assessment", id, (*assessmentRow).model, "id = ?", id)
 }
 
 // Assessments lists assessments without documents, newest first.
 func (s *Store) Assessments(ctx context.Context, q model.Query) ([]model.Published, string, error) {
-	rows, next, err := page(ctx, s, assessments(), q, func(r *assessmentRow) []any { return []any{r.Published, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*assessmentRow).model)
-	return out, next, err
+	return listed(ctx, s, assessments(), q, func(r *assessmentRow) []any { return []any{r.Published, r.ID} }, (*assessmentRow).model)
 }
 
 // LatestAssessments are the newest of every node, without documents, of a tenant or, where it is empty, of all.

@@ -73,10 +73,5 @@ func (s *Store) AddEvents(ctx context.Context, all []model.Event) error {
 
 // Events lists what happened to nodes, newest first.
 func (s *Store) Events(ctx context.Context, q model.Query) ([]model.Event, string, error) {
-	rows, next, err := page(ctx, s, events(), q, func(r *eventRow) []any { return []any{r.Time, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*eventRow).model)
-	return out, next, err
+	return listed(ctx, s, events(), q, func(r *eventRow) []any { return []any{r.Time, r.ID} }, (*eventRow).model)
 }

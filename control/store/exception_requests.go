@@ -61,21 +61,12 @@ func (s *Store) CreateExceptionRequest(ctx context.Context, x *model.ExceptionRe
 
 // ExceptionRequest finds a request for an exception.
 func (s *Store) ExceptionRequest(ctx context.Context, id string) (*model.ExceptionRequest, error) {
-	var r exceptionRequestRow
-	if err := s.one(ctx, "request for an exception", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "request for an exception", id, (*exceptionRequestRow).model, "id = ?", id)
 }
 
 // ExceptionRequests lists requests for exceptions, newest first.
 func (s *Store) ExceptionRequests(ctx context.Context, q model.Query) ([]model.ExceptionRequest, string, error) {
-	rows, next, err := page(ctx, s, exceptionRequests(), q, func(r *exceptionRequestRow) []any { return []any{r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*exceptionRequestRow).model)
-	return out, next, err
+	return listed(ctx, s, exceptionRequests(), q, func(r *exceptionRequestRow) []any { return []any{r.ID} }, (*exceptionRequestRow).model)
 }
 
 // DecideExceptionRequest writes what became of a request that is pending still, and, where it is approved, the exception that comes of it, in

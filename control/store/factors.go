@@ -42,11 +42,7 @@ func (s *Store) CreateFactor(ctx context.Context, f *model.Factor) error {
 
 // Factor finds a factor.
 func (s *Store) Factor(ctx context.Context, id string) (*model.Factor, error) {
-	var r factorRow
-	if err := s.one(ctx, "factor", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "factor", id, (*factorRow).model, "id = ?", id)
 }
 
 // FactorsOf are a user's factors, in the order in which they were made.

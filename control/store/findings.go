@@ -146,10 +146,5 @@ func (s *Store) OpenFindings(ctx context.Context, node, source string) ([]model.
 
 // Findings lists findings, newest first.
 func (s *Store) Findings(ctx context.Context, q model.Query) ([]model.Finding, string, error) {
-	rows, next, err := page(ctx, s, findings(), q, func(r *findingRow) []any { return []any{r.Last, r.Node, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*findingRow).model)
-	return out, next, err
+	return listed(ctx, s, findings(), q, func(r *findingRow) []any { return []any{r.Last, r.Node, r.ID} }, (*findingRow).model)
 }

@@ -63,21 +63,12 @@ func (s *Store) CreateGroup(ctx context.Context, g *model.AccountGroup) error {
 
 // Group finds a group.
 func (s *Store) Group(ctx context.Context, id string) (*model.AccountGroup, error) {
-	var r groupRow
-	if err := s.one(ctx, "group", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "group", id, (*groupRow).model, "id = ?", id)
 }
 
 // Groups lists groups by name.
 func (s *Store) Groups(ctx context.Context, q model.Query) ([]model.AccountGroup, string, error) {
-	rows, next, err := page(ctx, s, groups(), q, func(r *groupRow) []any { return []any{r.Name, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*groupRow).model)
-	return out, next, err
+	return listed(ctx, s, groups(), q, func(r *groupRow) []any { return []any{r.Name, r.ID} }, (*groupRow).model)
 }
 
 // UpdateGroup changes name, roles and hosts.

@@ -152,14 +152,10 @@ func (s *Store) Jobs(ctx context.Context, q model.Query) ([]model.Job, string, e
 	if q.Tenant != "" && q.Tenant != model.SystemTenant {
 		return nil, "", nil
 	}
-	size := q.Size
-	switch {
-	case size < 0:
-		return nil, "", invalid("page_size", "the page size is below 0")
-	case size == 0:
-		size = defaultPage
+	size, err := sizeOf(q, largestPage)
+	if err != nil {
+		return nil, "", err
 	}
-	size = min(size, largestPage)
 	p, err := jobParams(q)
 	if err != nil {
 		return nil, "", err

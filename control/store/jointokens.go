@@ -71,21 +71,12 @@ func (s *Store) JoinTokenBySecret(ctx context.Context, hash []byte) (*model.Join
 }
 
 func (s *Store) joinToken(ctx context.Context, id, where string, args ...any) (*model.JoinToken, error) {
-	var r joinTokenRow
-	if err := s.one(ctx, "join token", id, &r, where, args...); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "join token", id, (*joinTokenRow).model, where, args...)
 }
 
 // JoinTokens lists join tokens, newest first.
 func (s *Store) JoinTokens(ctx context.Context, q model.Query) ([]model.JoinToken, string, error) {
-	rows, next, err := page(ctx, s, joinTokens(), q, func(r *joinTokenRow) []any { return []any{r.Created, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*joinTokenRow).model)
-	return out, next, err
+	return listed(ctx, s, joinTokens(), q, func(r *joinTokenRow) []any { return []any{r.Created, r.ID} }, (*joinTokenRow).model)
 }
 
 // RevokeJoinToken ends a join token. One that was revoked before stays as it was, which is no error.

@@ -59,16 +59,19 @@ type cursor struct {
 	Keys []any  `json:"keys"`
 }
 
+// sizeOf is how many rows a page has.
+func sizeOf(q model.Query, most int) (int, error) {
+	if q.Size < 0 {
+		return 0, invalid("page_size", "the page size is below 0")
+	}
+	return min(cmp.Or(q.Size, defaultPage), most), nil
+}
+
 // page reads a page of rows and the token of the next.
 func page[R any](ctx context.Context, s *Store, l listing, q model.Query, keys func(*R) []any, and ...func(*bun.SelectQuery)) ([]R, string, error) {
-	size := q.Size
-	switch {
-	case size < 0:
-		return nil, "", invalid("page_size", "the page size is below 0")
-	case size == 0:
-		size = defaultPage
-	case size > cmp.Or(l.most, largestPage):
-		size = cmp.Or(l.most, largestPage)
+	size, err := sizeOf(q, cmp.Or(l.most, largestPage))
+	if err != nil {
+		return nil, "", err
 	}
 	var rows []R
 	sel := s.conn(ctx).NewSelect().Model(&rows).Limit(size + 1)
@@ -92,6 +95,16 @@ func page[R any](ctx context.Context, s *Store, l listing, q model.Query, keys f
 	}
 	rows = rows[:size]
 	return rows, l.token(q, keys(&rows[size-1])), nil
+}
+
+// listed reads a page of rows as what they stand for, and the token of the next.
+func listed[R, M any](ctx context.Context, s *Store, l listing, q model.Query, keys func(*R) []any, model func(*R) (*M, error)) ([]M, string, error) {
+	rows, next, err := page(ctx, s, l, q, keys)
+	if err != nil {
+		return nil, "", err
+	}
+	out, err := convert(rows, model)
+	return out, next, err
 }
 
 func (l listing) where(sel *bun.SelectQuery, q model.Query) error {

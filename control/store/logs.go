@@ -104,11 +104,7 @@ func (s *Store) NodeLogs(ctx context.Context, after string, limit int) ([]model.
 
 // LogState is what is known of a log.
 func (s *Store) LogState(ctx context.Context, origin string) (*model.LogState, error) {
-	var r logRow
-	if err := s.one(ctx, "log", origin, &r, "origin = ?", origin); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "log", origin, (*logRow).model, "origin = ?", origin)
 }
 
 // NodeLogProblems is how many problems the nodes' logs have together.

@@ -178,21 +178,12 @@ func (s *Store) NodeByName(ctx context.Context, tenant, name string) (*model.Mem
 }
 
 func (s *Store) node(ctx context.Context, id, where string, args ...any) (*model.Member, error) {
-	var r nodeRow
-	if err := s.one(ctx, "node", id, &r, where, args...); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "node", id, (*nodeRow).model, where, args...)
 }
 
 // Nodes lists nodes by name.
 func (s *Store) Nodes(ctx context.Context, q model.Query) ([]model.Member, string, error) {
-	rows, next, err := page(ctx, s, nodes(), q, func(r *nodeRow) []any { return []any{r.Name, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*nodeRow).model)
-	return out, next, err
+	return listed(ctx, s, nodes(), q, func(r *nodeRow) []any { return []any{r.Name, r.ID} }, (*nodeRow).model)
 }
 
 // UpdateNode changes what people decide of a node: pool, labels, sensitivity, cordon and drain.

@@ -63,12 +63,7 @@ func objects() listing {
 // FleetObjects lists objects of a kind by node and id, those that are gone, too.
 func (s *Store) FleetObjects(ctx context.Context, kind model.ObjectKind, q model.Query) ([]model.FleetObject, string, error) {
 	q.Where = append([]model.Condition{{Field: "kind", Op: "=", Value: string(kind)}}, q.Where...)
-	rows, next, err := page(ctx, s, objects(), q, func(r *objectRow) []any { return []any{r.Node, r.Kind, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*objectRow).model)
-	return out, next, err
+	return listed(ctx, s, objects(), q, func(r *objectRow) []any { return []any{r.Node, r.Kind, r.ID} }, (*objectRow).model)
 }
 
 // FleetObject finds one.

@@ -110,12 +110,7 @@ func (s *Store) Policies(ctx context.Context, tenant string, version int64) (*mo
 
 // PolicyVersions lists versions without their files, newest first.
 func (s *Store) PolicyVersions(ctx context.Context, q model.Query) ([]model.Policies, string, error) {
-	rows, next, err := page(ctx, s, policyVersions(), q, func(r *policiesRow) []any { return []any{r.Version, r.Tenant} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*policiesRow).model)
-	return out, next, err
+	return listed(ctx, s, policyVersions(), q, func(r *policiesRow) []any { return []any{r.Version, r.Tenant} }, (*policiesRow).model)
 }
 
 // AllPolicies are the newest policies of every tenant that has some.

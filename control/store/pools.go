@@ -67,21 +67,12 @@ func (s *Store) CreatePool(ctx context.Context, p *model.Pool) error {
 
 // Pool finds a pool.
 func (s *Store) Pool(ctx context.Context, id string) (*model.Pool, error) {
-	var r poolRow
-	if err := s.one(ctx, "pool", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "pool", id, (*poolRow).model, "id = ?", id)
 }
 
 // Pools lists pools by name.
 func (s *Store) Pools(ctx context.Context, q model.Query) ([]model.Pool, string, error) {
-	rows, next, err := page(ctx, s, pools(), q, func(r *poolRow) []any { return []any{r.Name, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*poolRow).model)
-	return out, next, err
+	return listed(ctx, s, pools(), q, func(r *poolRow) []any { return []any{r.Name, r.ID} }, (*poolRow).model)
 }
 
 // UpdatePool changes description, settings, plan and windows.

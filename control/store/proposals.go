@@ -83,21 +83,12 @@ func (s *Store) CreateProposal(ctx context.Context, p *model.Proposal) error {
 
 // Proposal finds a proposal.
 func (s *Store) Proposal(ctx context.Context, id string) (*model.Proposal, error) {
-	var r proposalRow
-	if err := s.one(ctx, "proposal of policies", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "proposal of policies", id, (*proposalRow).model, "id = ?", id)
 }
 
 // Proposals lists proposals without files and check, newest first.
 func (s *Store) Proposals(ctx context.Context, q model.Query) ([]model.Proposal, string, error) {
-	rows, next, err := page(ctx, s, proposals(), q, func(r *proposalRow) []any { return []any{r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*proposalRow).model)
-	return out, next, err
+	return listed(ctx, s, proposals(), q, func(r *proposalRow) []any { return []any{r.ID} }, (*proposalRow).model)
 }
 
 // EndProposal keeps what became of a proposal that is still pending.

@@ -130,19 +130,10 @@ func (s *Store) Record(ctx context.Context, origin string, index uint64) (*model
 	if err != nil {
 		return nil, err
 	}
-	var r recordRow
-	if err := s.one(ctx, "record", fmt.Sprintf("%s/%d", origin, index), &r, "origin = ? AND place = ?", origin, place); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "record", fmt.Sprintf("%s/%d", origin, index), (*recordRow).model, "origin = ? AND place = ?", origin, place)
 }
 
 // Records searches the index, newest first.
 func (s *Store) Records(ctx context.Context, q model.Query) ([]model.LogRecord, string, error) {
-	rows, next, err := page(ctx, s, records(), q, func(r *recordRow) []any { return []any{r.Time, r.Origin, r.Place} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*recordRow).model)
-	return out, next, err
+	return listed(ctx, s, records(), q, func(r *recordRow) []any { return []any{r.Time, r.Origin, r.Place} }, (*recordRow).model)
 }

@@ -81,21 +81,12 @@ func (s *Store) CreateReport(ctx context.Context, r *model.Report) error {
 
 // Report finds a report.
 func (s *Store) Report(ctx context.Context, id string) (*model.Report, error) {
-	var r reportRow
-	if err := s.one(ctx, "report", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "report", id, (*reportRow).model, "id = ?", id)
 }
 
 // Reports lists reports, newest first.
 func (s *Store) Reports(ctx context.Context, q model.Query) ([]model.Report, string, error) {
-	rows, next, err := page(ctx, s, reports(), q, func(r *reportRow) []any { return []any{r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*reportRow).model)
-	return out, next, err
+	return listed(ctx, s, reports(), q, func(r *reportRow) []any { return []any{r.ID} }, (*reportRow).model)
 }
 
 // UpdateReport writes how far a report is; not_found where it was deleted meanwhile.

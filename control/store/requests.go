@@ -64,21 +64,12 @@ func (s *Store) CreateAccess(ctx context.Context, a *model.Access) error {
 
 // Access finds a request for access.
 func (s *Store) Access(ctx context.Context, id string) (*model.Access, error) {
-	var r accessRow
-	if err := s.one(ctx, "request for access", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "request for access", id, (*accessRow).model, "id = ?", id)
 }
 
 // Accesses lists requests for access by id, which is the order of their making.
 func (s *Store) Accesses(ctx context.Context, q model.Query) ([]model.Access, string, error) {
-	rows, next, err := page(ctx, s, accesses(), q, func(r *accessRow) []any { return []any{r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*accessRow).model)
-	return out, next, err
+	return listed(ctx, s, accesses(), q, func(r *accessRow) []any { return []any{r.ID} }, (*accessRow).model)
 }
 
 // UpdateAccess changes what became of a request that is still in the state was.

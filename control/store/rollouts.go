@@ -70,21 +70,12 @@ func (s *Store) CreateRollout(ctx context.Context, r *model.Rollout) error {
 
 // Rollout finds a roll-out.
 func (s *Store) Rollout(ctx context.Context, id string) (*model.Rollout, error) {
-	var r rolloutRow
-	if err := s.one(ctx, "roll-out", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "roll-out", id, (*rolloutRow).model, "id = ?", id)
 }
 
 // Rollouts lists roll-outs, newest first.
 func (s *Store) Rollouts(ctx context.Context, q model.Query) ([]model.Rollout, string, error) {
-	rows, next, err := page(ctx, s, rollouts(), q, func(r *rolloutRow) []any { return []any{r.Created, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*rolloutRow).model)
-	return out, next, err
+	return listed(ctx, s, rollouts(), q, func(r *rolloutRow) []any { return []any{r.Created, r.ID} }, (*rolloutRow).model)
 }
 
 // OpenRollouts are all roll-outs that are not over, oldest first.

@@ -123,6 +123,15 @@ func (s *Store) one(ctx context.Context, what, id string, row any, where string,
 	return s.fail("read a "+what, err)
 }
 
+// find reads one row as what it stands for.
+func find[R, M any](ctx context.Context, s *Store, what, id string, model func(*R) (*M, error), where string, args ...any) (*M, error) {
+	var r R
+	if err := s.one(ctx, what, id, &r, where, args...); err != nil {
+		return nil, err
+	}
+	return model(&r)
+}
+
 // all reads rows into a pointer to a slice, at most as many as a caller may hold in memory.
 func (s *Store) all(ctx context.Context, what string, rows any, order string, where string, args ...any) error {
 	err := s.conn(ctx).NewSelect().Model(rows).Where(where, args...).OrderExpr(order).Limit(mostRows).Scan(ctx)

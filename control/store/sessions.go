@@ -58,11 +58,7 @@ func (s *Store) SessionBySecret(ctx context.Context, hash []byte) (*model.Sessio
 }
 
 func (s *Store) session(ctx context.Context, id, where string, args ...any) (*model.Session, error) {
-	var r sessionRow
-	if err := s.one(ctx, "session", id, &r, where, args...); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "session", id, (*sessionRow).model, where, args...)
 }
 
 // SessionsOf are a user's sessions, newest first.

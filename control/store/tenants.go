@@ -63,21 +63,12 @@ func (s *Store) CreateTenant(ctx context.Context, t *model.Tenant) error {
 
 // Tenant finds a tenant.
 func (s *Store) Tenant(ctx context.Context, id string) (*model.Tenant, error) {
-	var r tenantRow
-	if err := s.one(ctx, "tenant", id, &r, "id = ?", id); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "tenant", id, (*tenantRow).model, "id = ?", id)
 }
 
 // Tenants lists tenants by id.
 func (s *Store) Tenants(ctx context.Context, q model.Query) ([]model.Tenant, string, error) {
-	rows, next, err := page(ctx, s, tenants(), q, func(r *tenantRow) []any { return []any{r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*tenantRow).model)
-	return out, next, err
+	return listed(ctx, s, tenants(), q, func(r *tenantRow) []any { return []any{r.ID} }, (*tenantRow).model)
 }
 
 // UpdateTenant changes name and labels.

@@ -74,21 +74,12 @@ func (s *Store) TokenBySecret(ctx context.Context, hash []byte) (*model.Token, e
 }
 
 func (s *Store) token(ctx context.Context, id, where string, args ...any) (*model.Token, error) {
-	var r tokenRow
-	if err := s.one(ctx, "token", id, &r, where, args...); err != nil {
-		return nil, err
-	}
-	return r.model()
+	return find(ctx, s, "token", id, (*tokenRow).model, where, args...)
 }
 
 // Tokens lists tokens by name.
 func (s *Store) Tokens(ctx context.Context, q model.Query) ([]model.Token, string, error) {
-	rows, next, err := page(ctx, s, tokens(), q, func(r *tokenRow) []any { return []any{r.Name, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*tokenRow).model)
-	return out, next, err
+	return listed(ctx, s, tokens(), q, func(r *tokenRow) []any { return []any{r.Name, r.ID} }, (*tokenRow).model)
 }
 
 // RevokeToken ends a token. One that was revoked before stays as it was, which is no error.

@@ -104,6 +104,20 @@ func (s *Store) ChangeTransfer(ctx context.Context, id string, f func(*model.Tra
 	}
 }
 
+// FailTransfer says why a transfer does not come, unless it has. One that is not there any more is no error: whoever asked has left.
+func (s *Store) FailTransfer(ctx context.Context, id, why string) error {
+	err := s.ChangeTransfer(ctx, id, func(x *model.Transfer) error {
+		if !x.Done {
+			x.Failed, x.Done = why, true
+		}
+		return nil
+	})
+	if model.CodeOf(err) == model.CodeNotFound {
+		return nil
+	}
+	return err
+}
+
 func (s *Store) changeTransfer(ctx context.Context, id string, f func(*model.Transfer) error) error {
 	x, t, err := s.transfer(ctx, id)
 	if err != nil {

@@ -61,6 +61,7 @@ func TestTransfers(t *testing.T) {
 		_, err = s.AddPart(ctx, "x", 3, nil, true, 9)
 		code(t, err, model.CodeNotFound)
 		code(t, s.ChangeTransfer(ctx, "x", func(*model.Transfer) error { return nil }), model.CodeNotFound)
+		ok(t, s.FailTransfer(ctx, "x", "it is gone"))
 		// What is over makes room, and its parts go with it.
 		_, err = s.AddPart(ctx, "y", 0, []byte("y"), false, 9)
 		ok(t, err)
@@ -72,6 +73,11 @@ func TestTransfers(t *testing.T) {
 			t.Error(err)
 		}
 		if x, err := s.Transfer(ctx, "later"); err != nil || x.Done {
+			t.Error(x, err)
+		}
+		ok(t, s.FailTransfer(ctx, "later", "the node is away"))
+		ok(t, s.FailTransfer(ctx, "later", "and so on")) // the first reason stays
+		if x, err := s.Transfer(ctx, "later"); err != nil || !x.Done || x.Failed != "the node is away" {
 			t.Error(x, err)
 		}
 	})

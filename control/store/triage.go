@@ -67,12 +67,7 @@ func (s *Store) Finding(ctx context.Context, node, id string) (*model.Finding, e
 // FindingNotes lists what was done with a finding, newest first.
 func (s *Store) FindingNotes(ctx context.Context, node, id string, q model.Query) ([]model.FindingNote, string, error) {
 	q.Where = []model.Condition{{Field: "node", Op: "=", Value: node}, {Field: "finding", Op: "=", Value: id}}
-	rows, next, err := page(ctx, s, findingNotes(), q, func(r *noteRow) []any { return []any{r.Time, r.ID} })
-	if err != nil {
-		return nil, "", err
-	}
-	out, err := convert(rows, (*noteRow).model)
-	return out, next, err
+	return listed(ctx, s, findingNotes(), q, func(r *noteRow) []any { return []any{r.Time, r.ID} }, (*noteRow).model)
 }
 
 // TriageFindings sets state and owner of a tenant's findings and notes what was done: of all of them or of none. It gives them as they

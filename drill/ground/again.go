@@ -3,6 +3,8 @@ package ground
 import (
 	"context"
 	"fmt"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground/dockerd"
 )
 
 // Again starts the engine again, with its data and a network of its own anew. It listens at its socket, and at these addresses beside,
@@ -20,7 +22,7 @@ func (e *Engine) Again(ctx context.Context, hosts ...string) error {
 	if err := e.launch(); err != nil {
 		return err
 	}
-	if err := e.wait(ctx); err != nil {
+	if err := dockerd.Wait(ctx, e.Dir, e.exited); err != nil {
 		return fmt.Errorf("start it again: %w", err)
 	}
 	return nil

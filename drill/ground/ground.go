@@ -6,19 +6,20 @@ package ground
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground/dockerd"
 )
 
 // Options say which engine to start.
@@ -43,16 +44,10 @@ type Engine struct {
 	options Options
 }
 
-// ErrMissing says that this machine lacks what a ground is made of.
-var ErrMissing = errors.New("this machine has not what a throw-away engine needs")
-
-// startTime is how long an engine may take until it answers: machines may be busy.
-const startTime = 90 * time.Second
-
 // Start starts an engine and waits until it answers. Whoever starts it stops it; ctx bounds the start only.
 func Start(ctx context.Context, o Options) (*Engine, error) {
 	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("%w: starting one needs root; run as root or with sudo", ErrMissing)
+		return nil, fmt.Errorf("%w: starting one needs root; run as root or with sudo", dockerd.ErrMissing)
 	}
 	daemon, err := find(o.Bin)
 	if err != nil {
@@ -67,7 +62,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("directory of a throw-away engine: %w", err)
 	}
 	e := &Engine{
-		Dir: dir, Host: filepath.Join(dir, "host"), Socket: filepath.Join(dir, "docker.sock"),
+		Dir: dir, Host: filepath.Join(dir, "host"), Socket: dockerd.Socket(dir),
 		Containerd: filepath.Join(dir, "exec", "containerd", "containerd.sock"), base: base, exited: make(chan struct{}),
 		daemon: daemon, options: o,
 	}
@@ -95,7 +90,7 @@ func (e *Engine) start(ctx context.Context) error {
 	if err := e.launch(); err != nil {
 		return err
 	}
-	if err := e.wait(ctx); err != nil {
+	if err := dockerd.Wait(ctx, e.Dir, e.exited); err != nil {
 		return err
 	}
 	return e.importBase(ctx)
@@ -106,7 +101,7 @@ func find(bin string) (string, error) {
 	if bin != "" {
 		path := filepath.Join(bin, "dockerd")
 		if _, err := os.Stat(path); err != nil {
-			return "", fmt.Errorf("%w: no dockerd in %s: %w", ErrMissing, bin, err)
+			return "", fmt.Errorf("%w: no dockerd in %s: %w", dockerd.ErrMissing, bin, err)
 		}
 		return path, nil
 	}
@@ -118,7 +113,7 @@ func find(bin string) (string, error) {
 			return filepath.Join(dir, "dockerd"), nil
 		}
 	}
-	return "", fmt.Errorf("%w: no dockerd in PATH; install a container engine (apt-get install docker.io), or name the directory of one", ErrMissing)
+	return "", fmt.Errorf("%w: no dockerd in PATH; install a container engine (apt-get install docker.io), or name the directory of one", dockerd.ErrMissing)
 }
 
 // enter is what the first process does before it becomes the engine: what it sees of processes are its own, and what it mounts may reach
@@ -127,31 +122,23 @@ const enter = `mount -t proc proc /proc && mount --make-rshared / && exec "$0" "
 
 // prepare writes the engine's settings and command.
 func (e *Engine) prepare(hosts ...string) error {
-	daemon, o := e.daemon, e.options
-	config := map[string]any{
+	settings := map[string]any{
 		"debug": true, "experimental": true, // what can be open is open
 		"default-cgroupns-mode": "private", // as on newer hosts: the host's is more then
 	}
-	for k, v := range o.Config {
-		config[k] = v
-	}
-	text, err := json.MarshalIndent(config, "", "  ")
+	maps.Copy(settings, e.options.Config)
+	args, err := dockerd.Command(e.daemon, e.Dir, settings)
 	if err != nil {
-		return fmt.Errorf("daemon.json: %w", err)
+		return err
 	}
-	file := filepath.Join(e.Dir, "daemon.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return fmt.Errorf("daemon.json: %w", err)
-	}
-	path := filepath.Dir(daemon) + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin"
-	if own, err := Runtime(path, e.Dir); err != nil {
+	path := filepath.Dir(e.daemon) + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin"
+	if own, err := dockerd.Runtime(path, e.Dir); err != nil {
 		return err
 	} else if own != "" {
 		path = own + ":" + path
 	}
-	e.cmd = exec.Command("/bin/sh", "-c", enter, daemon, "--config-file", file, //nolint:noctx // it lives until Stop
-		"--data-root", filepath.Join(e.Dir, "data"), "--exec-root", filepath.Join(e.Dir, "exec"), "--pidfile", filepath.Join(e.Dir, "dockerd.pid"),
-		"-H", "unix://"+e.Socket, "-G", "root", "--bip", "10.226.0.1/24", "--default-address-pool", "base=10.226.128.0/17,size=24")
+	e.cmd = exec.Command("/bin/sh", append([]string{"-c", enter}, args...)...) //nolint:noctx // it lives until Stop
+	e.cmd.Args = append(e.cmd.Args, "-G", "root", "--bip", "10.226.0.1/24", "--default-address-pool", "base=10.226.128.0/17,size=24")
 	for _, h := range hosts {
 		e.cmd.Args = append(e.cmd.Args, "-H", h)
 	}
@@ -166,7 +153,7 @@ func (e *Engine) prepare(hosts ...string) error {
 
 // launch starts the engine from a thread that stays until it ends: what dies with the parent dies with the thread that started it.
 func (e *Engine) launch() error {
-	log, err := os.OpenFile(e.log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(dockerd.Log(e.Dir), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("log of a throw-away engine: %w", err)
 	}
@@ -189,43 +176,7 @@ func (e *Engine) launch() error {
 	return e.loopback()
 }
 
-func (e *Engine) log() string { return filepath.Join(e.Dir, "dockerd.log") }
-
 // Client gives a client of the engine, which the caller closes.
 func (e *Engine) Client() (*client.Client, error) {
-	return client.New(client.WithHost("unix://" + e.Socket))
-}
-
-// wait returns when the engine answers, has ended, or time is over.
-func (e *Engine) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	cli, err := e.Client()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = cli.Close() }()
-	for {
-		try, cancel := context.WithTimeout(ctx, 2*time.Second)
-		_, err := cli.Ping(try, client.PingOptions{})
-		cancel()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-e.exited:
-			return fmt.Errorf("the throw-away engine ended at once; its last words: %s", e.tail())
-		case <-ctx.Done():
-			return fmt.Errorf("the throw-away engine does not answer (%w); its last words: %s", err, e.tail())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func (e *Engine) tail() string {
-	text, err := os.ReadFile(e.log())
-	if err != nil {
-		return err.Error()
-	}
-	return strings.TrimSpace(string(text[max(0, len(text)-1500):]))
+	return dockerd.Client(e.Dir)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/moby/moby/client"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground/dockerd"
 )
 
 // Image is the image that every ground has: a shell and its tools, and a user "app" (1000).
@@ -30,15 +32,15 @@ func applets() []string {
 func rootfs() ([]byte, error) {
 	program, err := os.ReadFile(Busybox)
 	if err != nil {
-		return nil, fmt.Errorf("%w: images are made of busybox (apt-get install busybox-static): %w", ErrMissing, err)
+		return nil, fmt.Errorf("%w: images are made of busybox (apt-get install busybox-static): %w", dockerd.ErrMissing, err)
 	}
 	f, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrMissing, Busybox, err)
+		return nil, fmt.Errorf("%w: %s: %w", dockerd.ErrMissing, Busybox, err)
 	}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
-			return nil, fmt.Errorf("%w: %s needs libraries, which an image has not: apt-get install busybox-static", ErrMissing, Busybox)
+			return nil, fmt.Errorf("%w: %s needs libraries, which an image has not: apt-get install busybox-static", dockerd.ErrMissing, Busybox)
 		}
 	}
 	files := []File{

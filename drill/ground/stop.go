@@ -7,9 +7,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/moby/moby/client"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground/dockerd"
 )
 
 // Stop ends the engine with everything that it started, and removes its files.
@@ -44,9 +45,7 @@ func (e *Engine) empty(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = cli.Close() }()
-	_, err = cli.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true})
-	_ = err // an engine outside a swarm refuses, which is what is wanted
-	return removeContainers(ctx, cli)
+	return dockerd.Empty(ctx, cli)
 }
 
 // end asks the engine to end, and then does not ask any more. All other processes are in its namespace and end with it.

@@ -7,7 +7,8 @@ import (
 	"slices"
 
 	"github.com/moby/moby/client"
-	"golang.org/x/sync/errgroup"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground/dockerd"
 )
 
 // Sweep takes everything away that is in the engine but the image that every ground has.
@@ -17,31 +18,10 @@ func (e *Engine) Sweep(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = cli.Close() }()
-	_, err = cli.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true})
-	_ = err // an engine outside a swarm refuses, which is what is wanted
-	if err := removeContainers(ctx, cli); err != nil {
+	if err := dockerd.Empty(ctx, cli); err != nil {
 		return err
 	}
 	return errors.Join(removeVolumes(ctx, cli), removeNetworks(ctx, cli), removeImages(ctx, cli), removePlugins(ctx, cli), e.importBase(ctx))
-}
-
-func removeContainers(ctx context.Context, cli *client.Client) error {
-	list, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true})
-	if err != nil {
-		return fmt.Errorf("containers of the throw-away engine: %w", err)
-	}
-	var group errgroup.Group
-	group.SetLimit(4)
-	for _, c := range list.Items {
-		group.Go(func() error {
-			_, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("containers of the throw-away engine: %w", err)
-	}
-	return nil
 }
 
 func removeVolumes(ctx context.Context, cli *client.Client) error {

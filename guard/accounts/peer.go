@@ -110,37 +110,33 @@ func foreign(fd int, pid int32) (bool, string) {
 	case !errors.Is(err, unix.ENOPROTOOPT): // a kernel before 6.5 has none; any other says that the process is gone
 		return true, "its process has ended: " + err.Error()
 	}
-	theirs, err := os.Readlink("/proc/" + strconv.Itoa(int(pid)) + "/ns/pid")
-	if err != nil {
-		return true, "its process can't be looked at: " + err.Error()
-	}
-	own, err := os.Readlink("/proc/self/ns/pid")
-	if err != nil {
-		return true, "the guard's own process can't be looked at: " + err.Error()
-	}
-	if held >= 0 && !stillIs(held, pid) {
+	elsewhere, why := otherNamespace(pid, "pid")
+	switch {
+	case why != "":
+		return true, why
+	case held >= 0 && !stillIs(held, pid):
 		return true, "its process has ended"
-	}
-	if own != theirs {
+	case elsewhere:
 		return true, "it is in another process namespace, as a container is"
 	}
-	return foreignUsers(pid)
+	// In another user namespace, one user can be many, with numbers that are nobody's.
+	if elsewhere, why = otherNamespace(pid, "user"); elsewhere && why == "" {
+		why = "it is in another user namespace"
+	}
+	return elsewhere, why
 }
 
-// foreignUsers says whether a process is in another user namespace than the guard: there, one user can be many, with numbers that are nobody's.
-func foreignUsers(pid int32) (bool, string) {
-	theirs, err := os.Readlink("/proc/" + strconv.Itoa(int(pid)) + "/ns/user")
+// otherNamespace says whether a process is in another namespace of a kind than the guard. Where that can't be told it is, and why says so.
+func otherNamespace(pid int32, kind string) (other bool, why string) {
+	theirs, err := os.Readlink("/proc/" + strconv.Itoa(int(pid)) + "/ns/" + kind)
 	if err != nil {
 		return true, "its process can't be looked at: " + err.Error()
 	}
-	own, err := os.Readlink("/proc/self/ns/user")
+	own, err := os.Readlink("/proc/self/ns/" + kind)
 	if err != nil {
 		return true, "the guard's own process can't be looked at: " + err.Error()
 	}
-	if own != theirs {
-		return true, "it is in another user namespace"
-	}
-	return false, ""
+	return own != theirs, ""
 }
 
 // stillIs says whether the held process is alive and has the number.

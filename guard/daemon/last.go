@@ -10,7 +10,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
+	"github.com/bulkhead-security/bulkhead/guard/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 

@@ -16,7 +16,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
+	"github.com/bulkhead-security/bulkhead/guard/lasting"
 )
 
 // leaving is a judge before whom a right ends.

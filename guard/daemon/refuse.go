@@ -8,8 +8,8 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
+	"github.com/bulkhead-security/bulkhead/guard/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 

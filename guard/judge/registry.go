@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -14,9 +13,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
-
-// dockerHub is the registry of names that name none.
-const dockerHub = "docker.io"
 
 // Addresses says why a registry is not one for everybody to have called: it is the host itself, or what only hosts reach. Empty is any other.
 type Addresses interface {
@@ -40,7 +36,7 @@ func (j *Judge) registries(ctx context.Context, a *call.Ask) error {
 		return nil
 	}
 	for _, r := range list {
-		if r == dockerHub { // nobody chose it
+		if r == call.DockerHub { // nobody chose it
 			continue
 		}
 		why, err := j.p.Addresses.Inside(ctx, r)
@@ -60,31 +56,31 @@ func called(a *call.Ask) []string {
 	switch a.Call.Route.Action {
 	case "RegistrySignIn":
 		if b, ok := a.Body.(*registry.AuthConfig); ok {
-			return []string{ofAddress(b.ServerAddress)}
+			return []string{call.RegistryAt(b.ServerAddress)}
 		}
-		return []string{dockerHub}
+		return []string{call.DockerHub}
 	case "RegistryInspect":
-		return []string{ofReference(a.Named)}
+		return []string{call.RegistryOf(a.Named)}
 	case "RegistrySearch":
-		return []string{ofReference(q.Texts["term"])}
+		return []string{call.RegistryOf(q.Texts["term"])}
 	case "ImagePull":
 		if src := q.Texts["fromSrc"]; src != "" && src != "-" {
-			return []string{ofAddress(src)}
+			return []string{call.RegistryAt(src)}
 		} else if src == "-" {
 			return nil
 		}
-		return []string{ofReference(q.Texts["fromImage"])}
+		return []string{call.RegistryOf(q.Texts["fromImage"])}
 	case "ImagePush", "PluginPush":
-		return []string{ofReference(a.Named)}
+		return []string{call.RegistryOf(a.Named)}
 	case "PluginInstall", "PluginInspect":
 		if remote := q.Texts["remote"]; remote != "" {
-			return []string{ofReference(remote)}
+			return []string{call.RegistryOf(remote)}
 		}
 	case "ImageBuild":
 		return ofBuild(q)
 	case "ServiceCreate", "ServiceUpdate": // every node that runs a task of it asks for its image
 		if b, ok := a.Body.(*swarm.ServiceSpec); ok && b.TaskTemplate.ContainerSpec != nil {
-			return []string{ofReference(b.TaskTemplate.ContainerSpec.Image)}
+			return []string{call.RegistryOf(b.TaskTemplate.ContainerSpec.Image)}
 		}
 	case "BuildSolve":
 		if s, ok := a.Body.(*call.Solve); ok {
@@ -102,7 +98,7 @@ func ofBuild(q route.Query) []string {
 	case remote == "":
 	case kit && (remote == "client-session" || remote == "upload-request"): // it comes from the caller
 	default:
-		list = append(list, ofAddress(remote))
+		list = append(list, call.RegistryAt(remote))
 	}
 	if text := q.Texts["buildargs"]; kit && text != "" {
 		var args map[string]*string
@@ -111,7 +107,7 @@ func ofBuild(q route.Query) []string {
 		}
 		if v := args["BUILDKIT_SYNTAX"]; v != nil && *v != "" { // a program that reads the build's file, and what it is told
 			image, _, _ := strings.Cut(strings.TrimSpace(*v), " ")
-			list = append(list, ofReference(image))
+			list = append(list, call.RegistryOf(image))
 		}
 	}
 	if text := q.Texts["cachefrom"]; kit && text != "" {
@@ -121,7 +117,7 @@ func ofBuild(q route.Query) []string {
 		}
 		for _, names := range caches {
 			for name := range strings.SplitSeq(names, ",") { // as the builder does
-				list = append(list, ofReference(name))
+				list = append(list, call.RegistryOf(name))
 			}
 		}
 	}
@@ -133,43 +129,11 @@ func ofSolve(s *call.Solve) []string {
 	var list []string
 	for _, names := range [][]call.Named{s.Images, s.Pushes, s.CacheRefs} {
 		for _, n := range names {
-			list = append(list, ofReference(n.Name))
+			list = append(list, call.RegistryOf(n.Name))
 		}
 	}
 	for _, address := range s.Fetches {
-		list = append(list, ofAddress(address))
+		list = append(list, call.RegistryAt(address))
 	}
 	return list
-}
-
-// ofReference is the registry of an image's name, as the engine takes it: what is before the first slash, where that looks like a host.
-func ofReference(name string) string {
-	first, _, more := strings.Cut(name, "/")
-	if !more || !strings.ContainsAny(first, ".:") && first != "localhost" && strings.ToLower(first) == first {
-		return dockerHub
-	}
-	return canonical(first)
-}
-
-// ofAddress is the host of a URL, or of what is written without a scheme.
-func ofAddress(address string) string {
-	if address == "" {
-		return dockerHub
-	}
-	if !strings.Contains(address, "://") {
-		address = "https://" + address
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return address // which is no registry of anybody's
-	}
-	return canonical(u.Host)
-}
-
-func canonical(host string) string {
-	switch host = strings.ToLower(host); host {
-	case "index.docker.io", "registry-1.docker.io":
-		return dockerHub
-	}
-	return host
 }

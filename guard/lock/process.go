@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -119,6 +120,21 @@ func readFile(path string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", path, errLarge)
 	}
 	return b, err
+}
+
+// readOwn reads a file of the lock's own; nil where there is none. Only root's word counts.
+func readOwn(path string, most int64) ([]byte, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || !info.Mode().IsRegular() || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s must be a file that is root's alone (0600): what it says can't be trusted, and is not acted on", path)
+	}
+	return readFile(path, most)
 }
 
 var errLarge = errors.New("it is larger than what is read")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -69,19 +68,12 @@ func (l *Lock) statePath() string { return filepath.Join(l.o.StateDir, stateFile
 // load reads the state; nil where nothing is locked. Only root's word counts.
 func (l *Lock) load() (*state, error) {
 	path := l.statePath()
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	b, err := readOwn(path, mostState)
+	if err != nil {
+		return nil, fmt.Errorf("what the lock keeps: %w", err)
+	}
+	if b == nil {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("what the lock keeps: %w", err)
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); !ok || !info.Mode().IsRegular() || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s must be a file that is root's alone (0600): what it says can't be trusted, and is not acted on", path)
-	}
-	b, err := readFile(path, mostState)
-	if err != nil {
-		return nil, fmt.Errorf("what the lock keeps: %w", err)
 	}
 	s := &state{}
 	d := json.NewDecoder(bytes.NewReader(b))

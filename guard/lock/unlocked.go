@@ -2,14 +2,10 @@ package lock
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/model"
@@ -36,19 +32,12 @@ func (l *Lock) unlockedPath() string { return filepath.Join(l.o.StateDir, unlock
 // loadUnlocked gives nil where nobody unlocked. Only root's word counts.
 func (l *Lock) loadUnlocked() (*unlocked, error) {
 	path := l.unlockedPath()
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	b, err := readOwn(path, mostGuardFile)
+	if err != nil {
+		return nil, fmt.Errorf("who unlocked: %w", err)
+	}
+	if b == nil {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("who unlocked: %w", err)
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); !ok || !info.Mode().IsRegular() || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s must be a file that is root's alone (0600): what it says can't be trusted", path)
-	}
-	b, err := readFile(path, mostGuardFile)
-	if err != nil {
-		return nil, fmt.Errorf("who unlocked: %w", err)
 	}
 	u := &unlocked{}
 	if err := json.Unmarshal(b, u); err != nil || u.Schema != unlockedSchema {

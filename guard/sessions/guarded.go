@@ -3,10 +3,11 @@ package sessions
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/bulkhead-security/bulkhead/guard/lasting"
 )
 
 // Guarded is a session that lasts as long as its right does.
@@ -26,7 +27,6 @@ type Guarded struct {
 // Bounds of asking.
 const (
 	leastEvery = time.Second
-	askTime    = 5 * time.Second
 	endTime    = 10 * time.Second
 )
 
@@ -60,10 +60,11 @@ func (g *Guarded) Run(ctx context.Context, w http.ResponseWriter, run func(ctx c
 	if g.Recording != nil {
 		g.Recording.onBroken(end)
 	}
+	right := lasting.Right{Holds: g.Holds, Every: max(g.Every, leastEvery), AtOnce: true, Changed: g.Changed, Until: g.Until}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		if err := g.watch(ctx); err != nil {
+		if err := right.Watch(ctx); err != nil {
 			end(err)
 		}
 	}()
@@ -89,45 +90,6 @@ func (g *Guarded) finish(ctx context.Context, cut *CutError, err error) error {
 	defer cancel()
 	if rerr := g.Recording.End(ctx, how, why); rerr != nil && err == nil {
 		return rerr
-	}
-	return err
-}
-
-// watch gives why the right ended; nil when the session did.
-func (g *Guarded) watch(ctx context.Context) error {
-	every := time.NewTicker(max(g.Every, leastEvery))
-	defer every.Stop()
-	var over <-chan time.Time
-	if !g.Until.IsZero() {
-		t := time.NewTimer(time.Until(g.Until))
-		defer t.Stop()
-		over = t.C
-	}
-	for {
-		var changed <-chan struct{}
-		if g.Changed != nil {
-			changed = g.Changed() // before asking, so that no change falls in between
-		}
-		if err := g.ask(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-over:
-			return fmt.Errorf("access was given until %s", g.Until.UTC().Format("15:04:05 UTC"))
-		case <-changed:
-		case <-every.C:
-		}
-	}
-}
-
-func (g *Guarded) ask(ctx context.Context) error {
-	asked, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	err := g.Holds(asked)
-	if ctx.Err() != nil {
-		return nil // the session is over
 	}
 	return err
 }

@@ -106,3 +106,14 @@ func TestReadOnlyAbove(t *testing.T) {
 		}
 	}
 }
+
+func TestEngineOption(t *testing.T) {
+	for option, want := range map[string][2]string{
+		"name=seccomp,profile=default": {"seccomp", "default"}, "profile=/etc/x.json,name=seccomp": {"seccomp", "/etc/x.json"},
+		"name=userns": {"userns", ""}, "apparmor": {"apparmor", ""}, "": {"", ""}, "name=": {"", ""}, "of=another,name=cgroupns": {"cgroupns", ""},
+	} {
+		if name, profile := workload.EngineOption(option); name != want[0] || profile != want[1] {
+			t.Errorf("%q: %q %q", option, name, profile)
+		}
+	}
+}

@@ -23,6 +23,21 @@ func Security(w *model.Workload, hc *container.HostConfig, d Defaults) {
 
 const unconfined = "unconfined"
 
+// EngineOption reads what an engine says of its own security: "name=seccomp,profile=default", or the name alone, as engines before 1.13 do.
+func EngineOption(o string) (name, profile string) {
+	for part := range strings.SplitSeq(o, ",") {
+		switch k, v, ok := strings.Cut(part, "="); {
+		case !ok:
+			name = part
+		case k == "name":
+			name = v
+		case k == "profile":
+			profile = v
+		}
+	}
+	return name, profile
+}
+
 // securityOptions reads them as the engine does: the first "=" ends the name, and where there is none, the first ":".
 func securityOptions(w *model.Workload, options []string, d Defaults) {
 	for _, o := range options {

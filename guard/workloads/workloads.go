@@ -6,22 +6,16 @@ package workloads
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/swarm"
-	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
-	"github.com/moby/moby/client/pkg/versions"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
@@ -76,9 +70,6 @@ type Workloads struct {
 	read     time.Time
 	images   map[string]shownImage // by id
 }
-
-// fresh is for how long the engine's settings are taken for what they were.
-const fresh = time.Minute
 
 // New makes it.
 func New(p Parts) *Workloads {
@@ -219,129 +210,4 @@ func unnamed(in *container.InspectResponse) map[string]bool {
 func isHex(name string) bool {
 	const size = 64
 	return len(name) == size && strings.Trim(name, "0123456789abcdef") == ""
-}
-
-// shownImage is what the engine said of an image, and when.
-type shownImage struct {
-	image.InspectResponse
-	at time.Time
-}
-
-const mostImages = 256
-
-// image is an image by its id, which an engine takes long to show. What an id stands for does not change; its digests may.
-func (k *Workloads) image(ctx context.Context, id string) (*image.InspectResponse, error) {
-	now := k.p.Now()
-	k.mu.Lock()
-	known, ok := k.images[id]
-	k.mu.Unlock()
-	if ok && now.Sub(known.at) < fresh {
-		return &known.InspectResponse, nil
-	}
-	got := shownImage{at: now}
-	if err := k.get(ctx, "/images/"+url.PathEscape(id)+"/json", &got.InspectResponse); err != nil {
-		return nil, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.images == nil || len(k.images) >= mostImages {
-		k.images = map[string]shownImage{}
-	}
-	k.images[id] = got
-	return &got.InspectResponse, nil
-}
-
-func (k *Workloads) get(ctx context.Context, target string, into any) error {
-	status, text, err := k.p.Engine.Get(ctx, target)
-	if err != nil {
-		return err
-	}
-	if status != http.StatusOK {
-		return fmt.Errorf("the engine answered %d to %s", status, target)
-	}
-	return decode(target, text, into)
-}
-
-func decode(target string, text []byte, into any) error {
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("the engine's answer to %s: %w", target, err)
-	}
-	return nil
-}
-
-// engineDefaults are what the engine gives where nothing is asked for.
-func (k *Workloads) engineDefaults(ctx context.Context) (workload.Defaults, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.read.IsZero() && k.p.Now().Sub(k.read) < fresh {
-		return k.defaults, nil
-	}
-	var info system.Info
-	if err := k.get(ctx, "/info", &info); err != nil {
-		return workload.Defaults{}, fmt.Errorf("the engine's settings: %w", err)
-	}
-	k.defaults, k.read = k.of(&info), k.p.Now()
-	k.defaults.ReadOnlyDeep = k.readOnlyDeep(ctx)
-	return k.defaults, nil
-}
-
-// readOnlyDeep asks the engine for its version; what it does not say it does not do.
-func (k *Workloads) readOnlyDeep(ctx context.Context) bool {
-	var v struct{ APIVersion, KernelVersion string }
-	if err := k.get(ctx, "/version", &v); err != nil || v.APIVersion == "" {
-		return false
-	}
-	kernel, _, _ := strings.Cut(v.KernelVersion, "-")
-	return versions.GreaterThanOrEqualTo(v.APIVersion, "1.44") && versions.GreaterThanOrEqualTo(kernel, "5.12")
-}
-
-func (k *Workloads) of(i *system.Info) workload.Defaults {
-	d := workload.Defaults{
-		Seccomp: "unconfined", CgroupNamespace: "host", LogDriver: i.LoggingDriver, Runtime: i.DefaultRuntime,
-		WritablePaths: k.p.WritablePaths, Sockets: k.p.Sockets, SystemPaths: append(slices.Clone(k.p.SystemPaths), i.DockerRootDir),
-	}
-	for name := range i.Runtimes {
-		d.Runtimes = append(d.Runtimes, name)
-	}
-	d.DeviceRuntimes = workload.DeviceRuntimes(i.Runtimes)
-	slices.Sort(d.Runtimes)
-	for _, o := range i.SecurityOptions {
-		name, profile := securityOption(o)
-		switch name {
-		case "seccomp":
-			d.Seccomp = profileOf(profile)
-		case "apparmor":
-			d.AppArmor = "docker-default"
-		case "userns", "rootless":
-			d.Remapped = true
-		case "cgroupns":
-			d.CgroupNamespace = "private"
-		case "no-new-privileges":
-			d.NoNewPrivileges = true
-		}
-	}
-	return d
-}
-
-// securityOption reads "name=seccomp,profile=default".
-func securityOption(o string) (name, profile string) {
-	for _, part := range strings.Split(o, ",") {
-		switch k, v, _ := strings.Cut(part, "="); k {
-		case "name":
-			name = v
-		case "profile":
-			profile = v
-		}
-	}
-	return name, profile
-}
-
-func profileOf(profile string) string {
-	switch profile {
-	case "", "default":
-		return "default"
-	case "builtin", "unconfined":
-		return profile
-	}
-	return "custom"
 }

@@ -144,14 +144,10 @@ func TestWhatCanNotBeTold(t *testing.T) {
 	}
 }
 
-func TestSecurityOptions(t *testing.T) {
-	for option, want := range map[string][2]string{
-		"name=seccomp,profile=default": {"seccomp", "default"}, "name=seccomp,profile=/etc/x.json": {"seccomp", "custom"},
-		"name=seccomp,profile=unconfined": {"seccomp", "unconfined"}, "name=userns": {"userns", "default"}, "": {"", "default"},
-	} {
-		name, profile := securityOption(option)
-		if name != want[0] || profileOf(profile) != want[1] {
-			t.Errorf("%q: %s %s", option, name, profileOf(profile))
+func TestProfiles(t *testing.T) {
+	for profile, want := range map[string]string{"": "default", "default": "default", "builtin": "builtin", "unconfined": "unconfined", "/etc/x.json": "custom"} {
+		if got := profileOf(profile); got != want {
+			t.Errorf("%q: %s", profile, got)
 		}
 	}
 }

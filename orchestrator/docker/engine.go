@@ -12,6 +12,7 @@ import (
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-security/bulkhead/guard/workload"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -69,11 +70,11 @@ func fromInfo(eng *model.Engine, i system.Info) {
 	}
 	slices.Sort(eng.Runtimes)
 	for _, o := range i.SecurityOptions {
-		name, rest := securityOption(o)
+		name, profile := workload.EngineOption(o)
 		eng.SecurityOptions = append(eng.SecurityOptions, name)
 		switch name {
 		case "seccomp":
-			eng.SeccompProfile = rest["profile"]
+			eng.SeccompProfile = profile
 		case "userns":
 			eng.UserNamespaces = true
 		case "rootless":
@@ -107,19 +108,6 @@ func fromInfo(eng *model.Engine, i system.Info) {
 	}
 	eng.Warnings = slices.Clone(i.Warnings)
 	eng.ContainersRunning, eng.ContainersTotal, eng.ImagesTotal = i.ContainersRunning, i.Containers, i.Images
-}
-
-// securityOption splits "name=seccomp,profile=default".
-func securityOption(o string) (string, map[string]string) {
-	m := map[string]string{}
-	for _, part := range strings.Split(o, ",") {
-		k, v, ok := strings.Cut(part, "=")
-		if !ok {
-			k, v = "name", part
-		}
-		m[k] = v
-	}
-	return m["name"], m
 }
 
 // effective joins what the engine tells with its configuration and its defaults.

@@ -56,14 +56,14 @@ func (e *Collector) hostView(ctx context.Context) *hostView {
 func (h *hostView) defaults() {
 	hasSeccomp := false
 	for _, o := range h.info.SecurityOptions {
-		name, rest := securityOption(o)
+		name, profile := workload.EngineOption(o)
 		switch name {
 		case "seccomp":
 			hasSeccomp = true
-			switch p := rest["profile"]; {
-			case p == "unconfined":
+			switch {
+			case profile == "unconfined":
 				h.seccomp = "unconfined"
-			case strings.HasPrefix(p, "/"):
+			case strings.HasPrefix(profile, "/"):
 				h.seccomp = "custom"
 			}
 		case "apparmor":

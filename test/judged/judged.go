@@ -1,8 +1,9 @@
 // Package judged makes calls through the guard's judge with the shipped policies and writes them to a real audit log, for tests of what
-// reads that log. There is no engine, and nothing is made; it is no part of the product.
+// reads that log, in this process or on a control plane. There is no engine, and nothing is made; it is no part of the product.
 package judged
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"testing"
@@ -31,8 +32,9 @@ type Guard struct {
 	t     testing.TB
 }
 
-// New makes a guard whose log is in a directory.
-func New(t testing.TB, dir, origin, host string, mode judge.Mode) *Guard {
+// New makes a guard whose log is in a directory. It decides by the shipped policies, and, where p says nothing else, holds the tenant acme to
+// the baseline, has workloads from the test, and wants a second person for an exec.
+func New(t testing.TB, dir, origin string, p judge.Parts) *Guard {
 	t.Helper()
 	secret, key, err := note.GenerateKey(nil, origin)
 	must(t, err)
@@ -44,10 +46,14 @@ func New(t testing.TB, dir, origin, host string, mode judge.Mode) *Guard {
 	engine, err := authz.New(authz.Options{})
 	must(t, err)
 	g := &Guard{Log: log, Key: key, At: time.Now().Add(-time.Hour).Truncate(time.Second), t: t}
-	g.judge = judge.New(judge.Parts{
-		Decider: engine, Log: recorder{log}, Workloads: workloads{}, Tenant: "acme", Host: host, Profile: "baseline", Mode: mode,
-		FourEyes: []string{"ContainerExec"}, Now: g.now,
-	})
+	p.Decider, p.Log, p.Tenant, p.Profile, p.Now = engine, recorder{log}, "acme", cmp.Or(p.Profile, "baseline"), g.now
+	if p.Workloads == nil {
+		p.Workloads = workloads{}
+	}
+	if p.FourEyes == nil {
+		p.FourEyes = []string{"ContainerExec"}
+	}
+	g.judge = judge.New(p)
 	return g
 }
 
@@ -108,27 +114,37 @@ func (g *Guard) subject(who string) *call.Subject {
 	}
 }
 
-// ask makes a call about a container.
-func (g *Guard) ask(who, method, target string, o *call.Object) *call.Ask {
-	g.t.Helper()
+// Ask is a call as the guard's door would put it to the judge, a second after the one before.
+func (g *Guard) Ask(t testing.TB, who *call.Subject, method, target string, o *call.Object) *call.Ask {
+	t.Helper()
 	g.At = g.At.Add(time.Second)
 	c, err := route.New().Match(method, target)
-	must(g.t, err)
-	return &call.Ask{Subject: g.subject(who), Call: c, Body: call.BodyOf(c.Route), Object: o}
+	must(t, err)
+	return &call.Ask{Subject: who, Call: c, Body: call.BodyOf(c.Route), Object: o}
 }
 
-// judged gives what the judge said, after the record is safe.
-func (g *Guard) judged(a *call.Ask) *call.Refusal {
-	g.t.Helper()
-	err := g.judge.Judge(g.t.Context(), a)
+// Judge gives what the judge says, after the record is safe; nil lets the call through.
+func (g *Guard) Judge(t testing.TB, a *call.Ask) *call.Refusal {
+	t.Helper()
+	err := g.judge.Judge(t.Context(), a)
 	if err == nil && a.Recorded != nil {
 		err = a.Recorded()
 	}
 	var no *call.Refusal
 	if err != nil && !errors.As(err, &no) {
-		g.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return no
+}
+
+func (g *Guard) ask(who, method, target string, o *call.Object) *call.Ask {
+	g.t.Helper()
+	return g.Ask(g.t, g.subject(who), method, target, o)
+}
+
+func (g *Guard) judged(a *call.Ask) *call.Refusal {
+	g.t.Helper()
+	return g.Judge(g.t, a)
 }
 
 // Run is `docker create`.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/moby/moby/client"
 
-	"github.com/bulkhead-security/bulkhead/drill/ground"
+	"github.com/bulkhead-security/bulkhead/drill/ground/dockerd"
 )
 
 // Kind says which engine to start.
@@ -70,7 +70,7 @@ type state struct {
 }
 
 func handle(dir string, st state) *Engine {
-	return &Engine{Socket: filepath.Join(dir, "docker.sock"), Log: filepath.Join(dir, "dockerd.log"), dir: dir, state: st}
+	return &Engine{Socket: dockerd.Socket(dir), Log: dockerd.Log(dir), dir: dir, state: st}
 }
 
 // StartEngine starts an engine and waits until it answers. Whoever starts it stops it with Stop; ctx bounds the start
@@ -99,7 +99,7 @@ func StartEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
 		return nil, errors.Join(err, takeBackNetwork(st))
 	}
 	e.options = o
-	if err := e.wait(ctx); err != nil {
+	if err := dockerd.Wait(ctx, dir, e.exited); err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		return nil, errors.Join(err, e.Stop(stop))
@@ -146,25 +146,12 @@ func command(ctx context.Context, o EngineOptions, dir string) (*exec.Cmd, error
 	if _, err := os.Stat(daemon); err != nil {
 		return nil, fmt.Errorf("no %s engine here (%w): install docker.io, or run scripts/engine-current", o.Kind, err)
 	}
-	config := o.Config
-	if config == nil {
-		config = map[string]any{}
-	}
-	body, err := json.MarshalIndent(config, "", "  ")
+	args, err := dockerd.Command(daemon, dir, o.Config)
 	if err != nil {
-		return nil, fmt.Errorf("daemon.json: %w", err)
-	}
-	file := filepath.Join(dir, "daemon.json")
-	if err := os.WriteFile(file, body, 0o644); err != nil {
-		return nil, fmt.Errorf("daemon.json: %w", err)
-	}
-	args := []string{
-		daemon, "--config-file", file, "--data-root", filepath.Join(dir, "data"),
-		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "dockerd.pid"),
-		"-H", "unix://" + filepath.Join(dir, "docker.sock"),
+		return nil, err
 	}
 	if o.Kind == Debian {
-		bin, err := ground.Runtime(path, dir)
+		bin, err := dockerd.Runtime(path, dir)
 		if err != nil {
 			return nil, err
 		}
@@ -242,7 +229,7 @@ func launch(cmd *exec.Cmd, dir string, st state) (*Engine, error) {
 
 // Client returns a client of the engine. The caller closes it.
 func (e *Engine) Client() (*client.Client, error) {
-	return client.New(client.WithHost("unix://" + e.Socket))
+	return dockerd.Client(e.dir)
 }
 
 // PID is the process id of the engine's dockerd.
@@ -250,37 +237,3 @@ func (e *Engine) PID() int { return e.state.PID }
 
 // Bridge is the host's interface of the engine's default network.
 func (e *Engine) Bridge() string { return e.state.Bridge }
-
-// wait returns when the engine answers, has ended or ctx is over.
-func (e *Engine) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
-	defer cancel()
-	cli, err := e.Client()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = cli.Close() }()
-	for {
-		try, cancel := context.WithTimeout(ctx, 2*time.Second)
-		_, err := cli.Ping(try, client.PingOptions{})
-		cancel()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-e.exited:
-			return fmt.Errorf("the engine ended at once; its last words: %s", tail(e.Log))
-		case <-ctx.Done():
-			return fmt.Errorf("the engine does not answer (%w); its last words: %s", err, tail(e.Log))
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-func tail(path string) string {
-	body, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	return strings.TrimSpace(string(body[max(0, len(body)-1500):]))
-}

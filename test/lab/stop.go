@@ -13,11 +13,11 @@ import (
 	"syscall"
 	"time"
 
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 	"github.com/moby/sys/mountinfo"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground/dockerd"
 )
 
 // OpenEngine returns the engine that was started in dir, by whatever process, so that it can be used or stopped.
@@ -100,7 +100,7 @@ func (e *Engine) Restart(ctx context.Context) error {
 		return err
 	}
 	e.state, e.exited = again.state, again.exited
-	return e.wait(ctx)
+	return dockerd.Wait(ctx, e.dir, e.exited)
 }
 
 // empty removes containers and networks through the engine, which then takes back their rules and interfaces itself.
@@ -112,24 +112,7 @@ func (e *Engine) empty(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = cli.Close() }()
-	_, err = cli.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true})
-	_ = err // an engine outside a swarm refuses, which is what is wanted
-	list, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true})
-	if err != nil {
-		return err
-	}
-	var group errgroup.Group
-	group.SetLimit(8)
-	for _, c := range list.Items {
-		group.Go(func() error {
-			_, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-			if cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) { // a swarm that is left removes its tasks by itself
-				return nil
-			}
-			return err
-		})
-	}
-	err = group.Wait()
+	err = dockerd.Empty(ctx, cli)
 	if e.state.Private {
 		return err // its networks go with its namespace
 	}

@@ -4,7 +4,6 @@ package plane
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"path"
@@ -14,15 +13,14 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/bulkhead-security/bulkhead/detect/secret"
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/guard/workload"
-	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/test/judged"
 	"github.com/bulkhead-security/bulkhead/test/sim"
 )
 
@@ -34,13 +32,12 @@ type guards struct {
 
 // guarded is one node's guard with the log that it writes.
 type guarded struct {
-	mu    sync.Mutex
-	node  *sim.Agent
-	log   *nodeLog
-	judge *judge.Judge
-	sent  uint64
-	kept  []uint64
-	at    time.Time
+	*judged.Guard
+	mu   sync.Mutex
+	node *sim.Agent
+	log  *nodeLog
+	sent uint64
+	kept []uint64
 }
 
 // quietHost has nothing that a body could name beside what it says itself.
@@ -89,41 +86,18 @@ func (r reads) Facts(ctx context.Context, a *call.Ask) (map[string]any, error) {
 	return workload.Facts(&w, workload.Extra{Defaults: r.Defaults, Tenant: a.Subject.Principal.Tenant}), nil
 }
 
-// recorder is the guard's way to the log.
-type recorder struct{ log *nodeLog }
-
-func (r recorder) Append(ctx context.Context, rec model.Record) error {
-	_, err := r.log.Append(ctx, rec)
-	return err
-}
-
-func (r recorder) Later(ctx context.Context, rec model.Record) error { return r.Append(ctx, rec) }
-
 func (w *consoleWorld) newGuarded(t *testing.T, node *sim.Agent, mode judge.Mode, profile string) *guarded {
 	t.Helper()
-	origin := model.NodeLogs + node.Node
-	secretKey, key, err := note.GenerateKey(rand.Reader, origin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := note.NewSigner(secretKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := authz.New(authz.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &guarded{node: node, log: openNodeLog(t, origin, key, signer), at: time.Now().Add(-3 * 24 * time.Hour)}
 	d := workload.Defaults{
 		Seccomp: "default", AppArmor: "docker-default", CgroupNamespace: "private", Runtime: "runc", Runtimes: []string{"runc"},
 		Sockets: []string{"/run/docker.sock"}, LogDriver: "json-file",
 	}
-	g.judge = judge.New(judge.Parts{
-		Decider: engine, Log: recorder{g.log}, Tenant: "acme", Host: node.Node, Profile: profile, Mode: mode, FourEyes: []string{"ContainerCopyOut"},
-		Workloads: reads{workload.Reader{Host: quietHost{}, Texts: &secret.Detector{}, Defaults: d}}, Now: func() time.Time { return g.at },
+	g := judged.New(t, t.TempDir(), model.NodeLogs+node.Node, judge.Parts{
+		Host: node.Node, Profile: profile, Mode: mode, FourEyes: []string{"ContainerCopyOut"},
+		Workloads: reads{workload.Reader{Host: quietHost{}, Texts: &secret.Detector{}, Defaults: d}},
 	})
-	return g
+	g.At = time.Now().Add(-3 * 24 * time.Hour)
+	return &guarded{node: node, log: &nodeLog{g.Log, g.Key}, Guard: g}
 }
 
 // ask has somebody call the engine, as the guard's door would put it to the judge.
@@ -132,28 +106,15 @@ func (g *guarded) ask(t *testing.T, who *call.Subject, target string, o *call.Ob
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	method, at, _ := strings.Cut(target, " ")
-	c, err := route.New().Match(method, at)
-	if err != nil {
-		t.Fatal(err)
+	a := g.Ask(t, who, method, at, o)
+	if a.Call.Name == "" && o != nil {
+		a.Call.Name = o.Name
 	}
-	if c.Name == "" && o != nil {
-		c.Name = o.Name
+	if body != nil {
+		a.Body = body
 	}
-	a := &call.Ask{Subject: who, Call: c, Object: o, Body: body}
-	if body == nil {
-		a.Body = call.BodyOf(c.Route)
-	}
-	err = g.judge.Judge(t.Context(), a)
-	var no *call.Refusal
-	if err != nil && !errors.As(err, &no) {
-		t.Fatal(err)
-	}
-	if a.Recorded != nil {
-		if err := a.Recorded(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	g.at = g.at.Add(7 * time.Minute)
+	g.Judge(t, a)
+	g.At = g.At.Add(7 * time.Minute)
 }
 
 // send gives the control plane what is new in the log, as an agent does.
@@ -247,7 +208,7 @@ func (w *consoleWorld) guard(t *testing.T) {
 		g.ask(t, alice, "GET /containers/web-frontend/archive?path=/srv", containerOf(2, "web-frontend", "alice"), nil)
 		g.ask(t, root, "GET /info", nil, nil)
 		g.ask(t, root, "DELETE /images/nginx", &call.Object{Kind: route.Image, ID: "sha256:" + strings.Repeat("ab", 32), Name: "nginx:1.29"}, nil)
-		g.at = time.Now().Add(-40 * time.Minute)
+		g.At = time.Now().Add(-40 * time.Minute)
 		g.ask(t, alice, "POST /containers/create?name="+hostileNames[3], made(hostileNames[3]), create(hostileNames[1], container.HostConfig{PidMode: "host"}))
 		g.ask(t, alice, "POST /containers/create?name=job-9", made("job-9"), create("registry.example/shop/job:1", container.HostConfig{}))
 		g.send(t)
@@ -259,7 +220,7 @@ func (w *consoleWorld) guard(t *testing.T) {
 func (g *guards) call(t *testing.T, name string) {
 	t.Helper()
 	g.enforcing.mu.Lock()
-	g.enforcing.at = time.Now()
+	g.enforcing.At = time.Now()
 	g.enforcing.mu.Unlock()
 	g.enforcing.ask(t, subject("alice", "acme", 1001, model.RoleDeveloper), "POST /containers/create?name="+name, made(name), create("busybox:1.36", container.HostConfig{Privileged: true}))
 	g.enforcing.send(t)

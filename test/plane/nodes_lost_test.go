@@ -3,42 +3,18 @@
 package plane
 
 import (
-	"context"
-	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
 // TestWhyANodeIsSilent has three nodes and a server on a host each. One loses its way to the server alone, one its cable, and of one the
 // agent is killed: each is found within 30 s, with the reason, which only the others can tell for the first two.
 func TestWhyANodeIsSilent(t *testing.T) {
-	hosts, err := lab.NewHosts(t.Context(), 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := hosts.Remove(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	home := hosts.All()[3]
-	s, err := lab.ServeOn(t.Context(), home, binary(t), filepath.Join(t.TempDir(), "data"), nil, "--public-url", "https://"+home.Address+":8443")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the server said:\n%s", tail(s.Log(), 4000))
-		}
-		s.Kill()
-	})
-	admin := fleetOn(t, s)
+	hosts, home, admin := hostsWithServer(t, 3)
 	var nodes []*machine
 	for i, name := range []string{"cut", "gone", "killed"} {
 		m := newMachine(t, name)
-		m.host = hosts.All()[i]
+		m.host = hosts[i]
 		m.env = []string{"BULKHEAD_AGENT_EVERY=10s"}
 		admin.join(m)
 		nodes = append(nodes, m)

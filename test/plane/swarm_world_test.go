@@ -40,30 +40,14 @@ type swarmHost struct {
 const swarmImage = "lab/sleeper:1"
 
 func newSwarmWorld(t *testing.T, kind lab.Kind, names ...string) *swarmWorld {
-	hosts, err := lab.NewHosts(t.Context(), len(names)+1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = hosts.Remove(context.Background()) })
-	s, err := lab.ServeOn(t.Context(), hosts.All()[0], binary(t), filepath.Join(t.TempDir(), "data"), []string{
-		"BULKHEAD_SERVER_SIGN_IN_STEP_UP=1h", "BULKHEAD_SERVER_PUBLIC_URL=https://" + hosts.All()[0].Address + ":8443",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the server said:\n%s", tail(s.Log(), 4000))
-		}
-		s.Kill()
-	})
-	w := &swarmWorld{t: t, admin: fleetOn(t, s)}
+	hosts, _, admin := hostsWithServer(t, len(names), "BULKHEAD_SERVER_SIGN_IN_STEP_UP=1h")
+	w := &swarmWorld{t: t, admin: admin}
 	w.admin.must("tenants", "create", "globex")
 	for _, tenant := range []string{"acme", "globex"} {
 		w.admin.must("pools", "update", "default", "--collect-every", "10s", "--tenant", tenant)
 	}
 	for i, name := range names {
-		w.nodes = append(w.nodes, w.newHost(hosts.All()[i+1], name))
+		w.nodes = append(w.nodes, w.newHost(hosts[i], name))
 	}
 	var starting errgroup.Group
 	for _, n := range w.nodes {

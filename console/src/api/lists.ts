@@ -36,6 +36,10 @@ export function quoted(value: string): string {
   return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 
+/** is asks for one value of a field; undefined asks for nothing. */
+export const is = (field: string, value: string | undefined): string | undefined =>
+  value === undefined ? undefined : `${field} = ${quoted(value)}`;
+
 /** where joins conditions; undefined ones are left out. */
 export function where(...conditions: (string | undefined)[]): string {
   return conditions.filter((c) => c !== undefined && c !== "").join(" AND ");

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
+	"github.com/bulkhead-security/bulkhead/guard/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 

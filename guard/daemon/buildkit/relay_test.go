@@ -358,6 +358,13 @@ func TestSessionThatTheEngineEnds(t *testing.T) {
 	eachWay(t, func(t *testing.T, byCall bool) {
 		w := newWorld()
 		c := w.session(t, "s1", byCall, nil)
+		s, err := c.builder.NewStream(t.Context(), both(), "/moby.buildkit.secrets.v1.Secrets/GetSecret")
+		if err == nil {
+			err = errors.Join(s.SendMsg(&frame{[]byte("hello")}), s.RecvMsg(&frame{}))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		c.builder.Close()
 		w.over(t)
 	})

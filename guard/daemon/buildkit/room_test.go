@@ -22,7 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
-	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
+	"github.com/bulkhead-security/bulkhead/guard/lasting"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 

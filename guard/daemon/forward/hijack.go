@@ -32,22 +32,9 @@ func (e *Engine) Session(ctx context.Context, w http.ResponseWriter, c *Call, up
 	defer there.Close()
 	stop := context.AfterFunc(ctx, func() { _ = there.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	r, err := e.request(ctx, c)
+	res, from, err := e.switching(ctx, there, c, upgrade)
 	if err != nil {
 		return err
-	}
-	r.Header = r.Header.Clone()
-	if upgrade != "" {
-		r.Header.Set("Connection", "Upgrade")
-		r.Header.Set("Upgrade", upgrade)
-	}
-	if err := r.Write(there); err != nil {
-		return fmt.Errorf("the engine at %s: %w", e.socket, err)
-	}
-	from := bufio.NewReader(there)
-	res, err := http.ReadResponse(from, r)
-	if err != nil {
-		return fmt.Errorf("the engine's answer: %w", err)
 	}
 	if !isSession(res) {
 		return begun(Answer(w, res))

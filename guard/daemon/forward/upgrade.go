@@ -36,24 +36,36 @@ func (e *Engine) Upgrade(ctx context.Context, c *Call, protocol string) (net.Con
 	return conn, nil
 }
 
-func (e *Engine) upgrade(ctx context.Context, there net.Conn, c *Call, protocol string) (net.Conn, error) {
+// switching sends a call after which the connection may be for another protocol, and gives the answer with what is read from then on. With an
+// empty protocol the call names none: the engine knows such calls.
+func (e *Engine) switching(ctx context.Context, there net.Conn, c *Call, protocol string) (*http.Response, *bufio.Reader, error) {
 	r, err := e.request(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.Header = r.Header.Clone()
-	r.Header.Set("Connection", "Upgrade")
-	r.Header.Set("Upgrade", protocol)
-	if err := there.SetDeadline(time.Now().Add(connectTime)); err != nil {
-		return nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
+	if protocol != "" {
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", protocol)
 	}
 	if err := r.Write(there); err != nil {
-		return nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
+		return nil, nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
 	}
 	from := bufio.NewReader(there)
 	res, err := http.ReadResponse(from, r)
 	if err != nil {
-		return nil, fmt.Errorf("the engine's answer: %w", err)
+		return nil, nil, fmt.Errorf("the engine's answer: %w", err)
+	}
+	return res, from, nil
+}
+
+func (e *Engine) upgrade(ctx context.Context, there net.Conn, c *Call, protocol string) (net.Conn, error) {
+	if err := there.SetDeadline(time.Now().Add(connectTime)); err != nil {
+		return nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
+	}
+	res, from, err := e.switching(ctx, there, c, protocol)
+	if err != nil {
+		return nil, err
 	}
 	defer res.Body.Close() // of 101 it is empty
 	if res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != protocol {

@@ -127,7 +127,7 @@ func (v *visit) subject(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		v.ask.Object = &call.Object{Kind: route.Registry, ID: registryOf(o.Name), Name: o.Name}
+		v.ask.Object = &call.Object{Kind: route.Registry, ID: call.RegistryOf(o.Name), Name: o.Name}
 		return nil
 	}
 	if c.Route.Action == "ImageSave" || c.Route.Action == "ImagePush" && c.Query.Texts["tag"] == "" {

@@ -97,6 +97,8 @@ func TestComplete(t *testing.T) {
 		{"POST", "/volumes/create", `{}`, "new ", nil, "", ""},
 		{"PUT", "/volumes/data?version=1", `{"Spec":{"Secrets":[{"Key":"k","Secret":"secret"}]}}`, "data", []string{"SecretUse " + swarmID('s') + " /Spec/Secrets/0/Secret"}, "", `"Secret":"` + swarmID('s') + `"`},
 		{"GET", "/distribution/reg.example/x/json", "", "reg.example", nil, "", ""},
+		{"GET", "/images/search?term=web", "", "docker.io", nil, "", ""},
+		{"GET", "/images/search?term=Reg.example/NO+name", "", "reg.example", nil, "", ""}, // the engine would ask that one
 		{"POST", "/plugins/pull?remote=reg.example/plug", "[]", "new reg.example/plug", nil, "", ""},
 		{"POST", "/auth", `{"serveraddress":"reg.example"}`, "reg.example", nil, "", ""},
 		{"POST", "/secrets/create", `{"Name":"x"}`, "new x", nil, "", ""},

@@ -49,7 +49,7 @@ func (v *visit) query(ctx context.Context) error {
 			v.made(route.Plugin, remote, nil)
 		}
 	case "RegistrySearch":
-		v.ask.Object = &call.Object{Kind: route.Registry, ID: registryOf(q.Texts["term"]), Name: q.Texts["term"]}
+		v.ask.Object = &call.Object{Kind: route.Registry, ID: call.RegistryOf(q.Texts["term"]), Name: q.Texts["term"]}
 	}
 	return nil
 }
@@ -233,13 +233,4 @@ func (v *visit) install() error {
 	}
 	v.made(route.Plugin, name, nil)
 	return nil
-}
-
-// registryOf is the registry that a name belongs to.
-func registryOf(name string) string {
-	ref, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return "docker.io"
-	}
-	return reference.Domain(ref)
 }

@@ -1,9 +1,11 @@
 import { Autocomplete, Button, Group, NativeSelect, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { ages, usual } from "@/lib/ages";
 import { zoneName } from "@/lib/time";
+import { FilterSelect } from "@/table/filters";
 import classes from "./audit.module.css";
-import { type AuditSearch, ages, fields, isAge, local, outcomes, timeOf, usual } from "./filter";
+import { type AuditSearch, fields, isAge, local, outcomes, timeOf } from "./filter";
 import { actions, objectTypes, useActionWords } from "./words";
 
 interface Props {
@@ -112,12 +114,12 @@ export function Filters({ search, apply, clear, action, icon, busy = false }: Pr
         spellCheck={false}
         autoComplete="off"
       />
-      <NativeSelect
-        size="xs"
+      <FilterSelect
         label={t("audit.outcome")}
-        value={draft.outcome ?? ""}
-        onChange={(e) => set("outcome")(e.currentTarget.value)}
-        data={[{ value: "", label: t("audit.any") }, ...outcomes.map((o) => ({ value: o, label: t(`common.outcome.${o}`) }))]}
+        any={t("audit.any")}
+        value={draft.outcome}
+        choices={outcomes.map((o) => ({ value: o, label: t(`common.outcome.${o}`) }))}
+        set={(o) => set("outcome")(o ?? "")}
       />
       <TextInput
         size="xs"

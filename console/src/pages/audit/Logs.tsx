@@ -21,6 +21,7 @@ import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { AuditTabs } from "./AuditTabs";
 import classes from "./audit.module.css";
 import { GlassNotice } from "./GlassNotice";
@@ -153,8 +154,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
       {
         id: "checkpoint",
         header: t("audit.checkpointShort"),
-        value: (r) => dateOf(r.log.time),
-        cell: (r) => <Time at={r.log.time} />,
+        ...moment((r: Row) => r.log.time),
         min: 115,
         grow: 0.7,
       },

@@ -12,12 +12,13 @@ import { ButtonLink, PageLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Time } from "@/components/Time";
+import { usual } from "@/lib/ages";
 import { zoneName } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import { AuditTabs } from "./AuditTabs";
 import classes from "./audit.module.css";
 import { Filters } from "./Filters";
-import { type AuditSearch, auditSearch, filterOf, rangeOf, usual } from "./filter";
+import { type AuditSearch, auditSearch, filterOf, rangeOf } from "./filter";
 import { GlassNotice } from "./GlassNotice";
 import { RecordList } from "./RecordList";
 

@@ -1,4 +1,6 @@
-import { quoted, where } from "@/api/lists";
+import { is, where } from "@/api/lists";
+import { paramOf } from "@/lib/address";
+import { type Age, ages, before, hours, usual } from "@/lib/ages";
 import { shellQuoted } from "@/lib/shell";
 
 /** What is looked for, as it stands in the address. */
@@ -17,18 +19,14 @@ export interface AuditSearch {
 }
 
 export const fields = ["actor", "action", "type", "resource", "outcome", "log", "since", "until", "filter"] as const;
-export const ages = ["1h", "24h", "7d", "30d"] as const;
-export type Age = (typeof ages)[number];
-const hours: { [age in Age]: number } = { "1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24 };
-export const usual: Age = "24h";
 export const outcomes = ["allowed", "refused", "failed"] as const;
 
 /** auditSearch checks the parameters of an address, which anybody may have written. */
 export function auditSearch(s: Record<string, unknown>): AuditSearch {
   const out: AuditSearch = {};
   for (const f of fields) {
-    const v = s[f];
-    if ((typeof v === "string" || typeof v === "number") && v !== "") out[f] = String(v).slice(0, f === "filter" ? 1500 : 300);
+    const v = paramOf(s[f], f === "filter" ? 1500 : 300);
+    if (v !== undefined) out[f] = v;
   }
   if (out.outcome !== undefined && !outcomes.some((o) => o === out.outcome)) delete out.outcome;
   if (out.since !== undefined && out.since !== "all" && !isAge(out.since) && timeOf(out.since) === undefined) delete out.since;
@@ -48,7 +46,6 @@ const id = /^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
 /** filterOf is what the API is asked for. A person is named by id or by name. */
 export function filterOf(s: AuditSearch): string {
-  const is = (field: string, value: string | undefined) => (value === undefined ? undefined : `${field} = ${quoted(value)}`);
   return where(
     is(id.test(s.actor ?? "") ? "actor" : "actor_name", s.actor),
     is("action", s.action),
@@ -65,7 +62,7 @@ export function rangeOf(s: AuditSearch, now: Date): { since?: Date; until?: Date
   const until = timeOf(s.until);
   const since = s.since ?? usual;
   if (since === "all") return { until };
-  if (isAge(since)) return { since: new Date(now.getTime() - hours[since] * 3_600_000), until };
+  if (isAge(since)) return { since: before(since, now.getTime()), until };
   return { since: timeOf(since), until };
 }
 

@@ -1,4 +1,4 @@
-import { Button, NativeSelect, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
@@ -8,6 +8,7 @@ import { severities } from "@/components/StatusBadge";
 import type { Event } from "@/gen/node_pb";
 import { kinds } from "@/lib/events";
 import { plain } from "@/lib/plain";
+import { type Choice, FilterBar, FilterSelect, withOwn } from "@/table/filters";
 import classes from "./Events.module.css";
 import { type EventView, ranges } from "./range";
 import { useKind } from "./useColumns";
@@ -21,56 +22,48 @@ export function Filters({ search, events }: { search: EventView; events: readonl
   const set = (next: EventView) => void navigate({ to: "/events", search: (old) => ({ ...old, ...next }), replace: true });
   // Nodes are those of the events that are seen: to list all would be asked for again with every change of one.
   const seen = useMemo(() => new Map(events.map((e) => [e.node, e.nodeName])), [events]);
-  const nodes = [...seen].filter(([id]) => id !== "" && id !== search.node).sort((a, b) => a[1].localeCompare(b[1]));
-  const any = { value: "", label: t("events.any") };
+  const nodes = [...seen]
+    .filter(([id]) => id !== "" && id !== search.node)
+    .sort((a, b) => a[1].localeCompare(b[1]))
+    .map(([value, name]) => ({ value, label: plain(name) }));
+  const any = t("events.any");
   const filtered = [search.kind, search.severity, search.node, search.requirement, search.range].some((v) => v !== undefined);
   return (
-    // biome-ignore lint/a11y/useSemanticElements: filters are no fieldset
-    <div className={classes.filters} role="group" aria-label={t("events.filters")}>
-      <NativeSelect
-        size="xs"
+    <FilterBar className={classes.filters} label={t("events.filters")}>
+      <FilterSelect
         label={t("events.kind")}
-        value={search.kind ?? ""}
-        onChange={(e) => set({ kind: e.currentTarget.value || undefined })}
-        data={[any, ...withOwn(kinds, search.kind).map((k) => ({ value: k, label: kindWord(k) }))]}
+        any={any}
+        value={search.kind}
+        choices={withOwn(named(kinds), search.kind).map((k) => ({ ...k, label: kindWord(k.value) }))}
+        set={(kind) => set({ kind })}
       />
-      <NativeSelect
-        size="xs"
+      <FilterSelect
         label={t("findings.severity")}
-        value={search.severity ?? ""}
-        onChange={(e) => set({ severity: e.currentTarget.value || undefined })}
-        data={[any, ...severities.map((s) => ({ value: s, label: t(`common.severity.${s}`) }))]}
+        any={any}
+        value={search.severity}
+        choices={severities.map((s) => ({ value: s, label: t(`common.severity.${s}`) }))}
+        set={(severity) => set({ severity })}
       />
-      <NativeSelect
-        size="xs"
+      <FilterSelect
         label={t("findings.node")}
-        value={search.node ?? ""}
-        onChange={(e) => set({ node: e.currentTarget.value || undefined })}
-        data={[
-          any,
-          ...(search.node === undefined ? [] : [{ value: search.node, label: plain(seen.get(search.node) ?? search.node) }]),
-          ...nodes.map(([value, name]) => ({ value, label: plain(name) })),
-        ]}
+        any={any}
+        value={search.node}
+        choices={withOwn(nodes, search.node, seen.get(search.node ?? ""))}
+        set={(node) => set({ node })}
       />
-      <NativeSelect
-        size="xs"
+      <FilterSelect
         label={t("findings.requirement")}
-        value={search.requirement ?? ""}
-        onChange={(e) => set({ requirement: e.currentTarget.value || undefined })}
-        data={[
-          any,
-          ...withOwn(
-            requirements.map((r) => r.id),
-            search.requirement,
-          ),
-        ]}
+        any={any}
+        value={search.requirement}
+        choices={withOwn(named(requirements.map((r) => r.id)), search.requirement)}
+        set={(requirement) => set({ requirement })}
       />
-      <NativeSelect
-        size="xs"
+      <FilterSelect
         label={t("events.time")}
-        value={search.range ?? ""}
-        onChange={(e) => set({ range: ranges.find((r) => r === e.currentTarget.value), from: undefined, to: undefined })}
-        data={[{ value: "", label: t("events.always") }, ...ranges.map((r) => ({ value: r, label: t(`events.range.${r}`) }))]}
+        any={t("events.always")}
+        value={search.range}
+        choices={ranges.map((r) => ({ value: r, label: t(`events.range.${r}`) }))}
+        set={(range) => set({ range, from: undefined, to: undefined })}
       />
       {search.range === "custom" && (
         <>
@@ -110,11 +103,9 @@ export function Filters({ search, events }: { search: EventView; events: readonl
           {t("events.clear")}
         </Button>
       )}
-    </div>
+    </FilterBar>
   );
 }
 
-/** An address may have a value that is not among those that are known. */
-function withOwn(known: readonly string[], own: string | undefined): string[] {
-  return own === undefined || known.includes(own) ? [...known] : [own, ...known];
-}
+/** Values that are their own names. */
+const named = (values: readonly string[]): Choice[] => values.map((value) => ({ value, label: value }));

@@ -9,15 +9,14 @@ import { PageLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { SeverityBadge, severities, severityOf } from "@/components/StatusBadge";
-import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
 import { keyOf, stateOf, states, viewFilter, views } from "@/lib/findings";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { FindingDetail } from "./Detail";
 import { FindingState } from "./State";
 import { TriageDialog } from "./Triage";
@@ -137,16 +136,14 @@ export function Findings() {
       {
         id: "first",
         header: t("findings.first"),
-        value: (f) => dateOf(f.first),
-        cell: (f) => <Time at={f.first} />,
+        ...moment((f: Finding) => f.first),
         min: 105,
         grow: 0.6,
       },
       {
         id: "last",
         header: t("findings.last"),
-        value: (f) => dateOf(f.last),
-        cell: (f) => <Time at={f.last} />,
+        ...moment((f: Finding) => f.last),
         hidden: true,
         min: 105,
         grow: 0.6,

@@ -8,13 +8,12 @@ import { PageLink } from "@/components/links";
 import { MayButton } from "@/components/MayButton";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { Time } from "@/components/Time";
 import type { Group } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { isRole } from "../users/people";
 import { EditGroup } from "./Edit";
 
@@ -68,8 +67,7 @@ export function Groups() {
       {
         id: "created",
         header: t("directory.created"),
-        value: (g) => dateOf(g.created),
-        cell: (g) => <Time at={g.created} />,
+        ...moment((g: Group) => g.created),
         min: 120,
       },
     ],

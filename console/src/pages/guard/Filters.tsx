@@ -4,15 +4,16 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { guardList } from "@/api/guard";
 import type { GuardCall } from "@/gen/guard_pb";
+import { ages, usual } from "@/lib/ages";
 import { plain } from "@/lib/plain";
 import { useTenant } from "@/shell/scope";
+import { type Choice, FilterBar, FilterSelect, withOwn } from "@/table/filters";
 import { useActionWords } from "../audit/words";
-import { ages, type CallSearch, narrowing, outcomes, usual } from "./filter";
+import { type CallSearch, narrowing, outcomes } from "./filter";
 import classes from "./guard.module.css";
 import { objectName } from "./objects";
 
 const most = 100;
-type Choice = { value: string; label: string };
 
 /** What the server is asked for. It stands in the address. */
 export function Filters({ search, calls, set }: { search: CallSearch; calls: readonly GuardCall[]; set: (s: CallSearch) => void }) {
@@ -20,21 +21,13 @@ export function Filters({ search, calls, set }: { search: CallSearch; calls: rea
   const words = useActionWords();
   const guards = useQuery(guardList(useTenant())).data?.rows ?? [];
   const seen = useMemo(() => seenIn(calls), [calls]);
-  const any = { value: "", label: t("guard.any") };
   const nodes = guards.map((g) => ({ value: g.node, label: plain(g.nodeName) }));
   const object = search.object === undefined ? "" : keyOf(search.type, search.object);
   const select = (label: string, value: string | undefined, choices: Choice[], apply: (v: string | undefined) => void) => (
-    <NativeSelect
-      size="xs"
-      label={label}
-      value={value ?? ""}
-      onChange={(e) => apply(e.currentTarget.value || undefined)}
-      data={[any, ...withOwn(choices, value)]}
-    />
+    <FilterSelect label={label} any={t("guard.any")} value={value} choices={withOwn(choices, value)} set={apply} />
   );
   return (
-    // biome-ignore lint/a11y/useSemanticElements: filters are no fieldset
-    <div className={classes.filters} role="group" aria-label={t("guard.filters")}>
+    <FilterBar className={classes.filters} label={t("guard.filters")}>
       <NativeSelect
         size="xs"
         label={t("guard.span")}
@@ -77,7 +70,7 @@ export function Filters({ search, calls, set }: { search: CallSearch; calls: rea
           {t("guard.clear")}
         </Button>
       )}
-    </div>
+    </FilterBar>
   );
 }
 
@@ -113,11 +106,4 @@ function seenIn(calls: readonly GuardCall[]): Record<"people" | "actions" | "obj
         : { value: keyOf(c.resource.type, c.resource.id), label: `${c.resource.type} ${objectName(c)}` },
     ),
   };
-}
-
-/** An address may have a value that is not among those that are known. */
-function withOwn(known: readonly Choice[], own: string | undefined): Choice[] {
-  return own === undefined || known.some((k) => k.value === own)
-    ? [...known]
-    : [{ value: own, label: plain(own).slice(0, 60) }, ...known];
 }

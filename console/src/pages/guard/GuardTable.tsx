@@ -8,6 +8,7 @@ import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import type { TableSearch } from "@/table/state";
 import classes from "./guard.module.css";
 import { LockBadge, lockOf, locks, ModeBadge, modeOf, modes, NodeOf } from "./parts";
@@ -94,7 +95,7 @@ export function GuardTable(p: Props) {
         hidden: true,
         min: 110,
       },
-      { id: "seen", header: t("guard.seen"), value: (g) => dateOf(g.seen), cell: (g) => <Time at={g.seen} />, min: 110, grow: 0.7 },
+      { id: "seen", header: t("guard.seen"), ...moment((g: Guard) => g.seen), min: 110, grow: 0.7 },
       { id: "tenant", header: t("guard.tenant"), value: (g) => g.tenant, groups: true, hidden: true, min: 100 },
     ],
     [t],

@@ -1,5 +1,7 @@
-import { quoted, where } from "@/api/lists";
+import { is, where } from "@/api/lists";
 import type { GuardCall } from "@/gen/guard_pb";
+import { paramOf } from "@/lib/address";
+import { type Age, ages, before, usual } from "@/lib/ages";
 
 /** Which calls, as it stands in the address. */
 export interface CallSearch {
@@ -16,28 +18,21 @@ export interface CallSearch {
   call?: string;
 }
 
-export const ages = ["1h", "24h", "7d", "30d"] as const;
-export type Age = (typeof ages)[number];
-export const usual: Age = "24h";
 export const outcomes = ["allowed", "would_refuse", "refused", "failed"] as const;
 export type Outcome = (typeof outcomes)[number];
-
-const hours: Record<Age, number> = { "1h": 1, "24h": 24, "7d": 168, "30d": 720 };
-const text = (v: unknown): string | undefined =>
-  (typeof v === "string" && v !== "") || typeof v === "number" ? String(v).slice(0, 300) : undefined;
 
 /** callSearch checks the parameters of an address, which anybody may have written. */
 export function callSearch(s: Record<string, unknown>): CallSearch {
   return {
     since: ages.find((a) => a === s.since),
-    node: text(s.node),
-    actor: text(s.actor),
-    action: text(s.action),
-    type: text(s.type),
-    object: text(s.object),
+    node: paramOf(s.node),
+    actor: paramOf(s.actor),
+    action: paramOf(s.action),
+    type: paramOf(s.type),
+    object: paramOf(s.object),
     outcome: outcomes.find((o) => o === s.outcome),
-    rule: text(s.rule),
-    call: text(s.call),
+    rule: paramOf(s.rule),
+    call: paramOf(s.call),
   };
 }
 
@@ -45,7 +40,6 @@ export function callSearch(s: Record<string, unknown>): CallSearch {
 export const narrowing = ["node", "actor", "action", "type", "object", "outcome", "rule"] as const;
 
 export function filterOf(s: CallSearch): string {
-  const is = (field: string, value: string | undefined) => (value === undefined ? undefined : `${field} = ${quoted(value)}`);
   return where(
     is("node", s.node),
     is("actor", s.actor),
@@ -57,7 +51,7 @@ export function filterOf(s: CallSearch): string {
   );
 }
 
-export const sinceOf = (s: CallSearch, now = Date.now()): Date => new Date(now - hours[s.since ?? usual] * 3_600_000);
+export const sinceOf = (s: CallSearch, now = Date.now()): Date => before(s.since ?? usual, now);
 
 /** How a call ended, with those that were only observed told apart. */
 export function outcomeOf(c: Pick<GuardCall, "outcome" | "wouldRefuse">): Outcome | "unknown" {

@@ -1,10 +1,9 @@
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { Time } from "@/components/Time";
 import type { GuardCall } from "@/gen/guard_pb";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import type { Column } from "@/table/columns";
+import { moment } from "@/table/moment";
 import { useActionWords, useObjectWords } from "../audit/words";
 import { outcomeOf, outcomes, rulesOf } from "./filter";
 import classes from "./guard.module.css";
@@ -22,8 +21,7 @@ export function useColumns(): Column<GuardCall>[] {
       {
         id: "time",
         header: t("guard.when"),
-        value: (c) => dateOf(c.time),
-        cell: (c) => <Time at={c.time} />,
+        ...moment((c: GuardCall) => c.time),
         min: 105,
         grow: 0.2,
       },

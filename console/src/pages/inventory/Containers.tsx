@@ -7,13 +7,12 @@ import { PageLink } from "@/components/links";
 import { Page } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { ToneIcon } from "@/components/StatusBadge";
-import { Time } from "@/components/Time";
 import type { Container } from "@/gen/inventory_pb";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { tableSearch } from "@/table/state";
 import classes from "./Inventory.module.css";
 import { GoneChoice, imageName, NodeLink, NothingYet, StateMark } from "./parts";
@@ -102,8 +101,7 @@ export function Containers() {
       {
         id: "created",
         header: t("inventory.created"),
-        value: (c) => dateOf(c.created),
-        cell: (c) => <Time at={c.created} />,
+        ...moment((c: Container) => c.created),
         hidden: true,
         min: 110,
         grow: 0.7,
@@ -111,8 +109,7 @@ export function Containers() {
       {
         id: "changed",
         header: t("inventory.changed"),
-        value: (c) => dateOf(c.gone ?? c.changed),
-        cell: (c) => <Time at={c.gone ?? c.changed} />,
+        ...moment((c: Container) => c.gone ?? c.changed),
         min: 110,
         grow: 0.7,
       },

@@ -6,14 +6,13 @@ import { imageList } from "@/api/inventory";
 import { PageLink } from "@/components/links";
 import { Page } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { Time } from "@/components/Time";
 import type { Image } from "@/gen/inventory_pb";
 import { bytes } from "@/lib/bytes";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { tableSearch } from "@/table/state";
 import { GoneChoice, NodeLink, NothingYet, SignatureMark, shortId } from "./parts";
 import { signatureOf, signatures } from "./risks";
@@ -107,16 +106,14 @@ export function Images() {
       {
         id: "created",
         header: t("inventory.built"),
-        value: (m) => dateOf(m.created),
-        cell: (m) => <Time at={m.created} />,
+        ...moment((m: Image) => m.created),
         min: 115,
         grow: 0.7,
       },
       {
         id: "changed",
         header: t("inventory.changed"),
-        value: (m) => dateOf(m.gone ?? m.changed),
-        cell: (m) => <Time at={m.gone ?? m.changed} />,
+        ...moment((m: Image) => m.gone ?? m.changed),
         hidden: true,
         min: 110,
         grow: 0.7,

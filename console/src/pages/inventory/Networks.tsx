@@ -7,13 +7,12 @@ import { PageLink } from "@/components/links";
 import { Page } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { ToneIcon } from "@/components/StatusBadge";
-import { Time } from "@/components/Time";
 import type { Network } from "@/gen/inventory_pb";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { tableSearch } from "@/table/state";
 import classes from "./Inventory.module.css";
 import { GoneChoice, NodeLink, NothingYet } from "./parts";
@@ -64,8 +63,7 @@ export function Networks() {
       {
         id: "changed",
         header: t("inventory.changed"),
-        value: (n) => dateOf(n.gone ?? n.changed),
-        cell: (n) => <Time at={n.gone ?? n.changed} />,
+        ...moment((n: Network) => n.gone ?? n.changed),
         min: 110,
         grow: 0.7,
       },

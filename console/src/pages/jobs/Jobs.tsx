@@ -18,6 +18,7 @@ import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { JobDetail } from "./Detail";
 import classes from "./Jobs.module.css";
 import { kinds, kindWord } from "./kinds";
@@ -106,8 +107,7 @@ function List({ all: { rows, more } }: { all: All<Job> }) {
       {
         id: "created",
         header: t("jobs.created"),
-        value: (j) => dateOf(j.created),
-        cell: (j) => <Time at={j.created} />,
+        ...moment((j: Job) => j.created),
         min: 115,
         grow: 0.6,
       },

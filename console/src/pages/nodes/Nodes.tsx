@@ -9,13 +9,12 @@ import { ButtonLink, PageLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { HealthBadge, ToneIcon } from "@/components/StatusBadge";
-import { Time } from "@/components/Time";
 import type { Node } from "@/gen/node_pb";
 import { silenceOf } from "@/lib/silence";
-import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 
 const countOf = (n: Node, status: string) => Object.values(n.statuses).filter((s) => s === status).length;
 
@@ -95,7 +94,7 @@ export function Nodes() {
         min: 110,
       },
       { id: "agent", header: t("nodes.agent"), value: (n) => n.agentVersion, few: true, min: 120 },
-      { id: "seen", header: t("nodes.seen"), value: (n) => dateOf(n.lastSeen), cell: (n) => <Time at={n.lastSeen} />, min: 120 },
+      { id: "seen", header: t("nodes.seen"), ...moment((n: Node) => n.lastSeen), min: 120 },
     ],
     [t],
   );

@@ -7,14 +7,13 @@ import { Empty } from "@/components/Empty";
 import { ButtonLink, PageLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { Time } from "@/components/Time";
 import { Who } from "@/components/Who";
 import type { PolicyProposal } from "@/gen/policy_pb";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { ProposalBadge, proposalStates } from "./parts";
 
 /** What waits for a second person, and what became of it. */
@@ -53,8 +52,7 @@ export function Proposals() {
       {
         id: "created",
         header: t("policies.proposedAt"),
-        value: (p) => dateOf(p.created),
-        cell: (p) => <Time at={p.created} />,
+        ...moment((p: PolicyProposal) => p.created),
         min: 120,
       },
     ],

@@ -1,3 +1,5 @@
+import { paramOf } from "@/lib/address";
+
 /** What can be asked of policies. It stands in the address. */
 export interface Question {
   q?: (typeof questions)[number] | undefined;
@@ -10,17 +12,14 @@ export interface Question {
 
 export const questions = ["who", "what", "why", "record"] as const;
 
-const short = (v: unknown): string | undefined =>
-  (typeof v === "string" && v !== "") || typeof v === "number" ? String(v).slice(0, 300) : undefined;
-
 export function questionOf(s: Record<string, unknown>): Question {
   return {
     q: questions.find((x) => x === s.q),
-    action: short(s.action),
-    type: short(s.type),
-    id: short(s.id),
-    user: short(s.user),
-    record: short(s.record),
+    action: paramOf(s.action),
+    type: paramOf(s.type),
+    id: paramOf(s.id),
+    user: paramOf(s.user),
+    record: paramOf(s.record),
   };
 }
 

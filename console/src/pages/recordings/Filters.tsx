@@ -1,11 +1,10 @@
-import { NativeSelect, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { nodeList } from "@/api/queries";
 import { plain } from "@/lib/plain";
 import { useTenant } from "@/shell/scope";
-import { useTyped } from "@/table/useTyped";
+import { FilterBar, FilterSelect, FilterText, withOwn } from "@/table/filters";
 import { type RecordingSearch, ranges } from "./filter";
 import classes from "./recordings.module.css";
 
@@ -16,49 +15,35 @@ export function Filters({ search }: { search: RecordingSearch }) {
   const nodes = useQuery(nodeList(useTenant())).data?.rows ?? [];
   const set = (next: RecordingSearch) =>
     void navigate({ to: "/guard/recordings", search: (old) => ({ ...old, ...next }), replace: true });
-  const [account, setAccount] = useTyped(search.account ?? "", (v) => set({ account: v || undefined }));
-  const [container, setContainer] = useTyped(search.container ?? "", (v) => set({ container: v || undefined }));
-  const known = nodes.some((n) => n.id === search.node);
+  const known = nodes.map((n) => ({ value: n.id, label: plain(n.name) }));
   return (
-    // biome-ignore lint/a11y/useSemanticElements: filters are no fieldset
-    <div className={classes.filters} role="group" aria-label={t("recordings.filters")}>
-      <NativeSelect
-        size="xs"
+    <FilterBar className={classes.filters} label={t("recordings.filters")}>
+      <FilterSelect
         label={t("recordings.node")}
-        value={search.node ?? ""}
-        onChange={(e) => set({ node: e.currentTarget.value || undefined })}
-        data={[
-          { value: "", label: t("recordings.any") },
-          ...(search.node === undefined || known ? [] : [{ value: search.node, label: plain(search.node) }]),
-          ...nodes.map((n) => ({ value: n.id, label: plain(n.name) })),
-        ]}
+        any={t("recordings.any")}
+        value={search.node}
+        choices={withOwn(known, search.node)}
+        set={(node) => set({ node })}
       />
-      <TextInput
-        size="xs"
+      <FilterText
         label={t("recordings.who")}
         placeholder={t("recordings.whoHow")}
-        value={account}
-        maxLength={128}
-        onChange={(e) => setAccount(e.currentTarget.value)}
+        value={search.account}
+        set={(account) => set({ account })}
       />
-      <TextInput
-        size="xs"
+      <FilterText
         label={t("recordings.container")}
         placeholder={t("recordings.containerHow")}
-        value={container}
-        maxLength={128}
-        onChange={(e) => setContainer(e.currentTarget.value)}
+        value={search.container}
+        set={(container) => set({ container })}
       />
-      <NativeSelect
-        size="xs"
+      <FilterSelect
         label={t("recordings.when")}
-        value={search.back ?? ""}
-        onChange={(e) => set({ back: ranges.find((r) => r === e.currentTarget.value) })}
-        data={[
-          { value: "", label: t("recordings.always") },
-          ...ranges.map((r) => ({ value: r, label: t(`recordings.range.${r}`) })),
-        ]}
+        any={t("recordings.always")}
+        value={search.back}
+        choices={ranges.map((r) => ({ value: r, label: t(`recordings.range.${r}`) }))}
+        set={(back) => set({ back })}
       />
-    </div>
+    </FilterBar>
   );
 }

@@ -11,13 +11,13 @@ import { ButtonLink, PageLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Pill } from "@/components/StatusBadge";
-import { Time } from "@/components/Time";
 import type { JoinToken } from "@/gen/node_pb";
 import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 
 const states = ["open", "used", "over", "revoked"] as const;
 type State = (typeof states)[number];
@@ -88,11 +88,10 @@ export function JoinTokens() {
       {
         id: "made",
         header: t("directory.created"),
-        value: (k) => dateOf(k.created),
-        cell: (k) => <Time at={k.created} />,
+        ...moment((k: JoinToken) => k.created),
         min: 110,
       },
-      { id: "ends", header: t("directory.ends"), value: (k) => dateOf(k.expires), cell: (k) => <Time at={k.expires} />, min: 110 },
+      { id: "ends", header: t("directory.ends"), ...moment((k: JoinToken) => k.expires), min: 110 },
       {
         id: "node",
         header: t("directory.usedBy"),

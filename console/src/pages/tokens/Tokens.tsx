@@ -9,13 +9,12 @@ import { Empty } from "@/components/Empty";
 import { PageLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { Time } from "@/components/Time";
 import type { Token } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { CreateToken } from "./Create";
 import { RevokeToken, stateOfToken, TokenBadge, tokenStates } from "./parts";
 
@@ -72,11 +71,10 @@ export function Tokens() {
       {
         id: "used",
         header: t("directory.used"),
-        value: (k) => dateOf(k.lastUsed),
-        cell: (k) => <Time at={k.lastUsed} />,
+        ...moment((k: Token) => k.lastUsed),
         min: 110,
       },
-      { id: "ends", header: t("directory.ends"), value: (k) => dateOf(k.expires), cell: (k) => <Time at={k.expires} />, min: 110 },
+      { id: "ends", header: t("directory.ends"), ...moment((k: Token) => k.expires), min: 110 },
       {
         id: "revoke",
         header: t("directory.actions"),

@@ -10,13 +10,12 @@ import { MayButton } from "@/components/MayButton";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Pill } from "@/components/StatusBadge";
-import { Time } from "@/components/Time";
 import type { User } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
-import { dateOf } from "@/lib/time";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
+import { moment } from "@/table/moment";
 import { Invite } from "./Invite";
 import { isRole, stateOf, states, toneOfState } from "./people";
 
@@ -96,8 +95,7 @@ export function Users() {
       {
         id: "seen",
         header: t("directory.lastSignIn"),
-        value: (u) => dateOf(u.lastSignIn),
-        cell: (u) => <Time at={u.lastSignIn} />,
+        ...moment((u: User) => u.lastSignIn),
         min: 120,
       },
     ],

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/bulkhead-security/bulkhead/guard/daemon/lasting"
+	"github.com/bulkhead-security/bulkhead/guard/lasting"
 )
 
 func TestWhile(t *testing.T) {
@@ -58,6 +58,55 @@ func TestWhoFallsOver(t *testing.T) {
 		}
 		if !strings.Contains(said.String(), "no such account") || !strings.Contains(said.String(), "lasting_test.go") {
 			t.Errorf("the log says %q", said.String())
+		}
+	})
+}
+
+// TestWatch: a right is asked about at once where that is wanted, when something changes, and ends at its time whatever the answer.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		var no atomic.Pointer[error]
+		holds := func(context.Context) error {
+			if asked.Add(1); no.Load() != nil {
+				return *no.Load()
+			}
+			return nil
+		}
+		changes := make(chan chan struct{}, 3)
+		r := lasting.Right{Holds: holds, Every: time.Hour, AtOnce: true, Changed: func() <-chan struct{} {
+			c := make(chan struct{})
+			changes <- c
+			return c
+		}}
+		came := make(chan error, 1)
+		go func() { came <- r.Watch(t.Context()) }()
+		synctest.Wait()
+		if asked.Load() != 1 {
+			t.Errorf("%d questions at the beginning", asked.Load())
+		}
+		close(<-changes)
+		synctest.Wait()
+		if asked.Load() != 2 {
+			t.Errorf("%d questions after a change", asked.Load())
+		}
+		left := errors.New("alice left")
+		no.Store(&left)
+		close(<-changes)
+		if err := <-came; !errors.Is(err, left) {
+			t.Error(err)
+		}
+		no.Store(nil)
+		until := time.Now().Add(time.Minute)
+		err := (&lasting.Right{Holds: holds, Every: time.Hour, Until: until}).Watch(t.Context())
+		if err == nil || err.Error() != "access was given until "+until.UTC().Format("15:04:05 UTC") || !time.Now().Equal(until) || asked.Load() != 3 {
+			t.Errorf("%v after %d questions", err, asked.Load())
+		}
+		// What ends by itself has lost no right.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := (&lasting.Right{Holds: holds, Every: time.Hour}).Watch(ctx); err != nil {
+			t.Error(err)
 		}
 	})
 }

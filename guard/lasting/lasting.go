@@ -53,7 +53,7 @@ func While(ctx context.Context, log *slog.Logger, what string, every time.Durati
 	var ended *EndedError
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		if err := watch(ctx, every, holds); err != nil {
+		if err := (&Right{Holds: holds, Every: every}).Watch(ctx); err != nil {
 			ended = &EndedError{What: what, Err: err}
 			cancel(ended)
 		}
@@ -68,24 +68,64 @@ func While(ctx context.Context, log *slog.Logger, what string, every time.Durati
 	return ended
 }
 
-// watch gives why the right ended; nil when what was run did.
-func watch(ctx context.Context, every time.Duration, holds func(ctx context.Context) error) error {
-	tick := time.NewTicker(every)
+// Right is the right to something that lasts.
+type Right struct {
+	// Holds asks whether it is still there. An error ends it with that reason: who can't decide, refuses.
+	Holds func(ctx context.Context) error
+	// Every is how often it is asked, and AtOnce has it asked at the beginning, too.
+	Every  time.Duration
+	AtOnce bool
+	// Changed gives a channel that is closed when policies, accounts or rights change next; nil for none.
+	Changed func() <-chan struct{}
+	// Until is when it is over whatever the answer; zero for never.
+	Until time.Time
+}
+
+// Watch gives why the right ended; nil when ctx did.
+func (r *Right) Watch(ctx context.Context) error {
+	tick := time.NewTicker(r.Every)
 	defer tick.Stop()
+	var over <-chan time.Time
+	if !r.Until.IsZero() {
+		t := time.NewTimer(time.Until(r.Until))
+		defer t.Stop()
+		over = t.C
+	}
+	changed := r.change() // before asking, so that no change falls in between
+	if r.AtOnce {
+		if err := r.ask(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-over:
+			return fmt.Errorf("access was given until %s", r.Until.UTC().Format("15:04:05 UTC"))
+		case <-changed:
 		case <-tick.C:
 		}
-		asked, done := context.WithTimeout(ctx, AskTime)
-		err := holds(asked)
-		done()
-		if ctx.Err() != nil {
-			return nil // it is over
-		}
-		if err != nil {
+		changed = r.change()
+		if err := r.ask(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+func (r *Right) change() <-chan struct{} {
+	if r.Changed == nil {
+		return nil
+	}
+	return r.Changed()
+}
+
+func (r *Right) ask(ctx context.Context) error {
+	asked, done := context.WithTimeout(ctx, AskTime)
+	defer done()
+	err := r.Holds(asked)
+	if ctx.Err() != nil {
+		return nil // it is over
+	}
+	return err
 }
