@@ -63,7 +63,7 @@ func (w *world) connection(t *testing.T, id string, byCall bool) net.Conn {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &tunnel{stream: s, end: cancel}
+		return newTunnel(s, cancel)
 	}
 	client, here := pipe(t)
 	there, far := pipe(t)

@@ -76,7 +76,7 @@ func (e *engine) handle(_ any, s grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(s)
 	if strings.HasSuffix(method, "/Session") {
 		over := make(chan struct{})
-		e.sessions <- &tunnel{stream: s, end: sync.OnceFunc(func() { close(over) })}
+		e.sessions <- newTunnel(s, func() { close(over) })
 		<-over
 		return nil
 	}

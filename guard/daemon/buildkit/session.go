@@ -91,7 +91,7 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 	if err != nil {
 		return err
 	}
-	there, here := &tunnel{stream: out, end: cancel}, &tunnel{stream: in, end: cancel}
+	there, here := newTunnel(out, cancel), newTunnel(in, cancel)
 	if err := s.room.relay(ctx, id, &s.caller, here, there); err != nil {
 		return err
 	}

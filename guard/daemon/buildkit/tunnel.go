@@ -21,29 +21,64 @@ type stream interface {
 // tunnel is a connection in messages of a call of the protocol: sessions are opened so.
 type tunnel struct {
 	stream
-	end  func()
-	rest []byte
-	mu   sync.Mutex // of what is sent
-	err  error      // what the other end said last; set before end is called
+	end    func()
+	came   chan []byte   // what was received; closed at the end of it
+	closed chan struct{} // by Close: who reads need not wait for the other end
+	rest   []byte
+	mu     sync.Mutex // of what is sent
+	err    error      // what the other end said last; set before came is closed
+}
+
+// newTunnel makes a connection of a call; end is called when it is closed, and ends the call.
+func newTunnel(s stream, end func()) *tunnel {
+	t := &tunnel{stream: s, came: make(chan []byte), closed: make(chan struct{})}
+	t.end = sync.OnceFunc(func() {
+		close(t.closed)
+		end()
+	})
+	go t.receive()
+	return t
+}
+
+// receive takes what comes until the call has ended.
+func (t *tunnel) receive() {
+	defer close(t.came)
+	for {
+		var f frame
+		var m control.BytesMessage
+		err := t.RecvMsg(&f)
+		if err == nil {
+			err = proto.Unmarshal(f.text, &m)
+		}
+		if err == nil {
+			select {
+			case t.came <- m.GetData():
+				continue
+			case <-t.closed:
+				err = net.ErrClosed
+			}
+		}
+		t.mu.Lock()
+		t.err = err
+		t.mu.Unlock()
+		return
+	}
 }
 
 // Read implements net.Conn. Only one reads.
 func (t *tunnel) Read(p []byte) (int, error) {
 	for len(t.rest) == 0 {
-		var f frame
-		if err := t.RecvMsg(&f); err != nil {
-			if !errors.Is(err, io.EOF) {
+		select {
+		case text, ok := <-t.came:
+			if !ok {
 				t.mu.Lock()
-				t.err = err
-				t.mu.Unlock()
+				defer t.mu.Unlock()
+				return 0, t.err
 			}
-			return 0, err
+			t.rest = text
+		case <-t.closed:
+			return 0, net.ErrClosed
 		}
-		var m control.BytesMessage
-		if err := proto.Unmarshal(f.text, &m); err != nil {
-			return 0, err
-		}
-		t.rest = m.GetData()
 	}
 	n := copy(p, t.rest)
 	t.rest = t.rest[n:]
@@ -68,7 +103,7 @@ func (t *tunnel) Write(p []byte) (int, error) {
 func (t *tunnel) said() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, its := status.FromError(t.err); t.err != nil && its {
+	if _, its := status.FromError(t.err); t.err != nil && !errors.Is(t.err, io.EOF) && its {
 		return t.err
 	}
 	return nil
