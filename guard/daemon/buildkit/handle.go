@@ -157,6 +157,9 @@ func (s *served) judged(ctx context.Context, in grpc.ServerStream, q *asked) (en
 	if err := s.file(ctx, q); err != nil {
 		return nil, said(err)
 	}
+	if err := s.regular(ctx, q); err != nil {
+		return nil, err
+	}
 	end, err = s.watched(ctx, q)
 	q.msg = nil
 	return end, err

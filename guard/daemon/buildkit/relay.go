@@ -133,12 +133,9 @@ func asks(in grpc.ServerStream, out grpc.ClientStream, files *transfer) error {
 	}
 }
 
-// transfer looks at a part of the session in which there may be build files; nil where there are none.
+// transfer looks at a part of the session, in which there may be build files.
 func (s *relay) transfer(local string) *transfer {
 	names := s.room.files.names(s.id, local)
-	if len(names) == 0 {
-		return nil
-	}
 	whole := func(ctx context.Context, name string, text []byte) error {
 		who, err := s.caller.Who()
 		if err != nil {

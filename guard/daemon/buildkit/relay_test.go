@@ -26,7 +26,7 @@ import (
 
 // opened is a session of somebody's with files, as a client serves it and a builder asks for them, with the guard between the two.
 type opened struct {
-	id      string
+	id, dir string
 	builder *grpc.ClientConn
 	end     func() // of the client
 }
@@ -51,7 +51,7 @@ func (w *world) session(t *testing.T, id string, byCall bool, files map[string]s
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cc.Close(); client.Close() })
-	return &opened{id: id, builder: cc, end: func() { client.Close() }}
+	return &opened{id: id, dir: dir, builder: cc, end: func() { client.Close() }}
 }
 
 func (w *world) connection(t *testing.T, id string, byCall bool) net.Conn {

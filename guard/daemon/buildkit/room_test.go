@@ -68,6 +68,8 @@ type engine struct {
 	got []string
 	md  metadata.MD
 	txt []byte
+	// says is what it answers to a method; nothing otherwise.
+	says map[string][]byte
 	// sessions are those that were opened, at the engine's end.
 	sessions chan net.Conn
 }
@@ -87,12 +89,13 @@ func (e *engine) handle(_ any, s grpc.ServerStream) error {
 	e.mu.Lock()
 	e.got, e.txt = append(e.got, method), f.text
 	e.md, _ = metadata.FromIncomingContext(s.Context())
+	says := e.says[method]
 	e.mu.Unlock()
 	if strings.HasSuffix(method, "/Status") {
 		<-s.Context().Done()
 		return s.Context().Err()
 	}
-	return s.SendMsg(&frame{})
+	return s.SendMsg(&frame{says})
 }
 
 // pipe is a pair of connections, of which closing one ends the other.

@@ -17,11 +17,12 @@ import (
 
 // transfer is a part of a caller's session on its way to the builder, in which build files may be. The caller lists entries (STAT), the builder
 // asks for some of them by their number (REQ), and the caller sends what they hold (DATA) up to an empty piece. Build files are held until they
-// are whole and were judged; everything else goes on as it comes.
+// are whole and were judged; all other files, directories and links go on as they come, and nothing else does.
 type transfer struct {
 	mu    sync.Mutex      // both sides speak at once
 	names map[string]bool // paths at which builds look for their file
 	next  uint32          // number of the next entry
+	ended bool            // the list is whole
 	open  map[uint32]*sentFile
 	// whole is called with a file that is whole. What it refuses is not sent on.
 	whole func(ctx context.Context, name string, text []byte) error
@@ -43,6 +44,7 @@ var (
 	errPacket = errors.New("the guard can't read what the client sends of its files")
 	errLink   = errors.New("it is a link, or behind one: name the file itself (-f)")
 	errKept   = errors.New("the builder did not ask for it, and would take it from elsewhere")
+	errKind   = errors.New("it is a device, a pipe, a socket or the like, and the builder would make one on the host: name it in .dockerignore")
 )
 
 // heldError is why the guard itself did not pass a file on.
@@ -101,15 +103,24 @@ func (t *transfer) come(ctx context.Context, text []byte) ([][]byte, error) {
 	return [][]byte{again}, err
 }
 
-// entry is one of the list. An empty one ends it.
+// entry is one of the list. An empty one ends it: builders fall over what comes after it.
 func (t *transfer) entry(p *fstypes.Packet) error {
 	s := p.GetStat()
+	if t.ended {
+		return held("", "%w: its list goes on after its end", errPacket)
+	}
 	if s == nil {
+		t.ended = true
 		return nil
 	}
 	at := s.GetPath()
 	if at == "" || at != strings.TrimPrefix(path.Clean("/"+at), "/") || at == ".fsutil-metadata" {
 		return held("", "%w: %.100q is no path of a file", errPacket, at)
+	}
+	switch os.FileMode(s.GetMode()) & os.ModeType {
+	case 0, os.ModeDir, os.ModeSymlink:
+	default: // whoever may not open a device may read it in what was built of it
+		return &heldError{err: fmt.Errorf("the file %.100q: %w", at, errKind)}
 	}
 	id := t.next
 	t.next++

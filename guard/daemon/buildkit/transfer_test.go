@@ -124,6 +124,16 @@ func TestTransferRefused(t *testing.T) {
 		"an unknown packet": {packet(t, &fstypes.Packet{Type: 9})},
 		"an unknown field":  {append(packet(t, &fstypes.Packet{Type: fstypes.PACKET_FIN}), 0x78, 1)},
 		"no packet":         {[]byte("x")},
+		"two ends":          {packet(t, &fstypes.Packet{}), packet(t, &fstypes.Packet{})},
+		"after its end":     {packet(t, &fstypes.Packet{}), stat(t, "x", 0o644)},
+		"a disk":            {stat(t, "d", os.ModeDevice|0o600)},
+		"a character":       {stat(t, "d", os.ModeDevice|os.ModeCharDevice|0o600)},
+		"half a character":  {stat(t, "d", os.ModeCharDevice|0o600)},
+		"a pipe":            {stat(t, "d", os.ModeNamedPipe|0o600)},
+		"a socket":          {stat(t, "d", os.ModeSocket|0o600)},
+		"something else":    {stat(t, "d", os.ModeIrregular|0o600)},
+		"two kinds":         {stat(t, "d", os.ModeDir|os.ModeDevice|0o600)},
+		"a build's device":  {stat(t, "Dockerfile", os.ModeDevice|0o600)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := (&seenFiles{}).transfer("Dockerfile", "sub/Dockerfile")
@@ -202,11 +212,13 @@ func FuzzTransfer(f *testing.F) {
 		f.Add(all)
 	}
 	add(stat(f, "Dockerfile", 0o644), packet(f, &fstypes.Packet{}), data(f, 0, "FROM a"), data(f, 0, ""))
+	add(packet(f, &fstypes.Packet{}), packet(f, &fstypes.Packet{}))
+	add(stat(f, "d", os.ModeDevice|0o600))
 	add(stat(f, "a", 0o644), stat(f, "sub", os.ModeDir), stat(f, "sub/Dockerfile", 0o644), data(f, 2, "FROM evil"), data(f, 0, "x"), data(f, 2, ""))
 	f.Fuzz(func(t *testing.T, all []byte) {
 		var s seenFiles
 		tr := s.transfer("Dockerfile", "sub/Dockerfile")
-		paths, next, sent := map[uint32]string{}, uint32(0), map[uint32]string{}
+		paths, next, sent, ended := map[uint32]string{}, uint32(0), map[uint32]string{}, false
 		for len(all) > 0 {
 			n := min(int(all[0]), len(all)-1)
 			list, err := tr.come(t.Context(), all[1:1+n])
@@ -220,7 +232,14 @@ func FuzzTransfer(f *testing.F) {
 					t.Fatal("the builder does not read it", err)
 				}
 				switch {
-				case p.GetType() == fstypes.PACKET_STAT && p.GetStat() != nil:
+				case p.GetType() == fstypes.PACKET_STAT && ended:
+					t.Error("the list goes on after its end")
+				case p.GetType() == fstypes.PACKET_STAT && p.GetStat() == nil:
+					ended = true
+				case p.GetType() == fstypes.PACKET_STAT:
+					if os.FileMode(p.GetStat().GetMode())&^(os.ModeDir|os.ModeSymlink)&os.ModeType != 0 {
+						t.Errorf("the builder would make a device: %v", p.GetStat())
+					}
 					paths[next] = p.GetStat().GetPath()
 					next++
 				case p.GetType() == fstypes.PACKET_DATA:
