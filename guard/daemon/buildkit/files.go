@@ -132,16 +132,10 @@ func (f *files) read(sessions []string, b *call.BuildFile) ([]*sentText, error) 
 		if s == nil { // it ended, or is not open yet: what nobody looks at must not come
 			return nil, fmt.Errorf("session %.100q: %w", id, errNone)
 		}
-		if slices.ContainsFunc(s.reads, func(r *call.BuildFile) bool { return reflect.DeepEqual(r, b) }) {
-			continue
-		}
-		if len(s.reads) >= mostReads {
-			return nil, fmt.Errorf("session %.100q: %w", id, errFiles)
-		}
-		if err := f.grown(s, sizeOf(b)); err != nil {
+		if err := f.add(id, s, b); err != nil {
 			return nil, err
 		}
-		s.reads = append(s.reads, b)
+		// Those of a build that is tried again, too: the builder may have them, and not ask.
 		for _, t := range s.texts {
 			if reads(b, t.local, t.name) {
 				came = append(came, t)
@@ -149,6 +143,21 @@ func (f *files) read(sessions []string, b *call.BuildFile) ([]*sentText, error) 
 		}
 	}
 	return came, nil
+}
+
+// add notes a way of reading once, with the lock held.
+func (f *files) add(id string, s *sessionFiles, b *call.BuildFile) error {
+	if slices.ContainsFunc(s.reads, func(r *call.BuildFile) bool { return reflect.DeepEqual(r, b) }) {
+		return nil
+	}
+	if len(s.reads) >= mostReads {
+		return fmt.Errorf("session %.100q: %w", id, errFiles)
+	}
+	if err := f.grown(s, sizeOf(b)); err != nil {
+		return err
+	}
+	s.reads = append(s.reads, b)
+	return nil
 }
 
 // sizeOf is what a way of reading takes to keep.
