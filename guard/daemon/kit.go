@@ -97,11 +97,7 @@ func (d *Door) ownOfKit(r *http.Request, a *call.Ask) error {
 	return nil
 }
 
-// ownSession is a session by its own id: the builder takes "PREFIX:ID" for it, too.
 func ownSession(id string) []string {
-	if _, own, ok := strings.Cut(id, ":"); ok && own != "" {
-		id = own
-	}
 	if id == "" {
 		return nil
 	}

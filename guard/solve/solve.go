@@ -155,10 +155,12 @@ func (r *reading) inputs(m map[string]*pb.Definition) {
 	}
 }
 
-// session notes a session by its own id: the builder takes "PREFIX:ID" for it, too.
+// session notes a session. The builder takes "PREFIX:ID" for ID, and asks for other parts of it then than those that the build names: no client
+// sends that.
 func (r *reading) session(id string) {
-	if _, own, ok := strings.Cut(id, ":"); ok && own != "" {
-		id = own
+	if strings.Contains(id, ":") {
+		r.refuse("session", fmt.Sprintf("%.100q has a prefix, by which files would be taken under another name: name the session by its id alone", id))
+		return
 	}
 	if len(r.s.Sessions) >= mostSession {
 		r.fail("session", "more than %d are named", mostSession)

@@ -77,7 +77,7 @@ func TestFound(t *testing.T) {
 		"attr syntax": {attr("build-arg:BUILDKIT_SYNTAX", "evil/front:1 x"), func(s *call.Solve) bool {
 			return named(s.FrontendImages, "evil/front:1") && named(s.Images, "evil/front:1")
 		}},
-		"attr session":           {attr("local-sessionid:x", "pre:id"), func(s *call.Solve) bool { return slices.Contains(s.Sessions, "id") }},
+		"attr session":           {attr("local-sessionid:x", "id"), func(s *call.Solve) bool { return slices.Contains(s.Sessions, "id") }},
 		"attr address":           {attr("context", "https://192.0.2.1/x"), func(s *call.Solve) bool { return len(s.Fetches) == 1 }},
 		"attr named address":     {attr("context:x", "git@example:x"), func(s *call.Solve) bool { return len(s.Fetches) == 1 }},
 		"attr caches":            {attr("cache-imports", `[{"Type":"registry","Attrs":{"ref":"r/c"}}]`), func(s *call.Solve) bool { return named(s.CacheRefs, "r/c") }},
@@ -138,6 +138,10 @@ func TestRefused(t *testing.T) {
 		"name of what has none": exports("image", map[string]string{"name": "a", "dangling-name-prefix": "victim/app"}),
 		"push of old":           &control.SolveRequest{ExporterDeprecated: "image", ExporterAttrsDeprecated: map[string]string{"push": "1"}},
 		"exporter of session":   &control.SolveRequest{EnableSessionExporter: true},
+		"session with prefix":   &control.SolveRequest{Session: "x:id"},
+		"attribute with prefix": &control.SolveRequest{FrontendAttrs: map[string]string{"local-sessionid:dockerfile": "x:id"}},
+		"source with prefix":    &control.SolveRequest{Definition: graph(t, source("local://x", map[string]string{pb.AttrLocalSessionID: "x:id"}))},
+		"look with prefix":      &gateway.ResolveImageConfigRequest{Ref: "r/i:1", SessionID: "x:id"},
 	} {
 		if _, err := Of(m); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v", name, err)

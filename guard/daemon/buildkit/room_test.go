@@ -270,10 +270,14 @@ func TestOthers(t *testing.T) {
 	if err := solve(alice, "b1", "s1"); err != nil {
 		t.Error(err)
 	}
-	for _, session := range []string{"s1", "x:s1"} {
-		if err := solve(mallory, "b2", session); err == nil || !strings.Contains(err.Error(), "another account's") {
-			t.Errorf("alice's session %s: %v", session, err)
-		}
+	if err := solve(mallory, "b2", "s1"); err == nil || !strings.Contains(err.Error(), "another account's") {
+		t.Errorf("alice's session: %v", err)
+	}
+	if err := solve(alice, "b2", "x:s1"); err == nil || !strings.Contains(err.Error(), "has a prefix") {
+		t.Errorf("the builder would ask for other files than those that are looked at: %v", err)
+	}
+	if err := w.room.Own(t.Context(), w.caller("alice"), "x:s1"); err == nil || errors.Is(err, errNone) {
+		t.Errorf("a call of the engine's own API: %v", err)
 	}
 	if err := solve(mallory, "b1", ""); err == nil {
 		t.Error("alice's build is begun again")

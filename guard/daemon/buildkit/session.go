@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -50,8 +50,8 @@ func (e *NoSessionError) Unwrap() error { return e.Err }
 
 // Own makes sure that a session is the caller's; one that is still being opened is waited for.
 func (r *Room) Own(ctx context.Context, c Caller, id string) error {
-	if _, own, ok := strings.Cut(id, ":"); ok && own != "" {
-		id = own // the builder takes "PREFIX:ID" for it, too
+	if !r.book.name.MatchString(id) { // the builder takes "PREFIX:ID" for ID, and other files of it
+		return fmt.Errorf("session %.100q: it is no name of a session", id)
 	}
 	return r.book.session(ctx, id, whose(c.Ask.Subject))
 }
