@@ -80,6 +80,9 @@ func TestSession(t *testing.T) {
 	if status, told := send(t, s, "POST", "/build?version=2&session=nobodys&remote=client-session", "application/x-tar", ""); status != http.StatusForbidden || !strings.Contains(told, "nobody opened it") {
 		t.Errorf("%d %s", status, told)
 	}
+	if status, told := send(t, s, "POST", "/build?version=2&remote=client-session", "application/x-tar", ""); status != http.StatusForbidden || !strings.Contains(told, "it names none") {
+		t.Errorf("a build from no session: %d %s", status, told)
+	}
 }
 
 // Who may have no session, or none of the builder's calls, is told by what comes after, and the engine hears of neither.
@@ -125,7 +128,7 @@ func TestOutputs(t *testing.T) {
 		`[{"Type":"tar"},{"Type":"tar","TYPE":"moby"}]`:                  http.StatusForbidden,
 		`{"Type":"moby"}`: http.StatusForbidden,
 	} {
-		q := url.Values{"version": {"2"}, "remote": {"client-session"}, "outputs": {text}}
+		q := url.Values{"version": {"2"}, "remote": {"https://h.test/x"}, "outputs": {text}}
 		if status, told := send(t, s, "POST", "/build?"+q.Encode(), "application/x-tar", ""); status != want {
 			t.Errorf("%s: %d %s", text, status, told)
 		}

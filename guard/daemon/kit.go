@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	control "github.com/moby/buildkit/api/services/control"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/buildkit"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/guard/solve"
 )
@@ -49,7 +51,15 @@ func (d *Door) buildsByKit(r *http.Request, a *call.Ask) (end func(), err error)
 	}
 	switch upload := strings.HasPrefix(q.Texts["buildid"], uploads); {
 	case q.Texts["remote"] == fromSession:
-		return end, d.builder.File(r.Context(), a.Subject, ownSession(q.Texts["session"]), asks.File)
+		over, err := d.builder.File(r.Context(), a.Subject, q.Texts["session"], asks.File)
+		var none *buildkit.NoFileError
+		if errors.As(err, &none) {
+			return end, notOwn(err)
+		}
+		if err != nil {
+			return end, err
+		}
+		return over, nil
 	case q.Texts["remote"] == "" && !upload:
 		return d.bodyOfKit(r, a, asks)
 	}
@@ -95,13 +105,6 @@ func (d *Door) ownOfKit(r *http.Request, a *call.Ask) error {
 		}
 	}
 	return nil
-}
-
-func ownSession(id string) []string {
-	if id == "" {
-		return nil
-	}
-	return []string{id}
 }
 
 // frontends notes the images that would be run to read the build's file (BUILDKIT_SYNTAX) as used.

@@ -52,7 +52,7 @@ func TestWhatLastsEndsWithItsRight(t *testing.T) {
 	}
 	j := &leaving{judge: everything, failed: make(chan string, 3)}
 	for path, method := range map[string]string{
-		"/v1.41/containers/c1/logs?follow=1&stdout=1": "GET", "/v1.41/containers/c1/wait": "POST", "/v1.41/build?version=2&remote=client-session&buildid=b1": "POST",
+		"/v1.41/containers/c1/logs?follow=1&stdout=1": "GET", "/v1.41/containers/c1/wait": "POST", "/v1.41/build?version=2&remote=https://h.test/x&buildid=b1": "POST",
 	} {
 		j.gone.Store(false)
 		d := New(Parts{Engine: before(t, engine), Judge: j, Who: root{}})

@@ -33,6 +33,7 @@ const refused = "-"
 type book struct {
 	mu       sync.Mutex
 	sessions map[string]string   // id → account
+	spent    *spent              // ids of sessions, also of those that are over
 	builds   map[string]string   // ref → account
 	order    map[string][]string // account → refs, the oldest first
 	since    map[string]uint64   // ref → its number in the order of all
@@ -45,7 +46,7 @@ type book struct {
 
 func newBook() *book {
 	return &book{
-		sessions: map[string]string{}, builds: map[string]string{}, order: map[string][]string{}, since: map[string]uint64{}, most: mostBuilds, each: mostBuildsEach, changed: make(chan struct{}),
+		sessions: map[string]string{}, spent: newSpent(), builds: map[string]string{}, order: map[string][]string{}, since: map[string]uint64{}, most: mostBuilds, each: mostBuildsEach, changed: make(chan struct{}),
 		name: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`),
 	}
 }
@@ -73,6 +74,9 @@ func (b *book) open(id, of string, first func()) (closed func(), err error) {
 		return nil, fmt.Errorf("session %s: %w", id, errTaken)
 	case len(b.sessions) >= mostSessions, n >= mostSessionsEach:
 		return nil, fmt.Errorf("sessions: %w", errMany)
+	}
+	if err := b.spent.take(id, of); err != nil {
+		return nil, err
 	}
 	first()
 	b.sessions[id] = of

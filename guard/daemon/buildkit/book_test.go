@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestBookIsBounded(t *testing.T) {
@@ -17,10 +18,15 @@ func TestBookIsBounded(t *testing.T) {
 	if _, err := b.open("more", "alice", func() {}); !errors.Is(err, errMany) {
 		t.Error(err)
 	}
-	if closed, err := b.open("more", "bob", func() {}); err != nil {
-		t.Error(err)
-	} else {
-		closed()
+	closed, err := b.open("more", "bob", func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed()
+	for _, of := range []string{"bob", "carol"} { // the builder has files by that name
+		if _, err := b.open("more", of, func() {}); !errors.Is(err, errSpent) {
+			t.Errorf("a second session of that name: %v", err)
+		}
 	}
 	for i := range mostBuildsEach + 1 {
 		if err := b.claim("b"+strings.Repeat("x", i%100)+string(rune('a'+i/100)), "alice"); err != nil {
@@ -45,5 +51,43 @@ func TestBookIsBounded(t *testing.T) {
 		if _, err := b.open(id, "alice", func() {}); err == nil {
 			t.Errorf("%q is a session", id)
 		}
+	}
+}
+
+// Ids of sessions are remembered for an hour, of each account and of all only so many.
+func TestSpent(t *testing.T) {
+	s := newSpent()
+	now := time.Now()
+	s.now = func() time.Time { return now }
+	for i := range mostSpentEach {
+		if err := s.take(fmt.Sprint(i), "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.take("more", "alice"); !errors.Is(err, errOpened) {
+		t.Error(err)
+	}
+	if err := s.take("0", "bob"); !errors.Is(err, errSpent) {
+		t.Error(err)
+	}
+	if err := s.take("more", "bob"); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(spentTime)
+	if err := s.take("others", "alice"); err != nil || len(s.has) != mostSpentEach+1 || len(s.each["alice"]) != mostSpentEach {
+		t.Errorf("%v: %d ids", err, len(s.has))
+	}
+	if err := s.take("0", "bob"); err != nil {
+		t.Errorf("the oldest is not forgotten: %v", err)
+	}
+	for of := 0; len(s.has) < mostSpent; of++ {
+		for i := range mostSpentEach {
+			if len(s.has) < mostSpent && s.take(fmt.Sprint(of, "-", i), fmt.Sprint("u", of)) != nil {
+				t.Fatal("there is room")
+			}
+		}
+	}
+	if err := s.take("one", "carol"); err != nil || len(s.has) != mostSpent {
+		t.Errorf("the oldest of all is not forgotten: %v", err)
 	}
 }

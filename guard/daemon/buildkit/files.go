@@ -1,7 +1,6 @@
 package buildkit
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
-	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/guard/solve"
 )
 
@@ -27,18 +25,22 @@ var errFiles = errors.New("the guard keeps as many Dockerfiles as it may while t
 // files knows, of each session, in which ways builds read their files in it, and what came. A file is judged for every way in which it is read,
 // whichever is there first: the builder asks once for what it reads twice.
 type files struct {
-	mu   sync.Mutex
-	of   map[string]*sessionFiles // by session
-	all  int                      // bytes that are kept or held
-	each map[string]int           // of an account
+	mu      sync.Mutex
+	of      map[string]*sessionFiles // by session
+	running map[*running]bool
+	all     int            // bytes that are kept or held
+	each    map[string]int // of an account
 }
 
 type sessionFiles struct {
-	of    string // account
-	refs  map[string]bool
-	reads []*call.BuildFile
-	texts []*sentText
-	size  int
+	of     string // account
+	refs   map[string]bool
+	reads  []*call.BuildFile
+	own    map[string]*call.BuildFile // of them, by the part that is for one build
+	texts  []*sentText
+	passed map[passedFile]bool
+	lost   bool // more passed than are remembered
+	size   int
 }
 
 // sentText is a file that came.
@@ -48,13 +50,15 @@ type sentText struct {
 	text        []byte
 }
 
-func newFiles() *files { return &files{of: map[string]*sessionFiles{}, each: map[string]int{}} }
+func newFiles() *files {
+	return &files{of: map[string]*sessionFiles{}, running: map[*running]bool{}, each: map[string]int{}}
+}
 
 // open begins a session; it is forgotten by what it gives.
 func (f *files) open(id, of string) (closed func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := &sessionFiles{of: of, refs: map[string]bool{}}
+	s := &sessionFiles{of: of, refs: map[string]bool{}, own: map[string]*call.BuildFile{}, passed: map[passedFile]bool{}}
 	f.of[id] = s
 	return func() {
 		f.mu.Lock()
@@ -122,8 +126,9 @@ func (f *files) sessions(ref, of string) []string {
 	return list
 }
 
-// read notes a way in which files of sessions are read, and gives those that came before.
-func (f *files) read(sessions []string, b *call.BuildFile) ([]*sentText, error) {
+// read notes a way in which files of sessions are read, and gives those that came before. own is the part that the build has for itself; the
+// builder asks for that anew, and what came under another name is none of its own.
+func (f *files) read(sessions []string, b *call.BuildFile, own string) ([]*sentText, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var came []*sentText
@@ -132,8 +137,18 @@ func (f *files) read(sessions []string, b *call.BuildFile) ([]*sentText, error) 
 		if s == nil { // it ended, or is not open yet: what nobody looks at must not come
 			return nil, fmt.Errorf("session %.100q: %w", id, errNone)
 		}
-		if err := f.add(id, s, b); err != nil {
+		b, err := f.add(id, s, b)
+		if err != nil {
 			return nil, err
+		}
+		if own != "" {
+			if len(s.own) >= mostBuildsEach {
+				return nil, fmt.Errorf("session %.100q: %w", id, errFiles)
+			}
+			s.own[own] = b
+			if !b.Foreign { // which may ask as it likes
+				continue
+			}
 		}
 		// Those of a build that is tried again, too: the builder may have them, and not ask.
 		for _, t := range s.texts {
@@ -145,19 +160,21 @@ func (f *files) read(sessions []string, b *call.BuildFile) ([]*sentText, error) 
 	return came, nil
 }
 
-// add notes a way of reading once, with the lock held.
-func (f *files) add(id string, s *sessionFiles, b *call.BuildFile) error {
-	if slices.ContainsFunc(s.reads, func(r *call.BuildFile) bool { return reflect.DeepEqual(r, b) }) {
-		return nil
+// add notes a way of reading once, with the lock held, and gives it as it is kept.
+func (f *files) add(id string, s *sessionFiles, b *call.BuildFile) (*call.BuildFile, error) {
+	for _, r := range s.reads {
+		if reflect.DeepEqual(r, b) {
+			return r, nil
+		}
 	}
 	if len(s.reads) >= mostReads {
-		return fmt.Errorf("session %.100q: %w", id, errFiles)
+		return nil, fmt.Errorf("session %.100q: %w", id, errFiles)
 	}
 	if err := f.grown(s, sizeOf(b)); err != nil {
-		return err
+		return nil, err
 	}
 	s.reads = append(s.reads, b)
-	return nil
+	return b, nil
 }
 
 // sizeOf is what a way of reading takes to keep.
@@ -178,29 +195,17 @@ func reads(b *call.BuildFile, local, name string) bool {
 	return b.Local == local && slices.Contains(solve.Paths(b), name)
 }
 
-// names are the paths at which builds look for their files in a part of a session.
-func (f *files) names(id, local string) []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var list []string
-	if s := f.of[id]; s != nil {
-		for _, b := range s.reads {
-			if b.Local == local {
-				list = append(list, solve.Paths(b)...)
-			}
-		}
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// came notes a file that came, and gives the ways in which it is read.
-func (f *files) came(id string, t *sentText) ([]*call.BuildFile, error) {
+// came notes a file that came in a part of a session, and gives the ways in which it is read.
+func (f *files) came(id string, p *part, t *sentText) ([]*call.BuildFile, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.of[id]
 	if s == nil {
 		return nil, errNone
+	}
+	if p.own != nil { // nobody else gets it
+		f.shrink(s, len(t.text))
+		return p.reads, nil
 	}
 	t.sum = sha256.Sum256(t.text)
 	switch same := func(o *sentText) bool { return o.local == t.local && o.name == t.name && o.sum == t.sum }; {
@@ -212,76 +217,10 @@ func (f *files) came(id string, t *sentText) ([]*call.BuildFile, error) {
 		s.texts = append(s.texts, t)
 	}
 	var list []*call.BuildFile
-	for _, b := range s.reads {
+	for _, b := range f.readings(s, t.local) {
 		if reads(b, t.local, t.name) {
 			list = append(list, b)
 		}
 	}
 	return list, nil
-}
-
-// fileRoute is the transfer of a build's file, for its record and the question about it.
-func fileRoute() *route.Route {
-	return &route.Route{Method: route.GRPC, Path: diffCopy, Action: "BuildSolve", On: route.Engine, Effect: route.Changes, Body: route.HTTP2}
-}
-
-// judgeFile has it judged what a build's file asks for that is read in a way.
-func (r *Room) judgeFile(ctx context.Context, who *call.Subject, t *sentText, b *call.BuildFile) error {
-	asks, err := r.fileAsks(ctx, t.text, b)
-	if err != nil {
-		return r.fileNotUnderstood(ctx, who, t.name, err)
-	}
-	a := &call.Ask{Subject: who, Call: &route.Call{Route: fileRoute(), Name: t.name}, Body: asks}
-	if r.p.Objects != nil {
-		if err := r.p.Objects.Complete(ctx, a); err != nil {
-			return r.fileNotUnderstood(ctx, who, t.name, err)
-		}
-	}
-	return r.p.Judge.Judge(ctx, a)
-}
-
-// fileAsks reads a file; only so many at a time.
-func (r *Room) fileAsks(ctx context.Context, text []byte, b *call.BuildFile) (*call.Solve, error) {
-	select {
-	case r.decodes <- struct{}{}:
-		defer func() { <-r.decodes }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	return solve.Dockerfile(text, b)
-}
-
-// fileNotUnderstood refuses a file that could not be judged, with its record.
-func (r *Room) fileNotUnderstood(ctx context.Context, who *call.Subject, name string, why error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if name != "" {
-		why = fmt.Errorf("the Dockerfile %.100q: %w", name, why)
-	}
-	id, err := r.p.Judge.NotUnderstood(ctx, who, route.GRPC, diffCopy, why)
-	if err != nil {
-		r.p.Log.ErrorContext(ctx, "a refusal could not be recorded", "error", err, "refused", why)
-		return why
-	}
-	return fmt.Errorf("%w; audit record: %s", why, id)
-}
-
-// File has the guard look at the build file of a build that begins, wherever it comes in these sessions, and judges it where it came already.
-func (r *Room) File(ctx context.Context, who *call.Subject, sessions []string, b *call.BuildFile) error {
-	came, err := r.files.read(sessions, b)
-	if err != nil {
-		return err
-	}
-	for _, t := range came {
-		if err := r.judgeFile(ctx, who, t, b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Judge has the build file of a build judged that comes in no session.
-func (r *Room) Judge(ctx context.Context, who *call.Subject, text []byte, b *call.BuildFile) error {
-	return r.judgeFile(ctx, who, &sentText{name: b.Name, text: text}, b)
 }

@@ -34,6 +34,7 @@ type asked struct {
 	given metadata.MD   // as it came
 	md    metadata.MD   // as the engine gets it
 	build string        // that it is about; empty for none
+	part  string        // of the session, that the build's own file comes in; empty for none
 	msg   proto.Message // until it is judged
 	text  []byte        // until it is sent
 	share *share        // of what may be read, until it is sent
@@ -165,26 +166,6 @@ func (s *served) judged(ctx context.Context, in grpc.ServerStream, q *asked) (en
 	return end, err
 }
 
-// file has the build's own file looked at, wherever it comes in the sessions that it takes from.
-func (s *served) file(ctx context.Context, q *asked) error {
-	asks, ok := q.ask.Body.(*call.Solve)
-	if !ok {
-		return nil
-	}
-	sessions := asks.Sessions
-	if begins, is := q.msg.(*control.SolveRequest); is {
-		if err := s.room.files.begin(begins.GetRef(), sessions); err != nil {
-			return err
-		}
-	} else {
-		sessions = append(s.room.files.sessions(q.build, whose(q.ask.Subject)), sessions...)
-	}
-	if asks.File == nil {
-		return nil
-	}
-	return s.room.File(ctx, q.ask.Subject, sessions, asks.File)
-}
-
 // own makes sure that the builds and sessions that a call names are the caller's.
 func (s *served) own(ctx context.Context, q *asked) error {
 	of := whose(q.ask.Subject)
@@ -198,6 +179,9 @@ func (s *served) own(ctx context.Context, q *asked) error {
 			if err := s.room.book.session(ctx, id, of); err != nil {
 				return err
 			}
+		}
+		if q.part != "" && len(s.sessions(q, asks)) == 0 {
+			return errNoPart
 		}
 	}
 	switch m := q.msg.(type) {

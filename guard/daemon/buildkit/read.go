@@ -75,6 +75,10 @@ func (q *asked) decode(own bool) error {
 	if asks != nil {
 		q.ask.Body = asks
 	}
+	if asks != nil && asks.File != nil && solve.FromSession(q.msg) {
+		q.part = newPart()
+		solve.Local(q.msg, asks.File, q.part)
+	}
 	q.text, err = solve.Encode(q.msg)
 	return err
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"runtime/debug"
-	"strconv"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -24,9 +22,8 @@ const (
 
 // Bounds of a session, in which the engine asks and the caller answers.
 const (
-	mostSessionStreams = 250        // as the builder's clients have it
-	mostSessionHeader  = 1 << 20    // patterns of a .dockerignore are in it
-	keyDirName         = "dir-name" // the part of the session that is asked for
+	mostSessionStreams = 250     // as the builder's clients have it
+	mostSessionHeader  = 1 << 20 // patterns of a .dockerignore are in it
 )
 
 // relay is a session: it ends HTTP/2 on both sides, passes on what the engine asks, and looks at build files on their way.
@@ -66,12 +63,15 @@ func (s *relay) handle(_ any, in grpc.ServerStream) (err error) {
 		return status.Error(codes.Unimplemented, "bulkhead: files are sent by DiffCopy")
 	}
 	md, _ := metadata.FromIncomingContext(in.Context())
-	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(in.Context(), kept(md)))
-	defer cancel()
+	md = kept(md)
 	var files *transfer
 	if method == diffCopy {
-		files = s.transfer(dirName(md))
+		if files, err = s.transfer(md); err != nil {
+			return s.said(in.Context(), held("", "%w", err))
+		}
 	}
+	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(in.Context(), md))
+	defer cancel()
 	out, err := s.client.NewStream(ctx, both(), method)
 	if err != nil {
 		return err
@@ -133,16 +133,26 @@ func asks(in grpc.ServerStream, out grpc.ClientStream, files *transfer) error {
 	}
 }
 
-// transfer looks at a part of the session, in which there may be build files.
-func (s *relay) transfer(local string) *transfer {
-	names := s.room.files.names(s.id, local)
+// transfer looks at a part of the session, in which there may be build files, and has the client asked for it by its own name.
+func (s *relay) transfer(md metadata.MD) (*transfer, error) {
+	name := ""
+	if v := saidBy(md, keyDirName); len(v) > 0 {
+		name = v[0]
+	}
+	p, err := s.room.files.asked(s.id, name, saidBy(md, keyFollow))
+	if err != nil {
+		return nil, err
+	}
+	if p.own != nil {
+		named(md, p.local)
+	}
 	whole := func(ctx context.Context, name string, text []byte) error {
 		who, err := s.caller.Who()
 		if err != nil {
 			return err
 		}
-		t := &sentText{local: local, name: name, text: text}
-		list, err := s.room.files.came(s.id, t)
+		t := &sentText{local: p.local, name: name, text: text}
+		list, err := s.room.files.came(s.id, p, t)
 		if err != nil {
 			return err
 		}
@@ -153,22 +163,5 @@ func (s *relay) transfer(local string) *transfer {
 		}
 		return nil
 	}
-	return newTransfer(names, whole, func(n int) error { return s.room.files.grow(s.id, n) })
-}
-
-// dirName is the part of a session that the engine asks for.
-func dirName(md metadata.MD) string {
-	v := md.Get(keyDirName)
-	if len(v) == 0 {
-		return ""
-	}
-	if on := md.Get(keyDirName + "-encoded"); len(on) > 0 {
-		if yes, err := strconv.ParseBool(on[0]); err == nil && yes {
-			name, err := url.QueryUnescape(v[0])
-			if err == nil {
-				return name
-			}
-		}
-	}
-	return v[0]
+	return newTransfer(p.names(), whole, func(n int) error { return s.room.files.grow(s.id, n) }), nil
 }

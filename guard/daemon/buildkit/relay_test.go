@@ -95,7 +95,7 @@ func serveFiles(t *testing.T, c net.Conn, dir string) {
 				}
 			}
 		}
-		fs, err := fsutil.NewFS(filepath.Join(dir, md.Get(keyDirName)[0]))
+		fs, err := fsutil.NewFS(filepath.Join(dir, saidBy(md, keyDirName)[0]))
 		if err != nil {
 			return err
 		}
@@ -122,11 +122,14 @@ func write(t *testing.T, at, text string) {
 	}
 }
 
-// takes has the builder take a part of a session.
-func (o *opened) takes(t *testing.T, to, local string) error {
+// takes has the builder take a part of a session, by paths if there are some.
+func (o *opened) takes(t *testing.T, to, local string, follow ...string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), keyDirName, local), 20*time.Second)
 	defer cancel()
+	for _, at := range follow {
+		ctx = metadata.AppendToOutgoingContext(ctx, keyFollow, at)
+	}
 	s, err := o.builder.NewStream(ctx, both(), diffCopy, grpc.ForceCodecV2(packets{}))
 	if err != nil {
 		return err
@@ -135,6 +138,26 @@ func (o *opened) takes(t *testing.T, to, local string) error {
 		return err
 	}
 	return s.CloseSend()
+}
+
+// file is a build of alice's by the engine's own API that reads a file of a session, and goes on until the test is over.
+func (w *world) file(t *testing.T, o *opened, b *call.BuildFile) error {
+	t.Helper()
+	over, err := w.room.File(t.Context(), w.caller("alice").Ask.Subject, o.id, b)
+	if err == nil {
+		t.Cleanup(over)
+	}
+	return err
+}
+
+// names are the paths of a part of a session that are looked at.
+func (w *world) names(t *testing.T, o *opened, local string) []string {
+	t.Helper()
+	p, err := w.room.files.asked(o.id, local, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.names()
 }
 
 func content(t *testing.T, at ...string) string {
@@ -177,8 +200,7 @@ func TestDockerfileOnItsWay(t *testing.T) {
 		large := strings.Repeat("0123456789abcdef", 512<<10) // 8 MiB
 		text := "FROM base:1\nADD https://h.test/x /\n" + strings.Repeat("# a remark\n", 20_000)
 		c := w.session(t, "s1", byCall, map[string]string{"dockerfile:Dockerfile": text, "dockerfile:Dockerfile.dockerignore": "x", "context:large": large})
-		who := w.caller("alice").Ask.Subject
-		if err := w.room.File(t.Context(), who, []string{c.id}, &call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}); err != nil {
+		if err := w.file(t, c, &call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}); err != nil {
 			t.Fatal(err)
 		}
 		dir := t.TempDir()
@@ -212,9 +234,8 @@ func TestDockerfileRefused(t *testing.T) {
 			return nil
 		}
 		c := w.session(t, "s1", byCall, map[string]string{"dockerfile:Dockerfile": "# syntax=evil/f\nFROM a"})
-		who := w.caller("alice").Ask.Subject
 		file := &call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Own: true}
-		if err := w.room.File(t.Context(), who, []string{c.id}, file); err != nil {
+		if err := w.file(t, c, file); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.takes(t, t.TempDir(), "dockerfile"); err != nil {
@@ -224,7 +245,7 @@ func TestDockerfileRefused(t *testing.T) {
 		// Who tries it again is told the same.
 		other := &call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}
 		for range 2 {
-			if err := w.room.File(t.Context(), who, []string{c.id}, other); err == nil || !strings.Contains(err.Error(), "no such program") {
+			if err := w.file(t, c, other); err == nil || !strings.Contains(err.Error(), "no such program") {
 				t.Errorf("another reading of what came: %v", err)
 			}
 		}
@@ -245,12 +266,11 @@ func TestDockerfileRefused(t *testing.T) {
 func TestDockerfileComesAgain(t *testing.T) {
 	w := newWorld()
 	c := w.session(t, "s1", false, map[string]string{"dockerfile:Dockerfile": "FROM a"})
-	who := w.caller("alice").Ask.Subject
 	dir := t.TempDir()
 	if err := c.takes(t, dir, "dockerfile"); err != nil || len(w.judge.asks) != 0 {
 		t.Fatal("nobody reads it yet", err)
 	}
-	if err := w.room.File(t.Context(), who, []string{c.id}, &call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}); err != nil {
+	if err := w.file(t, c, &call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -271,7 +291,7 @@ func TestDockerfileIsNoLink(t *testing.T) {
 			w := newWorld()
 			c := w.session(t, "s1", false, files)
 			for _, at := range []string{"Dockerfile", "sub/Dockerfile"} {
-				if err := w.room.File(t.Context(), w.caller("alice").Ask.Subject, []string{c.id}, &call.BuildFile{Local: "dockerfile", Name: at}); err != nil {
+				if err := w.file(t, c, &call.BuildFile{Local: "dockerfile", Name: at}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -293,26 +313,26 @@ func TestBuildsSayHowFilesAreRead(t *testing.T) {
 	if _, err := control.NewControlClient(cc).Solve(t.Context(), &control.SolveRequest{Ref: "b1", Session: c.id}); err != nil {
 		t.Fatal(err)
 	}
-	if names := w.room.files.names(c.id, "dockerfile"); len(names) != 0 {
+	if names := w.names(t, c, "dockerfile"); len(names) != 0 {
 		t.Error(names)
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), keyBuild, "b1")
 	if _, err := gateway.NewLLBBridgeClient(cc).Solve(ctx, &gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: map[string]string{"filename": "Own"}}); err != nil {
 		t.Fatal(err)
 	}
-	if names := w.room.files.names(c.id, "dockerfile"); len(names) != 1 || names[0] != "Own" {
+	if names := w.names(t, c, "dockerfile"); len(names) != 1 || names[0] != "Own" {
 		t.Error(names)
 	}
-	if names := w.room.files.names(c.id, "context"); len(names) != 0 {
+	if names := w.names(t, c, "context"); len(names) != 0 {
 		t.Error(names)
 	}
 	other := w.session(t, "s2", false, map[string]string{"dockerfile:Own": "FROM a"})
-	if names := w.room.files.names(other.id, "dockerfile"); len(names) != 0 {
+	if names := w.names(t, other, "dockerfile"); len(names) != 0 {
 		t.Errorf("no build reads in it: %v", names)
 	}
 }
 
-// What else the builder asks goes on as it is, with what the client answers; a session ends with its client, and its name is free again.
+// What else the builder asks goes on as it is, with what the client answers; a session ends with its client.
 func TestSessionCarriesAll(t *testing.T) {
 	eachWay(t, func(t *testing.T, byCall bool) {
 		w := newWorld()
@@ -376,14 +396,24 @@ func TestSessionThatTheEngineEnds(t *testing.T) {
 // over waits until there is no session.
 func (w *world) over(t *testing.T) {
 	t.Helper()
+	w.waits(t, func() bool { return len(w.room.book.sessions)+len(w.room.files.of) == 0 })
+}
+
+// gone waits until a session is over.
+func (w *world) gone(t *testing.T, id string) {
+	t.Helper()
+	w.waits(t, func() bool { return w.room.book.sessions[id] == "" && w.room.files.of[id] == nil })
+}
+
+func (w *world) waits(t *testing.T, is func() bool) {
+	t.Helper()
 	for range 100 {
 		w.room.book.mu.Lock()
-		n := len(w.room.book.sessions)
-		w.room.book.mu.Unlock()
 		w.room.files.mu.Lock()
-		n += len(w.room.files.of)
+		ok := is()
 		w.room.files.mu.Unlock()
-		if n == 0 {
+		w.room.book.mu.Unlock()
+		if ok {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -186,13 +186,22 @@ func TestCallsAreJudgedAndMadeAnew(t *testing.T) {
 	}
 }
 
+// opens notes a session that says nothing.
+func (w *world) opens(t *testing.T, name, id string) string {
+	t.Helper()
+	if _, err := w.room.open(id, whose(w.caller(name).Ask.Subject)); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 // What is judged is what the engine gets, with the builder's own program for Dockerfiles where that is wanted.
 func TestOwnFrontend(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		w := newWorld()
 		w.room.p.OwnFrontend = func() bool { return own }
 		cc, _ := w.client(t, "alice")
-		if _, err := control.NewControlClient(cc).Solve(t.Context(), &control.SolveRequest{Ref: "b1", Frontend: "dockerfile.v0"}); err != nil {
+		if _, err := control.NewControlClient(cc).Solve(t.Context(), &control.SolveRequest{Ref: "b1", Session: w.opens(t, "alice", "s1"), Frontend: "dockerfile.v0"}); err != nil {
 			t.Fatal(err)
 		}
 		var got control.SolveRequest
@@ -366,7 +375,7 @@ func TestEndsWithItsRight(t *testing.T) {
 	}
 }
 
-// A session over HTTP ends with the right to it, too, and its name is free again.
+// A session over HTTP ends with the right to it, too.
 func TestSessionEndsWithItsRight(t *testing.T) {
 	w := newWorld()
 	no := errors.New("alice left")
@@ -379,10 +388,8 @@ func TestSessionEndsWithItsRight(t *testing.T) {
 	if !errors.As(err, &end) || !errors.Is(err, no) || len(w.judge.failed) != 1 {
 		t.Errorf("%v %v", err, w.judge.failed)
 	}
-	if closed, err := w.room.book.open("s1", "bob", func() {}); err != nil {
-		t.Error(err)
-	} else {
-		closed()
+	if len(w.room.book.sessions) != 0 {
+		t.Errorf("it goes on: %v", w.room.book.sessions)
 	}
 	for name, h := range map[string]http.Header{
 		"twice": {headerID: {"a", "b"}}, "no name": {}, "odd": {headerID: {"a"}, headerKey: {"a\nb"}}, "many": {headerID: {"a"}, headerMethod: make([]string, mostMethods+1)},

@@ -176,7 +176,7 @@ func TestFilesAreBound(t *testing.T) {
 	if err := f.grow("s1", 1); !errors.Is(err, errFiles) || f.all != 1 || len(f.each) != 1 {
 		t.Errorf("%v %d %v", err, f.all, f.each)
 	}
-	if _, err := f.read([]string{"s1"}, &call.BuildFile{}); !errors.Is(err, errNone) {
+	if _, err := f.read([]string{"s1"}, &call.BuildFile{}, ""); !errors.Is(err, errNone) {
 		t.Errorf("nobody would look at it: %v", err)
 	}
 	if err := f.begin("b1", []string{"s1"}); !errors.Is(err, errNone) {
@@ -187,7 +187,7 @@ func TestFilesAreBound(t *testing.T) {
 		if err := f.grow("s2", len(same.text)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.came("s2", &sentText{local: same.local, name: same.name, text: same.text}); err != nil {
+		if _, err := f.came("s2", &part{}, &sentText{local: same.local, name: same.name, text: same.text}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -195,7 +195,7 @@ func TestFilesAreBound(t *testing.T) {
 		t.Errorf("one file is kept in %d bytes", f.all)
 	}
 	for i := range mostReads + 1 {
-		_, err := f.read([]string{"s2"}, &call.BuildFile{Local: "dockerfile", Name: strings.Repeat("x", i+1)})
+		_, err := f.read([]string{"s2"}, &call.BuildFile{Local: "dockerfile", Name: strings.Repeat("x", i+1)}, "")
 		if (err != nil) != (i == mostReads) {
 			t.Fatalf("%d ways of reading: %v", i, err)
 		}
