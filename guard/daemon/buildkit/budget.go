@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,22 +17,47 @@ const (
 	readTime     = 30 * time.Second
 )
 
-// errBusy is why a request was not read.
-var errBusy = errors.New("the guard reads as many requests of builds as it may at a time: try again")
+// Bounds of what callers send in sessions. A call of the engine's counts with the most that one message of its answer may have while it goes on.
+const (
+	mostAnswers     = 512 << 20
+	mostAnswersEach = 128 << 20 // of one account
+	answerFile      = 1 << 20   // clients send pieces of 32 KiB
+	answerOther     = 4 << 20   // as clients have it: parts of layers of images
+	answerHealth    = 64 << 10
+)
+
+// mostAnswer is the largest message that a caller may answer to a call of the engine's.
+func mostAnswer(method string) int {
+	switch service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/"); service {
+	case "grpc.health.v1.Health":
+		return answerHealth
+	case "moby.filesync.v1.FileSync", "moby.filesync.v1.FileSend", "moby.filesync.v1.Auth", "moby.buildkit.secrets.v1.Secrets", "moby.sshforward.v1.SSH":
+		return answerFile
+	}
+	return answerOther
+}
+
+// Errors of what there is no room for.
+var (
+	errBusy    = errors.New("the guard reads as many requests of builds as it may at a time: try again")
+	errAnswers = errors.New("the guard carries as much of sessions as it may at a time: build less at a time, and try again")
+)
 
 // errFell is why a call has no end of its own.
 var errFell = errors.New("the call fell over")
 
-// budget is how many bytes of requests may be kept.
+// budget is how many bytes may be kept.
 type budget struct {
 	mu      sync.Mutex
+	busy    error // why there are none
 	free    int
+	most    int            // of one account
 	each    map[string]int // account → bytes that it has
 	changed chan struct{}  // closed when something is given back
 }
 
-func newBudget() *budget {
-	return &budget{free: mostRead, each: map[string]int{}, changed: make(chan struct{})}
+func newBudget(all, each int, busy error) *budget {
+	return &budget{busy: busy, free: all, most: each, each: map[string]int{}, changed: make(chan struct{})}
 }
 
 // share is a part of the budget that somebody has.
@@ -41,22 +67,22 @@ type share struct {
 	size int
 }
 
-// take waits for a share as large as a request may be.
-func (b *budget) take(ctx context.Context, who string) (*share, error) {
+// take waits for a share.
+func (b *budget) take(ctx context.Context, who string, size int) (*share, error) {
 	for {
 		b.mu.Lock()
-		if b.free >= largest && b.each[who]+largest <= mostReadEach {
-			b.free -= largest
-			b.each[who] += largest
+		if b.free >= size && b.each[who]+size <= b.most {
+			b.free -= size
+			b.each[who] += size
 			b.mu.Unlock()
-			return &share{of: b, who: who, size: largest}, nil
+			return &share{of: b, who: who, size: size}, nil
 		}
 		changed := b.changed
 		b.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w (%w)", errBusy, ctx.Err())
+			return nil, fmt.Errorf("%w (%w)", b.busy, ctx.Err())
 		}
 	}
 }

@@ -16,29 +16,29 @@ import (
 )
 
 func TestBudget(t *testing.T) {
-	b := newBudget()
+	b := newBudget(mostRead, mostReadEach, errBusy)
 	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	var shares []*share
 	for _, who := range []string{"a", "b", "c", "d"} {
 		for range mostReadEach / largest {
-			s, err := b.take(t.Context(), who)
+			s, err := b.take(t.Context(), who, largest)
 			if err != nil {
 				t.Fatal(err)
 			}
 			shares = append(shares, s)
 		}
 		if who == "a" {
-			if _, err := b.take(soon, "a"); !errors.Is(err, errBusy) {
+			if _, err := b.take(soon, "a", largest); !errors.Is(err, errBusy) {
 				t.Errorf("more than one account may have: %v", err)
 			}
 		}
 	}
-	if _, err := b.take(soon, "e"); !errors.Is(err, errBusy) {
+	if _, err := b.take(soon, "e", largest); !errors.Is(err, errBusy) {
 		t.Errorf("more than all may have: %v", err)
 	}
 	got := make(chan error, 1)
-	go func() { _, err := b.take(t.Context(), "e"); got <- err }()
+	go func() { _, err := b.take(t.Context(), "e", largest); got <- err }()
 	shares[0].keep(0)
 	shares[0].keep(5) // it has nothing to keep
 	if err := <-got; err != nil {

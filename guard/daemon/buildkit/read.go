@@ -17,7 +17,7 @@ func (s *served) read(ctx context.Context, in grpc.ServerStream, q *asked) error
 	ctx, cancel := context.WithTimeout(ctx, s.room.readTime)
 	defer cancel()
 	var err error
-	if q.share, err = s.room.reads.take(ctx, whose(q.ask.Subject)); err != nil {
+	if q.share, err = s.room.reads.take(ctx, whose(q.ask.Subject), largest); err != nil {
 		return err
 	}
 	if q.text, err = received(ctx, in); err != nil {

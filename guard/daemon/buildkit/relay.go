@@ -62,6 +62,11 @@ func (s *relay) handle(_ any, in grpc.ServerStream) (err error) {
 	if method == tarStream { // which no builder asks for
 		return status.Error(codes.Unimplemented, "bulkhead: files are sent by DiffCopy")
 	}
+	share, err := s.share(in.Context(), method)
+	if err != nil {
+		return err
+	}
+	defer share.keep(0)
 	md, _ := metadata.FromIncomingContext(in.Context())
 	md = kept(md)
 	var files *transfer
@@ -72,7 +77,7 @@ func (s *relay) handle(_ any, in grpc.ServerStream) (err error) {
 	}
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(in.Context(), md))
 	defer cancel()
-	out, err := s.client.NewStream(ctx, both(), method)
+	out, err := s.client.NewStream(ctx, both(), method, grpc.MaxCallRecvMsgSize(mostAnswer(method)))
 	if err != nil {
 		return err
 	}
@@ -94,6 +99,21 @@ func (s *relay) handle(_ any, in grpc.ServerStream) (err error) {
 	default:
 	}
 	return s.said(in.Context(), err)
+}
+
+// share is what of an answer may be held while it comes. Whether a session is well is always asked.
+func (s *relay) share(ctx context.Context, method string) (*share, error) {
+	most := mostAnswer(method)
+	if most == answerHealth {
+		return nil, nil //nolint:nilnil // it is small
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.room.readTime)
+	defer cancel()
+	share, err := s.room.answers.take(ctx, whose(s.caller.Ask.Subject), most)
+	if err != nil {
+		return nil, status.Error(codes.ResourceExhausted, "bulkhead: "+err.Error())
+	}
+	return share, nil
 }
 
 // said is why a call ended as the engine is told it, which tells its client. What the guard refused without a judge has its record made.

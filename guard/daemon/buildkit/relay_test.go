@@ -418,5 +418,5 @@ func (w *world) waits(t *testing.T, is func() bool) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Error("the session goes on without one of its ends")
+	t.Error("it goes on without one of its ends, or holds what it had")
 }

@@ -87,7 +87,7 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 	}
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(in.Context(), md))
 	defer cancel()
-	out, err := s.engine.NewStream(ctx, both(), q.ask.Call.Route.Path)
+	out, err := s.engine.NewStream(ctx, both(), q.ask.Call.Route.Path, grpc.MaxCallRecvMsgSize(mostTunnelled))
 	if err != nil {
 		return err
 	}

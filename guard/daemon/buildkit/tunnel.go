@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -17,6 +18,11 @@ type stream interface {
 	RecvMsg(m any) error
 	SendMsg(m any) error
 }
+
+// mostTunnelled is the largest message that a connection may come in: those who speak HTTP/2 write some 64 KiB at a time.
+const mostTunnelled = 1 << 20
+
+var errTunnelled = fmt.Errorf("the guard takes no more than %d bytes of a session in one message", mostTunnelled)
 
 // tunnel is a connection in messages of a call of the protocol: sessions are opened so.
 type tunnel struct {
@@ -47,6 +53,9 @@ func (t *tunnel) receive() {
 		var f frame
 		var m control.BytesMessage
 		err := t.RecvMsg(&f)
+		if err == nil && len(f.text) > mostTunnelled {
+			err = errTunnelled
+		}
 		if err == nil {
 			err = proto.Unmarshal(f.text, &m)
 		}
