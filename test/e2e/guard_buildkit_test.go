@@ -175,6 +175,9 @@ func (b *builders) mayNot(name, want string, args ...string) {
 	b.Logf("%s: %s", name, out)
 }
 
+// ownPart is what the builder's progress says when it asks for a build's Dockerfile in the part of the session that is for that build alone.
+const ownPart = "transferring dockerfile-judged-"
+
 // TestBuildKit: who may use BuildKit builds with it through the guard, as far as the profile lets it, and others are told what to use instead.
 func TestBuildKit(t *testing.T) {
 	b := newBuilders(t, lab.Current)
@@ -182,7 +185,7 @@ func TestBuildKit(t *testing.T) {
 	run := b.context("FROM lab/sh:1\nCOPY hello /hello\nRUN cat /hello > /made\n")
 
 	b.may("alice", "", "build", "-t", "alice/scratch:1", scratch)
-	b.may("alice", "", "buildx", "build", "-t", "alice/run:1", run)
+	b.may("alice", ownPart, "buildx", "build", "-t", "alice/run:1", run)
 	b.may("alice", "hello", "run", "--rm", "alice/run:1", "cat", "/made")
 	b.may("alice", "", "buildx", "du")
 	b.may("alice", "", "buildx", "history", "ls")
@@ -240,6 +243,31 @@ func TestBuildKitDockerfile(t *testing.T) {
 	b.mayNot("carol", "is a link, or behind one: name the file itself (-f); audit record: ", "buildx", "build", "-f", filepath.Join(dir, "Linked.df"), "--build-arg", "V=1", "-t", "carol/own:2", dir)
 }
 
+// TestBuildKitSessions: builds that share a session read their own Dockerfiles in it, and devices do not come over one.
+func TestBuildKitSessions(t *testing.T) {
+	b := newBuilders(t, lab.Current)
+	dir := b.context("FROM scratch\nCOPY hello /one\n")
+	b.must(os.WriteFile(filepath.Join(dir, "Two"), []byte("ARG V=0\nFROM lab/sh:${V}\nCOPY hello /two\n"), 0o644))
+	b.must(os.WriteFile(filepath.Join(dir, "Evil"), []byte("FROM scratch\nADD http://169.254.169.254/x /x\n"), 0o644))
+	bake := func(name string) string {
+		text := fmt.Sprintf(`{"group": {"default": {"targets": ["a", "b"]}}, "target": {
+			"a": {"context": %[1]q, "tags": ["alice/bake:a"]},
+			"b": {"context": %[1]q, "dockerfile": %[2]q, "args": {"V": "1"}, "tags": ["alice/bake:b"]}}}`, dir, name)
+		at := filepath.Join(dir, name+".json")
+		b.must(os.WriteFile(at, []byte(text), 0o644))
+		return at
+	}
+	b.may("alice", ownPart, "buildx", "bake", "--allow", "fs.read=*", "-f", bake("Two"))
+	b.may("alice", "hello", "run", "--rm", "alice/bake:b", "cat", "/two")
+	b.mayNot("alice", "build-remote", "buildx", "bake", "--allow", "fs.read=*", "-f", bake("Evil"))
+
+	b.must(syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644))
+	b.must(os.WriteFile(filepath.Join(dir, "All"), []byte("FROM scratch\nCOPY . /\n"), 0o644))
+	b.mayNot("alice", "name it in .dockerignore", "build", "-f", filepath.Join(dir, "All"), "-t", "alice/pipe:1", dir)
+	b.must(os.WriteFile(filepath.Join(dir, ".dockerignore"), []byte("pipe\n"), 0o644))
+	b.may("alice", "", "build", "-f", filepath.Join(dir, "All"), "-t", "alice/pipe:1", dir)
+}
+
 // TestBuildKitOfTheOldEngine: the same with Debian's engine and its own command line, which asks for BuildKit by POST /build and a session.
 func TestBuildKitOfTheOldEngine(t *testing.T) {
 	b := newBuilders(t, lab.Debian)
@@ -263,7 +291,7 @@ func TestBuildKitOfTheOldEngine(t *testing.T) {
 	b.may("carol", "hello", "run", "--rm", "carol/run:1", "cat", "/made")
 	b.mayNot("bob", "", "run", "--rm", "carol/run:1", "cat", "/made")
 	build("alice", "", false, "--network", "host", run)
-	b.may("alice", "", "buildx", "build", "-t", "alice/x:1", run)
+	b.may("alice", ownPart, "buildx", "build", "-t", "alice/x:1", run)
 	b.mayNot("bob", "DOCKER_BUILDKIT=0", "buildx", "build", "-t", "bob/x:1", run)
 
 	// What the Dockerfile says, and the program that would read it, is asked about here, too.

@@ -51,7 +51,7 @@ type part struct {
 	reads []*call.BuildFile // in which it may be read
 }
 
-// names are the paths at which builds look for their files in it.
+// names are the paths at which builds look for their files in it, in order.
 func (p *part) names() []string {
 	var list []string
 	for _, b := range p.reads {
@@ -81,7 +81,8 @@ func (f *files) asked(id, name string, follow []string) (*part, error) {
 	p := &part{local: name, reads: f.readings(s, name)}
 	looked := p.names()
 	for _, at := range follow {
-		if at = clean(at); !slices.Contains(looked, at) {
+		at = clean(at)
+		if _, is := slices.BinarySearch(looked, at); !is {
 			s.pass(passed(name, at))
 		}
 	}
