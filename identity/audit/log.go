@@ -57,6 +57,7 @@ type Log struct {
 	now      func() time.Time
 	appender *tessera.Appender
 	shutdown func(context.Context) error
+	reader   tessera.LogReader
 	ctx      context.Context // of tessera, ended by cancel
 	cancel   context.CancelFunc
 	fetch    client.FileFetcher
