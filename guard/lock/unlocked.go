@@ -2,7 +2,10 @@ package lock
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -52,6 +55,25 @@ func (l *Lock) saveUnlocked(u *unlocked) error {
 		return fmt.Errorf("who unlocked: %w", err)
 	}
 	return writeWhole(l.unlockedPath(), append(b, '\n'), 0o600)
+}
+
+// forgetUnlocked takes away what an unlock left behind, once a lock that followed has it in its own list. What a crash left of it would be
+// taken for the next unlock's word.
+func (l *Lock) forgetUnlocked(s *state) error {
+	if s.Phase == phaseUnlocking {
+		return nil // it is this one's
+	}
+	err := os.Remove(l.unlockedPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(l.o.StateDir)
+	}
+	if err != nil {
+		return fmt.Errorf("who unlocked: %w", err)
+	}
+	return nil
 }
 
 // noted keeps what is in the audit log, unless somebody has locked again meanwhile.
