@@ -34,9 +34,12 @@ type watch struct {
 	state   *state
 	list    []socket
 	table   *table
-	slow    []Problem            // of the last full look
-	known   map[uint64]*Problem  // what was judged, by inode
-	held    map[uint64]bool      // sockets of the engines at the last look
+	slow    []Problem           // of the last full look
+	known   map[uint64]*Problem // what was judged, by inode
+	held    map[uint64]bool     // sockets of the engines at the last look
+	seen    map[string]identity // the sockets that were last there
+	unkept  bool                // that is not on disk yet, and is tried again at keepAt
+	keepAt  time.Time
 	fresh   map[string]time.Time // when sockets were first seen
 	gone    map[string]time.Time // since when sockets are not there
 	open    map[string]*model.Finding
@@ -55,7 +58,7 @@ func (l *Lock) Watch(ctx context.Context, w Watcher) error {
 	if w.Every <= 0 {
 		w.Every = 10 * time.Second
 	}
-	x := &watch{l: l, w: w, known: map[uint64]*Problem{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{}, open: map[string]*model.Finding{}, dirs: map[string]bool{}, mends: map[string]*mending{}}
+	x := &watch{l: l, w: w, known: map[uint64]*Problem{}, seen: map[string]identity{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{}, open: map[string]*model.Finding{}, dirs: map[string]bool{}, mends: map[string]*mending{}}
 	var err error
 	if x.files, err = fsnotify.NewWatcher(); err != nil {
 		l.o.Log.Warn("changes of the engine's sockets are seen later", "error", err) // e.g. no more inotify instances
@@ -144,6 +147,7 @@ func (x *watch) quick(ctx context.Context) {
 	}
 	found := append(append(x.repair(ctx), x.slow...), x.passed...)
 	x.passed = nil
+	x.keepSeen()
 	x.settle(append(found, x.uses()...))
 }
 

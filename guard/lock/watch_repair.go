@@ -57,21 +57,36 @@ func (x *watch) young(k keptSocket, now socket, err error) bool {
 		return false
 	}
 	delete(x.gone, k.Path)
-	if k.ID != now.id {
-		if k.ID != (identity{}) {
+	last, ok := x.seen[k.Path]
+	if !ok {
+		last = k.ID
+	}
+	x.seen[k.Path] = now.id
+	if now.id != last && now.id != k.ID {
+		if last != (identity{}) {
 			x.fresh[k.Path] = at
 		}
 		delete(x.mends, k.Path) // this one was not tried yet
-		x.remember(func(s *state) {
-			for i := range s.Sockets {
-				if s.Sockets[i].Path == k.Path {
-					s.Sockets[i].ID = now.id
-				}
-			}
-		})
+		x.unkept, x.keepAt = true, at
 		x.newcomer()
 	}
 	return at.Sub(x.fresh[k.Path]) < making
+}
+
+// keepSeen has the sockets that were last there on disk, for a watch that begins later. Where that fails, this one knows them all the same.
+func (x *watch) keepSeen() {
+	at := x.l.o.Now()
+	if !x.unkept || at.Before(x.keepAt) {
+		return
+	}
+	x.keepAt = at.Add(x.w.Every)
+	x.unkept = !x.remember(func(s *state) {
+		for i := range s.Sockets {
+			if id, ok := x.seen[s.Sockets[i].Path]; ok {
+				s.Sockets[i].ID = id
+			}
+		}
+	})
 }
 
 // passing says whether a socket is away only since a moment ago.

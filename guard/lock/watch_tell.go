@@ -54,6 +54,7 @@ const (
 // unlocked tells, while nothing is locked, that somebody unlocked.
 func (x *watch) unlocked(ctx context.Context) {
 	x.list, x.slow = nil, nil
+	clear(x.seen) // what comes meanwhile is none of the watch's
 	if x.state != nil && !x.l.stopped(x.state) {
 		return // somebody is at it, and it is looked again
 	}
@@ -112,25 +113,26 @@ func (x *watch) catchUp(ctx context.Context, list []turn, done func(turn)) {
 	}
 }
 
-// remember changes what is kept, unless somebody has unlocked meanwhile.
-func (x *watch) remember(change func(*state)) {
+// remember changes what is kept, unless somebody has unlocked meanwhile: then there is nothing to keep it in. It says whether it is done with.
+func (x *watch) remember(change func(*state)) (done bool) {
 	release, err := x.l.hold()
 	if err != nil {
 		x.complain(err)
-		return
+		return false
 	}
 	defer release()
 	s, err := x.l.load()
 	if err != nil || s == nil || s.Phase != phaseLocked {
 		x.complain(err)
-		return
+		return err == nil
 	}
 	change(s)
 	if err := x.l.save(s); err != nil {
 		x.complain(err)
-		return
+		return false
 	}
 	x.state = s
+	return true
 }
 
 // settle tells of problems that came and went.
