@@ -76,19 +76,19 @@ func (l *Lock) forgetUnlocked(s *state) error {
 	return nil
 }
 
-// noted keeps what is in the audit log, unless somebody has locked again meanwhile.
-func (l *Lock) noted(what func(*unlocked)) error {
+// recorded keeps that a turn is in the audit log, unless somebody has locked again meanwhile: then it is in another list.
+func (l *Lock) recorded(c turn) (kept bool, err error) {
 	release, err := l.hold()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer release()
 	u, err := l.loadUnlocked()
-	if err != nil || u == nil {
-		return err
+	if err != nil || u == nil || !u.recorded(c) {
+		return false, err
 	}
-	what(u)
-	return l.saveUnlocked(u)
+	err = l.saveUnlocked(u)
+	return err == nil, err
 }
 
 // untrusted is what there is to say where who unlocked can't be told.

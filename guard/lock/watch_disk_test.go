@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -102,6 +103,32 @@ func TestWatchWithoutRoom(t *testing.T) {
 			eventually(t, "that is a finding", 5*time.Second, func() bool { return notes.has(model.FindingSocketOpen, "may connect") })
 			eventually(t, "and recorded", 5*time.Second, func() bool { return notes.recorded("EngineSocketRepair", "closed again") })
 		})
+	}
+}
+
+// TestRecordedWithoutRoom: what is in the audit log is not recorded again because that can't be kept.
+func TestRecordedWithoutRoom(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	s := newScene(t, "{}")
+	s.small(t)
+	s.lock(t)
+	s.unlock(t, 0)
+	s.lock(t)
+	s.full(t)
+	notes := s.watched(t, true)
+	time.Sleep(1500 * time.Millisecond)
+	if got := notes.actions(); !slices.Equal(got, []string{"EngineLock the test", "EngineUnlock ada", "EngineLock the test"}) {
+		t.Errorf("recorded: %q", got)
+	}
+	must(t, os.Remove(filepath.Join(s.o.StateDir, "ballast")))
+	eventually(t, "it is kept when there is room", 5*time.Second, func() bool {
+		text, err := os.ReadFile(filepath.Join(s.o.StateDir, "lock.json"))
+		return err == nil && strings.Contains(string(text), `"recorded": true`) && !strings.Contains(string(text), "unrecorded")
+	})
+	if got := notes.actions(); len(got) != 3 {
+		t.Errorf("recorded: %q", got)
 	}
 }
 
