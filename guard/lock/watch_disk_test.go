@@ -91,7 +91,7 @@ func TestWatchWithoutRoom(t *testing.T) {
 			must(t, os.Remove(s.socket))
 			startEngine(t, s.dockerd, s.socket, "", "--group=users")
 			must(t, os.Chmod(s.socket, 0o666))
-			eventually(t, "it is closed", time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+			eventually(t, "it is closed", 2*time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
 			eventually(t, "that is recorded", 5*time.Second, func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })
 			if notes.has(model.FindingSocketOpen, "may connect") {
 				t.Errorf("a new socket is a finding: %q", notes.kinds())
@@ -99,7 +99,7 @@ func TestWatchWithoutRoom(t *testing.T) {
 			later(10 * time.Second)
 			time.Sleep(300 * time.Millisecond)
 			must(t, os.Chmod(s.socket, 0o666))
-			eventually(t, "it is closed again", time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+			eventually(t, "it is closed again", 2*time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
 			eventually(t, "that is a finding", 5*time.Second, func() bool { return notes.has(model.FindingSocketOpen, "may connect") })
 			eventually(t, "and recorded", 5*time.Second, func() bool { return notes.recorded("EngineSocketRepair", "closed again") })
 		})

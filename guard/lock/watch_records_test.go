@@ -71,7 +71,7 @@ func TestSlowLog(t *testing.T) {
 	eventually(t, "the lock is to be recorded", 5*time.Second, func() bool { return len(l.tries("EngineLock")) > 0 })
 	closed := func() {
 		t.Helper()
-		eventually(t, "it is closed", time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+		eventually(t, "it is closed", 2*time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
 	}
 	for range 3 {
 		must(t, os.Chmod(s.socket, 0o666))
@@ -119,7 +119,7 @@ func TestRecordAfterARestart(t *testing.T) {
 	second, stop := s.watchSlowly(t)
 	eventually(t, "the lock is to be recorded", 5*time.Second, func() bool { return len(second.tries("EngineLock")) > 0 })
 	must(t, os.Chmod(s.socket, 0o666))
-	eventually(t, "it is closed", time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "it is closed", 2*time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
 	close(second.mended)
 	stop()
 	if one, other := first.tries("EngineLock"), second.tries("EngineLock"); !slices.Equal(one, other) {
