@@ -54,6 +54,7 @@ func TestDockerfile(t *testing.T) {
 		"address, global":      {text: "ARG U=http://h.test\nFROM a\nARG U\nADD $U/x /", images: "a", bases: "a", addresses: "http://h.test/x"},
 		"file":                 {text: "FROM a\nARG V=1\nADD x-$V.tar /y", images: "a", bases: "a"},
 		"document":             {text: "FROM a\nRUN <<E\nFROM evil:1\nADD http://h.test/x /y\nCOPY --from=evil:2 / /\nselect 1 from users where 1\nE\n", images: "a evil:1 evil:2", bases: "a", addresses: "http://h.test/x"},
+		"patterns":             {text: "ARG V=v1.2.3\nARG W=${V#v}\nFROM a:${W%.*}-${V//./_}-${V/v/w}-${N:-${V%.*}}", images: "a:1.2-v1_2_3-w1.2.3-v1.2", bases: "a:1.2-v1_2_3-w1.2.3-v1.2"},
 		"joined":               {text: "FROM \\\n a\nADD \\\n# a remark\n http://h.test/x /y", images: "a", bases: "a", addresses: "http://h.test/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,6 +98,11 @@ func TestDockerfileUnknown(t *testing.T) {
 		"long":               "FROM $A" + strings.Repeat("x", longestWord),
 		"a syntax, escape":   "# syntax=docker/dockerfile:1\n# escape=`\nFROM a\nADD http://h.test/x /",
 		"a syntax, ADD":      "# syntax=docker/dockerfile:1\nFROM a\nADD $U /",
+		"a pattern, another": "ARG A=b\nFROM ${A/${A}/c}",
+		"a pattern, quoted":  "ARG A=b\nFROM ${A/'}'/c$A}",
+		"a pattern, long":    "ARG A=b\nFROM ${A#" + strings.Repeat("*", longestPattern+1) + "}",
+		"a pattern, escaped": "ARG A=b\nFROM ${A/x\\}/$A}",
+		"no text":            "FROM a$x\x00",
 		"an instruction":     "FROM a\nFETCH http://h.test",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +114,41 @@ func TestDockerfileUnknown(t *testing.T) {
 	}
 	if _, err := Dockerfile(make([]byte, MostDockerfile+1), &call.BuildFile{}); err == nil {
 		t.Error("a Dockerfile without end")
+	}
+}
+
+// bombs are Dockerfiles that are far larger once they are put together.
+func bombs() map[string]string {
+	long := "ARG A=" + strings.Repeat("x", longestWord) + "\n"
+	most := func(line string) string { return strings.Repeat(line, (MostDockerfile-len(long)-100)/len(line)) }
+	return map[string]string{
+		"a pattern in a pattern": long + "FROM ${A//x/${A//x/${A//x/$A}}}",
+		"behind a quote":         long + "FROM ${A//x/'}'${A//x/'}'${A//x/'}'$A}}}",
+		"many patterns":          long + most("ARG B="+strings.Repeat("${A//x/"+strings.Repeat("y", longestPattern-2)+"}", 14)+"\n") + "FROM a:$B",
+		"stars":                  long + most("ARG B="+strings.Repeat("${A##"+strings.Repeat("*", longestPattern-1)+"y}", 14)+"\n") + "FROM a:$B",
+		"many words":             long + most("ARG B=$A$A$A$A$A$A$A$A$A$A$A$A$A$A$A\n") + "FROM a:$B",
+	}
+}
+
+// What is put together takes no longer, and no more room, than what people write.
+func TestDockerfileBomb(t *testing.T) {
+	many := make([]string, mostPlatforms)
+	for i := range many {
+		many[i] = "linux/arm64"
+	}
+	for name, text := range bombs() {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			s, err := Dockerfile([]byte(text), &call.BuildFile{Platforms: many})
+			runtime.ReadMemStats(&after)
+			if err != nil || len(s.Unknown) == 0 {
+				t.Errorf("%v %+v", err, s)
+			}
+			if all := after.TotalAlloc - before.TotalAlloc; all > 1<<30 {
+				t.Errorf("it took %d MiB", all>>20)
+			}
+		})
 	}
 }
 
@@ -157,7 +198,10 @@ func TestBuildFile(t *testing.T) {
 }
 
 func FuzzDockerfile(f *testing.F) {
-	for _, text := range []string{"FROM a", "# syntax=a\nARG A=$B\nFROM $A AS b\nRUN <<E\nFROM x\nE\nADD ${X:+y} /", `{"syntax":"x"}`, "ARG A=${A:-${B}}\nFROM ${A%%x}", "FROM a\nRUN --mount=type=bind,from=x true"} {
+	for _, text := range []string{"FROM a", "# syntax=a\nARG A=$B\nFROM $A AS b\nRUN <<E\nFROM x\nE\nADD ${X:+y} /", `{"syntax":"x"}`, "ARG A=${A:-${B}}\nFROM ${A%%x}", "FROM a\nRUN --mount=type=bind,from=x true", "ARG V=1.2\nFROM a:${V%.*}${V//./_}${V#'}'$V}"} {
+		f.Add([]byte(text))
+	}
+	for _, text := range bombs() {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

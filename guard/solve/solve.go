@@ -66,6 +66,8 @@ type reading struct {
 	text  int // bytes of what is noted
 	ops   int
 	depth int
+	words int // that were put together of arguments
+	put   int // bytes of them
 	err   error
 }
 

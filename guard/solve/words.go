@@ -87,7 +87,12 @@ func (d *file) assign(to vars, key, value string, env vars, staged bool) {
 	to.set(key, text)
 }
 
-var errLong = errors.New("it is too long when it is put together of arguments")
+var (
+	errLong    = errors.New("it is too long when it is put together of arguments")
+	errWork    = errors.New("the file has too much that is put together of arguments")
+	errPattern = errors.New("it has a pattern (${X/…}, ${X#…}, ${X%…}) that is long, or has quotes or arguments in it: write it without")
+	errText    = errors.New("it is no text")
+)
 
 // word is put together of variables of before the first stage: one that is not there is empty.
 func (d *file) word(text string, env vars) (string, error) {
@@ -106,9 +111,12 @@ func (d *file) expanded(text string, env vars) (whole, missing string, err error
 	if len(text) > longestWord {
 		return "", "", errLong
 	}
+	if err := d.work(text); err != nil {
+		return "", "", err
+	}
 	look := &looked{vars: env}
 	whole, _, err = d.lex.ProcessWord(text, look)
-	if err == nil && len(whole) > longestWord {
+	if d.put += len(whole); err == nil && len(whole) > longestWord {
 		err = errLong
 	}
 	return whole, look.missing, err
