@@ -130,6 +130,9 @@ type file struct {
 func (r *reading) platform(stages []instructions.Stage, args []instructions.ArgCommand, platform string, f *call.BuildFile) error {
 	d := &file{reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(platform, f), names: map[string]vars{}, all: map[string]bool{}}
 	for i := range args {
+		if err := d.assigned(len(args[i].Args)); err != nil {
+			return err
+		}
 		for _, a := range args[i].Args {
 			d.argument(d.global, a, false)
 		}
@@ -151,9 +154,10 @@ func (d *file) stage(s *instructions.Stage) error {
 		return fmt.Errorf("FROM %.100q: %w", s.BaseName, err)
 	}
 	env, is := d.names[strings.ToLower(base)]
-	env = env.copied()
+	if env, err = d.copied(env); err != nil {
+		return err
+	}
 	if !is {
-		env = vars{}
 		d.base(base)
 	}
 	for _, c := range s.Commands {
@@ -193,10 +197,16 @@ func (d *file) stands(name string) bool {
 func (d *file) command(c instructions.Command, env vars) error {
 	switch c := c.(type) {
 	case *instructions.ArgCommand:
+		if err := d.assigned(len(c.Args)); err != nil {
+			return err
+		}
 		for _, a := range c.Args {
 			d.argument(env, a, true)
 		}
 	case *instructions.EnvCommand:
+		if err := d.assigned(len(c.Env)); err != nil {
+			return err
+		}
 		set := vars{}
 		for _, kv := range c.Env {
 			d.assign(set, kv.Key, kv.Value, env, true)

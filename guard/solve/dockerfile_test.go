@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -120,12 +121,24 @@ func TestDockerfileUnknown(t *testing.T) {
 // bombs are Dockerfiles that are far larger once they are put together.
 func bombs() map[string]string {
 	long := "ARG A=" + strings.Repeat("x", longestWord) + "\n"
+	var variables strings.Builder
+	variables.WriteString("FROM a AS s0")
+	for i := range 40_000 {
+		if i%1000 == 0 {
+			variables.WriteString("\nENV")
+		}
+		fmt.Fprintf(&variables, " A%d=b", i)
+	}
+	for i := range 900 {
+		fmt.Fprintf(&variables, "\nFROM s%d AS s%d", i, i+1)
+	}
 	most := func(line string) string { return strings.Repeat(line, (MostDockerfile-len(long)-100)/len(line)) }
 	return map[string]string{
 		"a pattern in a pattern": long + "FROM ${A//x/${A//x/${A//x/$A}}}",
 		"behind a quote":         long + "FROM ${A//x/'}'${A//x/'}'${A//x/'}'$A}}}",
 		"many patterns":          long + most("ARG B="+strings.Repeat("${A//x/"+strings.Repeat("y", longestPattern-2)+"}", 14)+"\n") + "FROM a:$B",
 		"stars":                  long + most("ARG B="+strings.Repeat("${A##"+strings.Repeat("*", longestPattern-1)+"y}", 14)+"\n") + "FROM a:$B",
+		"copied variables":       variables.String(),
 		"many words":             long + most("ARG B=$A$A$A$A$A$A$A$A$A$A$A$A$A$A$A\n") + "FROM a:$B",
 	}
 }
@@ -145,6 +158,7 @@ func TestDockerfileBomb(t *testing.T) {
 			if err != nil || len(s.Unknown) == 0 {
 				t.Errorf("%v %+v", err, s)
 			}
+			t.Log(s.Unknown)
 			if all := after.TotalAlloc - before.TotalAlloc; all > 1<<30 {
 				t.Errorf("it took %d MiB", all>>20)
 			}

@@ -68,6 +68,7 @@ type reading struct {
 	depth int
 	words int // that were put together of arguments
 	put   int // bytes of them
+	vars  int // of a Dockerfile, that are set or copied
 	err   error
 }
 

@@ -2,6 +2,7 @@ package solve
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"runtime"
 	"slices"
@@ -15,11 +16,15 @@ import (
 // vars are variables of a Dockerfile at one of its lines; nil is of one whose value is not known.
 type vars map[string]*string
 
-func (k vars) copied() vars {
-	if k == nil {
-		return vars{}
+// copied are the variables of a stage that begins with another. What is copied is counted, for all stages and platforms.
+func (r *reading) copied(k vars) (vars, error) {
+	if r.vars += len(k); r.vars > mostVars {
+		return nil, errVars
 	}
-	return maps.Clone(k)
+	if k == nil {
+		return vars{}, nil
+	}
+	return maps.Clone(k), nil
 }
 
 // platformArgs are those that a Dockerfile has before its first line. The builder works on the guard's own machine.
@@ -62,6 +67,14 @@ func (k vars) set(name, value string) {
 	}
 }
 
+// assigned counts variables that are set.
+func (r *reading) assigned(n int) error {
+	if r.vars += n; r.vars > mostVars {
+		return errVars
+	}
+	return nil
+}
+
 // argument is one of ARG. In a stage, one without a value takes that of before the first stage; before it, nobody else sets any.
 func (d *file) argument(env vars, a instructions.KeyValuePairOptional, staged bool) {
 	if v, given := d.f.Args[a.Key]; given {
@@ -91,6 +104,7 @@ var (
 	errLong    = errors.New("it is too long when it is put together of arguments")
 	errWork    = errors.New("the file has too much that is put together of arguments")
 	errPattern = errors.New("it has a pattern (${X/…}, ${X#…}, ${X%…}) that is long, or has quotes or arguments in it: write it without")
+	errVars    = fmt.Errorf("it has more than %d variables, with those that its stages have of others", mostVars)
 	errText    = errors.New("it is no text")
 )
 

@@ -11,6 +11,7 @@ import (
 const (
 	mostWords      = 5_000
 	mostWordText   = 4 << 20 // bytes of all of them
+	mostVars       = 50_000  // that are set, and that stages have of others
 	longestPattern = 64
 	patternWork    = 16 << 10 // bytes that one pattern counts for, as it is looked for in a value of the longest
 )
