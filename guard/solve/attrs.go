@@ -86,6 +86,9 @@ func (r *reading) attr(key, value string) {
 func (r *reading) prefixed(kind, name, value, field string) {
 	switch kind {
 	case "build-arg":
+		if kind, is := strings.CutPrefix(name, call.AttestArg); is {
+			r.attest(kind, value, field)
+		}
 		switch name {
 		case "BUILDKIT_SYNTAX":
 			r.foreign(SyntaxImage(value), "build-arg:"+name)
@@ -100,7 +103,7 @@ func (r *reading) prefixed(kind, name, value, field string) {
 	case "local-sessionid":
 		r.session(value)
 	case "attest":
-		r.attest(value, field)
+		r.attest(name, value, field)
 	case "input-metadata", "vcs", "sharedkey":
 		// They describe what the client has.
 	default:
@@ -108,12 +111,14 @@ func (r *reading) prefixed(kind, name, value, field string) {
 	}
 }
 
-// attest may name an image that looks at the result.
-func (r *reading) attest(value, field string) {
-	for _, part := range strings.Split(value, ",") {
-		if k, v, ok := strings.Cut(strings.Trim(part, `" `), "="); ok && k == "generator" {
-			r.image(v, field)
-		}
+// attest may have an image look at the result.
+func (r *reading) attest(kind, told, field string) {
+	images, err := call.Generators(kind, told)
+	if err != nil {
+		r.unknown(field, "it is no list of settings")
+	}
+	for _, i := range images {
+		r.image(i, field)
 	}
 }
 

@@ -77,6 +77,12 @@ func TestFound(t *testing.T) {
 		"attr syntax": {attr("build-arg:BUILDKIT_SYNTAX", "evil/front:1 x"), func(s *call.Solve) bool {
 			return named(s.FrontendImages, "evil/front:1") && named(s.Images, "evil/front:1")
 		}},
+		"attr attest":            {attr("attest:sbom", `disabled=false,"generator=evil/scan"`), func(s *call.Solve) bool { return named(s.Images, "evil/scan") && len(s.Images) == 1 }},
+		"attr attest, default":   {attr("attest:SBOM", ""), func(s *call.Solve) bool { return named(s.Images, call.DefaultGenerator) }},
+		"attr attest, argument":  {attr("build-arg:BUILDKIT_ATTEST_sbOM", "generator=evil/scan"), func(s *call.Solve) bool { return named(s.Images, "evil/scan") }},
+		"attr attest, nothing":   {attr("attest:provenance", "mode=max"), func(s *call.Solve) bool { return len(s.Images)+len(s.Unknown) == 0 }},
+		"attr attest, no list":   {attr("attest:sbom", `"x`), unknown},
+		"attr attest, empty":     {attr("attest:sbom", "generator="), unknown},
 		"attr session":           {attr("local-sessionid:x", "pre:id"), func(s *call.Solve) bool { return slices.Contains(s.Sessions, "id") }},
 		"attr address":           {attr("context", "https://192.0.2.1/x"), func(s *call.Solve) bool { return len(s.Fetches) == 1 }},
 		"attr named address":     {attr("context:x", "git@example:x"), func(s *call.Solve) bool { return len(s.Fetches) == 1 }},
