@@ -166,6 +166,9 @@ func (d *file) stage(s *instructions.Stage) error {
 		}
 	}
 	if s.Name != "" {
+		if d.replaced(s.Name) { // what is in it the builder does not do
+			env = vars{}
+		}
 		d.names[strings.ToLower(s.Name)] = env
 	}
 	return nil
@@ -187,6 +190,17 @@ func (d *file) base(ref string) {
 func (d *file) stands(name string) bool {
 	for _, c := range d.f.Contexts {
 		if c == name {
+			return true
+		}
+	}
+	return false
+}
+
+// replaced says whether a stage stands for something else in this build, for one platform at least.
+func (d *file) replaced(stage string) bool {
+	for _, c := range d.f.Contexts {
+		name, _, _ := strings.Cut(c, "::")
+		if strings.EqualFold(strings.TrimSuffix(name, ":latest"), stage) {
 			return true
 		}
 	}

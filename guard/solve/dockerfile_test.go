@@ -39,6 +39,9 @@ func TestDockerfile(t *testing.T) {
 			text: "ARG TARGETARCH\nFROM a-$TARGETARCH", file: call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}},
 			images: "a-amd64 a-s390x", bases: "a-amd64 a-s390x",
 		},
+		"a variant":            {text: "FROM a-$TARGETARCH$TARGETVARIANT", file: call.BuildFile{Platforms: []string{"linux/arm/v7"}}, images: "a-armv7", bases: "a-armv7"},
+		"target":               {text: "FROM a-$TARGETSTAGE AS b\nFROM c", file: call.BuildFile{Target: "b"}, images: "a-b c", bases: "a-b c"},
+		"epoch":                {text: "ARG SOURCE_DATE_EPOCH=7\nFROM a-$SOURCE_DATE_EPOCH", images: "a-7", bases: "a-7"},
 		"context":              {text: "FROM base\nCOPY --from=other / /", file: call.BuildFile{Contexts: []string{"base", "other"}}, images: "base other"},
 		"syntax":               {text: "# syntax=docker/dockerfile:1\nFROM a", images: "docker/dockerfile:1 a", bases: "a", frontends: "docker/dockerfile:1"},
 		"syntax, own":          {text: "# syntax=docker/dockerfile:1\nFROM a", file: call.BuildFile{Own: true}, images: "a", bases: "a"},
@@ -94,7 +97,6 @@ func TestDockerfileUnknown(t *testing.T) {
 		"the base says, too": "FROM a\nADD ${U:-x} /x",
 		"through ENV":        "FROM a\nENV X=$U\nADD $X /x",
 		"through a stage":    "FROM a AS b\nENV X=$U\nFROM b\nADD $X /x",
-		"a variant":          "FROM a-$TARGETVARIANT",
 		"twice and twice":    double + "FROM $Y",
 		"long":               "FROM $A" + strings.Repeat("x", longestWord),
 		"a syntax, escape":   "# syntax=docker/dockerfile:1\n# escape=`\nFROM a\nADD http://h.test/x /",
@@ -115,6 +117,37 @@ func TestDockerfileUnknown(t *testing.T) {
 	}
 	if _, err := Dockerfile(make([]byte, MostDockerfile+1), &call.BuildFile{}); err == nil {
 		t.Error("a Dockerfile without end")
+	}
+}
+
+// What the builder makes of its arguments in ways of its own is not worked out.
+func TestDockerfileChanged(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		file call.BuildFile
+	}{
+		"a stage":               {"FROM a-$TARGETSTAGE AS b", call.BuildFile{}},
+		"a system alone":        {"FROM a-$TARGETOS", call.BuildFile{Platforms: []string{"amd64"}}},
+		"capitals":              {"FROM a-$TARGETOS", call.BuildFile{Platforms: []string{"LINUX/amd64"}}},
+		"a system by its name":  {"FROM a-$TARGETOS", call.BuildFile{Platforms: []string{"macos/arm64"}}},
+		"a system of a version": {"FROM a-$TARGETOSVERSION", call.BuildFile{Platforms: []string{"linux(1)/amd64"}}},
+		"a machine by its name": {"FROM a-$TARGETARCH", call.BuildFile{Platforms: []string{"linux/x86_64"}}},
+		"a variant":             {"FROM a-$TARGETVARIANT", call.BuildFile{Platforms: []string{"linux/arm64/v8"}}},
+		"seconds":               {"ARG SOURCE_DATE_EPOCH=007\nFROM a-$SOURCE_DATE_EPOCH", call.BuildFile{}},
+		"seconds, of the build": {"ARG SOURCE_DATE_EPOCH\nFROM a-$SOURCE_DATE_EPOCH", call.BuildFile{Args: map[string]string{"SOURCE_DATE_EPOCH": "context"}}},
+		"seconds, of nobody":    {"ARG SOURCE_DATE_EPOCH=7\nFROM a-$SOURCE_DATE_EPOCH", call.BuildFile{Args: map[string]string{"SOURCE_DATE_EPOCH": ""}}},
+		"a list":                {"FROM a\nARG BUILDKIT_SBOM_SCAN_STAGE=x\nADD $BUILDKIT_SBOM_SCAN_STAGE /", call.BuildFile{}},
+		"a list, too":           {"FROM a\nARG BUILDKIT_SBOM_SCAN_CONTEXT=x\nADD $BUILDKIT_SBOM_SCAN_CONTEXT /", call.BuildFile{}},
+		"a context":             {"FROM a AS b\nENV U=x\nFROM b\nADD $U /", call.BuildFile{Contexts: []string{"b"}}},
+		"a context, latest":     {"FROM a AS b\nENV U=x\nFROM b\nADD $U /", call.BuildFile{Contexts: []string{"B:latest"}}},
+		"a context, platform":   {"FROM a AS b\nENV U=x\nFROM b\nADD $U /", call.BuildFile{Contexts: []string{"b::linux/amd64"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Dockerfile([]byte(c.text), &c.file)
+			if err != nil || len(s.Unknown) == 0 {
+				t.Errorf("%v %+v", err, s)
+			}
+		})
 	}
 }
 

@@ -42,7 +42,7 @@ func (r *reading) file(attrs map[string]string, inputs map[string]*pb.Definition
 		if name, is := strings.CutPrefix(key, buildArg); is {
 			f.Args[name] = attrs[key]
 		}
-		if name, is := strings.CutPrefix(key, namedContext); is && !strings.Contains(name, "::") {
+		if name, is := strings.CutPrefix(key, namedContext); is {
 			f.Contexts = append(f.Contexts, name)
 		}
 	}

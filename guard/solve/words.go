@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -27,30 +28,31 @@ func (r *reading) copied(k vars) (vars, error) {
 	return maps.Clone(k), nil
 }
 
-// platformArgs are those that a Dockerfile has before its first line. The builder works on the guard's own machine.
+// platformArgs are those that a Dockerfile has before its first line. The builder works on the guard's own machine, and writes a platform in a
+// form of its own: what is not in that form is not known. The stage that is built has its name from a target, or else from the file.
 func platformArgs(platform string, f *call.BuildFile) vars {
 	own := runtime.GOOS + "/" + runtime.GOARCH
 	if platform == "" {
 		platform = own
 	}
-	k := vars{}
+	k := vars{"TARGETSTAGE": nil}
 	for prefix, p := range map[string]string{"BUILD": own, "TARGET": platform} {
-		system, rest, _ := strings.Cut(strings.ToLower(p), "/")
+		for _, name := range []string{"PLATFORM", "OS", "ARCH", "VARIANT", "OSVERSION"} {
+			k[prefix+name] = nil
+		}
+		if !slices.Contains(platforms(), p) {
+			continue
+		}
+		system, rest, _ := strings.Cut(p, "/")
 		arch, variant, _ := strings.Cut(rest, "/")
 		k.set(prefix+"PLATFORM", p)
 		k.set(prefix+"OS", system)
 		k.set(prefix+"ARCH", arch)
 		k.set(prefix+"VARIANT", variant)
 		k.set(prefix+"OSVERSION", "")
-		if plain := slices.Contains([]string{"amd64", "arm64", "386", "riscv64", "ppc64le", "s390x"}, arch) && variant == ""; !plain {
-			for _, name := range []string{"PLATFORM", "ARCH", "VARIANT"} { // which the builder writes in a form of its own
-				k[prefix+name] = nil
-			}
-		}
 	}
-	k.set("TARGETSTAGE", f.Target)
-	if f.Target == "" {
-		k.set("TARGETSTAGE", "default")
+	if f.Target != "" {
+		k.set("TARGETSTAGE", f.Target)
 	}
 	for name := range k {
 		if v, given := f.Args[name]; given {
@@ -60,11 +62,30 @@ func platformArgs(platform string, f *call.BuildFile) vars {
 	return k
 }
 
-// set keeps a value; one that is too long is not known.
+// platforms are those that every builder writes as they stand here.
+func platforms() []string {
+	return []string{
+		"linux/amd64", "linux/arm64", "linux/arm/v6", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x",
+	}
+}
+
+// set keeps a value; one that is too long is not known, and neither is one that the builder may make another of.
 func (k vars) set(name, value string) {
-	if k[name] = &value; len(value) > longestWord {
+	if k[name] = &value; len(value) > longestWord || changed(name, value) {
 		k[name] = nil
 	}
+}
+
+// changed says whether the builder has something else under a name than what it was given.
+func changed(name, value string) bool {
+	switch name {
+	case "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE": // for itself, and not for the file
+		return true
+	case "SOURCE_DATE_EPOCH": // in seconds, that it may look for
+		n, err := strconv.ParseInt(value, 10, 64)
+		return err != nil || value != strconv.FormatInt(n, 10)
+	}
+	return false
 }
 
 // assigned counts variables that are set.
