@@ -104,7 +104,9 @@ func (r *reading) prefixed(kind, name, value, field string) {
 		r.session(value)
 	case "attest":
 		r.attest(name, value, field)
-	case "input-metadata", "vcs", "sharedkey":
+	case "input-metadata":
+		r.metadata(value, field)
+	case "vcs", "sharedkey":
 		// They describe what the client has.
 	default:
 		r.unknown(field, "the guard does not know it")

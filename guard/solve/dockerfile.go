@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -123,12 +124,15 @@ type file struct {
 	lex    *shell.Lex
 	f      *call.BuildFile
 	global vars
-	names  map[string]vars // of stages so far, in small letters → what is known in them
-	all    map[string]bool // of all stages
+	names  map[string]staged // of stages so far, in small letters
+	all    map[string]bool   // of all stages
 }
 
+// staged is what a stage leaves to those that begin with it: what is known of its variables, and those that its triggers set then.
+type staged struct{ env, later vars }
+
 func (r *reading) platform(stages []instructions.Stage, args []instructions.ArgCommand, platform string, f *call.BuildFile) error {
-	d := &file{reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(platform, f), names: map[string]vars{}, all: map[string]bool{}}
+	d := &file{reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(platform, f), names: map[string]staged{}, all: map[string]bool{}}
 	for i := range args {
 		if err := d.assigned(len(args[i].Args)); err != nil {
 			return err
@@ -153,15 +157,26 @@ func (d *file) stage(s *instructions.Stage) error {
 	if err != nil {
 		return fmt.Errorf("FROM %.100q: %w", s.BaseName, err)
 	}
-	env, is := d.names[strings.ToLower(base)]
-	if env, err = d.copied(env); err != nil {
-		return err
-	}
+	before, is := d.names[strings.ToLower(base)]
 	if !is {
 		d.base(base)
 	}
+	env, err := d.copied(before.env)
+	if err == nil {
+		err = d.assigned(len(before.later))
+	}
+	if err != nil {
+		return err
+	}
+	maps.Copy(env, before.later)
+	later := vars{}
 	for _, c := range s.Commands {
-		if err := d.command(c, env); err != nil {
+		if t, is := c.(*instructions.OnbuildCommand); is {
+			err = d.trigger(t.Expression, later)
+		} else {
+			err = d.command(c, env)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -169,7 +184,7 @@ func (d *file) stage(s *instructions.Stage) error {
 		if d.replaced(s.Name) { // what is in it the builder does not do
 			env = vars{}
 		}
-		d.names[strings.ToLower(s.Name)] = env
+		d.names[strings.ToLower(s.Name)] = staged{env, later}
 	}
 	return nil
 }
@@ -243,7 +258,6 @@ func (d *file) command(c instructions.Command, env vars) error {
 				d.add(&d.s.Secrets, string(m.Type)+":"+m.CacheID)
 			}
 		}
-	case *instructions.OnbuildCommand: // of whoever builds upon the image
 	}
 	return nil
 }

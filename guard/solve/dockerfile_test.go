@@ -59,6 +59,9 @@ func TestDockerfile(t *testing.T) {
 		"file":                 {text: "FROM a\nARG V=1\nADD x-$V.tar /y", images: "a", bases: "a"},
 		"document":             {text: "FROM a\nRUN <<E\nFROM evil:1\nADD http://h.test/x /y\nCOPY --from=evil:2 / /\nselect 1 from users where 1\nE\n", images: "a evil:1 evil:2", bases: "a", addresses: "http://h.test/x"},
 		"patterns":             {text: "ARG V=v1.2.3\nARG W=${V#v}\nFROM a:${W%.*}-${V//./_}-${V/v/w}-${N:-${V%.*}}", images: "a:1.2-v1_2_3-w1.2.3-v1.2", bases: "a:1.2-v1_2_3-w1.2.3-v1.2"},
+		"trigger":              {text: "FROM scratch AS a\nONBUILD COPY --from=victim/secret / /\nFROM a", images: "victim/secret"},
+		"trigger, ADD":         {text: "FROM a\nONBUILD ADD \\\n http://h.test/x /", images: "a", bases: "a", addresses: "http://h.test/x"},
+		"triggers":             {text: "FROM node:1\nONBUILD ARG E\nONBUILD ENV E=$E\nONBUILD COPY package.json /app/\nONBUILD RUN <<X\nnpm install\nX\n", images: "node:1", bases: "node:1"},
 		"joined":               {text: "FROM \\\n a\nADD \\\n# a remark\n http://h.test/x /y", images: "a", bases: "a", addresses: "http://h.test/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,6 +109,10 @@ func TestDockerfileUnknown(t *testing.T) {
 		"a pattern, long":    "ARG A=b\nFROM ${A#" + strings.Repeat("*", longestPattern+1) + "}",
 		"a pattern, escaped": "ARG A=b\nFROM ${A/x\\}/$A}",
 		"no text":            "FROM a$x\x00",
+		"a trigger":          "FROM a\nONBUILD ADD $U /x",
+		"a trigger's ENV":    "FROM scratch AS a\nENV U=x\nONBUILD ENV U=http://h.test\nFROM a\nADD $U /x",
+		"a trigger's ARG":    "ARG U=http://h.test\nFROM scratch AS a\nENV U=x\nONBUILD ARG U\nFROM a\nADD $U /x",
+		"a trigger, none":    "FROM a\nONBUILD x",
 		"an instruction":     "FROM a\nFETCH http://h.test",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,6 +255,7 @@ func FuzzDockerfile(f *testing.F) {
 	for _, text := range []string{"FROM a", "# syntax=a\nARG A=$B\nFROM $A AS b\nRUN <<E\nFROM x\nE\nADD ${X:+y} /", `{"syntax":"x"}`, "ARG A=${A:-${B}}\nFROM ${A%%x}", "FROM a\nRUN --mount=type=bind,from=x true", "ARG V=1.2\nFROM a:${V%.*}${V//./_}${V#'}'$V}"} {
 		f.Add([]byte(text))
 	}
+	f.Add([]byte("FROM a AS b\nONBUILD ARG X=1\nONBUILD ADD ${X} /\nFROM b\nADD $X /"))
 	for _, text := range bombs() {
 		f.Add([]byte(text))
 	}
