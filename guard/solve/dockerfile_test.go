@@ -226,8 +226,13 @@ func TestBuildFile(t *testing.T) {
 			m:    &control.SolveRequest{Frontend: "gateway.v0", FrontendAttrs: map[string]string{"source": "evil/f"}},
 			want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile", Foreign: true},
 		},
-		"at an address":  {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"context": "https://h.test/x.git"}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
-		"out of a build": {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendInputs: map[string]*pb.Definition{"dockerfile": {}}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
+		"up":                {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"filename": "l/../Dockerfile"}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "l/../Dockerfile"}},
+		"up, from the root": {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"filename": "/../Dockerfile"}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "/../Dockerfile"}},
+		"no file":           {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"filename": ""}}, unknown: true, want: call.BuildFile{Local: "dockerfile"}},
+		"from here":         {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"filename": "./sub/F"}}, want: call.BuildFile{Local: "dockerfile", Name: "./sub/F"}},
+		"from the root":     {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"filename": "/sub/F"}}, want: call.BuildFile{Local: "dockerfile", Name: "/sub/F"}},
+		"at an address":     {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: map[string]string{"context": "https://h.test/x.git"}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
+		"out of a build":    {m: &control.SolveRequest{Frontend: "dockerfile.v0", FrontendInputs: map[string]*pb.Definition{"dockerfile": {}}}, unknown: true, want: call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Of(c.m)
