@@ -98,7 +98,12 @@ func (r *reading) prefixed(kind, name, value, field string) {
 		if r.first(&r.s.Labels, name+"="+value, field) {
 			r.s.Labels[name] = value
 		}
-	case "context", "input":
+	case "context":
+		r.context(value, field)
+		if ref, is := strings.CutPrefix(value, "docker-image:"); is { // stages may begin with it under the other name
+			r.base(strings.TrimPrefix(ref, "//"), field)
+		}
+	case "input":
 		r.context(value, field)
 	case "local-sessionid":
 		r.session(value)
@@ -134,6 +139,13 @@ func (r *reading) context(value, field string) {
 		r.fetch(value)
 	default: // of the session, or of another part of the build
 		r.add(&r.s.Sources, value)
+	}
+}
+
+// base is an image that a stage begins with, or may.
+func (r *reading) base(ref, field string) {
+	if ref != "" && ref != scratch {
+		r.name(&r.s.Bases, ref, field)
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
+// scratch is no image.
+const scratch = "scratch"
+
 // Bounds of one Dockerfile.
 const (
 	MostDockerfile = 1 << 20 // bytes
@@ -191,12 +194,12 @@ func (d *file) stage(s *instructions.Stage) error {
 
 // base is an image that a stage begins with.
 func (d *file) base(ref string) {
-	if ref == "" || ref == "scratch" {
+	if ref == "" || ref == scratch {
 		return
 	}
 	d.image(ref, fileName+" FROM")
 	if !d.stands(ref) {
-		d.name(&d.s.Bases, ref, fileName+" FROM")
+		d.reading.base(ref, fileName+" FROM")
 	}
 }
 
@@ -264,7 +267,7 @@ func (d *file) command(c instructions.Command, env vars) error {
 
 // from is another stage, by number or name, or an image.
 func (d *file) from(name, where string) {
-	if _, err := strconv.Atoi(name); err == nil || name == "" || name == "scratch" || d.all[strings.ToLower(name)] {
+	if _, err := strconv.Atoi(name); err == nil || name == "" || name == scratch || d.all[strings.ToLower(name)] {
 		return
 	}
 	d.image(name, where)
@@ -307,7 +310,7 @@ func (r *reading) lines(text string) {
 	const at = fileName + " (a line in it)"
 	for _, re := range []*regexp.Regexp{from, copied} {
 		for _, m := range re.FindAllStringSubmatch(text, -1) {
-			if _, err := strconv.Atoi(m[1]); err != nil && m[1] != "scratch" {
+			if _, err := strconv.Atoi(m[1]); err != nil && m[1] != scratch {
 				r.image(m[1], at)
 			}
 		}

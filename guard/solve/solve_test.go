@@ -87,6 +87,9 @@ func TestFound(t *testing.T) {
 		"attr syntax": {attr("build-arg:BUILDKIT_SYNTAX", "evil/front:1 x"), func(s *call.Solve) bool {
 			return named(s.FrontendImages, "evil/front:1") && named(s.Images, "evil/front:1")
 		}},
+		"attr named image":       {attr("context:x", "docker-image://evil:latest"), func(s *call.Solve) bool { return named(s.Bases, "evil:latest") && named(s.Images, "evil:latest") }},
+		"attr named scratch":     {attr("context:x", "docker-image://scratch"), func(s *call.Solve) bool { return len(s.Bases) == 0 }},
+		"attr main image":        {attr("context", "docker-image://evil"), func(s *call.Solve) bool { return len(s.Bases) == 0 && named(s.Images, "evil") }},
 		"attr metadata":          {attr("input-metadata:x", metadata(`{"config":{"onbuild":["COPY --from=victim/secret / /"]}}`)), unknown},
 		"attr metadata, none":    {attr("input-metadata:x", "x"), unknown},
 		"attr metadata, no one":  {attr("input-metadata:x", metadata(`[]`)), unknown},
