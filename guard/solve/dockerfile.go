@@ -247,7 +247,9 @@ func (d *file) command(c instructions.Command, env vars) error {
 			env[k] = v
 		}
 	case *instructions.CopyCommand:
-		d.from(c.From, fileName+" COPY --from")
+		if _, err := strconv.Atoi(c.From); err != nil { // a stage by its number, which there is for COPY alone
+			d.from(c.From, fileName+" COPY --from")
+		}
 	case *instructions.AddCommand:
 		for _, source := range c.SourcePaths {
 			if err := d.added(source, env); err != nil {
@@ -255,19 +257,14 @@ func (d *file) command(c instructions.Command, env vars) error {
 			}
 		}
 	case *instructions.RunCommand:
-		for _, m := range instructions.GetMounts(c) {
-			d.from(m.From, fileName+" RUN --mount")
-			if m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH {
-				d.add(&d.s.Secrets, string(m.Type)+":"+m.CacheID)
-			}
-		}
+		return d.mounts(c, env)
 	}
 	return nil
 }
 
-// from is another stage, by number or name, or an image.
+// from is another stage, or an image.
 func (d *file) from(name, where string) {
-	if _, err := strconv.Atoi(name); err == nil || name == "" || name == scratch || d.all[strings.ToLower(name)] {
+	if name == "" || name == scratch || d.all[strings.ToLower(name)] {
 		return
 	}
 	d.image(name, where)
@@ -305,13 +302,22 @@ func (r *reading) documents(n *parser.Node) {
 // lines notes what looks like an instruction to whoever reads lines.
 func (r *reading) lines(text string) {
 	from := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?from\s+(?:--\S+\s+)*["']?([^\s"'$]+)["']?(?:\s+as\s+\S+)?\s*$`)
-	copied := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?(?:copy|run)\s.*from=["']?([^\s"',$]+)`)
+	copied := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?(copy|run)\s(.*)$`)
+	source := regexp.MustCompile(`(?i)from=["']?([^\s"',$]+)`)
 	added := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?add\s+(?:--\S+\s+)*(.*)$`)
 	const at = fileName + " (a line in it)"
-	for _, re := range []*regexp.Regexp{from, copied} {
-		for _, m := range re.FindAllStringSubmatch(text, -1) {
-			if _, err := strconv.Atoi(m[1]); err != nil && m[1] != scratch {
-				r.image(m[1], at)
+	note := func(name string) {
+		if name != scratch {
+			r.image(name, at)
+		}
+	}
+	for _, m := range from.FindAllStringSubmatch(text, -1) {
+		note(m[1])
+	}
+	for _, m := range copied.FindAllStringSubmatch(text, -1) {
+		for _, s := range source.FindAllStringSubmatch(m[2], -1) {
+			if _, err := strconv.Atoi(s[1]); err != nil || strings.EqualFold(m[1], "run") { // see command
+				note(s[1])
 			}
 		}
 	}

@@ -31,6 +31,8 @@ func TestDockerfile(t *testing.T) {
 		"image":          {text: "FROM a:1\nRUN true", images: "a:1", bases: "a:1"},
 		"stages":         {text: "FROM a AS b\nFROM B AS c\nFROM scratch\nCOPY --from=b /x /y\nCOPY --from=0 / /\nCOPY --from=img:2 / /", images: "a img:2", bases: "a"},
 		"mount":          {text: "FROM a\nRUN --mount=type=bind,from=m:1,target=/m true", images: "a m:1", bases: "a"},
+		"mount, number":  {text: "FROM a\nRUN --mount=from=0,target=/m true", images: "a 0", bases: "a"},
+		"mount, lines":   {text: "# syntax=s:1\nFROM a:1\nNEWER x\nCOPY --from=0 / /\nRUN --mount=from=0,target=/a --mount=from=m:1,target=/m true", images: "s:1 a:1 0 m:1", bases: "", frontends: "s:1"},
 		"argument":       {text: "ARG V=1\nARG I=a:$V\nFROM $I", images: "a:1", bases: "a:1"},
 		"build argument": {text: "ARG I=a\nFROM ${I}", file: call.BuildFile{Args: map[string]string{"I": "evil:1"}}, images: "evil:1", bases: "evil:1"},
 		"no argument":    {text: "FROM ${I:-a}", file: call.BuildFile{Args: map[string]string{"I": "evil"}}, images: "a", bases: "a"},
@@ -85,6 +87,27 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
+// The secrets that a file gives its programs are facts.
+func TestDockerfileSecrets(t *testing.T) {
+	for text, want := range map[string]string{
+		"RUN --mount=type=secret,id=npm,target=/root/.npmrc npm ci":                 "secret:npm",
+		"RUN --mount=type=secret,source=npm --mount=type=ssh true":                  "secret:npm ssh:default",
+		"RUN --mount=type=secret,target=/run/x/key true":                            "secret:key",
+		"RUN --mount=type=ssh,id=git true":                                          "ssh:git",
+		"ARG N=npm T=secret\nRUN --mount=type=$T,id=${N}-x,env=X true":              "secret:npm-x",
+		"ARG TARGETARCH\nRUN --mount=type=secret,id=$TARGETARCH true":               "secret:amd64 secret:s390x",
+		"RUN --mount=type=secret,id=$ID true":                                       "secret:?",
+		"ONBUILD RUN --mount=type=secret,id=x true":                                 "secret:x",
+		"RUN --mount=type=cache,target=$HOME/.cache,uid=$UID true":                  "",
+		"RUN --mount=type=bind,target=/x --mount=type=tmpfs,target=/y,size=1m true": "",
+	} {
+		s, err := Dockerfile([]byte("FROM a\n"+text), &call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}})
+		if got := strings.Join(s.Secrets, " "); err != nil || got != want || len(s.Unknown) > 0 {
+			t.Errorf("%s: %v %q %q", text, err, got, s.Unknown)
+		}
+	}
+}
+
 // What could be read in two ways, or can't be told, is not taken for harmless.
 func TestDockerfileUnknown(t *testing.T) {
 	double := "ARG A=" + strings.Repeat("x", 64) + "\n"
@@ -113,6 +136,8 @@ func TestDockerfileUnknown(t *testing.T) {
 		"a trigger's ENV":    "FROM scratch AS a\nENV U=x\nONBUILD ENV U=http://h.test\nFROM a\nADD $U /x",
 		"a trigger's ARG":    "ARG U=http://h.test\nFROM scratch AS a\nENV U=x\nONBUILD ARG U\nFROM a\nADD $U /x",
 		"a trigger, none":    "FROM a\nONBUILD x",
+		"a mount":            "FROM a\nRUN --mount=type=moon,target=/x true",
+		"a mount's type":     "FROM a\nRUN --mount=type=${T:-cache},target=/x true",
 		"an instruction":     "FROM a\nFETCH http://h.test",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -257,7 +282,7 @@ func TestBuildFile(t *testing.T) {
 }
 
 func FuzzDockerfile(f *testing.F) {
-	for _, text := range []string{"FROM a", "# syntax=a\nARG A=$B\nFROM $A AS b\nRUN <<E\nFROM x\nE\nADD ${X:+y} /", `{"syntax":"x"}`, "ARG A=${A:-${B}}\nFROM ${A%%x}", "FROM a\nRUN --mount=type=bind,from=x true", "ARG V=1.2\nFROM a:${V%.*}${V//./_}${V#'}'$V}"} {
+	for _, text := range []string{"FROM a", "# syntax=a\nARG A=$B\nFROM $A AS b\nRUN <<E\nFROM x\nE\nADD ${X:+y} /", `{"syntax":"x"}`, "ARG A=${A:-${B}}\nFROM ${A%%x}", "FROM a\nRUN --mount=type=bind,from=x true", "FROM a\nARG I=x\nRUN --mount=type=secret,id=$I,uid=$U true", "ARG V=1.2\nFROM a:${V%.*}${V//./_}${V#'}'$V}"} {
 		f.Add([]byte(text))
 	}
 	f.Add([]byte("FROM a AS b\nONBUILD ARG X=1\nONBUILD ADD ${X} /\nFROM b\nADD $X /"))
