@@ -2,6 +2,7 @@ package solve
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,7 +30,7 @@ const (
 
 // Dockerfile says what a build's own file asks for, as the builder would read it that is told f. What is read by a program from an image is
 // what that makes of it: its image is noted, and what is a Dockerfile's in the file.
-func Dockerfile(text []byte, f *call.BuildFile) (*call.Solve, error) {
+func Dockerfile(ctx context.Context, text []byte, f *call.BuildFile) (*call.Solve, error) {
 	r := &reading{s: &call.Solve{Labels: map[string]string{}}, seen: map[noted]struct{}{}}
 	if len(text) > MostDockerfile {
 		r.fail(fileName, "it has more than %d bytes", MostDockerfile)
@@ -40,7 +41,9 @@ func Dockerfile(text []byte, f *call.BuildFile) (*call.Solve, error) {
 		foreign = r.syntax(text)
 	}
 	r.s.Frontend = dockerfile
-	switch why := r.dockerfile(text, f); {
+	switch why := r.dockerfile(ctx, text, f); {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("it takes too long to read: %w", ctx.Err())
 	case foreign && errors.Is(why, errNoDockerfile): // its program may read more than the builder's own
 		r.lines(strings.ReplaceAll(strings.ReplaceAll(string(text), "\r\n", "\n"), "\\\n", " "))
 	case why != nil:
@@ -79,7 +82,7 @@ func (r *reading) foreignFile(ref string) {
 }
 
 // dockerfile notes what is in the file; why it can't is for who knows who reads it.
-func (r *reading) dockerfile(text []byte, f *call.BuildFile) error {
+func (r *reading) dockerfile(ctx context.Context, text []byte, f *call.BuildFile) error {
 	if m := escapes().FindSubmatch(text); m != nil && string(m[1]) != `\` {
 		return fmt.Errorf("the directive escape=%.20q, which builders of different versions find in different places", m[1])
 	}
@@ -99,7 +102,7 @@ func (r *reading) dockerfile(text []byte, f *call.BuildFile) error {
 		platforms = []string{""}
 	}
 	for _, p := range platforms {
-		if err := r.platform(stages, args, p, f); err != nil {
+		if err := r.platform(ctx, stages, args, p, f); err != nil {
 			return err
 		}
 	}
@@ -134,7 +137,7 @@ type file struct {
 // staged is what a stage leaves to those that begin with it: what is known of its variables, and those that its triggers set then.
 type staged struct{ env, later vars }
 
-func (r *reading) platform(stages []instructions.Stage, args []instructions.ArgCommand, platform string, f *call.BuildFile) error {
+func (r *reading) platform(ctx context.Context, stages []instructions.Stage, args []instructions.ArgCommand, platform string, f *call.BuildFile) error {
 	d := &file{reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(platform, f), names: map[string]staged{}, all: map[string]bool{}}
 	for i := range args {
 		if err := d.assigned(len(args[i].Args)); err != nil {
@@ -148,6 +151,9 @@ func (r *reading) platform(stages []instructions.Stage, args []instructions.ArgC
 		d.all[strings.ToLower(stages[i].Name)] = stages[i].Name != ""
 	}
 	for i := range stages {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := d.stage(&stages[i]); err != nil {
 			return err
 		}

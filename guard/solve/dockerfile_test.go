@@ -1,6 +1,8 @@
 package solve
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -67,7 +69,7 @@ func TestDockerfile(t *testing.T) {
 		"joined":               {text: "FROM \\\n a\nADD \\\n# a remark\n http://h.test/x /y", images: "a", bases: "a", addresses: "http://h.test/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Dockerfile([]byte(c.text), &c.file)
+			s, err := Dockerfile(t.Context(), []byte(c.text), &c.file)
 			if err != nil || len(s.Unknown) > 0 {
 				t.Fatal(err, s)
 			}
@@ -101,7 +103,7 @@ func TestDockerfileSecrets(t *testing.T) {
 		"RUN --mount=type=cache,target=$HOME/.cache,uid=$UID true":                  "",
 		"RUN --mount=type=bind,target=/x --mount=type=tmpfs,target=/y,size=1m true": "",
 	} {
-		s, err := Dockerfile([]byte("FROM a\n"+text), &call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}})
+		s, err := Dockerfile(t.Context(), []byte("FROM a\n"+text), &call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}})
 		if got := strings.Join(s.Secrets, " "); err != nil || got != want || len(s.Unknown) > 0 {
 			t.Errorf("%s: %v %q %q", text, err, got, s.Unknown)
 		}
@@ -141,13 +143,13 @@ func TestDockerfileUnknown(t *testing.T) {
 		"an instruction":     "FROM a\nFETCH http://h.test",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Dockerfile([]byte(text), &call.BuildFile{Platforms: []string{"linux/arm/v7"}})
+			s, err := Dockerfile(t.Context(), []byte(text), &call.BuildFile{Platforms: []string{"linux/arm/v7"}})
 			if err != nil || len(s.Unknown) == 0 {
 				t.Errorf("%v %+v", err, s)
 			}
 		})
 	}
-	if _, err := Dockerfile(make([]byte, MostDockerfile+1), &call.BuildFile{}); err == nil {
+	if _, err := Dockerfile(t.Context(), make([]byte, MostDockerfile+1), &call.BuildFile{}); err == nil {
 		t.Error("a Dockerfile without end")
 	}
 }
@@ -175,7 +177,7 @@ func TestDockerfileChanged(t *testing.T) {
 		"a context, platform":   {"FROM a AS b\nENV U=x\nFROM b\nADD $U /", call.BuildFile{Contexts: []string{"b::linux/amd64"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Dockerfile([]byte(c.text), &c.file)
+			s, err := Dockerfile(t.Context(), []byte(c.text), &c.file)
 			if err != nil || len(s.Unknown) == 0 {
 				t.Errorf("%v %+v", err, s)
 			}
@@ -218,7 +220,7 @@ func TestDockerfileBomb(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			s, err := Dockerfile([]byte(text), &call.BuildFile{Platforms: many})
+			s, err := Dockerfile(t.Context(), []byte(text), &call.BuildFile{Platforms: many})
 			runtime.ReadMemStats(&after)
 			if err != nil || len(s.Unknown) == 0 {
 				t.Errorf("%v %+v", err, s)
@@ -228,6 +230,15 @@ func TestDockerfileBomb(t *testing.T) {
 				t.Errorf("it took %d MiB", all>>20)
 			}
 		})
+	}
+}
+
+// Nobody waits longer than the caller does.
+func TestDockerfileEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s, err := Dockerfile(ctx, []byte("FROM a\nFROM b"), &call.BuildFile{}); !errors.Is(err, context.Canceled) || s != nil {
+		t.Errorf("%v %+v", err, s)
 	}
 }
 
@@ -290,11 +301,11 @@ func FuzzDockerfile(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := Dockerfile(text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}})
+		s, err := Dockerfile(t.Context(), text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}})
 		if err != nil {
 			return
 		}
-		again, err := Dockerfile(text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}})
+		again, err := Dockerfile(t.Context(), text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}})
 		if err != nil || namesIn(s.Images) != namesIn(again.Images) || len(s.Unknown) != len(again.Unknown) {
 			t.Errorf("it is read in two ways: %+v %+v", s, again)
 		}
