@@ -27,7 +27,7 @@ func Generators(kind, told string) ([]string, error) {
 			}
 		}
 	}
-	if len(list) == 0 && strings.ToLower(kind) == "sbom" { //nolint:staticcheck // as the builder does
+	if len(list) == 0 && strings.ToLower(kind) == "sbom" { // as the builder does
 		list = append(list, DefaultGenerator)
 	}
 	return list, nil

@@ -190,6 +190,22 @@ func TestSyntaxOfKit(t *testing.T) {
 	}
 }
 
+// What can't be told of a build by the engine's own API is refused whoever asks.
+func TestUnknownOfKit(t *testing.T) {
+	for _, q := range []map[string]string{
+		{"dockerfile": "l/../Dockerfile"}, {"dockerfile": "../Dockerfile"}, {"buildargs": `{"BUILDKIT_SYNTAX":""}`}, {"buildargs": `{"BUILDKIT_ATTEST_SBOM":"generator="}`},
+	} {
+		if asks, err := asksKit(&route.Query{Texts: q}); err == nil {
+			t.Errorf("%v: %+v", q, asks)
+		}
+	}
+	for _, q := range []map[string]string{{}, {"dockerfile": "sub/Dockerfile", "target": "x", "platform": "linux/arm64"}, {"dockerfile": "."}, {"buildargs": `{"A":"b","C":null}`}} {
+		if _, err := asksKit(&route.Query{Texts: q}); err != nil {
+			t.Errorf("%v: %v", q, err)
+		}
+	}
+}
+
 // The program that describes what is built is an image that is used, also where nobody named it.
 func TestAttestOfKit(t *testing.T) {
 	d := New(Parts{Judge: judge(everything), Who: root{}, Objects: &completes{}})

@@ -77,6 +77,9 @@ func asksKit(q *route.Query) (*call.Solve, error) {
 	if err != nil {
 		return nil, unjudged("the build: " + err.Error())
 	}
+	if len(asks.Unknown) > 0 { // no profile is asked about it here
+		return nil, unjudged("the build: " + asks.Unknown[0])
+	}
 	return asks, nil
 }
 
