@@ -185,21 +185,21 @@ func TestDockerfileChanged(t *testing.T) {
 	}
 }
 
-// bombs are Dockerfiles that are far larger once they are put together.
-func bombs() map[string]string {
+// bombs are Dockerfiles of about a size that are far larger once they are put together.
+func bombs(size int) map[string]string {
 	long := "ARG A=" + strings.Repeat("x", longestWord) + "\n"
 	var variables strings.Builder
 	variables.WriteString("FROM a AS s0")
-	for i := range 40_000 {
+	for i := range size / 26 {
 		if i%1000 == 0 {
 			variables.WriteString("\nENV")
 		}
 		fmt.Fprintf(&variables, " A%d=b", i)
 	}
-	for i := range 900 {
+	for i := range size / 1165 {
 		fmt.Fprintf(&variables, "\nFROM s%d AS s%d", i, i+1)
 	}
-	most := func(line string) string { return strings.Repeat(line, (MostDockerfile-len(long)-100)/len(line)) }
+	most := func(line string) string { return strings.Repeat(line, max(1, (size-len(long)-100)/len(line))) }
 	return map[string]string{
 		"a pattern in a pattern": long + "FROM ${A//x/${A//x/${A//x/$A}}}",
 		"behind a quote":         long + "FROM ${A//x/'}'${A//x/'}'${A//x/'}'$A}}}",
@@ -216,7 +216,7 @@ func TestDockerfileBomb(t *testing.T) {
 	for i := range many {
 		many[i] = "linux/arm64"
 	}
-	for name, text := range bombs() {
+	for name, text := range bombs(MostDockerfile) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -297,7 +297,7 @@ func FuzzDockerfile(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Add([]byte("FROM a AS b\nONBUILD ARG X=1\nONBUILD ADD ${X} /\nFROM b\nADD $X /"))
-	for _, text := range bombs() {
+	for _, text := range bombs(4 << 10) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
