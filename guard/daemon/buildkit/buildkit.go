@@ -64,7 +64,7 @@ type Room struct {
 	every   time.Duration // how often the right to a connection is asked about
 	left    atomic.Bool
 	reads   *budget
-	decodes chan struct{}
+	decodes *places
 	// readTime is how long a request may take to come, and to be taken apart.
 	readTime time.Duration
 }
@@ -80,7 +80,7 @@ func New(p Parts) *Room {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), files: newFiles(), every: holdsEvery, reads: newBudget(), decodes: make(chan struct{}, mostDecodes), readTime: readTime}
+	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), files: newFiles(), every: holdsEvery, reads: newBudget(), decodes: newPlaces(), readTime: readTime}
 	for _, m := range route.Services() {
 		r.methods[m.Path] = &m
 	}
