@@ -197,6 +197,7 @@ func (g *agentGuard) once(ctx context.Context, again func() (config.Config, erro
 	}
 	r.people = g.people
 	r.hand = g.handing(r, stop, again)
+	g.news.follow(r)
 	defer func() { err = errors.Join(err, r.close()) }()
 	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", c.Guard.Engine, strings.Join(r.doors.Places(), " and "))
 	g.mu.Lock()

@@ -36,7 +36,6 @@ func takeOverAgent(ctx context.Context, c config.Config, dir string, log *slog.L
 
 // handing hands the agent's guard over, and with it all that the agent has.
 func (g *agentGuard) handing(r *raised, stop context.CancelFunc, again func() (config.Config, error)) *handing {
-	g.news.follow(r)
 	return &handing{
 		g: r, path: filepath.Join(g.parts.dir, handoverSocket), records: g.records, put: g.records.AppendEntry, stop: stop, log: g.parts.slog,
 		stood: g.news.tellAll,

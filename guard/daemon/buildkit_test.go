@@ -193,6 +193,40 @@ func TestSyntaxOfKit(t *testing.T) {
 	}
 }
 
+// What can't be told of a build by the engine's own API is refused whoever asks.
+func TestUnknownOfKit(t *testing.T) {
+	for _, q := range []map[string]string{
+		{"dockerfile": "l/../Dockerfile"}, {"dockerfile": "../Dockerfile"}, {"buildargs": `{"BUILDKIT_SYNTAX":""}`}, {"buildargs": `{"BUILDKIT_ATTEST_SBOM":"generator="}`},
+	} {
+		if asks, err := asksKit(&route.Query{Texts: q}); err == nil {
+			t.Errorf("%v: %+v", q, asks)
+		}
+	}
+	for _, q := range []map[string]string{{}, {"dockerfile": "sub/Dockerfile", "target": "x", "platform": "linux/arm64"}, {"dockerfile": "."}, {"buildargs": `{"A":"b","C":null}`}} {
+		if _, err := asksKit(&route.Query{Texts: q}); err != nil {
+			t.Errorf("%v: %v", q, err)
+		}
+	}
+}
+
+// The program that describes what is built is an image that is used, also where nobody named it.
+func TestAttestOfKit(t *testing.T) {
+	d := New(Parts{Judge: judge(everything), Who: root{}, Objects: &completes{}})
+	for args, want := range map[string]string{
+		`{"BUILDKIT_ATTEST_SBOM":"generator=victim/secret"}`: "victim/secret",
+		`{"BUILDKIT_ATTEST_Sbom":""}`:                        call.DefaultGenerator,
+	} {
+		asks, err := asksKit(&route.Query{Texts: map[string]string{"buildargs": args}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &call.Ask{Subject: &call.Subject{}}
+		if err := d.frontends(httptest.NewRequest(http.MethodPost, "/build", nil), a, asks); err != nil || len(a.Uses) != 1 || a.Uses[0].Object.Name != want || a.Uses[0].Action != "ImageRun" {
+			t.Errorf("%s: %v %+v", args, err, a.Uses)
+		}
+	}
+}
+
 // What a classic build begins with is a fact of its decision.
 func TestBasesOfClassic(t *testing.T) {
 	var bases []string

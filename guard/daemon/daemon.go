@@ -87,6 +87,8 @@ type Door struct {
 	held      held
 	// holdsEvery is how often the right to what lasts is asked about.
 	holdsEvery time.Duration
+	// awayPause is the first pause between tries to take away what may not stay.
+	awayPause time.Duration
 }
 
 // Strangers have this many records a second, and at once: who can't come in must not be able to fill the log.
@@ -108,7 +110,7 @@ func New(p Parts) *Door {
 	}
 	return &Door{
 		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce),
-		holdsEvery: holdsEvery, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, OwnFrontend: p.OwnFrontend, Log: p.Log}),
+		holdsEvery: holdsEvery, awayPause: awayPause, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, OwnFrontend: p.OwnFrontend, Log: p.Log}),
 	}
 }
 
@@ -179,6 +181,9 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	if err := d.p.Judge.Judge(ctx, a); err != nil {
 		return d.hidden(ctx, a, err)
 	}
+	if err := d.held.wait(ctx, named(a)...); err != nil {
+		return d.failed(ctx, a, err)
+	}
 	var p passing
 	after := func(context.Context) error { return nil }
 	if d.p.Images != nil {
@@ -201,7 +206,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	return err
 }
 
-// complete finds what a call names, and waits for what of it is just being made.
+// complete finds what a call names, which may have been made a moment ago.
 func (d *Door) complete(ctx context.Context, a *call.Ask) error {
 	if d.p.Objects == nil {
 		return nil
@@ -209,10 +214,7 @@ func (d *Door) complete(ctx context.Context, a *call.Ask) error {
 	if err := d.held.wait(ctx, a.Call.Name); err != nil {
 		return err
 	}
-	if err := d.p.Objects.Complete(ctx, a); err != nil {
-		return err
-	}
-	return d.held.wait(ctx, named(a)...)
+	return d.p.Objects.Complete(ctx, a)
 }
 
 // moves says whether names of images may stand for others after a call.

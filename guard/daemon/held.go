@@ -14,7 +14,7 @@ type held struct {
 	ids map[string]*hold
 }
 
-// hold is one of them. Err is why it was taken away again, once settled is closed.
+// hold is one of them. Err is why nobody may do anything with it at all, once settled is closed.
 type hold struct {
 	settled chan struct{}
 	err     error
@@ -26,8 +26,8 @@ const (
 	mostGone = 1000
 )
 
-// begin has everybody who names id wait until settle is called.
-func (h *held) begin(id string) (settle func(error)) {
+// begin has everybody who names id wait until it is settled.
+func (h *held) begin(id string) *hold {
 	one := &hold{settled: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -35,21 +35,30 @@ func (h *held) begin(id string) (settle func(error)) {
 		h.ids = map[string]*hold{}
 	}
 	h.ids[id] = one
-	return func(err error) {
-		one.err = err
-		close(one.settled)
+	return one
+}
+
+// settle ends the wait: what it is about is what was judged, or may not be used.
+func (o *hold) settle(err error) {
+	o.err = err
+	close(o.settled)
+}
+
+// end is called for what was settled: at once where it may be used, and where it may not once it is gone. What can't be taken away stays.
+func (h *held) end(id string, one *hold) {
+	drop := func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if err == nil || len(h.ids) > mostGone {
-			delete(h.ids, id)
-			return
-		}
-		time.AfterFunc(goneFor, func() {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			delete(h.ids, id)
-		})
+		delete(h.ids, id)
 	}
+	h.mu.Lock()
+	many := len(h.ids) > mostGone
+	h.mu.Unlock()
+	if one.err == nil || many {
+		drop()
+		return
+	}
+	time.AfterFunc(goneFor, drop)
 }
 
 // wait waits for what has one of these ids, and says why it was taken away.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +33,15 @@ func (slow) Complete(_ context.Context, a *call.Ask) error {
 func (slow) Object(context.Context, route.Object, string) (*call.Object, error) { return nil, nil }
 
 // Verify implements Objects.
-func (s slow) Verify(context.Context, *call.Ask, string) error { return <-s.outcome }
+func (s slow) Verify(context.Context, *call.Ask, string) error {
+	err := <-s.outcome
+	if errors.Is(err, errFalls) {
+		panic(err)
+	}
+	return err
+}
+
+var errFalls = errors.New("it falls over")
 
 // NoSuch implements Objects.
 func (slow) NoSuch(context.Context, route.Object, string) error { return errors.New("no such thing") }
@@ -98,5 +107,47 @@ func TestHeld(t *testing.T) {
 		if all := strings.Join(got, ", "); strings.Contains(all, want) != (verified != nil) || strings.Contains(all, "/start") != (verified == nil) {
 			t.Errorf("the engine got %s", all)
 		}
+	}
+}
+
+// TestHeldForGood: what can't be taken away, or was not looked at since the guard fell over, is used by nobody.
+func TestHeldForGood(t *testing.T) {
+	for name, verified := range map[string]error{"it stays": errors.New("another image"), "it falls over": errFalls} {
+		t.Run(name, func(t *testing.T) {
+			s := slow{make(chan error)}
+			var deleted, started atomic.Int32
+			d := New(Parts{Objects: s, Judge: judge(everything), Who: root{}, Engine: before(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case strings.HasSuffix(r.URL.Path, "/create"):
+					w.WriteHeader(http.StatusCreated)
+					_, _ = io.WriteString(w, `{"Id":"`+container64+`"}`)
+				case r.Method == http.MethodDelete:
+					deleted.Add(1)
+					w.WriteHeader(http.StatusInternalServerError)
+				default:
+					started.Add(1)
+				}
+			})})
+			d.awayPause = time.Millisecond
+			server := httptest.NewServer(d)
+			defer server.Close()
+			if status, text := send(t, server, http.MethodPost, "/v1.41/containers/create", "application/json", `{"Image":"a"}`); status != http.StatusCreated {
+				t.Fatalf("%d %s", status, text)
+			}
+			s.outcome <- verified
+			for range 3 {
+				if status, text := send(t, server, http.MethodPost, "/v1.41/containers/web/start", "", ""); status < http.StatusBadRequest {
+					t.Errorf("%d %s", status, text)
+				}
+			}
+			for end := time.Now().Add(10 * time.Second); deleted.Load() != awayTries; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%d tries to take it away", deleted.Load())
+				}
+			}
+			if started.Load() > 0 {
+				t.Error("it was started")
+			}
+		})
 	}
 }

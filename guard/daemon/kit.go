@@ -87,6 +87,9 @@ func asksKit(q *route.Query) (*call.Solve, error) {
 	if err != nil {
 		return nil, unjudged("the build: " + err.Error())
 	}
+	if len(asks.Unknown) > 0 { // no profile is asked about it here
+		return nil, unjudged("the build: " + asks.Unknown[0])
+	}
 	return asks, nil
 }
 
@@ -107,12 +110,12 @@ func (d *Door) ownOfKit(r *http.Request, a *call.Ask) error {
 	return nil
 }
 
-// frontends notes the images that would be run to read the build's file (BUILDKIT_SYNTAX) as used.
+// frontends notes the images that would be run to read the build's file (BUILDKIT_SYNTAX) or to describe the result (BUILDKIT_ATTEST_…) as used.
 func (d *Door) frontends(r *http.Request, a *call.Ask, asks *call.Solve) error {
-	if d.p.Objects == nil || len(asks.FrontendImages) == 0 {
+	if d.p.Objects == nil || len(asks.Images) == 0 {
 		return nil
 	}
-	kit := &call.Ask{Subject: a.Subject, Call: &route.Call{Route: solveRoute()}, Body: &call.Solve{Images: asks.FrontendImages}}
+	kit := &call.Ask{Subject: a.Subject, Call: &route.Call{Route: solveRoute()}, Body: &call.Solve{Images: asks.Images}}
 	if err := d.p.Objects.Complete(r.Context(), kit); err != nil {
 		return err
 	}

@@ -389,17 +389,21 @@ func TestRegistriesOfBuilds(t *testing.T) {
 		Decider: e, Log: &log{}, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1", Registries: []string{"docker.io", "registry.example:5000"},
 	})
 	for target, allowed := range map[string]bool{
-		"/build?version=2&remote=client-session":                                                                    true,
-		"/build?version=2&remote=upload-request":                                                                    true,
-		"/build?version=2&remote=upload-request.example":                                                            false,
-		"/build?remote=upload-request":                                                                              false,
-		"/build?version=2&cachefrom=%5B%22app:1%22,%22registry.example:5000/x%22%5D":                                true,
-		"/build?version=2&cachefrom=%5B%22evil.example/x%22%5D":                                                     false,
-		"/build?version=2&cachefrom=%5B%22app:1,evil.example/x%22%5D":                                               false,
-		"/build?version=2&cachefrom=%7B%7D":                                                                         false,
-		"/build?version=2&buildargs=" + url.QueryEscape(`{"BUILDKIT_SYNTAX":"registry.example:5000/f x","A":null}`): true,
-		"/build?version=2&buildargs=" + url.QueryEscape(`{"BUILDKIT_SYNTAX":" evil.example/f:1 x"}`):                false,
-		"/build?version=2&buildargs=x":                                                                              false,
+		"/build?version=2&remote=client-session":                                                                               true,
+		"/build?version=2&remote=upload-request":                                                                               true,
+		"/build?version=2&remote=upload-request.example":                                                                       false,
+		"/build?remote=upload-request":                                                                                         false,
+		"/build?version=2&cachefrom=%5B%22app:1%22,%22registry.example:5000/x%22%5D":                                           true,
+		"/build?version=2&cachefrom=%5B%22evil.example/x%22%5D":                                                                false,
+		"/build?version=2&cachefrom=%5B%22app:1,evil.example/x%22%5D":                                                          false,
+		"/build?version=2&cachefrom=%7B%7D":                                                                                    false,
+		"/build?version=2&buildargs=" + url.QueryEscape(`{"BUILDKIT_SYNTAX":"registry.example:5000/f x","A":null}`):            true,
+		"/build?version=2&buildargs=" + url.QueryEscape(`{"BUILDKIT_SYNTAX":" evil.example/f:1 x"}`):                           false,
+		"/build?version=2&buildargs=" + url.QueryEscape(`{"BUILDKIT_ATTEST_SBOM":"","BUILDKIT_ATTEST_PROVENANCE":"mode=max"}`): true,
+		"/build?version=2&buildargs=" + url.QueryEscape(`{"BUILDKIT_ATTEST_sBoM":"a=b,generator=evil.example/f"}`):             false,
+		"/build?version=2&buildargs=" + url.QueryEscape(`{"BUILDKIT_ATTEST_SBOM":"\"generator=evil.example/f\""}`):             false,
+		"/build?version=2&buildargs=" + url.QueryEscape(`{"BUILDKIT_ATTEST_SBOM":"\"generator=x"}`):                            false,
+		"/build?version=2&buildargs=x":                                                                                         false,
 	} {
 		a := ask(t, dev("dev"), "POST", target)
 		a.Object = &call.Object{Kind: route.Image, Name: "x:1", New: true}

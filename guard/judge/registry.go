@@ -109,6 +109,7 @@ func ofBuild(q route.Query) []string {
 			image, _, _ := strings.Cut(strings.TrimSpace(*v), " ")
 			list = append(list, call.RegistryOf(image))
 		}
+		list = append(list, ofAttests(args)...)
 	}
 	if text := q.Texts["cachefrom"]; kit && text != "" {
 		var caches []string
@@ -119,6 +120,25 @@ func ofBuild(q route.Query) []string {
 			for name := range strings.SplitSeq(names, ",") { // as the builder does
 				list = append(list, call.RegistryOf(name))
 			}
+		}
+	}
+	return list
+}
+
+// ofAttests are those of images that are run to describe what is built.
+func ofAttests(args map[string]*string) []string {
+	var list []string
+	for name, v := range args {
+		kind, is := strings.CutPrefix(name, call.AttestArg)
+		if !is || v == nil {
+			continue
+		}
+		images, err := call.Generators(kind, *v)
+		if err != nil {
+			return append(list, *v) // which is no registry of anybody's
+		}
+		for _, i := range images {
+			list = append(list, call.RegistryOf(i))
 		}
 	}
 	return list

@@ -41,16 +41,15 @@ func (l *Lock) Lock(ctx context.Context, by string) (*Plan, error) {
 	if err := l.save(s); err != nil {
 		return p, err
 	}
-	if err := os.Remove(l.unlockedPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return p, fmt.Errorf("who unlocked: %w", err)
-	}
-	return p, nil
+	return p, l.forgetUnlocked(s)
 }
 
 // begin keeps what is there. What an earlier lock kept stays: what is there now is that lock's own.
 func (l *Lock) begin(s *state, p *Plan, by string) (*state, error) {
 	if s == nil {
 		s = &state{Schema: stateSchema, Since: l.o.Now().UTC(), By: by}
+	} else if err := l.forgetUnlocked(s); err != nil {
+		return s, err
 	}
 	before, err := l.unlockedBefore()
 	if err == nil && s.Phase == phaseUnlocking { // what was opened since is locked anew, by somebody else maybe
@@ -150,6 +149,9 @@ func (l *Lock) Unlock(ctx context.Context, by string) (done bool, notes []string
 	defer release()
 	s, err := l.load()
 	if err != nil || s == nil {
+		return false, nil, err
+	}
+	if err := l.forgetUnlocked(s); err != nil {
 		return false, nil, err
 	}
 	before, err := l.leftBehind(s)

@@ -103,7 +103,11 @@ func (l *Lock) hold() (release func(), err error) {
 	if err := os.MkdirAll(l.o.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("directory of the lock: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(l.o.StateDir, "lock.lock"), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	path := filepath.Join(l.o.StateDir, "lock.lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if errors.Is(err, unix.EROFS) { // sockets are elsewhere, and can be closed all the same
+		f, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("directory of the lock: %w", err)
 	}
@@ -115,7 +119,7 @@ func (l *Lock) hold() (release func(), err error) {
 
 // stopped says whether what a state is in the middle of was given up: nobody holds the lock, and the state is as it was.
 func (l *Lock) stopped(s *state) bool {
-	f, err := os.OpenFile(filepath.Join(l.o.StateDir, "lock.lock"), os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(filepath.Join(l.o.StateDir, "lock.lock"), os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return true // then nobody can be at it, and that it is half done is to be told
 	}

@@ -2,7 +2,10 @@ package lock
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -54,19 +57,38 @@ func (l *Lock) saveUnlocked(u *unlocked) error {
 	return writeWhole(l.unlockedPath(), append(b, '\n'), 0o600)
 }
 
-// noted keeps what is in the audit log, unless somebody has locked again meanwhile.
-func (l *Lock) noted(what func(*unlocked)) error {
+// forgetUnlocked takes away what an unlock left behind, once a lock that followed has it in its own list. What a crash left of it would be
+// taken for the next unlock's word.
+func (l *Lock) forgetUnlocked(s *state) error {
+	if s.Phase == phaseUnlocking {
+		return nil // it is this one's
+	}
+	err := os.Remove(l.unlockedPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(l.o.StateDir)
+	}
+	if err != nil {
+		return fmt.Errorf("who unlocked: %w", err)
+	}
+	return nil
+}
+
+// recorded keeps that a turn is in the audit log, unless somebody has locked again meanwhile: then it is in another list.
+func (l *Lock) recorded(c turn) (kept bool, err error) {
 	release, err := l.hold()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer release()
 	u, err := l.loadUnlocked()
-	if err != nil || u == nil {
-		return err
+	if err != nil || u == nil || !u.recorded(c) {
+		return false, err
 	}
-	what(u)
-	return l.saveUnlocked(u)
+	err = l.saveUnlocked(u)
+	return err == nil, err
 }
 
 // untrusted is what there is to say where who unlocked can't be told.

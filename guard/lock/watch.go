@@ -3,6 +3,7 @@ package lock
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -17,7 +18,8 @@ type Watcher struct {
 	Keep bool
 	// Found takes a finding: one that began, or goes on, or is over. agent.Agent's is one.
 	Found func(f model.Finding) error
-	// Record writes into the audit log; nil leaves that out. What it has an error for is tried again.
+	// Record writes into the audit log; nil leaves that out. What it has an error for is tried again, with the same id. The watch waits for it
+	// only at its end, so it has to end by itself.
 	Record func(ctx context.Context, r model.Record) error
 	// Every is how often everything is looked at; zero takes 10 s. Sockets and connections are looked at every Every/10.
 	Every time.Duration
@@ -34,9 +36,12 @@ type watch struct {
 	state   *state
 	list    []socket
 	table   *table
-	slow    []Problem            // of the last full look
-	known   map[uint64]*Problem  // what was judged, by inode
-	held    map[uint64]bool      // sockets of the engines at the last look
+	slow    []Problem           // of the last full look
+	known   map[uint64]*Problem // what was judged, by inode
+	held    map[uint64]bool     // sockets of the engines at the last look
+	seen    map[string]identity // the sockets that were last there
+	unkept  bool                // that is not on disk yet, and is tried again at keepAt
+	keepAt  time.Time
 	fresh   map[string]time.Time // when sockets were first seen
 	gone    map[string]time.Time // since when sockets are not there
 	open    map[string]*model.Finding
@@ -44,9 +49,10 @@ type watch struct {
 	dirs    map[string]bool
 	trouble string
 	passed  []Problem // that were over when they were seen
-	owes    bool      // the record that somebody unlocked, who left no word
 	mends   map[string]*mending
-	unpaid  []unpaid // records of repairs
+	unnamed *owed // the record that somebody unlocked, who left no word
+	books   books
+	host    string
 }
 
 // Watch looks after the lock until ctx ends. Changes of a socket are seen at once, where the kernel tells of them, and else within a tenth
@@ -55,7 +61,11 @@ func (l *Lock) Watch(ctx context.Context, w Watcher) error {
 	if w.Every <= 0 {
 		w.Every = 10 * time.Second
 	}
-	x := &watch{l: l, w: w, known: map[uint64]*Problem{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{}, open: map[string]*model.Finding{}, dirs: map[string]bool{}, mends: map[string]*mending{}}
+	x := &watch{
+		l: l, w: w, known: map[uint64]*Problem{}, seen: map[string]identity{}, fresh: map[string]time.Time{}, gone: map[string]time.Time{},
+		open: map[string]*model.Finding{}, dirs: map[string]bool{}, mends: map[string]*mending{}, books: newBooks(),
+	}
+	x.host, _ = os.Hostname() // it only makes ids of different machines differ
 	var err error
 	if x.files, err = fsnotify.NewWatcher(); err != nil {
 		l.o.Log.Warn("changes of the engine's sockets are seen later", "error", err) // e.g. no more inotify instances
@@ -66,22 +76,40 @@ func (l *Lock) Watch(ctx context.Context, w Watcher) error {
 	quick, full := time.NewTicker(max(w.Every/10, 20*time.Millisecond)), time.NewTicker(w.Every)
 	defer quick.Stop()
 	defer full.Stop()
-	x.full(ctx)
+	x.full()
+	x.write(ctx)
 	for {
 		select {
 		case <-ctx.Done():
+			x.last(ctx)
 			return nil
+		case err := <-x.books.back:
+			if x.wrote(err) { // what failed is tried again with the next look
+				x.write(ctx)
+			}
 		case <-full.C:
-			x.full(ctx)
+			x.full()
+			x.write(ctx)
 		case <-quick.C:
-			x.quick(ctx)
+			x.quick()
+			x.write(ctx)
 		case e := <-x.files.Events:
 			if x.concerns(e.Name) {
-				x.quick(ctx)
+				x.quick()
+				x.write(ctx)
 			}
 		case err := <-x.files.Errors:
 			l.o.Log.Warn("changes of the engine's sockets", "error", err) // the ticker sees them
 		}
+	}
+}
+
+// write does what waits for disks, after a look has closed what was open. The log's is asked first, beside the watch: while it does not
+// answer, the state's, which most often is the same, is left alone.
+func (x *watch) write(ctx context.Context) {
+	x.pay(ctx)
+	if x.books.inHand == nil {
+		x.keepSeen()
 	}
 }
 
@@ -106,9 +134,9 @@ func (x *watch) concerns(name string) bool {
 }
 
 // full looks at everything.
-func (x *watch) full(ctx context.Context) {
+func (x *watch) full() {
 	x.follow(x.l.o.StateDir)
-	if !x.reload(ctx) {
+	if !x.reload() {
 		return
 	}
 	list, t, err := x.l.everything(x.state)
@@ -130,19 +158,19 @@ func (x *watch) full(ctx context.Context) {
 	if len(blind)+len(t.blind) > 0 {
 		x.complain(fmt.Errorf("it can't see everything: %v %v", blind, t.blind))
 	}
-	x.quick(ctx)
+	x.quick()
 }
 
 // quick looks at the sockets and at who is connected.
-func (x *watch) quick(ctx context.Context) {
-	if !x.reload(ctx) {
+func (x *watch) quick() {
+	if !x.reload() {
 		return
 	}
 	if x.table == nil {
-		x.full(ctx)
+		x.full()
 		return
 	}
-	found := append(append(x.repair(ctx), x.slow...), x.passed...)
+	found := append(append(x.repair(), x.slow...), x.passed...)
 	x.passed = nil
 	x.settle(append(found, x.uses()...))
 }

@@ -1,13 +1,6 @@
 package lock
 
-import (
-	"context"
-	"fmt"
-	"time"
-)
-
-// actionRepair is what the audit log calls that a socket was closed again.
-const actionRepair = "EngineSocketRepair"
+import "time"
 
 // mending is a socket that could not be put right.
 type mending struct {
@@ -49,39 +42,4 @@ func (m *mending) problem(p Problem) Problem {
 	p.Text.EN += more.EN
 	p.Text.ZH += more.ZH
 	return p
-}
-
-// unpaid is a record that is not in the audit log yet.
-type unpaid struct {
-	at           time.Time
-	subject, why string
-}
-
-// mostUnpaid are kept, the last of them.
-const mostUnpaid = 64
-
-// repaired records that a socket was closed. A record that fails is tried again with each look.
-func (x *watch) repaired(ctx context.Context, path, why string, m *mending) {
-	if m != nil {
-		why += fmt.Sprintf(", after %d times in vain", m.tries)
-	}
-	x.unpaid = append(x.unpaid, unpaid{x.l.o.Now(), path, why})
-	x.unpaid = x.unpaid[max(0, len(x.unpaid)-mostUnpaid):]
-	x.pay(ctx)
-}
-
-// pay makes the records of repairs that are not made yet, in their order.
-func (x *watch) pay(ctx context.Context) {
-	for len(x.unpaid) > 0 {
-		u := x.unpaid[0]
-		since := u.at
-		if x.l.o.Now().Sub(since) < time.Second {
-			since = time.Time{} // it was now
-		}
-		if err := x.record(ctx, actionRepair, u.subject, u.why, since); err != nil {
-			x.complain(err)
-			return
-		}
-		x.unpaid = x.unpaid[1:]
-	}
 }

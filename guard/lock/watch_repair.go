@@ -1,7 +1,6 @@
 package lock
 
 import (
-	"context"
 	"slices"
 	"time"
 )
@@ -14,7 +13,7 @@ const (
 
 // repair gives what is wrong with the sockets, and puts their rights right. A socket that an engine has just made is put right without
 // being a finding: it is no sign of anything, but it is recorded.
-func (x *watch) repair(ctx context.Context) (found []Problem) {
+func (x *watch) repair() (found []Problem) {
 	for _, k := range x.state.Sockets {
 		now, err := lookAt(k.Engine, k.Path)
 		young := x.young(k, now, err)
@@ -34,10 +33,10 @@ func (x *watch) repair(ctx context.Context) (found []Problem) {
 			case m != nil && m.why != nil:
 				found = append(found, m.problem(p))
 			case was != nil && young:
-				x.repaired(ctx, k.Path, "the engine made its socket anew as "+was.String()+"; it was closed", m)
+				x.repaired(k.Path, "the engine made its socket anew as "+was.String()+"; it was closed", m)
 			case was != nil:
 				found = append(found, p)
-				x.repaired(ctx, k.Path, p.Text.EN+"; it was closed again", m)
+				x.repaired(k.Path, p.Text.EN+"; it was closed again", m)
 			}
 		}
 	}
@@ -57,21 +56,37 @@ func (x *watch) young(k keptSocket, now socket, err error) bool {
 		return false
 	}
 	delete(x.gone, k.Path)
-	if k.ID != now.id {
-		if k.ID != (identity{}) {
+	last, ok := x.seen[k.Path]
+	if !ok {
+		last = k.ID
+	}
+	x.seen[k.Path] = now.id
+	if now.id != last && now.id != k.ID {
+		if last != (identity{}) {
 			x.fresh[k.Path] = at
 		}
 		delete(x.mends, k.Path) // this one was not tried yet
-		x.remember(func(s *state) {
-			for i := range s.Sockets {
-				if s.Sockets[i].Path == k.Path {
-					s.Sockets[i].ID = now.id
-				}
-			}
-		})
+		x.unkept, x.keepAt = true, at
 		x.newcomer()
 	}
 	return at.Sub(x.fresh[k.Path]) < making
+}
+
+// keepSeen has the sockets that were last there on disk, for a watch that begins later. Where that fails, this one knows them all the same.
+func (x *watch) keepSeen() {
+	at := x.l.o.Now()
+	if !x.unkept || at.Before(x.keepAt) {
+		return
+	}
+	x.keepAt = at.Add(x.w.Every)
+	x.unkept = !x.remember(func(s *state) bool {
+		for i := range s.Sockets {
+			if id, ok := x.seen[s.Sockets[i].Path]; ok {
+				s.Sockets[i].ID = id
+			}
+		}
+		return true
+	})
 }
 
 // passing says whether a socket is away only since a moment ago.

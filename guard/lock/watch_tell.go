@@ -6,14 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// reload reads the state, and tells when somebody locked or unlocked.
-func (x *watch) reload(ctx context.Context) bool {
-	x.pay(ctx)
+// reload reads the state, and notes when somebody locked or unlocked.
+func (x *watch) reload() bool {
+	x.books.turns = nil
 	s, err := x.l.load()
 	if err != nil {
 		x.complain(err)
@@ -23,25 +22,26 @@ func (x *watch) reload(ctx context.Context) bool {
 	is := s != nil && s.Phase == phaseLocked
 	x.state = s
 	if !is {
-		x.owes = x.owes || was
-		x.unlocked(ctx)
+		if was && x.unnamed == nil {
+			x.unnamed = &owed{id: turn{Action: actionUnlock, Since: x.l.o.Now()}.id(x.host), action: actionUnlock}
+		}
+		x.unlocked()
 		return false
 	}
-	x.owes = false
-	x.catchUp(ctx, s.Unrecorded, func(c turn) {
-		x.remember(func(s *state) { s.Unrecorded = without(s.Unrecorded, c) })
+	x.unnamed = nil
+	kept := func(c turn) func() bool {
+		return func() bool { return x.remember(func(s *state) bool { return s.recorded(c) }) }
+	}
+	for _, c := range s.Unrecorded {
+		o := x.oweLate(c, kept(c))
 		if c.Action == actionUnlock {
-			x.passed = append(x.passed, (&unlocked{Since: c.Since, By: c.By}).problem())
+			p := (&unlocked{Since: c.Since, By: c.By}).problem()
+			o.passed = &p
 		}
-	})
-	if s.Recorded {
-		return true
 	}
-	if err := x.record(ctx, actionLock, s.By, "the engines' sockets are the guard's alone", time.Time{}); err != nil {
-		x.complain(err) // and tried again
-		return true
+	if !s.Recorded {
+		x.owe(s.turn(), "the engines' sockets are the guard's alone", kept(s.turn()))
 	}
-	x.remember(func(s *state) { s.Recorded = true })
 	return true
 }
 
@@ -52,8 +52,10 @@ const (
 )
 
 // unlocked tells, while nothing is locked, that somebody unlocked.
-func (x *watch) unlocked(ctx context.Context) {
-	x.list, x.slow = nil, nil
+func (x *watch) unlocked() {
+	x.list, x.slow, x.passed = nil, nil, nil
+	clear(x.seen) // what comes meanwhile is none of the watch's
+	x.unkept = false
 	if x.state != nil && !x.l.stopped(x.state) {
 		return // somebody is at it, and it is looked again
 	}
@@ -68,11 +70,7 @@ func (x *watch) unlocked(ctx context.Context) {
 		why = backHalf
 	}
 	if u == nil {
-		if x.owes {
-			err := x.record(ctx, actionUnlock, "", why, time.Time{})
-			x.owes = err != nil
-			x.complain(err)
-		}
+		x.oweUnnamed(why)
 		switch {
 		case err != nil: // it is open all the same
 			x.settle([]Problem{untrusted(err)})
@@ -83,54 +81,62 @@ func (x *watch) unlocked(ctx context.Context) {
 		}
 		return
 	}
-	x.owes = false
-	x.catchUp(ctx, u.Unrecorded, func(c turn) {
-		x.complain(x.l.noted(func(u *unlocked) { u.Unrecorded = without(u.Unrecorded, c) }))
-	})
+	x.unnamed = nil
+	kept := func(c turn) func() bool {
+		return func() bool {
+			kept, err := x.l.recorded(c)
+			x.complain(err)
+			return kept
+		}
+	}
+	for _, c := range u.Unrecorded {
+		x.oweLate(c, kept(c))
+	}
+	if !u.Recorded {
+		x.owe(u.turn(), why, kept(u.turn()))
+	}
 	problem := u.problem()
 	if x.state != nil {
 		problem = x.state.half(u)
 	}
-	if !u.Recorded {
-		if err := x.record(ctx, actionUnlock, u.By, why, time.Time{}); err != nil {
-			x.complain(err) // and tried again
-		} else {
-			x.complain(x.l.noted(func(u *unlocked) { u.Recorded = true }))
-		}
-	}
 	x.settle([]Problem{problem})
 }
 
-// catchUp records what came and went without being seen; done is told of each that is in the log.
-func (x *watch) catchUp(ctx context.Context, list []turn, done func(turn)) {
-	for _, c := range list {
-		if err := x.record(ctx, c.Action, c.By, "it was done and undone before the watch looked", c.Since); err != nil {
-			x.complain(err) // and tried again, in this order
-			return
-		}
-		done(c)
+// oweUnnamed notes that somebody unlocked, who left no word.
+func (x *watch) oweUnnamed(why string) {
+	if x.unnamed == nil {
+		return
 	}
+	o := *x.unnamed
+	o.why = why
+	o.kept = func() bool {
+		if x.unnamed != nil && x.unnamed.id == o.id {
+			x.unnamed = nil
+		}
+		return true
+	}
+	x.books.turns = append(x.books.turns, o)
 }
 
-// remember changes what is kept, unless somebody has unlocked meanwhile.
-func (x *watch) remember(change func(*state)) {
+// remember changes what is kept, unless somebody has unlocked meanwhile. It says whether that is done; change says whether there is anything to keep.
+func (x *watch) remember(change func(*state) bool) (kept bool) {
 	release, err := x.l.hold()
 	if err != nil {
 		x.complain(err)
-		return
+		return false
 	}
 	defer release()
 	s, err := x.l.load()
-	if err != nil || s == nil || s.Phase != phaseLocked {
+	if err != nil || s == nil || s.Phase != phaseLocked || !change(s) {
 		x.complain(err)
-		return
+		return false
 	}
-	change(s)
 	if err := x.l.save(s); err != nil {
 		x.complain(err)
-		return
+		return false
 	}
 	x.state = s
+	return true
 }
 
 // settle tells of problems that came and went.
@@ -184,24 +190,6 @@ func (x *watch) tell(f model.Finding) {
 func findingID(kind, subject string) string {
 	sum := sha256.Sum256([]byte(kind + "\x00" + subject))
 	return hex.EncodeToString(sum[:16])
-}
-
-// record puts something into the audit log. since is when it was done, where that was a while ago.
-func (x *watch) record(ctx context.Context, action, subject, why string, since time.Time) error {
-	r := model.Record{Time: x.l.o.Now(), Action: action, Outcome: model.OutcomeAllowed, Reason: why, Changes: map[string]string{}}
-	if subject != "" {
-		r.Changes["subject"] = subject
-	}
-	if !since.IsZero() {
-		r.Changes["since"] = since.UTC().Format(time.RFC3339)
-	}
-	if x.w.Record != nil {
-		if err := x.w.Record(ctx, r); err != nil {
-			return fmt.Errorf("the audit log lacks a record (%s): %w", action, err)
-		}
-	}
-	x.l.o.Log.Info("the engines' sockets", "action", action, "subject", subject, "why", why)
-	return nil
 }
 
 // complain logs the same trouble once.

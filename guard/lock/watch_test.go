@@ -68,6 +68,10 @@ func TestWatchOnlyTells(t *testing.T) {
 	})
 	eventually(t, "the unlocking is recorded", 5*time.Second, func() bool { return notes.recorded("EngineUnlock", "ada") })
 	eventually(t, "that it is open, and by whom, is a finding", 5*time.Second, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	eventually(t, "that it is recorded is kept", 5*time.Second, func() bool {
+		text, err := os.ReadFile(filepath.Join(s.o.StateDir, "unlocked.json"))
+		return err == nil && strings.Contains(string(text), `"recorded": true`)
+	})
 	again := s.watched(t, false) // a guard that starts while it is open
 	eventually(t, "it is told again", 5*time.Second, func() bool { return again.has(model.FindingUnlocked, "by ada") })
 	if again.recorded("EngineUnlock", "ada") {

@@ -86,6 +86,9 @@ func (r *reading) attr(key, value string) {
 func (r *reading) prefixed(kind, name, value, field string) {
 	switch kind {
 	case "build-arg":
+		if kind, is := strings.CutPrefix(name, call.AttestArg); is {
+			r.attest(kind, value, field)
+		}
 		switch name {
 		case "BUILDKIT_SYNTAX":
 			r.foreign(SyntaxImage(value), "build-arg:"+name)
@@ -95,25 +98,34 @@ func (r *reading) prefixed(kind, name, value, field string) {
 		if r.first(&r.s.Labels, name+"="+value, field) {
 			r.s.Labels[name] = value
 		}
-	case "context", "input":
+	case "context":
+		r.context(value, field)
+		if ref, is := strings.CutPrefix(value, "docker-image:"); is { // stages may begin with it under the other name
+			r.base(strings.TrimPrefix(ref, "//"), field)
+		}
+	case "input":
 		r.context(value, field)
 	case "local-sessionid":
 		r.session(value)
 	case "attest":
-		r.attest(value, field)
-	case "input-metadata", "vcs", "sharedkey":
+		r.attest(name, value, field)
+	case "input-metadata":
+		r.metadata(value, field)
+	case "vcs", "sharedkey":
 		// They describe what the client has.
 	default:
 		r.unknown(field, "the guard does not know it")
 	}
 }
 
-// attest may name an image that looks at the result.
-func (r *reading) attest(value, field string) {
-	for _, part := range strings.Split(value, ",") {
-		if k, v, ok := strings.Cut(strings.Trim(part, `" `), "="); ok && k == "generator" {
-			r.image(v, field)
-		}
+// attest may have an image look at the result.
+func (r *reading) attest(kind, told, field string) {
+	images, err := call.Generators(kind, told)
+	if err != nil {
+		r.unknown(field, "it is no list of settings")
+	}
+	for _, i := range images {
+		r.image(i, field)
 	}
 }
 
@@ -127,6 +139,13 @@ func (r *reading) context(value, field string) {
 		r.fetch(value)
 	default: // of the session, or of another part of the build
 		r.add(&r.s.Sources, value)
+	}
+}
+
+// base is an image that a stage begins with, or may.
+func (r *reading) base(ref, field string) {
+	if ref != "" && ref != scratch {
+		r.name(&r.s.Bases, ref, field)
 	}
 }
 

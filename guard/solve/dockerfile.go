@@ -2,8 +2,10 @@ package solve
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,6 +17,9 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
+// scratch is no image.
+const scratch = "scratch"
+
 // Bounds of one Dockerfile.
 const (
 	MostDockerfile = 1 << 20 // bytes
@@ -25,7 +30,7 @@ const (
 
 // Dockerfile says what a build's own file asks for, as the builder would read it that is told f. What is read by a program from an image is
 // what that makes of it: its image is noted, and what is a Dockerfile's in the file.
-func Dockerfile(text []byte, f *call.BuildFile) (*call.Solve, error) {
+func Dockerfile(ctx context.Context, text []byte, f *call.BuildFile) (*call.Solve, error) {
 	r := &reading{s: &call.Solve{Labels: map[string]string{}}, seen: map[noted]struct{}{}}
 	if len(text) > MostDockerfile {
 		r.fail(fileName, "it has more than %d bytes", MostDockerfile)
@@ -36,7 +41,9 @@ func Dockerfile(text []byte, f *call.BuildFile) (*call.Solve, error) {
 		foreign = r.syntax(text)
 	}
 	r.s.Frontend = dockerfile
-	switch why := r.dockerfile(text, f); {
+	switch why := r.dockerfile(ctx, text, f); {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("it takes too long to read: %w", ctx.Err())
 	case foreign && errors.Is(why, errNoDockerfile): // its program may read more than the builder's own
 		r.lines(strings.ReplaceAll(strings.ReplaceAll(string(text), "\r\n", "\n"), "\\\n", " "))
 	case why != nil:
@@ -75,7 +82,7 @@ func (r *reading) foreignFile(ref string) {
 }
 
 // dockerfile notes what is in the file; why it can't is for who knows who reads it.
-func (r *reading) dockerfile(text []byte, f *call.BuildFile) error {
+func (r *reading) dockerfile(ctx context.Context, text []byte, f *call.BuildFile) error {
 	if m := escapes().FindSubmatch(text); m != nil && string(m[1]) != `\` {
 		return fmt.Errorf("the directive escape=%.20q, which builders of different versions find in different places", m[1])
 	}
@@ -95,7 +102,7 @@ func (r *reading) dockerfile(text []byte, f *call.BuildFile) error {
 		platforms = []string{""}
 	}
 	for _, p := range platforms {
-		if err := r.platform(stages, args, p, f); err != nil {
+		if err := r.platform(ctx, stages, args, p, f); err != nil {
 			return err
 		}
 	}
@@ -123,13 +130,19 @@ type file struct {
 	lex    *shell.Lex
 	f      *call.BuildFile
 	global vars
-	names  map[string]vars // of stages so far, in small letters → what is known in them
-	all    map[string]bool // of all stages
+	names  map[string]staged // of stages so far, in small letters
+	all    map[string]bool   // of all stages
 }
 
-func (r *reading) platform(stages []instructions.Stage, args []instructions.ArgCommand, platform string, f *call.BuildFile) error {
-	d := &file{reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(platform, f), names: map[string]vars{}, all: map[string]bool{}}
+// staged is what a stage leaves to those that begin with it: what is known of its variables, and those that its triggers set then.
+type staged struct{ env, later vars }
+
+func (r *reading) platform(ctx context.Context, stages []instructions.Stage, args []instructions.ArgCommand, platform string, f *call.BuildFile) error {
+	d := &file{reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(platform, f), names: map[string]staged{}, all: map[string]bool{}}
 	for i := range args {
+		if err := d.assigned(len(args[i].Args)); err != nil {
+			return err
+		}
 		for _, a := range args[i].Args {
 			d.argument(d.global, a, false)
 		}
@@ -138,6 +151,9 @@ func (r *reading) platform(stages []instructions.Stage, args []instructions.ArgC
 		d.all[strings.ToLower(stages[i].Name)] = stages[i].Name != ""
 	}
 	for i := range stages {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := d.stage(&stages[i]); err != nil {
 			return err
 		}
@@ -150,31 +166,46 @@ func (d *file) stage(s *instructions.Stage) error {
 	if err != nil {
 		return fmt.Errorf("FROM %.100q: %w", s.BaseName, err)
 	}
-	env, is := d.names[strings.ToLower(base)]
-	env = env.copied()
+	before, is := d.names[strings.ToLower(base)]
 	if !is {
-		env = vars{}
 		d.base(base)
 	}
+	env, err := d.copied(before.env)
+	if err == nil {
+		err = d.assigned(len(before.later))
+	}
+	if err != nil {
+		return err
+	}
+	maps.Copy(env, before.later)
+	later := vars{}
 	for _, c := range s.Commands {
-		if err := d.command(c, env); err != nil {
+		if t, is := c.(*instructions.OnbuildCommand); is {
+			err = d.trigger(t.Expression, later)
+		} else {
+			err = d.command(c, env)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if s.Name != "" {
-		d.names[strings.ToLower(s.Name)] = env
+		if d.replaced(s.Name) { // what is in it the builder does not do
+			env = vars{}
+		}
+		d.names[strings.ToLower(s.Name)] = staged{env, later}
 	}
 	return nil
 }
 
 // base is an image that a stage begins with.
 func (d *file) base(ref string) {
-	if ref == "" || ref == "scratch" {
+	if ref == "" || ref == scratch {
 		return
 	}
 	d.image(ref, fileName+" FROM")
 	if !d.stands(ref) {
-		d.name(&d.s.Bases, ref, fileName+" FROM")
+		d.reading.base(ref, fileName+" FROM")
 	}
 }
 
@@ -189,14 +220,31 @@ func (d *file) stands(name string) bool {
 	return false
 }
 
+// replaced says whether a stage stands for something else in this build, for one platform at least.
+func (d *file) replaced(stage string) bool {
+	for _, c := range d.f.Contexts {
+		name, _, _ := strings.Cut(c, "::")
+		if strings.EqualFold(strings.TrimSuffix(name, ":latest"), stage) {
+			return true
+		}
+	}
+	return false
+}
+
 // command is one of a stage; env is what is known of its variables.
 func (d *file) command(c instructions.Command, env vars) error {
 	switch c := c.(type) {
 	case *instructions.ArgCommand:
+		if err := d.assigned(len(c.Args)); err != nil {
+			return err
+		}
 		for _, a := range c.Args {
 			d.argument(env, a, true)
 		}
 	case *instructions.EnvCommand:
+		if err := d.assigned(len(c.Env)); err != nil {
+			return err
+		}
 		set := vars{}
 		for _, kv := range c.Env {
 			d.assign(set, kv.Key, kv.Value, env, true)
@@ -205,7 +253,9 @@ func (d *file) command(c instructions.Command, env vars) error {
 			env[k] = v
 		}
 	case *instructions.CopyCommand:
-		d.from(c.From, fileName+" COPY --from")
+		if _, err := strconv.Atoi(c.From); err != nil { // a stage by its number, which there is for COPY alone
+			d.from(c.From, fileName+" COPY --from")
+		}
 	case *instructions.AddCommand:
 		for _, source := range c.SourcePaths {
 			if err := d.added(source, env); err != nil {
@@ -213,20 +263,14 @@ func (d *file) command(c instructions.Command, env vars) error {
 			}
 		}
 	case *instructions.RunCommand:
-		for _, m := range instructions.GetMounts(c) {
-			d.from(m.From, fileName+" RUN --mount")
-			if m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH {
-				d.add(&d.s.Secrets, string(m.Type)+":"+m.CacheID)
-			}
-		}
-	case *instructions.OnbuildCommand: // of whoever builds upon the image
+		return d.mounts(c, env)
 	}
 	return nil
 }
 
-// from is another stage, by number or name, or an image.
+// from is another stage, or an image.
 func (d *file) from(name, where string) {
-	if _, err := strconv.Atoi(name); err == nil || name == "" || name == "scratch" || d.all[strings.ToLower(name)] {
+	if name == "" || name == scratch || d.all[strings.ToLower(name)] {
 		return
 	}
 	d.image(name, where)
@@ -264,13 +308,22 @@ func (r *reading) documents(n *parser.Node) {
 // lines notes what looks like an instruction to whoever reads lines.
 func (r *reading) lines(text string) {
 	from := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?from\s+(?:--\S+\s+)*["']?([^\s"'$]+)["']?(?:\s+as\s+\S+)?\s*$`)
-	copied := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?(?:copy|run)\s.*from=["']?([^\s"',$]+)`)
+	copied := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?(copy|run)\s(.*)$`)
+	source := regexp.MustCompile(`(?i)from=["']?([^\s"',$]+)`)
 	added := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?add\s+(?:--\S+\s+)*(.*)$`)
 	const at = fileName + " (a line in it)"
-	for _, re := range []*regexp.Regexp{from, copied} {
-		for _, m := range re.FindAllStringSubmatch(text, -1) {
-			if _, err := strconv.Atoi(m[1]); err != nil && m[1] != "scratch" {
-				r.image(m[1], at)
+	note := func(name string) {
+		if name != scratch {
+			r.image(name, at)
+		}
+	}
+	for _, m := range from.FindAllStringSubmatch(text, -1) {
+		note(m[1])
+	}
+	for _, m := range copied.FindAllStringSubmatch(text, -1) {
+		for _, s := range source.FindAllStringSubmatch(m[2], -1) {
+			if _, err := strconv.Atoi(s[1]); err != nil || strings.EqualFold(m[1], "run") { // see command
+				note(s[1])
 			}
 		}
 	}

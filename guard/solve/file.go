@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"io/fs"
 	"path"
 	"strings"
 
@@ -42,9 +43,12 @@ func (r *reading) file(attrs map[string]string, inputs map[string]*pb.Definition
 		if name, is := strings.CutPrefix(key, buildArg); is {
 			f.Args[name] = attrs[key]
 		}
-		if name, is := strings.CutPrefix(key, namedContext); is && !strings.Contains(name, "::") {
+		if name, is := strings.CutPrefix(key, namedContext); is {
 			f.Contexts = append(f.Contexts, name)
 		}
+	}
+	if !Plain(f.Name) {
+		r.unknown("FrontendAttrs/filename", "%.100q can be another file behind a link: name it without . and ..", f.Name)
 	}
 	_, f.Own = attrs[commandLine]
 	f.Foreign = r.s.Frontend != dockerfile || !f.Own && attrs[buildArg+syntaxArg] != ""
@@ -68,6 +72,12 @@ func fetched(value string) bool {
 		return false
 	}
 	return strings.ContainsAny(value, ":@/") || strings.HasPrefix(value, "git")
+}
+
+// Plain says whether a path is that of the same file whatever is a link on its way: the builder follows links before "..".
+func Plain(name string) bool {
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "./"), "/")
+	return name != "." && fs.ValidPath(name)
 }
 
 // Paths are where the builder looks for a build's file in what comes of a session: it takes the one in small letters where there is no other.

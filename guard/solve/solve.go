@@ -66,6 +66,9 @@ type reading struct {
 	text  int // bytes of what is noted
 	ops   int
 	depth int
+	words int // that were put together of arguments
+	put   int // bytes of them
+	vars  int // of a Dockerfile, that are set or copied
 	err   error
 }
 

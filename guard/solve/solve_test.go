@@ -2,6 +2,7 @@ package solve
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +22,15 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 )
+
+// metadata is what a client says of an image that another part of a build makes.
+func metadata(image string) string {
+	text, err := json.Marshal(map[string][]byte{"containerimage.config": []byte(image)})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
 
 func graph(t testing.TB, ops ...*pb.Op) *pb.Definition {
 	t.Helper()
@@ -77,6 +87,19 @@ func TestFound(t *testing.T) {
 		"attr syntax": {attr("build-arg:BUILDKIT_SYNTAX", "evil/front:1 x"), func(s *call.Solve) bool {
 			return named(s.FrontendImages, "evil/front:1") && named(s.Images, "evil/front:1")
 		}},
+		"attr named image":       {attr("context:x", "docker-image://evil:latest"), func(s *call.Solve) bool { return named(s.Bases, "evil:latest") && named(s.Images, "evil:latest") }},
+		"attr named scratch":     {attr("context:x", "docker-image://scratch"), func(s *call.Solve) bool { return len(s.Bases) == 0 }},
+		"attr main image":        {attr("context", "docker-image://evil"), func(s *call.Solve) bool { return len(s.Bases) == 0 && named(s.Images, "evil") }},
+		"attr metadata":          {attr("input-metadata:x", metadata(`{"config":{"onbuild":["COPY --from=victim/secret / /"]}}`)), unknown},
+		"attr metadata, none":    {attr("input-metadata:x", "x"), unknown},
+		"attr metadata, no one":  {attr("input-metadata:x", metadata(`[]`)), unknown},
+		"attr metadata, plain":   {attr("input-metadata:x", metadata(`{"config":{"Env":["A=b"]}}`)), func(s *call.Solve) bool { return len(s.Unknown) == 0 }},
+		"attr attest":            {attr("attest:sbom", `disabled=false,"generator=evil/scan"`), func(s *call.Solve) bool { return named(s.Images, "evil/scan") && len(s.Images) == 1 }},
+		"attr attest, default":   {attr("attest:SBOM", ""), func(s *call.Solve) bool { return named(s.Images, call.DefaultGenerator) }},
+		"attr attest, argument":  {attr("build-arg:BUILDKIT_ATTEST_sbOM", "generator=evil/scan"), func(s *call.Solve) bool { return named(s.Images, "evil/scan") }},
+		"attr attest, nothing":   {attr("attest:provenance", "mode=max"), func(s *call.Solve) bool { return len(s.Images)+len(s.Unknown) == 0 }},
+		"attr attest, no list":   {attr("attest:sbom", `"x`), unknown},
+		"attr attest, empty":     {attr("attest:sbom", "generator="), unknown},
 		"attr session":           {attr("local-sessionid:x", "id"), func(s *call.Solve) bool { return slices.Contains(s.Sessions, "id") }},
 		"attr address":           {attr("context", "https://192.0.2.1/x"), func(s *call.Solve) bool { return len(s.Fetches) == 1 }},
 		"attr named address":     {attr("context:x", "git@example:x"), func(s *call.Solve) bool { return len(s.Fetches) == 1 }},

@@ -35,11 +35,14 @@ type writer struct {
 	last   int        // callers in the batch before
 	retry  time.Time  // not before, for what nobody waits for
 	due    time.Time  // when what is in the journal has to be in the log
+	// unsure is whether some of the spool may be in the log already; known are those that are.
+	unsure bool
+	known  map[string]bool
 }
 
 func (l *Log) run() {
 	defer close(l.done)
-	w := &writer{Log: l}
+	w := &writer{Log: l, unsure: l.spool != nil && l.spool.count() > 0}
 	for w.step() {
 	}
 	w.drain()
@@ -49,12 +52,20 @@ func (l *Log) run() {
 func (w *writer) step() bool {
 	batch, more := w.collect()
 	if batch = w.journal(batch); len(batch) > 0 {
+		if w.due = (time.Time{}); w.lastError() == nil {
+			w.settle() // what came before goes first
+		}
 		w.write(batch)
 	}
+	w.settle()
+	return more
+}
+
+// settle empties the spool when its time has come.
+func (w *writer) settle() {
 	if now := time.Now(); w.spool != nil && w.spool.count() > 0 && !now.Before(w.retry) && !now.Before(w.due) {
 		w.emptySpool()
 	}
-	return more
 }
 
 // collect waits for a batch: at once for callers, after BatchAge for reads.
@@ -96,6 +107,9 @@ func (w *writer) collect() (batch []*pending, more bool) {
 		break
 	}
 	w.last = len(batch)
+	if w.o.Journal > 0 && len(batch) > 0 && time.Since(w.oldest) < w.o.BatchAge {
+		return batch, true // young reads don't have the journal emptied
+	}
 	return w.fill(batch), true
 }
 
@@ -199,7 +213,10 @@ func (l *Log) written(size uint64, err error) {
 
 // drain writes what is left when the log is closed. What can't be written goes to the spool, for the next Open.
 func (w *writer) drain() {
-	w.retry = time.Time{}
+	w.retry, w.due = time.Time{}, time.Time{}
+	if w.lastError() == nil {
+		w.settle()
+	}
 	for {
 		var batch []*pending
 		for more := true; more && len(batch)+len(w.kept) < w.o.Batch; {

@@ -1,16 +1,15 @@
 package audit
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
 )
 
 // journal puts the records of callers into the spool, and gives what has to go to the log at once. That is all of it where there is no journal,
-// where it is full, and while the log can't be written: what can't be in the log must not be done.
+// where it is full, and while the log can't be written, or it is not clear what of it is in the log: what can't be in the log must not be done.
 func (w *writer) journal(batch []*pending) []*pending {
-	if w.o.Journal == 0 || w.spool == nil || len(batch) == 0 || w.lastError() != nil {
+	if w.o.Journal == 0 || w.spool == nil || len(batch) == 0 || w.unsure || w.lastError() != nil {
 		return batch
 	}
 	var urgent, reads []*pending
@@ -46,8 +45,18 @@ func (w *writer) journal(batch []*pending) []*pending {
 	return nil
 }
 
-// emptySpool appends the spool's entries to the log, and the records of reads that wait.
+// emptySpool appends the spool's entries to the log, each once, and the records of reads that wait.
 func (w *writer) emptySpool() {
+	if w.unsure {
+		there, err := w.there()
+		if err != nil {
+			w.retry = w.soon()
+			w.log.Error("the audit log can't be read", "err", err)
+			return
+		}
+		w.known, w.unsure = there, false
+	}
+	count, read, err := w.spool.count(), int64(0), error(nil)
 	var batch []*pending
 	flush := func() error {
 		if len(batch) == 0 {
@@ -57,7 +66,10 @@ func (w *writer) emptySpool() {
 		batch = batch[:0]
 		return err
 	}
-	err := w.spool.each(func(data []byte) error {
+	err = w.spool.each(func(data []byte) error {
+		if read++; w.known[string(data)] {
+			return nil
+		}
 		if batch = append(batch, &pending{entry: data}); len(batch) < w.o.Batch {
 			return nil
 		}
@@ -70,17 +82,16 @@ func (w *writer) emptySpool() {
 		err = flush()
 		w.kept = append(slices.DeleteFunc(reads, func(p *pending) bool { return p.err == nil }), w.kept...)
 	}
-	if err != nil {
-		w.retry = w.soon()
-		// Some may be in the log: find out which, so that none is there twice.
-		if err := w.skipAppended(w.ctx); err != nil {
-			w.log.Error("the audit log can't be read", "err", err)
+	if err == nil {
+		w.known = nil
+		if read < count {
+			w.log.Error("records of the spool can't be read any more, and are lost", "count", count-read)
 		}
-		return
+		err = w.spool.clear(w.Size())
 	}
-	count := w.spool.count()
-	if err := w.spool.clear(w.Size()); err != nil {
-		w.retry = w.soon()
+	if err != nil {
+		// Some may be in the log: that is found out first the next time, so that none is there twice.
+		w.unsure, w.retry = true, w.soon()
 		w.log.Error("the spool of the audit log can't be emptied", "err", err)
 		return
 	}
@@ -89,36 +100,26 @@ func (w *writer) emptySpool() {
 	}
 }
 
-// skipAppended takes out of the spool what is in the log already, after a stop in between.
-func (l *Log) skipAppended(ctx context.Context) error {
-	if l.spool == nil || l.spool.count() == 0 {
-		return nil
+// there are those entries of the spool that are in the log already.
+func (l *Log) there() (map[string]bool, error) {
+	size, err := l.reader.IntegratedSize(l.ctx)
+	if err != nil {
+		return nil, err
 	}
-	var left [][]byte
-	waiting := map[string]int{}
+	waiting := map[string]bool{}
 	if err := l.spool.each(func(data []byte) error {
-		waiting[string(data)] = len(left)
-		left = append(left, data)
+		waiting[string(data)] = false
 		return nil
 	}); err != nil {
-		return err
+		return nil, err
 	}
-	found := 0
-	for e, err := range l.entries(ctx, l.spool.base, l.Size()) {
+	for e, err := range walk(l.ctx, l.fetch, l.spool.base, size, size) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if i, ok := waiting[string(e.data)]; ok && left[i] != nil {
-			left[i] = nil
-			found++
+		if _, ok := waiting[string(e.data)]; ok {
+			waiting[string(e.data)] = true
 		}
 	}
-	if found == 0 {
-		return nil
-	}
-	base := l.spool.base
-	if found == len(left) {
-		return l.spool.clear(l.Size())
-	}
-	return l.spool.rewrite(left, base)
+	return waiting, nil
 }

@@ -127,6 +127,94 @@ func journalOnAFullDisk(t *testing.T) {
 	}
 }
 
+// TestSpoolThatCanNotBeCleared: what is in the log already is not appended again, however often emptying the spool fails, nor after a stop.
+func TestSpoolThatCanNotBeCleared(t *testing.T) {
+	k := newKeys(t, origin)
+	o := options(filepath.Join(t.TempDir(), "log"), k)
+	o.Journal, o.Batch = time.Hour, 2
+	l := open(t, o)
+	for i := range 5 {
+		if _, err := l.Append(t.Context(), sample(fmt.Sprint("change-", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.release() // killed, so to speak
+	path := filepath.Join(o.Dir+".spool", "spool")
+	spooled, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // each time it was emptied, and the disk kept it as it was
+		l = open(t, o)
+		if err := l.Wait(t.Context(), 4); err != nil {
+			t.Fatal(err)
+		}
+		closeLog(t, l)
+		if err := os.WriteFile(path, spooled, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// While it runs, the file can't be written to any more.
+	l = open(t, o)
+	if _, err := l.Append(t.Context(), sample("change-5")); err != nil {
+		t.Fatal(err)
+	}
+	readOnly, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := l.spool.f
+	l.spool.f = readOnly // nobody is at it for an hour, or until a read comes
+	if err := l.Later(t.Context(), sample("read")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * retryEvery)
+	if l.Size() != 7 {
+		t.Errorf("the log has %d entries", l.Size())
+	}
+	if at, err := l.Append(t.Context(), sample("change-6")); err != nil || at.Origin == "" {
+		t.Errorf("with a journal that can't be written: %q %v", at.Origin, err)
+	}
+	closeLog(t, l)
+	if err := was.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, o)
+	if err := l.Wait(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	closeLog(t, l)
+	l = open(t, o)
+	records, err := l.Read(t.Context(), 0, 100)
+	if err != nil || len(records) != 8 {
+		t.Fatalf("%d records: %v", len(records), err)
+	}
+	closeLog(t, l)
+}
+
+// TestSpoolAfterATornBlock: what is left of a block that did not reach the disk as a whole is no entry behind the next one.
+func TestSpoolAfterATornBlock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spool")
+	s, err := openSpool(path, 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := s.end
+	if err := s.put(0, []byte("first-1"), []byte("second")); err != nil {
+		t.Fatal(err)
+	}
+	s.end = at // the first page of it was lost
+	s.n.Store(0)
+	if err := s.put(0, []byte("first-2")); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	if s, err = openSpool(path, 4096); err != nil || s.count() != 1 || s.most != 64<<10 {
+		t.Fatalf("%d entries, room for %d: %v", s.count(), s.most, err)
+	}
+	s.close()
+}
+
 // BenchmarkOneCaller is what a change waits for its record where nobody else writes.
 func BenchmarkOneCaller(b *testing.B) {
 	for name, journal := range map[string]time.Duration{"log": 0, "journal": 250 * time.Millisecond} {

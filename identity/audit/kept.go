@@ -246,3 +246,11 @@ func ForKey(list []model.Checkpoint, verifierKey string) []model.Checkpoint {
 	name, _, _ := strings.Cut(verifierKey, "+")
 	return slices.DeleteFunc(slices.Clone(list), func(c model.Checkpoint) bool { return c.Origin != name })
 }
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -57,6 +57,7 @@ type Log struct {
 	now      func() time.Time
 	appender *tessera.Appender
 	shutdown func(context.Context) error
+	reader   tessera.LogReader
 	ctx      context.Context // of tessera, ended by cancel
 	cancel   context.CancelFunc
 	fetch    client.FileFetcher
@@ -74,6 +75,7 @@ type Log struct {
 	closed  bool
 
 	size    atomic.Uint64
+	left    left
 	mu      sync.Mutex
 	grown   chan struct{} // closed and replaced when the log grew
 	failure error         // of the last write; nil after a good one
@@ -86,7 +88,8 @@ func (l *Log) Origin() string { return l.o.Origin }
 func (l *Log) Size() uint64 { return l.size.Load() }
 
 // Append writes a record and returns once it is integrated and on disk. Where it went to the spool, as a journal or because the log can't be
-// written and the break-glass is open, it is on disk too, and the place's Origin is empty.
+// written and the break-glass is open, it is on disk too, and the place's Origin is empty. What was not written in
+// time may still be: to try it again under its id waits for the first.
 func (l *Log) Append(ctx context.Context, r model.Record) (model.LogRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, appendLimit)
 	defer cancel()
@@ -100,15 +103,29 @@ func (l *Log) Append(ctx context.Context, r model.Record) (model.LogRecord, erro
 	return model.LogRecord{Origin: p.origin, Index: p.index, Record: p.record, Event: p.entry}, nil
 }
 
-// write returns once a record is on disk.
+// write returns once a record is on disk. Where it is tried again, it is written once.
 func (l *Log) write(ctx context.Context, p *pending) error {
+	if first := l.left.take(p); first != nil {
+		switch err := l.await(ctx, first); {
+		case err == nil:
+			*p = *first
+			return nil
+		case ctx.Err() != nil:
+			return err
+		}
+	}
 	p.done = make(chan struct{})
 	if err := l.put(ctx, l.urgent, p); err != nil {
 		return err
 	}
+	return l.await(ctx, p)
+}
+
+func (l *Log) await(ctx context.Context, p *pending) error {
 	select {
 	case <-p.done:
 	case <-ctx.Done():
+		l.left.add(p)
 		return unavailable(ctx.Err())
 	}
 	if p.err != nil {

@@ -70,7 +70,7 @@ func (l *Log) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.appender, l.shutdown = appender, shutdown
+	l.appender, l.shutdown, l.reader = appender, shutdown, reader
 	size, err := reader.IntegratedSize(ctx)
 	if err != nil {
 		return err
@@ -79,10 +79,9 @@ func (l *Log) open(ctx context.Context) error {
 	l.spool, err = openSpool(filepath.Join(l.o.SpoolDir, "spool"), l.o.SpoolSize)
 	if err != nil {
 		// The log itself is fine: only the break-glass would not work.
-		l.log.Error("the audit log's spool can't be opened; the break-glass will not work", "err", err)
-		return nil
+		l.log.Error("the audit log's spool can't be opened; the break-glass and the journal will not work, and what is in it is not in the log", "err", err)
 	}
-	return l.skipAppended(ctx)
+	return nil
 }
 
 // takeLock keeps a second process out. The kernel drops it when the process ends, however it ends.

@@ -63,14 +63,8 @@ func (s *spool) load() error {
 	if err != nil {
 		return err
 	}
-	if info.Size() < s.most {
-		err := syscall.Fallocate(int(s.f.Fd()), 0, 0, s.most)
-		if errors.Is(err, syscall.EOPNOTSUPP) {
-			_, err = s.f.WriteAt(make([]byte, s.most-info.Size()), info.Size())
-		}
-		if err != nil {
-			return fmt.Errorf("set %d bytes aside for the spool: %w", s.most, err)
-		}
+	if err := s.grow(info.Size()); err != nil {
+		return err
 	}
 	header := make([]byte, spoolHeader)
 	if _, err := s.f.ReadAt(header, 0); err != nil {
@@ -80,7 +74,31 @@ func (s *spool) load() error {
 		return s.writeHeader(1, 0)
 	}
 	s.gen, s.base = binary.BigEndian.Uint64(header[8:]), binary.BigEndian.Uint64(header[16:])
+	s.end = s.most
 	return s.each(func([]byte) error { s.n.Add(1); return nil })
+}
+
+// leastRoom is what a spool has to have to be used as it is.
+const leastRoom = 64 << 10
+
+// grow sets room aside, where there is less than wanted. What was made larger once stays so: there may be entries in it.
+func (s *spool) grow(has int64) error {
+	if has >= s.most {
+		s.most = has
+		return nil
+	}
+	err := syscall.Fallocate(int(s.f.Fd()), 0, 0, s.most)
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		_, err = s.f.WriteAt(make([]byte, s.most-has), has)
+	}
+	if err != nil && has >= leastRoom { // as it was before
+		s.most = has
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("set %d bytes aside for the spool: %w", s.most, err)
+	}
+	return nil
 }
 
 // writeHeader makes all entries invalid that are there. It reaches the disk before the next entry does, or with it: until then those of before
@@ -121,10 +139,11 @@ func (s *spool) put(size uint64, entries ...[]byte) error {
 		block = binary.BigEndian.AppendUint32(block, s.sum(data))
 		block = append(block, data...)
 	}
-	if s.end+int64(len(block)) > s.most {
+	if s.end+int64(len(block))+8 > s.most {
 		return errSpoolFull
 	}
-	if _, err := s.f.WriteAt(block, s.end); err != nil {
+	// What is there of an earlier block that did not reach the disk as a whole must not follow this one.
+	if _, err := s.f.WriteAt(append(block, make([]byte, 8)...), s.end); err != nil {
 		return fmt.Errorf("write the spool: %w", err)
 	}
 	// The file has its room already, so that nothing but these blocks has to reach the disk.
@@ -136,16 +155,16 @@ func (s *spool) put(size uint64, entries ...[]byte) error {
 	return nil
 }
 
-// each calls f with every whole entry and leaves end after the last.
+// each calls f with every whole entry before end, and leaves end after the last.
 func (s *spool) each(f func([]byte) error) error {
 	at := int64(spoolHeader)
 	head := make([]byte, 8)
-	for at+8 <= s.most {
+	for at+8 <= s.end {
 		if _, err := s.f.ReadAt(head, at); err != nil {
 			return fmt.Errorf("read the spool: %w", err)
 		}
 		n := int64(binary.BigEndian.Uint32(head))
-		if n == 0 || n > maxEntry || at+8+n > s.most {
+		if n == 0 || n > maxEntry || at+8+n > s.end {
 			break
 		}
 		data := make([]byte, n)
@@ -177,39 +196,3 @@ func (s *spool) clear(size uint64) error {
 }
 
 func (s *spool) close() { s.f.Close() }
-
-// rewrite replaces the entries. A stop in between leaves the old ones or fewer of the new ones; to lose none, the new ones
-// go to another file first.
-func (s *spool) rewrite(entries [][]byte, base uint64) error {
-	name := s.f.Name()
-	if err := os.Remove(name + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	next, err := openSpool(name+".new", s.most)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e != nil {
-			err = errors.Join(err, next.put(base, e))
-		}
-	}
-	if err == nil {
-		err = os.Rename(name+".new", name)
-	}
-	if err != nil {
-		return errors.Join(err, next.f.Close())
-	}
-	s.f.Close()
-	s.f, s.gen, s.base, s.end = next.f, next.gen, next.base, next.end
-	s.n.Store(next.count())
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

@@ -26,6 +26,12 @@ var (
 	errNo     = errors.New("it was refused")
 )
 
+// refusal is why a build was refused, and to whom: nobody else is told.
+type refusal struct {
+	of  string
+	err error
+}
+
 // refused stands in the book for the account of a build that nobody may have.
 const refused = "-"
 
@@ -35,6 +41,7 @@ type book struct {
 	sessions map[string]string   // id → account
 	spent    *spent              // ids of sessions, also of those that are over
 	builds   map[string]string   // ref → account
+	why      map[string]refusal  // ref → why nobody may have a build
 	order    map[string][]string // account → refs, the oldest first
 	since    map[string]uint64   // ref → its number in the order of all
 	last     uint64
@@ -46,7 +53,7 @@ type book struct {
 
 func newBook() *book {
 	return &book{
-		sessions: map[string]string{}, spent: newSpent(), builds: map[string]string{}, order: map[string][]string{}, since: map[string]uint64{}, most: mostBuilds, each: mostBuildsEach, changed: make(chan struct{}),
+		sessions: map[string]string{}, spent: newSpent(), builds: map[string]string{}, why: map[string]refusal{}, order: map[string][]string{}, since: map[string]uint64{}, most: mostBuilds, each: mostBuildsEach, changed: make(chan struct{}),
 		name: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`),
 	}
 }
@@ -131,11 +138,12 @@ func (b *book) free(ref, of string) error {
 	return nil
 }
 
-// refuse has those who wait for a build wait no longer.
-func (b *book) refuse(ref, of string) {
+// refuse has those who wait for a build wait no longer, and tells them why: a client shows the first error that it gets.
+func (b *book) refuse(ref, of string, why error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.builds[ref] == "" {
+		b.why[ref] = refusal{of, why}
 		b.add(ref, of, refused)
 	}
 }
@@ -163,6 +171,7 @@ func (b *book) add(ref, of, as string) {
 func (b *book) forget(of string) {
 	ref := b.order[of][0]
 	delete(b.builds, ref)
+	delete(b.why, ref)
 	delete(b.since, ref)
 	if b.order[of] = b.order[of][1:]; len(b.order[of]) == 0 {
 		delete(b.order, of)
@@ -191,13 +200,16 @@ func (b *book) await(ctx context.Context, in map[string]string, kind, name, of s
 	defer cancel()
 	for {
 		b.mu.Lock()
-		has, changed := in[name], b.changed
+		has, why, changed := in[name], b.why[name], b.changed
 		b.mu.Unlock()
 		switch has {
 		case of:
 			return nil
 		case "":
 		case refused:
+			if why.of == of && why.err != nil {
+				return fmt.Errorf("%s %.100q: %w", kind, name, why.err)
+			}
 			return fmt.Errorf("%s %.100q: %w", kind, name, errNo)
 		default:
 			return fmt.Errorf("%s %.100q: %w", kind, name, errOthers)

@@ -11,10 +11,11 @@ import (
 
 // Bounds of what is read for all callers together. A request counts with the most that it may have until it is read, then with what it has.
 const (
-	mostRead     = 16 * largest
-	mostReadEach = 4 * largest // of one account
-	mostDecodes  = 4           // that are at a time taken apart
-	readTime     = 30 * time.Second
+	mostRead        = 16 * largest
+	mostReadEach    = 4 * largest // of one account
+	mostDecodes     = 4           // that are at a time taken apart, with Dockerfiles
+	mostDecodesEach = 2           // of one account
+	readTime        = 30 * time.Second
 )
 
 // Bounds of what callers send in sessions. A call of the engine's counts with the most that one message of its answer may have while it goes on.
@@ -105,4 +106,47 @@ func (s *share) keep(size int) {
 	}
 	close(s.of.changed)
 	s.of.changed = make(chan struct{})
+}
+
+// places are those for taking apart what came. One account does not have them all.
+type places struct {
+	mu      sync.Mutex
+	free    int
+	each    map[string]int
+	changed chan struct{} // closed when one is given back
+}
+
+func newPlaces() *places {
+	return &places{free: mostDecodes, each: map[string]int{}, changed: make(chan struct{})}
+}
+
+// take waits for a place, until back is called.
+func (p *places) take(ctx context.Context, who string) (back func(), err error) {
+	for {
+		p.mu.Lock()
+		if p.free > 0 && p.each[who] < mostDecodesEach {
+			p.free--
+			p.each[who]++
+			p.mu.Unlock()
+			return sync.OnceFunc(func() { p.back(who) }), nil
+		}
+		changed := p.changed
+		p.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w (%w)", errBusy, ctx.Err())
+		}
+	}
+}
+
+func (p *places) back(who string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free++
+	if p.each[who]--; p.each[who] <= 0 {
+		delete(p.each, who)
+	}
+	close(p.changed)
+	p.changed = make(chan struct{})
 }

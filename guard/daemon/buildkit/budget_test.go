@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/model"
 )
 
 func TestBudget(t *testing.T) {
@@ -49,6 +50,41 @@ func TestBudget(t *testing.T) {
 	}
 	if b.free != mostRead-largest || len(b.each) != 1 {
 		t.Errorf("%d bytes are free, and %v have some", b.free, b.each)
+	}
+}
+
+// One account that has much taken apart leaves a place to others, in requests and in Dockerfiles.
+func TestPlaces(t *testing.T) {
+	w := newWorld()
+	w.room.readTime = 50 * time.Millisecond
+	mallory := &call.Subject{Principal: model.Principal{Ref: model.Ref{Type: "User", ID: "mallory"}}}
+	var given []func()
+	for range mostDecodesEach {
+		back, err := w.room.decodes.take(t.Context(), whose(mallory))
+		if err != nil {
+			t.Fatal(err)
+		}
+		given = append(given, back)
+	}
+	asks := func(who *call.Subject) error {
+		_, err := w.room.fileAsks(t.Context(), who, []byte("FROM a"), &call.BuildFile{})
+		return err
+	}
+	if err := asks(mallory); !errors.Is(err, errBusy) {
+		t.Errorf("more than one account may have: %v", err)
+	}
+	if err := asks(&call.Subject{}); err != nil {
+		t.Errorf("another waits: %v", err)
+	}
+	w.room.readTime = 10 * time.Second
+	time.AfterFunc(20*time.Millisecond, given[0])
+	if err := asks(mallory); err != nil {
+		t.Errorf("a place that was given back: %v", err)
+	}
+	given[0]() // once is enough
+	given[1]()
+	if len(w.room.decodes.each) != 0 || w.room.decodes.free != mostDecodes {
+		t.Errorf("%d places are free, and %v have some", w.room.decodes.free, w.room.decodes.each)
 	}
 }
 

@@ -65,7 +65,7 @@ type Room struct {
 	left    atomic.Bool
 	reads   *budget
 	answers *budget // in sessions
-	decodes chan struct{}
+	decodes *places
 	// readTime is how long a request may take to come, and to be taken apart.
 	readTime time.Duration
 }
@@ -81,7 +81,7 @@ func New(p Parts) *Room {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), files: newFiles(), every: holdsEvery, reads: newBudget(mostRead, mostReadEach, errBusy), answers: newBudget(mostAnswers, mostAnswersEach, errAnswers), decodes: make(chan struct{}, mostDecodes), readTime: readTime}
+	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), files: newFiles(), every: holdsEvery, reads: newBudget(mostRead, mostReadEach, errBusy), answers: newBudget(mostAnswers, mostAnswersEach, errAnswers), decodes: newPlaces(), readTime: readTime}
 	for _, m := range route.Services() {
 		r.methods[m.Path] = &m
 	}

@@ -43,7 +43,7 @@ func fileRoute() *route.Route {
 
 // judgeFile has it judged what a build's file asks for that is read in a way.
 func (r *Room) judgeFile(ctx context.Context, who *call.Subject, t *sentText, b *call.BuildFile) error {
-	asks, err := r.fileAsks(ctx, t.text, b)
+	asks, err := r.fileAsks(ctx, who, t.text, b)
 	if err != nil {
 		return r.fileNotUnderstood(ctx, who, t.name, err)
 	}
@@ -56,15 +56,16 @@ func (r *Room) judgeFile(ctx context.Context, who *call.Subject, t *sentText, b 
 	return r.p.Judge.Judge(ctx, a)
 }
 
-// fileAsks reads a file; only so many at a time.
-func (r *Room) fileAsks(ctx context.Context, text []byte, b *call.BuildFile) (*call.Solve, error) {
-	select {
-	case r.decodes <- struct{}{}:
-		defer func() { <-r.decodes }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// fileAsks reads a file; only so many at a time, and no longer than a request may take.
+func (r *Room) fileAsks(ctx context.Context, who *call.Subject, text []byte, b *call.BuildFile) (*call.Solve, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.readTime)
+	defer cancel()
+	back, err := r.decodes.take(ctx, whose(who))
+	if err != nil {
+		return nil, err
 	}
-	return solve.Dockerfile(text, b)
+	defer back()
+	return solve.Dockerfile(ctx, text, b)
 }
 
 // fileNotUnderstood refuses a file that could not be judged, with its record.

@@ -135,7 +135,10 @@ func (s *served) judged(ctx context.Context, in grpc.ServerStream, q *asked) (en
 	} else if err != nil {
 		return nil, s.notUnderstood(ctx, q.ask.Subject, method, err)
 	}
-	if err := s.own(ctx, q); err != nil {
+	var no *call.Refusal
+	if err := s.own(ctx, q); errors.As(err, &no) {
+		return nil, said(no) // of the build that this is about, which has its record
+	} else if err != nil {
 		return nil, s.notUnderstood(ctx, q.ask.Subject, method, err)
 	}
 	if s.room.p.Objects != nil && q.ask.Body != nil {
@@ -146,7 +149,7 @@ func (s *served) judged(ctx context.Context, in grpc.ServerStream, q *asked) (en
 	begins, _ := q.msg.(*control.SolveRequest)
 	if err := s.room.p.Judge.Judge(ctx, q.ask); err != nil {
 		if begins != nil {
-			s.room.book.refuse(begins.GetRef(), whose(q.ask.Subject))
+			s.room.book.refuse(begins.GetRef(), whose(q.ask.Subject), err)
 		}
 		return nil, said(err)
 	}

@@ -24,12 +24,11 @@ func (s *served) read(ctx context.Context, in grpc.ServerStream, q *asked) error
 		return err
 	}
 	q.share.keep(len(q.text))
-	select {
-	case s.room.decodes <- struct{}{}:
-		defer func() { <-s.room.decodes }()
-	case <-ctx.Done():
-		return errBusy
+	back, err := s.room.decodes.take(ctx, whose(q.ask.Subject))
+	if err != nil {
+		return err
 	}
+	defer back()
 	own := s.room.p.OwnFrontend
 	return q.decode(own != nil && own())
 }

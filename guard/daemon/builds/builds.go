@@ -16,6 +16,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/bulkhead-security/bulkhead/guard/solve"
 )
 
 // Bounds of a context.
@@ -101,6 +103,9 @@ func (c *Context) Close() error { return c.file.Close() }
 func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 	if name == "" {
 		name = "Dockerfile"
+	}
+	if !solve.Plain(name) { // behind a link it is another file
+		return nil, refuse("its Dockerfile is named %.100q: name it from the context's root, without . and ..", name)
 	}
 	want := clean(name)
 	plain, _, err := c.whole()

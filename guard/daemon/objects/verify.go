@@ -13,13 +13,11 @@ import (
 )
 
 // Verify makes sure, after the engine answered, that the names that Complete left in a body still meant what was judged. Made is the id of
-// the container that the call made; empty for other calls. On an error what the call made must be removed: it was not judged. Of a container
-// that is gone there is nothing to say.
+// the container that the call made; empty for other calls. On an error what the call made must be removed: it was not judged. A container
+// that is gone is ErrGone.
 func (r *Resolver) Verify(ctx context.Context, a *call.Ask, made string) error {
 	if _, ok := a.Body.(*container.CreateRequest); ok {
-		if err := r.ran(ctx, a, made); errors.Is(err, errGone) {
-			return nil
-		} else if err != nil {
+		if err := r.ran(ctx, a, made); err != nil {
 			return err
 		}
 	}
@@ -50,7 +48,8 @@ func (r *Resolver) Verify(ctx context.Context, a *call.Ask, made string) error {
 
 const imageField = "/Image"
 
-var errGone = errors.New("what was made is gone")
+// ErrGone is what was made and is not there any more.
+var ErrGone = errors.New("what was made is gone")
 
 // ran holds the image that the engine took to the one that was judged: a tag can move.
 func (r *Resolver) ran(ctx context.Context, a *call.Ask, made string) error {
@@ -62,7 +61,7 @@ func (r *Resolver) ran(ctx context.Context, a *call.Ask, made string) error {
 		Image string
 	}
 	if err := r.get(ctx, route.Container, path("containers", made, "json"), &c); errors.Is(err, ErrNotFound) {
-		return errGone
+		return ErrGone
 	} else if err != nil {
 		return fmt.Errorf("look up again what the call named: %w", err)
 	}
