@@ -80,6 +80,7 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
 	var undo []func() error
+	r := &records{}
 	stopped := false
 	stop := func() error {
 		if stopped {
@@ -90,7 +91,7 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 		for i := len(undo) - 1; i >= 0; i-- {
 			errs = append(errs, undo[i]())
 		}
-		return errors.Join(append(errs, os.RemoveAll(dir))...)
+		return errors.Join(append(errs, r.close(context.WithoutCancel(ctx)), os.RemoveAll(dir))...)
 	}
 	defer func() {
 		if err != nil {
@@ -113,7 +114,7 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 	if err != nil {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
-	r := &records{log: l}
+	r.log = l
 	if err := spoil(&c, o); err != nil {
 		return nil, err
 	}
@@ -254,8 +255,28 @@ type records struct {
 func (r *records) count(ctx context.Context, person string, refused bool) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
-		return 0, nil
+	if err := r.read(ctx); err != nil {
+		return 0, err
+	}
+	if refused {
+		return r.no[person], nil
+	}
+	return r.all[person], nil
+}
+
+// close reads what is left, before the log is taken away.
+func (r *records) close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := r.read(ctx)
+	r.closed = true
+	return err
+}
+
+// read reads what is new.
+func (r *records) read(ctx context.Context) error {
+	if r.closed || r.log == nil {
+		return nil
 	}
 	if r.all == nil {
 		r.all, r.no = map[string]int{}, map[string]int{}
@@ -263,10 +284,10 @@ func (r *records) count(ctx context.Context, person string, refused bool) (int, 
 	for {
 		list, err := r.log.log.Read(ctx, r.next, 256)
 		if err != nil {
-			return 0, fmt.Errorf("read the guard's audit log: %w", err)
+			return fmt.Errorf("read the guard's audit log: %w", err)
 		}
 		if len(list) == 0 {
-			break
+			return nil
 		}
 		for _, one := range list {
 			r.all[one.Record.ActorName]++
@@ -276,8 +297,4 @@ func (r *records) count(ctx context.Context, person string, refused bool) (int, 
 		}
 		r.next += uint64(len(list))
 	}
-	if refused {
-		return r.no[person], nil
-	}
-	return r.all[person], nil
 }
