@@ -30,7 +30,7 @@ type recorder struct{ log *audit.Log }
 
 // Append implements judge.Recorder.
 func (r recorder) Append(ctx context.Context, record model.Record) error {
-	_, err := r.log.Append(ctx, record)
+	_, err := r.log.AppendSoon(ctx, record)
 	return err
 }
 

@@ -11,8 +11,9 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// pending is a record on its way. done is nil for those that nobody waits for.
+// pending is a record on its way. done is nil for those that nobody waits for; soon is where it is enough that the record is safe.
 type pending struct {
+	soon   bool
 	record model.Record
 	entry  []byte
 	done   chan struct{}

@@ -45,7 +45,11 @@ func writeUntilKilled() {
 		go func() {
 			for i := 0; ; i++ {
 				id := fmt.Sprintf("%d-%d-%d", os.Getpid(), w, i)
-				at, err := l.Append(context.Background(), sample(id))
+				write := l.Append
+				if o.Journal > 0 && w%4 > 0 {
+					write = l.AppendSoon
+				}
+				at, err := write(context.Background(), sample(id))
 				if err != nil {
 					fmt.Println("error", err)
 					os.Exit(1)

@@ -7,7 +7,8 @@ import (
 )
 
 // journal puts the records of callers into the spool, and gives what has to go to the log at once. That is all of it where there is no journal,
-// where it is full, and while the log can't be written, or it is not clear what of it is in the log: what can't be in the log must not be done.
+// where it is full, where somebody waits for the log, and while the log can't be written, or it is not clear what of the spool is in it: what can't be
+// in the log must not be done.
 func (w *writer) journal(batch []*pending) []*pending {
 	if w.o.Journal == 0 || w.spool == nil || len(batch) == 0 || w.unsure || w.lastError() != nil {
 		return batch
@@ -18,6 +19,9 @@ func (w *writer) journal(batch []*pending) []*pending {
 		if p.done == nil {
 			reads = append(reads, p)
 			continue
+		}
+		if !p.soon {
+			return batch
 		}
 		urgent, entries = append(urgent, p), append(entries, p.entry)
 	}

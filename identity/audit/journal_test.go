@@ -19,7 +19,7 @@ func TestJournal(t *testing.T) {
 	o.Journal = time.Hour
 	l := open(t, o)
 	for i := range 5 {
-		at, err := l.Append(t.Context(), sample(fmt.Sprint("change-", i)))
+		at, err := l.AppendSoon(t.Context(), sample(fmt.Sprint("change-", i)))
 		if err != nil || at.Origin != "" {
 			t.Fatalf("%q: %v", at.Origin, err)
 		}
@@ -34,28 +34,34 @@ func TestJournal(t *testing.T) {
 	if err := l.Wait(t.Context(), 5); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Append(t.Context(), sample("change-5")); err != nil {
+	if _, err := l.AppendSoon(t.Context(), sample("change-5")); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := l.Append(t.Context(), sample("waits")); err != nil || at.Index != 7 { // what came before goes first
+		t.Fatalf("%d %v", at.Index, err)
+	}
+	if _, err := l.AppendSoon(t.Context(), sample("change-6")); err != nil {
 		t.Fatal(err)
 	}
 	l.release() // killed, so to speak
 	o.Journal = 10 * time.Millisecond
 	l = open(t, o)
-	if err := l.Wait(t.Context(), 6); err != nil {
+	if err := l.Wait(t.Context(), 8); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Append(t.Context(), sample("change-6")); err != nil {
+	if _, err := l.AppendSoon(t.Context(), sample("change-7")); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Wait(t.Context(), 7); err != nil {
+	if err := l.Wait(t.Context(), 9); err != nil {
 		t.Fatal(err)
 	}
 	closeLog(t, l)
 	l = open(t, o)
 	records, err := l.Read(t.Context(), 0, 100)
-	if err != nil || len(records) != 8 {
+	if err != nil || len(records) != 10 {
 		t.Fatalf("%d records: %v", len(records), err)
 	}
-	for i, want := range []string{"change-0", "change-1", "change-2", "change-3", "change-4", "read", "change-5", "change-6"} {
+	for i, want := range []string{"change-0", "change-1", "change-2", "change-3", "change-4", "read", "change-5", "waits", "change-6", "change-7"} {
 		if got := records[i].Record.ID; got != want {
 			t.Errorf("record %d is %s, not %s", i, got, want)
 		}
@@ -92,7 +98,7 @@ func journalOnAFullDisk(t *testing.T) {
 	var err error
 	for i := 0; err == nil && i < 100; i++ {
 		id := fmt.Sprint("change-", i)
-		if _, err = l.Append(t.Context(), sample(id)); err == nil {
+		if _, err = l.AppendSoon(t.Context(), sample(id)); err == nil {
 			acknowledged[id] = true
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -112,7 +118,7 @@ func journalOnAFullDisk(t *testing.T) {
 	for l.State().Spooled > 0 {
 		time.Sleep(time.Millisecond)
 	}
-	if at, err := l.Append(t.Context(), sample("again")); err != nil || at.Origin != "" {
+	if at, err := l.AppendSoon(t.Context(), sample("again")); err != nil || at.Origin != "" {
 		t.Fatalf("append with space again: %q: %v", at.Origin, err)
 	}
 	closeLog(t, l)
@@ -134,7 +140,7 @@ func TestSpoolThatCanNotBeCleared(t *testing.T) {
 	o.Journal, o.Batch = time.Hour, 2
 	l := open(t, o)
 	for i := range 5 {
-		if _, err := l.Append(t.Context(), sample(fmt.Sprint("change-", i))); err != nil {
+		if _, err := l.AppendSoon(t.Context(), sample(fmt.Sprint("change-", i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,7 +162,7 @@ func TestSpoolThatCanNotBeCleared(t *testing.T) {
 	}
 	// While it runs, the file can't be written to any more.
 	l = open(t, o)
-	if _, err := l.Append(t.Context(), sample("change-5")); err != nil {
+	if _, err := l.AppendSoon(t.Context(), sample("change-5")); err != nil {
 		t.Fatal(err)
 	}
 	readOnly, err := os.Open(path)
@@ -172,21 +178,24 @@ func TestSpoolThatCanNotBeCleared(t *testing.T) {
 	if l.Size() != 7 {
 		t.Errorf("the log has %d entries", l.Size())
 	}
-	if at, err := l.Append(t.Context(), sample("change-6")); err != nil || at.Origin == "" {
+	if at, err := l.AppendSoon(t.Context(), sample("change-6")); err != nil || at.Origin == "" {
 		t.Errorf("with a journal that can't be written: %q %v", at.Origin, err)
+	}
+	if _, err := l.Append(t.Context(), sample("change-7")); err != nil || l.Size() < 9 {
+		t.Errorf("what waits for the log is not in it: %d entries, %v", l.Size(), err)
 	}
 	closeLog(t, l)
 	if err := was.Close(); err != nil {
 		t.Fatal(err)
 	}
 	l = open(t, o)
-	if err := l.Wait(t.Context(), 7); err != nil {
+	if err := l.Wait(t.Context(), 8); err != nil {
 		t.Fatal(err)
 	}
 	closeLog(t, l)
 	l = open(t, o)
 	records, err := l.Read(t.Context(), 0, 100)
-	if err != nil || len(records) != 8 {
+	if err != nil || len(records) != 9 {
 		t.Fatalf("%d records: %v", len(records), err)
 	}
 	closeLog(t, l)
@@ -224,7 +233,7 @@ func BenchmarkOneCaller(b *testing.B) {
 			l := open(b, o)
 			defer closeLog(b, l)
 			for b.Loop() {
-				if _, err := l.Append(b.Context(), sample("")); err != nil {
+				if _, err := l.AppendSoon(b.Context(), sample("")); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -31,8 +31,8 @@ type Options struct {
 	// break-glass is open. Empty means beside Dir.
 	SpoolDir  string
 	SpoolSize int64 // bytes set aside; 0 means 4 MiB
-	// Journal has Append return once the record is safe in the spool, which is one write to one place of the disk; it is in the log at most
-	// this much later. 0 has Append wait for the log. While the log can't be written, Append waits for it in any case.
+	// Journal has AppendSoon return once the record is safe in the spool, which is one write to one place of the disk; it is in the log at most
+	// this much later. 0 has it wait for the log, as Append does. While the log can't be written, it waits in any case.
 	Journal time.Duration
 	// Always are actions whose records go to the spool when the log can't be written, also while the break-glass is closed:
 	// those that are needed to open it, unless they are refused. AuditBreakGlass is always one.
@@ -87,16 +87,26 @@ func (l *Log) Origin() string { return l.o.Origin }
 // Size is how many entries the log has.
 func (l *Log) Size() uint64 { return l.size.Load() }
 
-// Append writes a record and returns once it is integrated and on disk. Where it went to the spool, as a journal or because the log can't be
-// written and the break-glass is open, it is on disk too, and the place's Origin is empty. What was not written in
+// Append writes a record and returns once it is integrated and on disk. Where it went to the spool, because the log can't be written and the
+// break-glass is open, it is on disk too, and the place's Origin is empty. What was not written in
 // time may still be: to try it again under its id waits for the first.
 func (l *Log) Append(ctx context.Context, r model.Record) (model.LogRecord, error) {
+	return l.appendRecord(ctx, r, false)
+}
+
+// AppendSoon is Append that returns once the record is safe. It may be in the log a moment later (Options.Journal), and has no place then.
+func (l *Log) AppendSoon(ctx context.Context, r model.Record) (model.LogRecord, error) {
+	return l.appendRecord(ctx, r, true)
+}
+
+func (l *Log) appendRecord(ctx context.Context, r model.Record, soon bool) (model.LogRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, appendLimit)
 	defer cancel()
 	p, err := l.pend(r)
 	if err != nil {
 		return model.LogRecord{}, err
 	}
+	p.soon = soon
 	if err := l.write(ctx, p); err != nil {
 		return model.LogRecord{}, err
 	}
