@@ -147,7 +147,9 @@ func inNamespace(t *testing.T, cmd *exec.Cmd, dir string) {
 	}
 }
 
-func fullDisk(t *testing.T) {
+// smallDisk mounts a small file system, in the namespace of the test's own.
+func smallDisk(t *testing.T) string {
+	t.Helper()
 	mount := filepath.Join(os.Getenv("BULKHEAD_TEST_DIR"), "small")
 	if err := os.Mkdir(mount, 0o700); err != nil {
 		t.Fatal(err)
@@ -155,6 +157,11 @@ func fullDisk(t *testing.T) {
 	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=2m"); err != nil {
 		t.Fatal(err)
 	}
+	return mount
+}
+
+func fullDisk(t *testing.T) {
+	mount := smallDisk(t)
 	k := newKeys(t, origin)
 	o := options(filepath.Join(mount, "log"), k)
 	o.SpoolDir = filepath.Join(mount, "spool")

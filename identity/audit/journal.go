@@ -60,7 +60,7 @@ func (w *writer) emptySpool() {
 		}
 		w.known, w.unsure = there, false
 	}
-	count, read, err := w.spool.count(), int64(0), error(nil)
+	count, read := w.spool.count(), int64(0)
 	var batch []*pending
 	flush := func() error {
 		if len(batch) == 0 {
@@ -70,7 +70,7 @@ func (w *writer) emptySpool() {
 		batch = batch[:0]
 		return err
 	}
-	err = w.spool.each(func(data []byte) error {
+	err := w.spool.each(func(data []byte) error {
 		if read++; w.known[string(data)] {
 			return nil
 		}

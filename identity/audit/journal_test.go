@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -81,13 +80,7 @@ func TestJournalOnAFullDisk(t *testing.T) {
 }
 
 func journalOnAFullDisk(t *testing.T) {
-	mount := filepath.Join(os.Getenv("BULKHEAD_TEST_DIR"), "small")
-	if err := os.Mkdir(mount, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=2m"); err != nil {
-		t.Fatal(err)
-	}
+	mount := smallDisk(t)
 	k := newKeys(t, origin)
 	o := options(filepath.Join(mount, "log"), k)
 	o.SpoolSize, o.Journal = 128<<10, 20*time.Millisecond

@@ -91,14 +91,14 @@ func (s *spool) grow(has int64) error {
 	if errors.Is(err, syscall.EOPNOTSUPP) {
 		_, err = s.f.WriteAt(make([]byte, s.most-has), has)
 	}
-	if err != nil && has >= leastRoom { // as it was before
+	switch {
+	case err == nil:
+		return nil
+	case has >= leastRoom: // as it was before
 		s.most = has
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("set %d bytes aside for the spool: %w", s.most, err)
-	}
-	return nil
+	return fmt.Errorf("set %d bytes aside for the spool: %w", s.most, err)
 }
 
 // writeHeader makes all entries invalid that are there. It reaches the disk before the next entry does, or with it: until then those of before
