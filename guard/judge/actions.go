@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"slices"
+
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -205,14 +207,12 @@ func builtIn(o *call.Object) bool {
 }
 
 func labels(m map[string]string) []string {
-	list := []string{}
+	list := make([]string, 0, len(m))
 	for k, v := range m {
-		if len(list) == mostLabels {
-			break
-		}
 		list = append(list, k+"="+v)
 	}
-	return list
+	slices.Sort(list)
+	return list[:min(len(list), mostLabels)]
 }
 
 // mostLabels are those of a container that policies see.

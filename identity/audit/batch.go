@@ -15,11 +15,29 @@ import (
 type pending struct {
 	soon   bool
 	record model.Record
-	entry  []byte
+	entry  []byte // those that nobody waits for have it when they are written
 	done   chan struct{}
 	origin string
 	index  uint64
 	err    error
+}
+
+func (p *pending) encode() (err error) {
+	if p.entry == nil {
+		p.entry, err = encode(&p.record)
+	}
+	return err
+}
+
+// encodeAnyway leaves what was asked out of a record that nobody waits for, where it can't be told: that it was asked is recorded all the same.
+func (p *pending) encodeAnyway() error {
+	err := p.encode()
+	if err == nil || p.record.Request == nil {
+		return err
+	}
+	p.record.Request = nil
+	p.record.Reason += " (the request can't be told: " + err.Error() + ")"
+	return p.encode()
 }
 
 // Times of the writer.
@@ -142,7 +160,13 @@ func (w *writer) fill(batch []*pending) []*pending {
 		return batch
 	}
 	n := min(len(w.kept), w.o.Batch-len(batch))
-	batch = append(batch, w.kept[:n]...)
+	for _, p := range w.kept[:n] {
+		if err := p.encodeAnyway(); err != nil {
+			w.lose(1, fmt.Errorf("%s: %w", p.record.ID, err))
+			continue
+		}
+		batch = append(batch, p)
+	}
 	w.kept = slices.Delete(w.kept, 0, n)
 	w.oldest = time.Now()
 	return batch
@@ -248,14 +272,18 @@ func (w *writer) drain() {
 func (w *writer) spoolRest() {
 	lost := 0
 	for _, p := range w.kept {
-		if w.spool == nil || w.spool.put(w.Size(), p.entry) != nil {
+		if w.spool == nil || p.encodeAnyway() != nil || w.spool.put(w.Size(), p.entry) != nil {
 			lost++
 		}
 	}
 	w.kept = nil
 	if lost > 0 {
-		err := fmt.Errorf("%d records of reads could be written neither to the audit log nor to its spool", lost)
-		w.log.Error("records are lost", "count", lost)
-		w.written(w.Size(), errors.Join(w.lastError(), err))
+		w.lose(lost, fmt.Errorf("%d records of reads could be written neither to the audit log nor to its spool", lost))
 	}
+}
+
+// lose tells of records that are nowhere.
+func (w *writer) lose(count int, why error) {
+	w.log.Error("records are lost", "count", count, "err", why)
+	w.written(w.Size(), errors.Join(w.lastError(), why))
 }

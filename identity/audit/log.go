@@ -103,6 +103,9 @@ func (l *Log) appendRecord(ctx context.Context, r model.Record, soon bool) (mode
 	ctx, cancel := context.WithTimeout(ctx, appendLimit)
 	defer cancel()
 	p, err := l.pend(r)
+	if err == nil {
+		err = p.encode()
+	}
 	if err != nil {
 		return model.LogRecord{}, err
 	}
@@ -145,7 +148,7 @@ func (l *Log) await(ctx context.Context, p *pending) error {
 }
 
 // Later queues the record of a read. It waits while the queue is full, up to ctx. Queued records are written in batches, and
-// before Close returns.
+// before Close returns. What the record points to is the log's from then on: it is read when its batch is written.
 func (l *Log) Later(ctx context.Context, r model.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, appendLimit)
 	defer cancel()
@@ -167,11 +170,11 @@ func (l *Log) pend(r model.Record) (*pending, error) {
 		}
 		r.ID = id.String()
 	}
-	entry, err := encode(&r)
-	if err != nil {
-		return nil, err
+	if r.Request != nil { // the caller's own may go on changing
+		request := *r.Request
+		r.Request = &request
 	}
-	return &pending{record: r, entry: entry}, nil
+	return &pending{record: r}, nil
 }
 
 var errClosed = errors.New("the audit log is closed")

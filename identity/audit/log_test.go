@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -188,4 +189,40 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// A record that nobody waits for is read when it is written: what its maker changes afterwards is not in it, and what can't be told of it is left out.
+func TestLaterIsReadLater(t *testing.T) {
+	k := newKeys(t, origin)
+	l := open(t, options(t.TempDir(), k))
+	changed, odd := sample("changed"), sample("odd")
+	request := model.Request{Action: "RunRead"}
+	changed.Request = &request
+	odd.Request = &model.Request{Action: "RunRead", Time: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)} // no year of JSON
+	for _, r := range []model.Record{changed, odd} {
+		if err := l.Later(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request.Action = "RunDelete"
+	if _, err := l.Append(t.Context(), sample("last")); err != nil {
+		t.Fatal(err)
+	}
+	closeLog(t, l)
+	l = open(t, l.o)
+	defer closeLog(t, l)
+	list, err := l.Read(t.Context(), 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]model.Record{}
+	for _, r := range list {
+		got[r.Record.ID] = r.Record
+	}
+	if r := got["changed"]; r.Request == nil || r.Request.Action != "RunRead" {
+		t.Errorf("it was changed: %+v", r.Request)
+	}
+	if r := got["odd"]; r.Request != nil || !strings.Contains(r.Reason, "can't be told") {
+		t.Errorf("%q %+v", r.Reason, r.Request)
+	}
 }

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -322,5 +323,59 @@ func TestLoadKeepsWhatIsInForceOnAnError(t *testing.T) {
 	}
 	if e.Version() != before {
 		t.Error("something else is in force after a failed load")
+	}
+}
+
+// What is kept of an object never stands for another, however much they have in common.
+func TestObjectsAreKept(t *testing.T) {
+	s, err := NewSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(change func(*model.Object)) *model.Object {
+		o := on("Container", "c1", "acme")
+		o.Attrs = map[string]any{"name": "web", "privileged": false, "labels": []string{"a=1"}, "owner": model.Ref{Type: "User", ID: "u1"}}
+		change(&o)
+		return &o
+	}
+	for name, change := range map[string]func(*model.Object){
+		"the same":          func(*model.Object) {},
+		"a text":            func(o *model.Object) { o.Attrs["name"] = "db" },
+		"yes for no":        func(o *model.Object) { o.Attrs["privileged"] = true },
+		"another type":      func(o *model.Object) { o.Attrs["name"] = int64(1) },
+		"one more":          func(o *model.Object) { o.Attrs["image"] = "alpine" },
+		"one for another":   func(o *model.Object) { delete(o.Attrs, "name"); o.Attrs["image"] = "web" },
+		"a label":           func(o *model.Object) { o.Attrs["labels"] = []string{"a=2"} },
+		"a text for a list": func(o *model.Object) { o.Attrs["labels"] = "a=1" },
+		"a list for a text": func(o *model.Object) { o.Attrs["name"] = []string{"web"} },
+		"no list":           func(o *model.Object) { o.Attrs["labels"] = []any{"a=1"} },
+		"an owner":          func(o *model.Object) { o.Attrs["owner"] = model.Ref{Type: "User", ID: "u2"} },
+		"a tenant":          func(o *model.Object) { o.Parents = on("Container", "c1", "umbrella").Parents },
+		"a large one":       func(o *model.Object) { o.Attrs["name"] = strings.Repeat("x", mostOfObject) },
+		"nothing":           func(o *model.Object) { o.Attrs = nil },
+	} {
+		for _, first := range []*model.Object{of(func(*model.Object) {}), of(change)} {
+			if _, err := s.cache.object(s, first); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				got, err := s.cache.object(s, of(change))
+				want, werr := s.object(of(change))
+				if err != nil || werr != nil || !got.Equal(want) {
+					t.Errorf("%s: %v %v: %v, want %v", name, err, werr, got, want)
+				}
+			}
+		}
+	}
+	if k, ok := s.cache.objects.Get(model.Ref{Type: "Container", ID: "c1"}); !ok || k.from.Attrs["name"] != nil && len(k.from.Attrs["name"].(string)) > mostOfObject {
+		t.Errorf("what is kept: %v %v", ok, k)
+	}
+	mine := of(func(*model.Object) {})
+	if _, err := s.cache.object(s, mine); err != nil {
+		t.Fatal(err)
+	}
+	mine.Attrs["labels"].([]string)[0] = "a=3" // the caller's own
+	if got, err := s.cache.object(s, of(func(*model.Object) {})); err != nil || !strings.Contains(fmt.Sprint(got.Attributes), "a=1") {
+		t.Errorf("%v %v", err, got)
 	}
 }

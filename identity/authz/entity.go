@@ -36,7 +36,7 @@ func (s *Schema) newWorld(r *model.Request, a *action) (*world, error) {
 	w.principal = who.entity
 	if r.Resource.Type == r.Principal.Type && r.Resource.ID == r.Principal.ID {
 		w.resource = w.principal
-	} else if w.resource, err = s.object(&r.Resource); err != nil {
+	} else if w.resource, err = s.cache.object(s, &r.Resource); err != nil {
 		return nil, err
 	}
 	if !slices.Contains(a.principals, w.principal.UID.Type) {
@@ -49,7 +49,7 @@ func (s *Schema) newWorld(r *model.Request, a *action) (*world, error) {
 		return nil, fmt.Errorf("more than %d objects beside the resource", maxObjects)
 	}
 	for i := range r.Objects {
-		o, err := s.object(&r.Objects[i])
+		o, err := s.cache.object(s, &r.Objects[i])
 		if err != nil {
 			return nil, err
 		}
