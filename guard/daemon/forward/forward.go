@@ -6,6 +6,7 @@ package forward
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -21,8 +22,9 @@ import (
 // Engine is the engine behind the guard.
 type Engine struct {
 	socket string
-	client *http.Client
-	// once sends each call on a connection of its own: bodies that can't be sent again must not meet one that the engine just closed.
+	lines  lines
+	// once sends each call on a connection of its own: bodies that can't be sent again must not meet one that the engine just closed, and to large
+	// ones the engine may answer before it read them.
 	once    *http.Client
 	mu      sync.Mutex
 	version string
@@ -43,24 +45,15 @@ func New(socket string) *Engine {
 	e.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", socket)
 	}
-	e.client = client(&http.Transport{
-		DialContext: e.dial, DisableCompression: true, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
-		Protocols: http1(), // uploads begin at once: the engine does not know Expect
-	})
-	e.once = client(&http.Transport{
-		DialContext: e.dial, DisableCompression: true, DisableKeepAlives: true, Protocols: http1(), WriteBufferSize: mostCopied,
-	})
+	var http1 http.Protocols
+	http1.SetHTTP1(true) // uploads begin at once: the engine does not know Expect
+	e.once = &http.Client{
+		Transport: &http.Transport{
+			DialContext: e.dial, DisableCompression: true, DisableKeepAlives: true, Protocols: &http1, WriteBufferSize: mostCopied,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	return e
-}
-
-func client(t *http.Transport) *http.Client {
-	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-func http1() *http.Protocols {
-	var p http.Protocols
-	p.SetHTTP1(true)
-	return &p
 }
 
 // Call is what is sent.
@@ -82,18 +75,43 @@ func (e *Engine) Send(ctx context.Context, c *Call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Large && r.Body == nil {
-		return e.sendLarge(ctx, r)
+	var res *http.Response
+	switch {
+	case c.Large && r.Body == nil:
+		res, err = e.sendLarge(ctx, r)
+	case r.Body != nil && (r.GetBody == nil || r.ContentLength < 0 || r.ContentLength > mostAhead):
+		res, err = e.once.Do(r)
+	default:
+		res, err = e.sendSmall(ctx, r)
 	}
-	by := e.client
-	if r.Body != nil && r.GetBody == nil {
-		by = e.once
-	}
-	res, err := by.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
 	}
 	return res, nil
+}
+
+// mostAhead is how long a body may be that is written before the answer is read: it has room on the way.
+const mostAhead = 64 << 10
+
+// sendSmall sends a call on a line that waits, or on a new one. Where the engine closed a line before it had the call, it is sent once more.
+func (e *Engine) sendSmall(ctx context.Context, r *http.Request) (*http.Response, error) {
+	if l := e.lines.take(); l != nil {
+		res, err := l.send(ctx, r, e.lines.put)
+		if !errors.Is(err, errUnsent) && (!errors.Is(err, errSilent) || r.Method != http.MethodGet && r.Method != http.MethodHead) {
+			return res, err
+		}
+		if r.GetBody != nil {
+			if r.Body, err = r.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	conn, err := e.dial(ctx, "", "")
+	if err != nil {
+		return nil, err
+	}
+	const size = 4 << 10
+	return newLine(conn, size).send(ctx, r, e.lines.put)
 }
 
 // largest is the longest answer to a question of the guard's own.
@@ -172,7 +190,7 @@ func (e *Engine) Version(ctx context.Context, most string) (string, error) {
 }
 
 // Close ends connections that wait for the next call.
-func (e *Engine) Close() { e.client.CloseIdleConnections() }
+func (e *Engine) Close() { e.lines.close() }
 
 // mostWithHead is how long an answer may be that goes out in one piece.
 const mostWithHead = 2 << 10
@@ -189,8 +207,8 @@ func hop(name string) bool {
 // Answer gives the engine's answer to the caller as it comes, and closes it.
 func Answer(w http.ResponseWriter, res *http.Response) error {
 	defer res.Body.Close()
-	if l, ok := res.Body.(*large); ok && l.raw(res) {
-		return l.carry(res.Request.Context(), w, res)
+	if a, ok := res.Body.(*answer); ok && a.raw(res) {
+		return a.carry(res.Request.Context(), w, res)
 	}
 	for name, values := range res.Header {
 		if !hop(name) {

@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,56 +14,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// large is the body of an answer that has its connection to the engine alone: it may go on to the caller as the engine writes it, framing and
-// all.
-type large struct {
-	io.ReadCloser // the body, read as of other answers
-	from          *bufio.Reader
-	conn          net.Conn
-	stop          func() bool
-}
-
-// Close implements io.Closer.
-func (l *large) Close() error {
-	l.stop()
-	return l.conn.Close() // what is left is not read
-}
-
-// sendLarge sends a call on a connection of its own that the engine closes at the answer's end.
+// sendLarge sends a call on a line of its own that the engine closes at the answer's end: the answer may go on to the caller as the engine writes
+// it, framing and all.
 func (e *Engine) sendLarge(ctx context.Context, r *http.Request) (*http.Response, error) {
 	conn, err := e.dial(ctx, "", "")
 	if err != nil {
-		return nil, fmt.Errorf("the engine at %s: %w", e.socket, err)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	fail := func(err error) (*http.Response, error) {
-		stop()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, errors.Join(fmt.Errorf("the engine at %s: %w", e.socket, err), conn.Close())
+		return nil, err
 	}
 	r.Close = true
-	if err := r.Write(conn); err != nil {
-		return fail(err)
-	}
-	from := bufio.NewReaderSize(conn, mostCopied)
-	res, err := http.ReadResponse(from, r)
+	res, err := newLine(conn, mostCopied).send(ctx, r, e.lines.put)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	res.Body = &large{ReadCloser: res.Body, from: from, conn: conn, stop: stop}
+	if a, ok := res.Body.(*answer); ok {
+		a.alone = true
+	}
 	return res, nil
 }
 
 // raw says whether an answer can go on as it comes: the caller gets its end from the framing.
-func (l *large) raw(res *http.Response) bool {
-	return res.StatusCode == http.StatusOK && res.ProtoMajor == 1 && slices.Equal(res.TransferEncoding, []string{"chunked"})
+func (a *answer) raw(res *http.Response) bool {
+	return a.alone && res.StatusCode == http.StatusOK && res.ProtoMajor == 1 && slices.Equal(res.TransferEncoding, []string{"chunked"})
 }
 
 // carry gives the caller, whose connection is taken over, the engine's answer. Where the engine's end is gone in the middle, the last chunk is
 // missing, and the caller sees it.
-func (l *large) carry(ctx context.Context, w http.ResponseWriter, res *http.Response) error {
+func (a *answer) carry(ctx context.Context, w http.ResponseWriter, res *http.Response) error {
 	here, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return fmt.Errorf("take over the caller's connection: %w", err)
@@ -85,14 +60,14 @@ func (l *large) carry(ctx context.Context, w http.ResponseWriter, res *http.Resp
 	if err := begin(here, res); err != nil {
 		return err
 	}
-	held, err := l.from.Peek(l.from.Buffered())
+	held, err := a.line.from.Peek(a.line.from.Buffered())
 	if err != nil {
 		return fmt.Errorf("read the engine's answer: %w", err)
 	}
 	if _, err := here.Write(held); err != nil {
 		return fmt.Errorf("answer the caller: %w", err)
 	}
-	if err := move(here, l.conn); err != nil {
+	if err := move(here, a.line.conn); err != nil {
 		return fmt.Errorf("carry the engine's answer: %w", err)
 	}
 	return nil
