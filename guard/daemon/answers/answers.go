@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -98,7 +99,7 @@ func (f *Filter) Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, 
 	}
 	err := k.write(ctx, a.Call.Route.Action, res)
 	if err == nil {
-		err = k.out.flush()
+		err = k.out.last()
 	}
 	if err != nil && k.out.begun {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
@@ -168,15 +169,29 @@ type output struct {
 	begun bool
 }
 
-const mostHeld = 32 << 10
+const (
+	mostHeld  = 32 << 10
+	firstHeld = 16 << 10 // many answers have no more
+)
 
 // Write implements io.Writer.
 func (o *output) Write(text []byte) (int, error) {
+	if o.held == nil {
+		o.held = make([]byte, 0, firstHeld)
+	}
 	o.held = append(o.held, text...)
 	if len(o.held) >= mostHeld {
 		return len(text), o.flush()
 	}
 	return len(text), nil
+}
+
+// last ends the answer. One that is here as a whole says how long it is.
+func (o *output) last() error {
+	if !o.begun && o.res.StatusCode == http.StatusOK {
+		o.w.Header().Set("Content-Length", strconv.Itoa(len(o.held)))
+	}
+	return o.flush()
 }
 
 func (o *output) flush() error {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"os"
 	"path/filepath"
 	"slices"
@@ -148,7 +149,11 @@ func TestWhoSeesAllGetsTheEnginesBytes(t *testing.T) {
 			if err != nil || !bytes.Equal(w.Body.Bytes(), text) {
 				t.Errorf("%s: %v, %d bytes of %d\n%s", name, err, w.Body.Len(), len(text), w.Body)
 			}
-			if w.Header().Get("Content-Length") != "" || w.Header().Get("Connection") != "" || w.Header().Get("Api-Version") != "1.41" {
+			length := ""
+			if len(text) < mostHeld { // it is here as a whole before it goes on
+				length = strconv.Itoa(len(text))
+			}
+			if w.Header().Get("Content-Length") != length || w.Header().Get("Connection") != "" || w.Header().Get("Api-Version") != "1.41" {
 				t.Errorf("%s: %v", name, w.Header())
 			}
 		}

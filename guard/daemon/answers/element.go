@@ -37,7 +37,22 @@ func (k *work) element(_ context.Context, kind route.Object, v value) (element, 
 	if v.Kind() != '{' {
 		return e, errors.New("the engine's answer: an element is no object")
 	}
-	switch kind { // what has other types under the same names
+	switch kind { // what has other types under the same names, or is read most
+	case route.Container:
+		var c struct {
+			ID                       string `json:"ID"`
+			Id                       string `json:"Id"`
+			Names                    []string
+			Image, State             string
+			Labels                   map[string]string
+			Size, SizeRw, SharedSize int64
+		}
+		if err := read(v, &c); err != nil {
+			return e, err
+		}
+		e.ID, e.Id, e.Names, e.Image, e.State, e.Labels = c.ID, c.Id, c.Names, c.Image, c.State, c.Labels
+		e.Size, e.SizeRw, e.SharedSize = c.Size, c.SizeRw, c.SharedSize
+		return e, nil
 	case route.Network, route.SwarmNode, route.Task, route.Plugin:
 		var n struct {
 			ID          string `json:"ID"`

@@ -119,7 +119,7 @@ func (k *work) array(ctx context.Context, kind route.Object, d *jsontext.Decoder
 	if _, err := k.out.Write([]byte{'['}); err != nil {
 		return err
 	}
-	sep := ""
+	sep := []byte(nil)
 	for {
 		batch, err := k.batch(d, in)
 		if err != nil {
@@ -133,10 +133,13 @@ func (k *work) array(ctx context.Context, kind route.Object, d *jsontext.Decoder
 			return err
 		}
 		for _, v := range kept {
-			if _, err := k.out.Write(append([]byte(sep), v...)); err != nil {
+			if _, err := k.out.Write(sep); err != nil {
 				return err
 			}
-			sep = ","
+			if _, err := k.out.Write(v); err != nil {
+				return err
+			}
+			sep = []byte{','}
 		}
 	}
 	if _, err := d.ReadToken(); err != nil {
