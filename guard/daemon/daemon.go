@@ -73,7 +73,9 @@ type Parts struct {
 	OwnFrontend func() bool
 	// Dir is where contexts of builds are kept while they are looked into; empty is the machine's place for such files.
 	Dir string
-	Log *slog.Logger
+	// Opened is the file in which ids of builds' sessions are remembered when the guard ends; empty is none.
+	Opened string
+	Log    *slog.Logger
 }
 
 // Door is an http.Handler in front of an engine.
@@ -110,7 +112,7 @@ func New(p Parts) *Door {
 	}
 	return &Door{
 		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce),
-		holdsEvery: holdsEvery, awayPause: awayPause, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, OwnFrontend: p.OwnFrontend, Log: p.Log}),
+		holdsEvery: holdsEvery, awayPause: awayPause, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, OwnFrontend: p.OwnFrontend, Opened: p.Opened, Log: p.Log}),
 	}
 }
 
