@@ -67,6 +67,7 @@ type Room struct {
 	left    atomic.Bool
 	reads   *budget
 	answers *budget // in sessions
+	tunnels *budget // of sessions that are opened by a call
 	decodes *places
 	// readTime is how long a request may take to come, and to be taken apart.
 	readTime time.Duration
@@ -83,7 +84,7 @@ func New(p Parts) *Room {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(p.Opened), files: newFiles(), every: holdsEvery, reads: newBudget(mostRead, mostReadEach, errBusy), answers: newBudget(mostAnswers, mostAnswersEach, errAnswers), decodes: newPlaces(), readTime: readTime}
+	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(p.Opened), files: newFiles(), every: holdsEvery, reads: newBudget(mostRead, mostReadEach, errBusy), answers: newBudget(mostAnswers, mostAnswersEach, errAnswers), tunnels: newBudget(mostTunnels, mostTunnelsEach, errTunnels), decodes: newPlaces(), readTime: readTime}
 	for _, m := range route.Services() {
 		r.methods[m.Path] = &m
 	}
