@@ -37,6 +37,8 @@ type Object struct {
 	// ImageID is the image that a container was really made of, whatever its reference stands for by now; Ran says that it ran before.
 	ImageID string
 	Ran     bool
+	// OnBuild are the triggers of an image, which run once it is built upon.
+	OnBuild []string
 	// ByID is an image that is meant by its id alone: its name says what it was called once, and not whose it is.
 	ByID bool
 	// Container is what an exec belongs to.

@@ -67,7 +67,7 @@ func TestPlaces(t *testing.T) {
 		given = append(given, back)
 	}
 	asks := func(who *call.Subject) error {
-		_, err := w.room.fileAsks(t.Context(), who, []byte("FROM a"), &call.BuildFile{})
+		_, err := w.room.fileAsks(t.Context(), who, []byte("FROM a"), &call.BuildFile{}, nil)
 		return err
 	}
 	if err := asks(mallory); !errors.Is(err, errBusy) {

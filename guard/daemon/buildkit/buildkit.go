@@ -52,6 +52,8 @@ type Parts struct {
 	Images  Images
 	// OwnFrontend says whether Dockerfiles are read by the builder's own program, whatever their first line says; nil is no.
 	OwnFrontend func() bool
+	// Strict says whether images that the guard can't look at may not be built upon; nil is no.
+	Strict func() bool
 	// Opened is the file in which ids of sessions are remembered when the guard ends; empty is none.
 	Opened string
 	Log    *slog.Logger
