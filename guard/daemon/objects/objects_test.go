@@ -140,7 +140,11 @@ func (s *small) Get(_ context.Context, target string) (int, []byte, error) {
 		name = strings.TrimPrefix(name, "docker.io/")
 		for _, t := range s.images {
 			if t.name == name || t.name == name+":latest" || t.id == name || strings.HasPrefix(t.id, "sha256:"+name) {
-				return answer(200, map[string]any{"Id": t.id, "RepoTags": []string{t.name}, "Config": map[string]any{"Labels": map[string]string{call.LabelTenant: "forged"}}})
+				config := map[string]any{"Labels": map[string]string{call.LabelTenant: "forged"}}
+				if t.name == "app:2" {
+					config["OnBuild"] = []string{"RUN true"}
+				}
+				return answer(200, map[string]any{"Id": t.id, "RepoTags": []string{t.name}, "Config": config})
 			}
 		}
 		return no(404, "no such image: "+name+": No such image: "+name+":latest")

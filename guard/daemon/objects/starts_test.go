@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
 // raced is an engine with a container whose image is none that its name stands for.
@@ -47,5 +50,17 @@ func TestMadeOf(t *testing.T) {
 		case len(a.Uses) != 1 || a.Uses[0].Action != "ImageRun" || a.Uses[0].Object.ID != c.image || a.Uses[0].Object.Name != c.name || !a.Uses[0].Object.ByID:
 			t.Errorf("%+v: %+v", c, a.Uses)
 		}
+	}
+}
+
+// Of images that a build takes from it is noted what they do once they are built upon, and which are not here.
+func TestBases(t *testing.T) {
+	s := &call.Solve{Images: []call.Named{{Name: "app:1"}, {Name: "app:2"}, {Name: "far:1"}}, Elsewhere: []call.Named{{Name: "old"}}}
+	a := &call.Ask{Call: &route.Call{Route: &route.Route{Action: "BuildSolve"}}, Body: s}
+	if err := New(host()).Complete(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Triggers) != 1 || len(s.Triggers["app:2"]) != 1 || len(s.Elsewhere) != 1 || s.Elsewhere[0].Name != "far:1" || len(a.Uses) != 3 || a.Uses[2].Action != "ImagePull" {
+		t.Errorf("%+v %+v", s, a.Uses)
 	}
 }
