@@ -73,10 +73,10 @@ func TestPlaces(t *testing.T) {
 	if err := asks(mallory); !errors.Is(err, errBusy) {
 		t.Errorf("more than one account may have: %v", err)
 	}
+	w.room.readTime = 10 * time.Second
 	if err := asks(&call.Subject{}); err != nil {
 		t.Errorf("another waits: %v", err)
 	}
-	w.room.readTime = 10 * time.Second
 	time.AfterFunc(20*time.Millisecond, given[0])
 	if err := asks(mallory); err != nil {
 		t.Errorf("a place that was given back: %v", err)

@@ -58,7 +58,7 @@ func (d *disk) note(tx *bbolt.Tx, id string) error {
 	if err := d.makeRoom(ids, order, number); err != nil {
 		return err
 	}
-	if err := ids.Put(key[:], binary.BigEndian.AppendUint64(nil, uint64(d.now().Unix()))); err != nil { //nolint:gosec // it is no time before 1970
+	if err := ids.Put(key[:], binary.BigEndian.AppendUint64(nil, uint64(d.now().Unix()))); err != nil {
 		return err
 	}
 	if err := order.SetSequence(number); err != nil {
@@ -70,11 +70,11 @@ func (d *disk) note(tx *bbolt.Tx, id string) error {
 // makeRoom forgets the oldest where all places are taken, if it is old enough. Numbers follow each other, so that the first says how many there are.
 func (d *disk) makeRoom(ids, order *bbolt.Bucket, number uint64) error {
 	first, oldest := order.Cursor().First()
-	if first == nil || number-binary.BigEndian.Uint64(first) < uint64(d.most) { //nolint:gosec // it is a small number
+	if first == nil || number-binary.BigEndian.Uint64(first) < uint64(d.most) {
 		return nil
 	}
 	at := ids.Get(oldest)
-	if len(at) == 8 && d.now().Sub(time.Unix(int64(binary.BigEndian.Uint64(at)), 0)) < spentTime { //nolint:gosec // it was a time
+	if len(at) == 8 && d.now().Sub(time.Unix(int64(binary.BigEndian.Uint64(at)), 0)) < spentTime {
 		return fmt.Errorf("sessions: %w", errOpened)
 	}
 	if err := ids.Delete(oldest); err != nil {

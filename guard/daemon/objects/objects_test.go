@@ -105,8 +105,11 @@ func (s *small) Get(_ context.Context, target string) (int, []byte, error) {
 			"Id": t.id, "Name": "/" + t.name, "Image": "sha256:" + hex('e'), "Config": map[string]any{"Image": "app:1", "Labels": labels(t)},
 			"State": map[string]any{"StartedAt": began(t.name)},
 			"Mounts": []any{
-				map[string]any{"Type": "volume", "Name": "data"}, map[string]any{"Type": "volume", "Name": hex('0')}, map[string]any{"Type": "volume", "Name": "gone"},
-				map[string]any{"Type": "volume", "Name": "theirs"}, map[string]any{"Type": "bind", "Source": "/x"},
+				map[string]any{"Type": "volume", "Name": "data"},
+				map[string]any{"Type": "volume", "Name": hex('0')},
+				map[string]any{"Type": "volume", "Name": "gone"},
+				map[string]any{"Type": "volume", "Name": "theirs"},
+				map[string]any{"Type": "bind", "Source": "/x"},
 			},
 			"NetworkSettings": map[string]any{"Networks": map[string]any{"net": map[string]any{"NetworkID": ""}, "bridge": nil, "other": map[string]any{"NetworkID": hex('2')}}},
 		})
