@@ -10,9 +10,13 @@ import (
 
 	"github.com/google/uuid"
 	control "github.com/moby/buildkit/api/services/control"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 	fstypes "github.com/tonistiigi/fsutil/types"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/bulkhead-security/bulkhead/drill/ground"
 )
 
 // filesAsked is what the builder asks a client's session for its files by.
@@ -23,6 +27,7 @@ func dockerfileDrills(builds func(id, technique, title string, do attack) Drill)
 	const calls = "T1090"
 	return []Drill{
 		builds("dockerfile-add", calls, "A Dockerfile has BuildKit call an address that only its host reaches (ADD)", reaches(fileSays("FROM scratch\nADD http://%s/x /x\n"))),
+		builds("dockerfile-onbuild", calls, "An image that a Dockerfile begins with has BuildKit call that address (ONBUILD)", reaches(imageSays("ONBUILD ADD http://%s/x /x"))),
 		builds("dockerfile-from", calls, "A Dockerfile begins with an image of a registry that only the host reaches", reaches(fileSays("FROM %s/base:1\n"))),
 		builds("dockerfile-syntax", "T1195.002", "A program that reads the Dockerfile is fetched from where only the host reaches (# syntax)",
 			reaches(fileSays("# syntax=%s/frontend:1\nFROM scratch\n"))),
@@ -33,12 +38,31 @@ func dockerfileDrills(builds func(id, technique, title string, do attack) Drill)
 // fileSays has a build made of a Dockerfile in a session of mallory's.
 func fileSays(dockerfile string) func(ctx context.Context, w *EngineWorld, address string) error {
 	return func(ctx context.Context, w *EngineWorld, address string) error {
-		return w.withFile(ctx, fmt.Sprintf(dockerfile, address), func(session string) error {
-			return w.solves(ctx, &control.SolveRequest{
-				Ref: hexName(), Session: session, Frontend: "dockerfile.v0", Cache: &control.CacheOptions{},
-			})
-		})
+		return w.buildsFile(ctx, fmt.Sprintf(dockerfile, address))
 	}
+}
+
+// imageSays has a build made on an image of the host that has a trigger.
+func imageSays(trigger string) func(ctx context.Context, w *EngineWorld, address string) error {
+	return func(ctx context.Context, w *EngineWorld, address string) error {
+		made, err := w.root.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{Image: ground.Image, Cmd: []string{"/bin/true"}}})
+		if err != nil {
+			return err
+		}
+		base := w.name + "/trigger:1"
+		if _, err := w.root.ContainerCommit(ctx, made.ID, client.ContainerCommitOptions{Reference: base, Changes: []string{fmt.Sprintf(trigger, address)}}); err != nil {
+			return err
+		}
+		return w.buildsFile(ctx, "FROM "+base+"\n")
+	}
+}
+
+func (w *EngineWorld) buildsFile(ctx context.Context, dockerfile string) error {
+	return w.withFile(ctx, dockerfile, func(session string) error {
+		return w.solves(ctx, &control.SolveRequest{
+			Ref: hexName(), Session: session, Frontend: "dockerfile.v0", Cache: &control.CacheOptions{},
+		})
+	})
 }
 
 func callsSyntax(ctx context.Context, w *EngineWorld, address string) error {

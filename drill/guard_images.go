@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
 	"github.com/bulkhead-security/bulkhead/drill/ground"
 )
 
@@ -43,6 +46,8 @@ func imageDrills() []Drill {
 			return repo + ":" + tag
 		}), both...),
 		guardDrill("image-run-by-id", "T1552", "The same, by the image's id", runsImage(func(_ *EngineWorld, id string) string { return id }), both...),
+		guardDrill("image-run-left", "T1552", "A container of somebody else's image that was left unlooked at is started", runsLeft, both...),
+		guardDrill("image-copy-left", "T1552", "Files are copied out of such a container, which never ran", copiesLeft, both...),
 		guardDrill("image-from", "T1552", "An image is built on top of somebody else's, and read", buildsOnVictims, both...),
 		guardDrill("image-copy-from", "T1552", "A build copies files out of somebody else's image", copiesFromVictims, both...),
 		guardDrill("image-remove", "T1485", "Somebody else's image is removed", removesImage, both...),
@@ -115,6 +120,37 @@ func (w *EngineWorld) tells(ctx context.Context, image string) (bool, error) {
 		c["Image"] = image
 		return c
 	}, saysSecret())(ctx, w)
+}
+
+// leftover is a container of mallory's that was made of victor's image: as one is left where a name moved while it was made, and the guard was
+// killed before it looked.
+func (w *EngineWorld) leftover(ctx context.Context) (string, error) {
+	if _, err := w.victimsImage(ctx); err != nil {
+		return "", err
+	}
+	labels := map[string]string{"io.bulkhead.owner": mallory().Name, "io.bulkhead.tenant": mallory().Tenant}
+	repo, tag := w.victimsTag()
+	made, err := w.root.ContainerCreate(ctx, client.ContainerCreateOptions{Name: w.name + "-m", Config: &container.Config{
+		Image: repo + ":" + tag, Cmd: []string{"/bin/sh", "-c", "echo $SECRET"}, Labels: labels,
+	}})
+	return made.ID, err
+}
+
+func runsLeft(ctx context.Context, w *EngineWorld) (bool, error) {
+	id, err := w.leftover(ctx)
+	if err != nil {
+		return false, err
+	}
+	return w.startAndProve(ctx, id, saysSecret())
+}
+
+func copiesLeft(ctx context.Context, w *EngineWorld) (bool, error) {
+	id, err := w.leftover(ctx)
+	if err != nil {
+		return false, err
+	}
+	a, err := w.mallory.send(ctx, http.MethodGet, "/containers/"+id+"/archive?path=/bin", nil)
+	return err == nil && a.ok(), errOr(err, w.fairIf(a))
 }
 
 func buildsOnVictims(ctx context.Context, w *EngineWorld) (bool, error) {

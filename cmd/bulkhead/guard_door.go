@@ -91,6 +91,8 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 	decides := judge.New(p.judge)
 	door := guarddoor.New(guarddoor.Parts{
 		Engine: engine, Judge: decides, Who: p.who, Objects: find, Answers: filter, Images: kept, Sessions: looked, Dir: p.dir, Log: p.slog,
+		Opened:      filepath.Join(p.dir, "builds.db"),
+		Strict:      func() bool { return p.judge.Profile == "restricted" },
 		OwnFrontend: func() bool { return p.judge.Profile == "restricted" && !decides.Observes() },
 	})
 	return &guardedEngine{Door: door, judge: decides, engine: engine, images: kept, terminals: looked}, nil

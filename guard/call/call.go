@@ -34,6 +34,13 @@ type Object struct {
 	// Image is a container's or service's reference, Privileged a container's.
 	Image      string
 	Privileged bool
+	// ImageID is the image that a container was really made of, whatever its reference stands for by now; Ran says that it ran before.
+	ImageID string
+	Ran     bool
+	// OnBuild are the triggers of an image, which run once it is built upon.
+	OnBuild []string
+	// ByID is an image that is meant by its id alone: its name says what it was called once, and not whose it is.
+	ByID bool
 	// Container is what an exec belongs to.
 	Container *Object
 	// New says that the call makes it.

@@ -29,6 +29,10 @@ type Solve struct {
 	// Caches are those that are read or written, KIND:PLACE, and CacheRefs those of them that are at registries.
 	Caches    []string
 	CacheRefs []Named
+	// Triggers are what images that are here do once they are built upon (ONBUILD), by the names in Images. Elsewhere are those of Images that are
+	// not here, and ForOthers those of Bases that are wanted for another platform than the host's: what these do is not known.
+	Triggers             map[string][]string
+	Elsewhere, ForOthers []Named
 	// Images are those that are taken from, Fetches addresses that the engine would call, Sources all of them and those of the session.
 	Images  []Named
 	Fetches []string
@@ -61,6 +65,8 @@ type BuildFile struct {
 	Target    string
 	// Contexts are names that stand for something else in this build than for the image of that name.
 	Contexts []string
+	// Pull says that the builder asks registries for images also where they are here.
+	Pull bool
 	// Own says that the builder's own program reads the file whatever its first line says, Foreign that another program does.
 	Own, Foreign bool
 }

@@ -278,3 +278,13 @@ func archive(t *testing.T, files map[string]string) string {
 	}
 	return out.String()
 }
+
+// A build of the engine's own API says by a parameter that its images are pulled anew.
+func TestPullsAnew(t *testing.T) {
+	for _, pull := range []bool{false, true} {
+		asks, err := asksKit(&route.Query{Bools: map[string]bool{"pull": pull}})
+		if err != nil || asks.File == nil || asks.File.Pull != pull {
+			t.Errorf("%v: %+v %v", pull, asks, err)
+		}
+	}
+}

@@ -71,9 +71,13 @@ type Parts struct {
 	Sessions Sessions
 	// OwnFrontend says whether Dockerfiles of builds by BuildKit are read by the builder's own program, whatever their first line says; nil is no.
 	OwnFrontend func() bool
+	// Strict says whether builds by BuildKit may not begin with images that the guard can't look at; nil is no.
+	Strict func() bool
 	// Dir is where contexts of builds are kept while they are looked into; empty is the machine's place for such files.
 	Dir string
-	Log *slog.Logger
+	// Opened is the file in which ids of builds' sessions are remembered when the guard ends; empty is none.
+	Opened string
+	Log    *slog.Logger
 }
 
 // Door is an http.Handler in front of an engine.
@@ -110,7 +114,7 @@ func New(p Parts) *Door {
 	}
 	return &Door{
 		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce),
-		holdsEvery: holdsEvery, awayPause: awayPause, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, OwnFrontend: p.OwnFrontend, Log: p.Log}),
+		holdsEvery: holdsEvery, awayPause: awayPause, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, OwnFrontend: p.OwnFrontend, Strict: p.Strict, Opened: p.Opened, Log: p.Log}),
 	}
 }
 

@@ -69,6 +69,9 @@ func (d *Door) buildsByKit(r *http.Request, a *call.Ask) (end func(), err error)
 // asksKit says what the parameters of a build tell BuildKit, as the engine would say it in the builder's own protocol.
 func asksKit(q *route.Query) (*call.Solve, error) {
 	attrs := map[string]string{"target": q.Texts["target"], "platform": q.Texts["platform"]}
+	if q.Bools["pull"] {
+		attrs["image-resolve-mode"] = "pull"
+	}
 	if name := q.Texts["dockerfile"]; name != "" && name != "." {
 		attrs["filename"] = name
 	}

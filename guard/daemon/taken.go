@@ -40,10 +40,12 @@ func gives(a *call.Ask, no *call.Refusal) bool {
 }
 
 // besides says whether the call names the thing in its body, where it says of one that is not there in which field it stands. Of an image
-// clients want to hear that it is missing.
+// that is to be run clients want to hear that it is missing.
 func besides(a *call.Ask, no *call.Refusal) bool {
 	switch a.Call.Route.Action {
-	case "ContainerCreate", "ContainerStart", "ServiceCreate", "ServiceUpdate":
+	case "ContainerStart", "ContainerRestart", "ContainerCopyOut", "ContainerExport", "ContainerCommit":
+		return strings.HasPrefix(no.Field, "/")
+	case "ContainerCreate", "ServiceCreate", "ServiceUpdate":
 		return no.Kind != route.Image && strings.HasPrefix(no.Field, "/")
 	}
 	return false

@@ -73,7 +73,7 @@ func (i *Images) Share() error { return i.file.release() }
 func (i *Images) Keep() error { return i.file.keep() }
 
 // Of gives whom an image belongs to as far as p is concerned: p's own part where p's tenant holds it too. A name that was given here
-// belongs to who gave it, whatever image it is for.
+// belongs to who gave it, whatever image it is for, unless the image is meant by its id.
 func (i *Images) Of(o *call.Object, p *model.Principal) (tenant, owner string, err error) {
 	var byID []Holder
 	var byName *Holder
@@ -83,7 +83,7 @@ func (i *Images) Of(o *call.Object, p *model.Principal) (tenant, owner string, e
 				return err
 			}
 		}
-		if text := tx.Bucket(bucketNames).Get([]byte(Normal(o.Name))); text != nil && o.Name != "" {
+		if text := tx.Bucket(bucketNames).Get([]byte(Normal(o.Name))); text != nil && o.Name != "" && !o.ByID {
 			byName = &Holder{}
 			return json.Unmarshal(text, byName)
 		}

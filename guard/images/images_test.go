@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,9 +18,22 @@ import (
 // engine lists images, by id with their names.
 type engine map[string][]string
 
-func (e engine) Get(context.Context, string) (int, []byte, error) {
+func (e engine) Get(_ context.Context, target string) (int, []byte, error) {
+	if strings.HasPrefix(target, "/containers/") {
+		list := []map[string]string{}
+		for id, names := range e {
+			if slices.Contains(names, "CONTAINER") {
+				list = append(list, map[string]string{"ImageID": id})
+			}
+		}
+		text, err := json.Marshal(list)
+		return 200, text, err
+	}
 	var list []image
 	for id, names := range e {
+		if len(names) == 1 && names[0] == "CONTAINER" {
+			continue // the image itself is gone
+		}
 		one := image{ID: id}
 		for _, n := range names {
 			if by, label := strings.CutPrefix(n, "LABEL "); label {
@@ -92,6 +106,54 @@ func (h *house) of(who *call.Subject, id, name string) Holder {
 		h.Fatal(err)
 	}
 	return Holder{tenant, owner}
+}
+
+// TestImagesOfContainers: an image that only a container has left is whose it was, and the host's stays the host's.
+func TestImagesOfContainers(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	made, hosts := "sha256:"+strings.Repeat("c", 64), "sha256:"+strings.Repeat("d", 64)
+	h.brings(alice, "POST", "/build?t=acme/app:1", []string{"acme/app:1"}, func() string {
+		h.engine[made] = []string{"acme/app:1"}
+		return `{"aux":{"ID":"` + made + `"}}` + "\n"
+	})
+	h.engine[made], h.engine[hosts] = []string{"CONTAINER"}, []string{"CONTAINER"}
+	h.brings(bob, "POST", "/images/create?fromImage=registry.example/db&tag=1", []string{"registry.example/db:1"}, func() string {
+		h.engine[hosts] = []string{"registry.example/db:1", "CONTAINER"}
+		return `{"status":"Status: Downloaded newer image for registry.example/db:1"}` + "\n"
+	})
+	if got := h.of(bob, made, ""); got != (Holder{"acme", "alice"}) {
+		t.Errorf("an image that is gone from the list is %+v's", got)
+	}
+	if got := h.of(alice, hosts, ""); got != (Holder{}) {
+		t.Errorf("what a container of the host's image is made of is %+v's", got)
+	}
+	delete(h.engine, made)
+	h.brings(bob, "POST", "/build?t=x:1", []string{"x:1"}, func() string { return "{}" })
+	if got := h.of(bob, made, ""); got != (Holder{}) {
+		t.Errorf("an image that nothing has left is remembered: %+v", got)
+	}
+}
+
+// TestByID: what an image was called once says nothing of whose it is.
+func TestByID(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	h.brings(alice, "POST", "/images/busybox:1/tag?repo=mine&tag=1", []string{"mine:1"}, func() string { return "{}" })
+	app := "sha256:" + strings.Repeat("c", 64)
+	h.brings(alice, "POST", "/build?t=mine:1", []string{"mine:1"}, func() string {
+		h.engine[app] = []string{"mine:1"}
+		return `{"aux":{"ID":"` + app + `"}}` + "\n"
+	})
+	for id, want := range map[string]Holder{app: {"acme", "alice"}, "sha256:base": {}} {
+		tenant, owner, err := h.kept.Of(&call.Object{Kind: route.Image, ID: id, Name: "mine:1", ByID: true}, &bob.Principal)
+		if got := (Holder{tenant, owner}); err != nil || got != want {
+			t.Errorf("%s: %+v %v", id, got, err)
+		}
+	}
+	if got := h.of(bob, "sha256:base", "mine:1"); got != (Holder{"acme", "alice"}) {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestWhoseImages(t *testing.T) {

@@ -90,7 +90,7 @@ type image struct {
 	Labels      map[string]string
 }
 
-// list has what every name stands for, and every id for itself; and by id who the guard noted in an image to have built it.
+// list has what every name stands for, and every id for itself, also of images that only containers have left; and by id who the guard noted in an image to have built it.
 func (i *Images) list(ctx context.Context) (names, built map[string]string, err error) {
 	status, body, err := i.engine.Get(ctx, "/images/json?all=1")
 	if err != nil {
@@ -113,7 +113,33 @@ func (i *Images) list(ctx context.Context) (names, built map[string]string, err 
 			names[Normal(t)] = m.ID
 		}
 	}
-	return names, built, nil
+	used, err := i.used(ctx)
+	for _, id := range used {
+		names[id] = id
+	}
+	return names, built, err
+}
+
+// used are images that containers were made of. They are whose they were, also when they are in no list of images any more.
+func (i *Images) used(ctx context.Context) ([]string, error) {
+	status, body, err := i.engine.Get(ctx, "/containers/json?all=1")
+	if err != nil {
+		return nil, err
+	}
+	var list []struct{ ImageID string }
+	if status != http.StatusOK {
+		return nil, fmt.Errorf("the engine does not list its containers: %d", status)
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, fmt.Errorf("the engine's list of containers: %w", err)
+	}
+	ids := make([]string, 0, len(list))
+	for _, c := range list {
+		if c.ImageID != "" {
+			ids = append(ids, c.ImageID)
+		}
+	}
+	return ids, nil
 }
 
 // End remembers what the call brought.

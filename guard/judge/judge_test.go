@@ -48,11 +48,16 @@ func (plain) Facts(context.Context, *call.Ask) (map[string]any, error) { return 
 
 func newJudge(t *testing.T, l *log) *judge.Judge {
 	t.Helper()
+	return judgeWith(t, l, nil)
+}
+
+func judgeWith(t *testing.T, l *log, images judge.Images) *judge.Judge {
+	t.Helper()
 	e, err := authz.New(authz.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return judge.New(judge.Parts{Decider: e, Log: l, Workloads: plain{}, Tenant: model.SystemTenant, Host: "h1"})
+	return judge.New(judge.Parts{Decider: e, Log: l, Workloads: plain{}, Images: images, Tenant: model.SystemTenant, Host: "h1"})
 }
 
 func dev(id string) *call.Subject {
@@ -129,6 +134,31 @@ func TestUses(t *testing.T) {
 	var no *call.Refusal
 	if !errors.As(err, &no) || !strings.HasPrefix(no.Why, "/HostConfig/Binds/0: ") || l.records[0].Resource.Type != "Volume" {
 		t.Fatalf("%v %+v", err, l.records)
+	}
+}
+
+// owned says whose images are, by id.
+type owned map[string]string
+
+func (o owned) Of(i *call.Object, _ *model.Principal) (tenant, owner string, err error) {
+	if of := o[i.ID]; of != "" {
+		return of, "id-of-" + of, nil
+	}
+	return "", "", nil
+}
+
+// A container is started by whoever may run the image that it really is made of; the host's own is for all, with a name or without.
+func TestImageOfAContainer(t *testing.T) {
+	for id, want := range map[string]bool{"sha256:hosts": true, "sha256:own": true, "sha256:theirs": false} {
+		l := &log{}
+		a := ask(t, dev("dev"), "POST", "/containers/x/start")
+		a.Object = of(route.Container, "c1", "acme", "dev")
+		a.Uses = []call.Use{{Object: call.Object{Kind: route.Image, ID: id, Name: "app:1", ByID: true}, Action: "ImageRun", Field: "/Image"}}
+		err := judgeWith(t, l, owned{"sha256:own": "acme", "sha256:theirs": "globex"}).Judge(t.Context(), a)
+		var no *call.Refusal
+		if (err == nil) != want || err != nil && (!errors.As(err, &no) || !no.Hidden || no.Kind != route.Image || no.Name != "app:1" || no.Field != "/Image") {
+			t.Errorf("%s: %v %+v", id, err, no)
+		}
 	}
 }
 

@@ -144,7 +144,7 @@ func TestCommonDockerfiles(t *testing.T) {
 	for name, c := range common {
 		t.Run(name, func(t *testing.T) {
 			for _, profile := range []string{"baseline", "restricted"} {
-				s, err := solve.Dockerfile(t.Context(), []byte(c.text), &call.BuildFile{Own: true, Platforms: []string{"linux/amd64", "linux/arm64"}})
+				s, err := solve.Dockerfile(t.Context(), []byte(c.text), &call.BuildFile{Own: true, Platforms: []string{"linux/amd64", "linux/arm64"}}, nil)
 				if err != nil || len(s.Unknown) > 0 {
 					t.Fatal(err, s)
 				}

@@ -30,7 +30,9 @@ const (
 
 // Dockerfile says what a build's own file asks for, as the builder would read it that is told f. What is read by a program from an image is
 // what that makes of it: its image is noted, and what is a Dockerfile's in the file.
-func Dockerfile(ctx context.Context, text []byte, f *call.BuildFile) (*call.Solve, error) {
+//
+// Triggers are those of images, by their names in the file: what they do is done by each stage that begins with one.
+func Dockerfile(ctx context.Context, text []byte, f *call.BuildFile, triggers map[string][]string) (*call.Solve, error) {
 	r := &reading{s: &call.Solve{Labels: map[string]string{}}, seen: map[noted]struct{}{}}
 	if len(text) > MostDockerfile {
 		r.fail(fileName, "it has more than %d bytes", MostDockerfile)
@@ -41,7 +43,7 @@ func Dockerfile(ctx context.Context, text []byte, f *call.BuildFile) (*call.Solv
 		foreign = r.syntax(text)
 	}
 	r.s.Frontend = dockerfile
-	switch why := r.dockerfile(ctx, text, f); {
+	switch why := r.dockerfile(ctx, text, f, triggers); {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("it takes too long to read: %w", ctx.Err())
 	case foreign && errors.Is(why, errNoDockerfile): // its program may read more than the builder's own
@@ -82,7 +84,7 @@ func (r *reading) foreignFile(ref string) {
 }
 
 // dockerfile notes what is in the file; why it can't is for who knows who reads it.
-func (r *reading) dockerfile(ctx context.Context, text []byte, f *call.BuildFile) error {
+func (r *reading) dockerfile(ctx context.Context, text []byte, f *call.BuildFile, triggers map[string][]string) error {
 	if m := escapes().FindSubmatch(text); m != nil && string(m[1]) != `\` {
 		return fmt.Errorf("the directive escape=%.20q, which builders of different versions find in different places", m[1])
 	}
@@ -102,7 +104,11 @@ func (r *reading) dockerfile(ctx context.Context, text []byte, f *call.BuildFile
 		platforms = []string{""}
 	}
 	for _, p := range platforms {
-		if err := r.platform(ctx, stages, args, p, f); err != nil {
+		d := &file{
+			reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(p, f), names: map[string]staged{}, all: map[string]bool{},
+			triggers: triggers, other: p != "" && !isOwn(p),
+		}
+		if err := d.platform(ctx, stages, args); err != nil {
 			return err
 		}
 	}
@@ -132,13 +138,15 @@ type file struct {
 	global vars
 	names  map[string]staged // of stages so far, in small letters
 	all    map[string]bool   // of all stages
+	// triggers of images, by name; other says that it is read for another platform than the host's.
+	triggers map[string][]string
+	other    bool
 }
 
 // staged is what a stage leaves to those that begin with it: what is known of its variables, and those that its triggers set then.
 type staged struct{ env, later vars }
 
-func (r *reading) platform(ctx context.Context, stages []instructions.Stage, args []instructions.ArgCommand, platform string, f *call.BuildFile) error {
-	d := &file{reading: r, lex: shell.NewLex('\\'), f: f, global: platformArgs(platform, f), names: map[string]staged{}, all: map[string]bool{}}
+func (d *file) platform(ctx context.Context, stages []instructions.Stage, args []instructions.ArgCommand) error {
 	for i := range args {
 		if err := d.assigned(len(args[i].Args)); err != nil {
 			return err
@@ -169,6 +177,7 @@ func (d *file) stage(s *instructions.Stage) error {
 	before, is := d.names[strings.ToLower(base)]
 	if !is {
 		d.base(base)
+		d.platformOf(s, base)
 	}
 	env, err := d.copied(before.env)
 	if err == nil {
@@ -178,6 +187,11 @@ func (d *file) stage(s *instructions.Stage) error {
 		return err
 	}
 	maps.Copy(env, before.later)
+	if !is {
+		if err := d.builtUpon(base, env); err != nil {
+			return err
+		}
+	}
 	later := vars{}
 	for _, c := range s.Commands {
 		if t, is := c.(*instructions.OnbuildCommand); is {

@@ -75,7 +75,7 @@ func TestDockerfile(t *testing.T) {
 		"joined":               {text: "FROM \\\n a\nADD \\\n# a remark\n http://h.test/x /y", images: "a", bases: "a", addresses: "http://h.test/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Dockerfile(t.Context(), []byte(c.text), &c.file)
+			s, err := Dockerfile(t.Context(), []byte(c.text), &c.file, nil)
 			if err != nil || len(s.Unknown) > 0 {
 				t.Fatal(err, s)
 			}
@@ -109,7 +109,7 @@ func TestDockerfileSecrets(t *testing.T) {
 		"RUN --mount=type=cache,target=$HOME/.cache,uid=$UID true":                  "",
 		"RUN --mount=type=bind,target=/x --mount=type=tmpfs,target=/y,size=1m true": "",
 	} {
-		s, err := Dockerfile(t.Context(), []byte("FROM a\n"+text), &call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}})
+		s, err := Dockerfile(t.Context(), []byte("FROM a\n"+text), &call.BuildFile{Platforms: []string{"linux/amd64", "linux/s390x"}}, nil)
 		if got := strings.Join(s.Secrets, " "); err != nil || got != want || len(s.Unknown) > 0 {
 			t.Errorf("%s: %v %q %q", text, err, got, s.Unknown)
 		}
@@ -149,13 +149,13 @@ func TestDockerfileUnknown(t *testing.T) {
 		"an instruction":     "FROM a\nFETCH http://h.test",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Dockerfile(t.Context(), []byte(text), &call.BuildFile{Platforms: []string{"linux/arm/v7"}})
+			s, err := Dockerfile(t.Context(), []byte(text), &call.BuildFile{Platforms: []string{"linux/arm/v7"}}, nil)
 			if err != nil || len(s.Unknown) == 0 {
 				t.Errorf("%v %+v", err, s)
 			}
 		})
 	}
-	if _, err := Dockerfile(t.Context(), make([]byte, MostDockerfile+1), &call.BuildFile{}); err == nil {
+	if _, err := Dockerfile(t.Context(), make([]byte, MostDockerfile+1), &call.BuildFile{}, nil); err == nil {
 		t.Error("a Dockerfile without end")
 	}
 }
@@ -183,7 +183,7 @@ func TestDockerfileChanged(t *testing.T) {
 		"a context, platform":   {"FROM a AS b\nENV U=x\nFROM b\nADD $U /", call.BuildFile{Contexts: []string{"b::linux/amd64"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Dockerfile(t.Context(), []byte(c.text), &c.file)
+			s, err := Dockerfile(t.Context(), []byte(c.text), &c.file, nil)
 			if err != nil || len(s.Unknown) == 0 {
 				t.Errorf("%v %+v", err, s)
 			}
@@ -236,7 +236,7 @@ func TestDockerfileBomb(t *testing.T) {
 				}
 			})
 			all := allocated(func() {
-				s, err := Dockerfile(t.Context(), []byte(text), &call.BuildFile{Platforms: many})
+				s, err := Dockerfile(t.Context(), []byte(text), &call.BuildFile{Platforms: many}, nil)
 				if err != nil || len(s.Unknown) == 0 {
 					t.Errorf("%v %+v", err, s)
 				}
@@ -274,7 +274,7 @@ func (g *gone) Err() error {
 // Nobody waits longer than the caller does.
 func TestDockerfileEnds(t *testing.T) {
 	ctx := &gone{Context: t.Context(), after: 10}
-	if s, err := Dockerfile(ctx, []byte(strings.Repeat("FROM a\n", 100)), &call.BuildFile{}); !errors.Is(err, context.Canceled) || s != nil || ctx.asked > 15 {
+	if s, err := Dockerfile(ctx, []byte(strings.Repeat("FROM a\n", 100)), &call.BuildFile{}, nil); !errors.Is(err, context.Canceled) || s != nil || ctx.asked > 15 {
 		t.Errorf("%v %+v, after %d stages", err, s, ctx.asked)
 	}
 }
@@ -338,11 +338,11 @@ func FuzzDockerfile(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := Dockerfile(t.Context(), text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}})
+		s, err := Dockerfile(t.Context(), text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}}, nil)
 		if err != nil {
 			return
 		}
-		again, err := Dockerfile(t.Context(), text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}})
+		again, err := Dockerfile(t.Context(), text, &call.BuildFile{Args: map[string]string{"A": "b"}, Platforms: []string{"linux/arm64"}}, nil)
 		if err != nil || namesIn(s.Images) != namesIn(again.Images) || len(s.Unknown) != len(again.Unknown) {
 			t.Errorf("it is read in two ways: %+v %+v", s, again)
 		}

@@ -3,6 +3,7 @@ package solve
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -35,6 +36,44 @@ func (d *file) trigger(text string, later vars) error {
 		later[name] = nil
 	}
 	return nil
+}
+
+// mostTriggers are those of one image.
+const mostTriggers = 200
+
+// builtUpon reads what an image does once it is built upon, as the first of a stage. env is what is known of the stage's variables.
+func (d *file) builtUpon(base string, env vars) error {
+	list := d.triggers[base]
+	if len(list) > mostTriggers {
+		return fmt.Errorf("the image %.100q has more than %d triggers (ONBUILD)", base, mostTriggers)
+	}
+	for _, text := range list {
+		if len(text) > MostDockerfile {
+			return fmt.Errorf("a trigger of the image %.100q has %d bytes", base, len(text))
+		}
+		if err := d.trigger(text, env); err != nil {
+			return fmt.Errorf("a trigger of the image %.100q: %v", base, err) //nolint:errorlint // the file itself was read
+		}
+	}
+	return nil
+}
+
+// platformOf notes an image that is wanted for another platform than the host's.
+func (d *file) platformOf(s *instructions.Stage, base string) {
+	other := d.other
+	if s.Platform != "" {
+		text, err := d.word(s.Platform, d.global)
+		other = err != nil || !isOwn(text)
+	}
+	if other && base != scratch && base != "" {
+		d.name(&d.s.ForOthers, base, fileName+" FROM")
+	}
+}
+
+// isOwn says whether a platform is the host's.
+func isOwn(platform string) bool {
+	own := runtime.GOOS + "/" + runtime.GOARCH
+	return platform == own || runtime.GOARCH == "arm64" && platform == own+"/v8"
 }
 
 // metadata is what the client says of an image that is built in another part: its triggers run, and are in no file.

@@ -211,7 +211,13 @@ func TestBuildKitDockerfile(t *testing.T) {
 	if out, err := b.as("bob", b.docker, []string{"DOCKER_BUILDKIT=0"}, "build", "-t", "bob/private:1", private); err != nil {
 		t.Fatal(err, out)
 	}
+	b.may("alice", "", "create", "--name", "base", "lab/sh:1", "true")
+	b.may("alice", "", "commit", "--change", "ONBUILD COPY --from=bob/private:1 /hello /x", "base", "onbuild/theirs:1")
+	b.may("alice", "", "commit", "--change", "ONBUILD COPY hello /x", "base", "onbuild/good:1")
+	b.may("carol", "", "build", "-t", "carol/good:1", b.context("FROM onbuild/good:1\n"))
+	b.may("carol", "hello", "run", "--rm", "carol/good:1", "cat", "/x")
 	dockerfiles := []struct{ name, text, want string }{
+		{"carol", "FROM onbuild/theirs:1\nCOPY hello /y\n", "no such thing on this host"},
 		{"carol", "FROM bob/private:1\nCOPY hello /x\n", "no such thing on this host"},
 		{"carol", "ARG I=nothing\nFROM scratch AS a\nCOPY hello /x\nFROM ${I}\nCOPY --from=a /x /x\n", "no such thing on this host"},
 		{"carol", "FROM scratch\nCOPY --from=bob/private:1 /hello /x\n", "no such thing on this host"},

@@ -23,7 +23,7 @@ func (o *opened) echo(t *testing.T, method string, size int) error {
 	if err != nil {
 		return err
 	}
-	f := &frame{make([]byte, size)}
+	f := &frame{text: make([]byte, size)}
 	if err := s.SendMsg(f); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}

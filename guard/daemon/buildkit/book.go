@@ -37,6 +37,8 @@ const refused = "-"
 
 // book says to whom sessions and builds belong: by name alone whoever learns one could use another's files and passwords.
 type book struct {
+	opening  sync.Mutex // one session is opened at a time
+	disk     *disk      // ids of sessions, also of those before this guard was started
 	mu       sync.Mutex
 	sessions map[string]string   // id → account
 	spent    *spent              // ids of sessions, also of those that are over
@@ -51,9 +53,9 @@ type book struct {
 	name     *regexp.Regexp
 }
 
-func newBook() *book {
+func newBook(path string) *book {
 	return &book{
-		sessions: map[string]string{}, spent: newSpent(), builds: map[string]string{}, why: map[string]refusal{}, order: map[string][]string{}, since: map[string]uint64{}, most: mostBuilds, each: mostBuildsEach, changed: make(chan struct{}),
+		disk: newDisk(path), sessions: map[string]string{}, spent: newSpent(), builds: map[string]string{}, why: map[string]refusal{}, order: map[string][]string{}, since: map[string]uint64{}, most: mostBuilds, each: mostBuildsEach, changed: make(chan struct{}),
 		name: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`),
 	}
 }
@@ -68,6 +70,28 @@ func (b *book) open(id, of string, first func()) (closed func(), err error) {
 	if !b.name.MatchString(id) {
 		return nil, fmt.Errorf("session %.100q: it is no name of a session", id)
 	}
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if err := b.room(id, of); err != nil {
+		return nil, err
+	}
+	if err := b.disk.take(id); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	first()
+	b.sessions[id] = of
+	b.tell()
+	return sync.OnceFunc(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.sessions, id)
+	}), nil
+}
+
+// room says whether somebody may open a session of that name, and takes the name.
+func (b *book) room(id, of string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := 0
@@ -78,21 +102,11 @@ func (b *book) open(id, of string, first func()) (closed func(), err error) {
 	}
 	switch {
 	case b.sessions[id] != "":
-		return nil, fmt.Errorf("session %s: %w", id, errTaken)
+		return fmt.Errorf("session %s: %w", id, errTaken)
 	case len(b.sessions) >= mostSessions, n >= mostSessionsEach:
-		return nil, fmt.Errorf("sessions: %w", errMany)
+		return fmt.Errorf("sessions: %w", errMany)
 	}
-	if err := b.spent.take(id, of); err != nil {
-		return nil, err
-	}
-	first()
-	b.sessions[id] = of
-	b.tell()
-	return sync.OnceFunc(func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.sessions, id)
-	}), nil
+	return b.spent.take(id, of)
 }
 
 // claim gives a build to who begins it.

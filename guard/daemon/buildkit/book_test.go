@@ -9,7 +9,7 @@ import (
 )
 
 func TestBookIsBounded(t *testing.T) {
-	b := newBook()
+	b := newBook("")
 	for i := range mostSessionsEach {
 		if _, err := b.open("s"+string(rune('a'+i%26))+strings.Repeat("x", i), "alice", func() {}); err != nil {
 			t.Fatal(err)
@@ -37,7 +37,7 @@ func TestBookIsBounded(t *testing.T) {
 		t.Errorf("%d builds are kept", len(b.builds))
 	}
 	// When all places are taken the oldest of all goes, and nobody is kept from building.
-	b = newBook()
+	b = newBook("")
 	b.most, b.each = 3, 2
 	for _, of := range []string{"alice", "bob", "bob", "carol", "dave"} {
 		if err := b.claim(fmt.Sprint("b", b.last), of); err != nil {

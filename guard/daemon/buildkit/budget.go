@@ -27,6 +27,14 @@ const (
 	answerHealth    = 64 << 10
 )
 
+// Bounds of sessions that are opened by a call of the protocol. Each counts with the largest message that may come on a connection: how large one
+// is is known when it is there. What is more than mostTunnelled ends the session then.
+const (
+	mostTunnels     = 512 << 20
+	mostTunnelsEach = 128 << 20 // of one account
+	tunnelTime      = time.Second
+)
+
 // mostAnswer is the largest message that a caller may answer to a call of the engine's.
 func mostAnswer(method string) int {
 	switch service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/"); service {
@@ -41,6 +49,7 @@ func mostAnswer(method string) int {
 // Errors of what there is no room for.
 var (
 	errBusy    = errors.New("the guard reads as many requests of builds as it may at a time: try again")
+	errTunnels = errors.New("the guard carries as many sessions as it may that were opened by a call: end one, or open it by POST /session, as buildx does")
 	errAnswers = errors.New("the guard carries as much of sessions as it may at a time: build less at a time, and try again")
 )
 

@@ -67,16 +67,16 @@ func TestPlaces(t *testing.T) {
 		given = append(given, back)
 	}
 	asks := func(who *call.Subject) error {
-		_, err := w.room.fileAsks(t.Context(), who, []byte("FROM a"), &call.BuildFile{})
+		_, err := w.room.fileAsks(t.Context(), who, []byte("FROM a"), &call.BuildFile{}, nil)
 		return err
 	}
 	if err := asks(mallory); !errors.Is(err, errBusy) {
 		t.Errorf("more than one account may have: %v", err)
 	}
+	w.room.readTime = 10 * time.Second
 	if err := asks(&call.Subject{}); err != nil {
 		t.Errorf("another waits: %v", err)
 	}
-	w.room.readTime = 10 * time.Second
 	time.AfterFunc(20*time.Millisecond, given[0])
 	if err := asks(mallory); err != nil {
 		t.Errorf("a place that was given back: %v", err)

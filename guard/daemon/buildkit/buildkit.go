@@ -52,7 +52,11 @@ type Parts struct {
 	Images  Images
 	// OwnFrontend says whether Dockerfiles are read by the builder's own program, whatever their first line says; nil is no.
 	OwnFrontend func() bool
-	Log         *slog.Logger
+	// Strict says whether images that the guard can't look at may not be built upon; nil is no.
+	Strict func() bool
+	// Opened is the file in which ids of sessions are remembered when the guard ends; empty is none.
+	Opened string
+	Log    *slog.Logger
 }
 
 // Room is the door for all who use the builder's protocol.
@@ -65,6 +69,7 @@ type Room struct {
 	left    atomic.Bool
 	reads   *budget
 	answers *budget // in sessions
+	tunnels *budget // of sessions that are opened by a call
 	decodes *places
 	// readTime is how long a request may take to come, and to be taken apart.
 	readTime time.Duration
@@ -81,7 +86,7 @@ func New(p Parts) *Room {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(), files: newFiles(), every: holdsEvery, reads: newBudget(mostRead, mostReadEach, errBusy), answers: newBudget(mostAnswers, mostAnswersEach, errAnswers), decodes: newPlaces(), readTime: readTime}
+	r := &Room{p: p, methods: map[string]*route.Route{}, book: newBook(p.Opened), files: newFiles(), every: holdsEvery, reads: newBudget(mostRead, mostReadEach, errBusy), answers: newBudget(mostAnswers, mostAnswersEach, errAnswers), tunnels: newBudget(mostTunnels, mostTunnelsEach, errTunnels), decodes: newPlaces(), readTime: readTime}
 	for _, m := range route.Services() {
 		r.methods[m.Path] = &m
 	}

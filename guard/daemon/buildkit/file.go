@@ -3,6 +3,7 @@ package buildkit
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	control "github.com/moby/buildkit/api/services/control"
 
@@ -43,21 +44,55 @@ func fileRoute() *route.Route {
 
 // judgeFile has it judged what a build's file asks for that is read in a way.
 func (r *Room) judgeFile(ctx context.Context, who *call.Subject, t *sentText, b *call.BuildFile) error {
-	asks, err := r.fileAsks(ctx, who, t.text, b)
+	a, asks, err := r.fileAsk(ctx, who, t, b, nil)
+	if err == nil && len(asks.Triggers) > 0 { // what those do is as if it stood in the file
+		a, asks, err = r.fileAsk(ctx, who, t, b, asks.Triggers)
+	}
 	if err != nil {
 		return r.fileNotUnderstood(ctx, who, t.name, err)
 	}
-	a := &call.Ask{Subject: who, Call: &route.Call{Route: fileRoute(), Name: t.name}, Body: asks}
-	if r.p.Objects != nil {
-		if err := r.p.Objects.Complete(ctx, a); err != nil {
-			return r.fileNotUnderstood(ctx, who, t.name, err)
-		}
+	if r.p.Strict != nil && r.p.Strict() {
+		unseen(asks, b)
 	}
 	return r.p.Judge.Judge(ctx, a)
 }
 
+// fileAsk is the question about a file, with the triggers of images that its stages begin with.
+func (r *Room) fileAsk(ctx context.Context, who *call.Subject, t *sentText, b *call.BuildFile, triggers map[string][]string) (*call.Ask, *call.Solve, error) {
+	asks, err := r.fileAsks(ctx, who, t.text, b, triggers)
+	if err != nil {
+		return nil, nil, err
+	}
+	a := &call.Ask{Subject: who, Call: &route.Call{Route: fileRoute(), Name: t.name}, Body: asks}
+	if r.p.Objects != nil {
+		err = r.p.Objects.Complete(ctx, a)
+	}
+	return a, asks, err
+}
+
+// mostUnseen are the images of one file of which it is told that their triggers can't be seen.
+const mostUnseen = 10
+
+// unseen notes which images that stages begin with the guard can't look at, whatever they do once they are built upon.
+func unseen(asks *call.Solve, b *call.BuildFile) {
+	note := func(list []call.Named, why string) {
+		for _, n := range list[:min(len(list), mostUnseen)] {
+			asks.Unknown = append(asks.Unknown, fmt.Sprintf("%s: what the image %.100q does when it is built upon (ONBUILD) can't be seen: %s", n.Field, n.Name, why))
+		}
+	}
+	bases := map[string]bool{}
+	for _, n := range asks.Bases {
+		bases[n.Name] = true
+	}
+	note(slices.DeleteFunc(slices.Clone(asks.Elsewhere), func(n call.Named) bool { return !bases[n.Name] }), "it is not on this host: pull it first")
+	note(asks.ForOthers, "it is wanted for another platform than the host's: build for the host's own")
+	if b.Pull {
+		note(asks.Bases, "the builder would pull it anew: pull it first, and leave --pull out")
+	}
+}
+
 // fileAsks reads a file; only so many at a time, and no longer than a request may take.
-func (r *Room) fileAsks(ctx context.Context, who *call.Subject, text []byte, b *call.BuildFile) (*call.Solve, error) {
+func (r *Room) fileAsks(ctx context.Context, who *call.Subject, text []byte, b *call.BuildFile, triggers map[string][]string) (*call.Solve, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.readTime)
 	defer cancel()
 	back, err := r.decodes.take(ctx, whose(who))
@@ -65,7 +100,7 @@ func (r *Room) fileAsks(ctx context.Context, who *call.Subject, text []byte, b *
 		return nil, err
 	}
 	defer back()
-	return solve.Dockerfile(ctx, text, b)
+	return solve.Dockerfile(ctx, text, b, triggers)
 }
 
 // fileNotUnderstood refuses a file that could not be judged, with its record.

@@ -232,7 +232,7 @@ func (s *served) made(ctx context.Context, in grpc.ServerStream, q *asked, end f
 		if err != nil {
 			return err
 		}
-		if err := out.SendMsg(&frame{q.text}); err != nil && err != io.EOF { //nolint:errorlint // of EOF the answer says why
+		if err := out.SendMsg(&frame{text: q.text}); err != nil && err != io.EOF { //nolint:errorlint // of EOF the answer says why
 			return err
 		}
 		q.text = nil // a build may go on for hours

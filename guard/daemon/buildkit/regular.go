@@ -25,7 +25,7 @@ func (s *served) regular(ctx context.Context, q *asked) error {
 	}
 	var answer frame
 	// What the builder says to this it would say to the call.
-	if err := s.engine.Invoke(metadata.NewOutgoingContext(ctx, q.md), gateway.LLBBridge_StatFile_FullMethodName, &frame{text}, &answer); err != nil {
+	if err := s.engine.Invoke(metadata.NewOutgoingContext(ctx, q.md), gateway.LLBBridge_StatFile_FullMethodName, &frame{text: text}, &answer); err != nil {
 		return err
 	}
 	var res gateway.StatFileResponse

@@ -344,7 +344,7 @@ func TestSessionCarriesAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			f := &frame{[]byte("hello")}
+			f := &frame{text: []byte("hello")}
 			if err := s.SendMsg(f); err != nil {
 				t.Fatal(err)
 			}
@@ -358,7 +358,7 @@ func TestSessionCarriesAll(t *testing.T) {
 		if err := w.room.Own(t.Context(), w.caller("mallory"), "s1"); !errors.Is(err, errOthers) {
 			t.Error(err)
 		}
-		if err := s.SendMsg(&frame{[]byte("fail")}); err != nil {
+		if err := s.SendMsg(&frame{text: []byte("fail")}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.RecvMsg(&frame{}); status.Code(err) != 7 || !strings.Contains(err.Error(), "not yours") {
@@ -383,7 +383,7 @@ func TestSessionThatTheEngineEnds(t *testing.T) {
 		c := w.session(t, "s1", byCall, nil)
 		s, err := c.builder.NewStream(t.Context(), both(), "/moby.buildkit.secrets.v1.Secrets/GetSecret")
 		if err == nil {
-			err = errors.Join(s.SendMsg(&frame{[]byte("hello")}), s.RecvMsg(&frame{}))
+			err = errors.Join(s.SendMsg(&frame{text: []byte("hello")}), s.RecvMsg(&frame{}))
 		}
 		if err != nil {
 			t.Fatal(err)

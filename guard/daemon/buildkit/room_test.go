@@ -95,7 +95,7 @@ func (e *engine) handle(_ any, s grpc.ServerStream) error {
 		<-s.Context().Done()
 		return s.Context().Err()
 	}
-	return s.SendMsg(&frame{says})
+	return s.SendMsg(&frame{text: says})
 }
 
 // pipe is a pair of connections, of which closing one ends the other.
@@ -227,13 +227,13 @@ func TestUnknownIsRefusedAndRecorded(t *testing.T) {
 			t.Errorf("%s: %v %v", method, err, w.judge.strange)
 		}
 	}
-	odd := &frame{protowire.AppendString(protowire.AppendTag(nil, 999, protowire.BytesType), "x")}
+	odd := &frame{text: protowire.AppendString(protowire.AppendTag(nil, 999, protowire.BytesType), "x")}
 	w.judge.strange = nil
 	err := cc.Invoke(t.Context(), "/moby.buildkit.v1.Control/Solve", odd, &frame{}, grpc.ForceCodecV2(codec{}))
 	if status.Code(err) != codes.InvalidArgument || len(w.judge.strange) != 1 {
 		t.Errorf("a field that nobody knows: %v %v", err, w.judge.strange)
 	}
-	big := &frame{make([]byte, largest+1)}
+	big := &frame{text: make([]byte, largest+1)}
 	if err := cc.Invoke(t.Context(), "/moby.buildkit.v1.Control/Solve", big, &frame{}, grpc.ForceCodecV2(codec{})); err == nil {
 		t.Error("a message of more than the most")
 	}

@@ -124,7 +124,10 @@ func dial(there net.Conn, header uint32) (*grpc.ClientConn, error) {
 }
 
 // frame is a message as it is on the wire.
-type frame struct{ text []byte }
+type frame struct {
+	text []byte
+	most int // bytes that are taken; none is all that the connection may have
+}
 
 // codec passes messages as they are.
 type codec struct{}
@@ -143,6 +146,9 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	f, ok := v.(*frame)
 	if !ok {
 		return fmt.Errorf("%T is no message", v)
+	}
+	if f.most > 0 && data.Len() > f.most {
+		return fmt.Errorf("a message of %d bytes, and no more than %d are taken", data.Len(), f.most)
 	}
 	f.text = data.Materialize()
 	return nil
@@ -194,7 +200,7 @@ func answers(in grpc.ServerStream, out grpc.ClientStream, pass func([]byte) ([][
 			return err
 		}
 		for _, text := range list {
-			if err := in.SendMsg(&frame{text}); err != nil {
+			if err := in.SendMsg(&frame{text: text}); err != nil {
 				return err
 			}
 		}

@@ -9,7 +9,9 @@ import (
 	"net/http"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 // Carry carries a session on two connections, to the caller and to the engine, until one of them ends, and closes both.
@@ -73,6 +75,11 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 	if err != nil {
 		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
 	}
+	share, err := s.tunnels(in.Context(), of)
+	if err != nil {
+		return err
+	}
+	defer share.keep(0)
 	closed, err := s.room.open(id, of)
 	if err != nil {
 		return s.notUnderstood(in.Context(), q.ask.Subject, q.ask.Call.Route.Path, err)
@@ -96,6 +103,17 @@ func (s *served) session(in grpc.ServerStream, q *asked) error {
 		return err
 	}
 	return there.said()
+}
+
+// tunnels is what a session may hold of the guard's memory while a message of it comes.
+func (s *served) tunnels(ctx context.Context, of string) (*share, error) {
+	ctx, cancel := context.WithTimeout(ctx, tunnelTime)
+	defer cancel()
+	share, err := s.room.tunnels.take(ctx, of, largest)
+	if err != nil {
+		return nil, status.Error(codes.ResourceExhausted, "bulkhead: "+err.Error())
+	}
+	return share, nil
 }
 
 func both() *grpc.StreamDesc { return &grpc.StreamDesc{ServerStreams: true, ClientStreams: true} }

@@ -35,14 +35,18 @@ type spentAt struct {
 	at time.Time
 }
 
+func spentKey(id string) spentID {
+	sum := sha256.Sum256([]byte(id))
+	return spentID(sum[:len(spentID{})])
+}
+
 func newSpent() *spent {
 	return &spent{has: map[spentID]bool{}, each: map[string][]spentAt{}, now: time.Now}
 }
 
 // take notes an id that nobody had.
 func (s *spent) take(id, of string) error {
-	sum := sha256.Sum256([]byte(id))
-	key := spentID(sum[:len(spentID{})])
+	key := spentKey(id)
 	if s.has[key] {
 		return fmt.Errorf("session %s: %w", id, errSpent)
 	}

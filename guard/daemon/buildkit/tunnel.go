@@ -19,8 +19,8 @@ type stream interface {
 	SendMsg(m any) error
 }
 
-// mostTunnelled is the largest message that a connection may come in: those who speak HTTP/2 write some 64 KiB at a time.
-const mostTunnelled = 1 << 20
+// mostTunnelled is the largest message that a connection may come in: those who speak HTTP/2 write some 32 KiB at a time.
+const mostTunnelled = 256 << 10
 
 var errTunnelled = fmt.Errorf("the guard takes no more than %d bytes of a session in one message", mostTunnelled)
 
@@ -50,7 +50,7 @@ func newTunnel(s stream, end func()) *tunnel {
 func (t *tunnel) receive() {
 	defer close(t.came)
 	for {
-		var f frame
+		f := frame{most: mostTunnelled}
 		var m control.BytesMessage
 		err := t.RecvMsg(&f)
 		if err == nil && len(f.text) > mostTunnelled {
@@ -102,7 +102,7 @@ func (t *tunnel) Write(p []byte) (int, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.SendMsg(&frame{text}); err != nil {
+	if err := t.SendMsg(&frame{text: text}); err != nil {
 		return 0, err
 	}
 	return len(p), nil

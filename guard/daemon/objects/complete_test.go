@@ -47,6 +47,7 @@ func usesOf(a *call.Ask) []string {
 func TestComplete(t *testing.T) {
 	a, b, cafe := hex('a'), hex('b'), "cafe"+hex('c')[4:]
 	e, f := "sha256:"+hex('e'), "sha256:"+hex('f')
+	made := []string{"ImageRun " + e + " /Image", "VolumeMount data /Mounts/data", "VolumeMount theirs /Mounts/theirs"} // what a container really is made of
 	for _, c := range []struct {
 		method, target, body string
 		object               string // its id; "new x" where the call makes it
@@ -58,8 +59,13 @@ func TestComplete(t *testing.T) {
 		{"GET", "/containers/cafe/json", "", hex('d'), nil, "/v1.41/containers/" + hex('d') + "/json", ""},
 		{"GET", "/containers/cafec/json", "", cafe, nil, "/v1.41/containers/" + cafe + "/json", ""},
 		{"POST", "/containers/web/rename?name=new", "", a, nil, "/v1.41/containers/" + a + "/rename?name=new", ""},
-		{"POST", "/containers/web/start", "", a, []string{"NetworkConnect " + hex('1') + " /NetworkSettings/Networks/net"}, "/v1.41/containers/" + a + "/start", ""},
-		{"POST", "/commit?container=web&repo=mine&tag=3", "{}", a, []string{"ImageTag mine:3 new query repo"}, "/v1.41/commit?container=" + a + "&repo=mine&tag=3", ""},
+		{"POST", "/containers/web/start", "", a, append(slices.Clone(made), "NetworkConnect "+hex('1')+" /NetworkSettings/Networks/net"), "/v1.41/containers/" + a + "/start", ""},
+		{"POST", "/containers/api/restart", "", b, append(slices.Clone(made), "NetworkConnect "+hex('1')+" /NetworkSettings/Networks/net"), "/v1.41/containers/" + b + "/restart", ""},
+		{"POST", "/commit?container=web&repo=mine&tag=3", "{}", a, append(slices.Clone(made), "ImageTag mine:3 new query repo"), "/v1.41/commit?container=" + a + "&repo=mine&tag=3", ""},
+		{"POST", "/commit?container=api&repo=mine&tag=3", "{}", b, []string{"ImageTag mine:3 new query repo"}, "/v1.41/commit?container=" + b + "&repo=mine&tag=3", ""},
+		{"GET", "/containers/web/archive?path=/", "", a, made, "", ""},
+		{"GET", "/containers/api/archive?path=/", "", b, nil, "", ""},
+		{"GET", "/containers/web/export", "", a, made, "", ""},
 		{
 			"GET", "/containers/json?filters=" + `%7B%22before%22%3A%5B%22web%22%5D%7D`, "", "",
 			[]string{"ContainerRead " + a + " query before"},

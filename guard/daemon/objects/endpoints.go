@@ -108,32 +108,6 @@ func (v *visit) networkOf(ctx context.Context, name string) (*call.Object, error
 	return o, err
 }
 
-// starts are the networks that a container joins by name, because it was made past the guard or before they were there.
-func (v *visit) starts(ctx context.Context) error {
-	var c struct {
-		NetworkSettings struct {
-			Networks map[string]*struct{ NetworkID string }
-		}
-	}
-	if err := v.get(ctx, route.Container, path("containers", v.ask.Object.ID, "json"), &c); err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.NetworkSettings.Networks)) {
-		e := c.NetworkSettings.Networks[name]
-		if !container.NetworkMode(name).IsUserDefined() || e != nil && e.NetworkID != "" {
-			continue
-		}
-		o, err := v.networkOf(ctx, name)
-		if err != nil {
-			return beside(at("/NetworkSettings/Networks/"+pointer(name), err))
-		}
-		if err := v.use(o, "NetworkConnect", "/NetworkSettings/Networks/"+pointer(name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // sameNetwork refuses two identities in one place: the engine would take that beside the name.
 func (v *visit) sameNetwork(ctx context.Context, o *call.Object, e *network.EndpointSettings, field string) error {
 	if e == nil || e.NetworkID == "" || e.NetworkID == o.ID {

@@ -16,7 +16,10 @@ import (
 type image struct {
 	ID                    string `json:"Id"`
 	RepoTags, RepoDigests []string
-	Config                struct{ Labels map[string]string }
+	Config                struct {
+		Labels  map[string]string
+		OnBuild []string
+	}
 }
 
 func (r *Resolver) image(ctx context.Context, name string) (*call.Object, error) {
@@ -30,7 +33,7 @@ func (r *Resolver) image(ctx context.Context, name string) (*call.Object, error)
 	if err := r.sane(route.Image, i.ID); err != nil {
 		return nil, err
 	}
-	o := &call.Object{Kind: route.Image, ID: i.ID, Name: i.named(name), Labels: i.Config.Labels}
+	o := &call.Object{Kind: route.Image, ID: i.ID, Name: i.named(name), Labels: i.Config.Labels, OnBuild: i.Config.OnBuild}
 	if o.Name == "" && len(i.RepoTags) > 0 {
 		o.Name = i.RepoTags[0]
 	}

@@ -5,6 +5,7 @@ package objects_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -116,7 +117,7 @@ func pinned(e *real) {
 	e.no(err)
 	start, err := e.ask("POST", "/containers/past/start", "")
 	e.no(err)
-	if len(start.Uses) != 1 || start.Uses[0].Action != "NetworkConnect" || start.Uses[0].Object.Name != "mine" {
+	if len(start.Uses) != 2 || start.Uses[0].Action != "ImageRun" || start.Uses[1].Action != "NetworkConnect" || start.Uses[1].Object.Name != "mine" {
 		e.t.Errorf("%+v", start.Uses)
 	}
 }
@@ -142,6 +143,21 @@ func verified(e *real) {
 		id, _, _ = strings.Cut(id, `"`)
 		if err := e.r.Verify(e.t.Context(), a, id); errors.Is(err, objects.ErrChanged) != moves || !moves && err != nil {
 			e.t.Errorf("moved %v: %v", moves, err)
+		}
+		// Where nobody saw it, the start asks about the image that it is.
+		in, err := e.cli.ContainerInspect(e.t.Context(), id, client.ContainerInspectOptions{})
+		e.no(err)
+		for _, target := range []string{"/start", "/restart", "/archive?path=/"} {
+			method := http.MethodPost
+			if target == "/archive?path=/" {
+				method = http.MethodGet
+			}
+			start, err := e.ask(method, "/containers/"+id+target, "")
+			e.no(err)
+			if len(start.Uses) != 2 || start.Uses[0].Object.ID != in.Container.Image || (start.Uses[0].Object.ID == a.Uses[0].Object.ID) == moves || !start.Uses[0].Object.ByID ||
+				start.Uses[0].Object.Name != "lab/moves:1" || start.Uses[1].Object.Name != "new-volume" {
+				e.t.Errorf("moved %v: %s: %+v", moves, target, start.Uses)
+			}
 		}
 	}
 }

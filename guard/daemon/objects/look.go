@@ -41,6 +41,8 @@ func (r *Resolver) container(ctx context.Context, name string) (*call.Object, er
 			Labels map[string]string
 		}
 		HostConfig struct{ Privileged bool }
+		Image      string
+		State      struct{ StartedAt string }
 	}
 	if err := r.get(ctx, route.Container, path("containers", plain, "json"), &c); err != nil {
 		return nil, err
@@ -52,6 +54,7 @@ func (r *Resolver) container(ctx context.Context, name string) (*call.Object, er
 		return nil, err
 	}
 	o := &call.Object{Kind: route.Container, ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Config.Image, Privileged: c.HostConfig.Privileged}
+	o.ImageID, o.Ran = c.Image, c.State.StartedAt != "" && !strings.HasPrefix(c.State.StartedAt, "0001-")
 	return owned(o, c.Config.Labels), nil
 }
 

@@ -65,6 +65,14 @@ func pick(list []thing, name string) (*thing, int) {
 	return byName[0], len(byName)
 }
 
+// began is when a container was started: api was, the others never.
+func began(name string) string {
+	if name == "api" {
+		return "2026-01-02T03:04:05.6Z"
+	}
+	return "0001-01-01T00:00:00Z"
+}
+
 func answer(status int, v any) (int, []byte, error) {
 	b, err := json.Marshal(v)
 	return status, b, err
@@ -95,6 +103,14 @@ func (s *small) Get(_ context.Context, target string) (int, []byte, error) {
 		}
 		return answer(200, map[string]any{
 			"Id": t.id, "Name": "/" + t.name, "Image": "sha256:" + hex('e'), "Config": map[string]any{"Image": "app:1", "Labels": labels(t)},
+			"State": map[string]any{"StartedAt": began(t.name)},
+			"Mounts": []any{
+				map[string]any{"Type": "volume", "Name": "data"},
+				map[string]any{"Type": "volume", "Name": hex('0')},
+				map[string]any{"Type": "volume", "Name": "gone"},
+				map[string]any{"Type": "volume", "Name": "theirs"},
+				map[string]any{"Type": "bind", "Source": "/x"},
+			},
 			"NetworkSettings": map[string]any{"Networks": map[string]any{"net": map[string]any{"NetworkID": ""}, "bridge": nil, "other": map[string]any{"NetworkID": hex('2')}}},
 		})
 	case room == "networks" && name == "":
@@ -127,7 +143,11 @@ func (s *small) Get(_ context.Context, target string) (int, []byte, error) {
 		name = strings.TrimPrefix(name, "docker.io/")
 		for _, t := range s.images {
 			if t.name == name || t.name == name+":latest" || t.id == name || strings.HasPrefix(t.id, "sha256:"+name) {
-				return answer(200, map[string]any{"Id": t.id, "RepoTags": []string{t.name}, "Config": map[string]any{"Labels": map[string]string{call.LabelTenant: "forged"}}})
+				config := map[string]any{"Labels": map[string]string{call.LabelTenant: "forged"}}
+				if t.name == "app:2" {
+					config["OnBuild"] = []string{"RUN true"}
+				}
+				return answer(200, map[string]any{"Id": t.id, "RepoTags": []string{t.name}, "Config": config})
 			}
 		}
 		return no(404, "no such image: "+name+": No such image: "+name+":latest")

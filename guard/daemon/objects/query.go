@@ -26,6 +26,8 @@ func (v *visit) query(ctx context.Context) error {
 		return v.beforeSince(ctx, route.Image, "ImageRead")
 	case "ContainerStart", "ContainerRestart":
 		return v.starts(ctx)
+	case "ContainerCopyOut", "ContainerExport":
+		return v.fresh(ctx)
 	case "ContainerRename":
 		return v.taken(ctx, route.Container, strings.TrimPrefix(q.Texts["name"], "/"), "query name")
 	case "ContainerCommit":
@@ -90,6 +92,9 @@ func (v *visit) commit(ctx context.Context) error {
 	}
 	v.ask.Object = o
 	q.Texts["container"] = o.ID
+	if err := v.fresh(ctx); err != nil {
+		return err
+	}
 	if q.Texts["repo"] == "" {
 		return nil
 	}

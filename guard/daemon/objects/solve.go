@@ -18,10 +18,8 @@ func (v *visit) solve(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, n := range s.Images {
-		if err := v.takenFrom(ctx, n, "ImageRun", "ImagePull"); err != nil {
-			return err
-		}
+	if err := v.bases(ctx, s); err != nil {
+		return err
 	}
 	for _, n := range s.CacheRefs {
 		if err := v.takenFrom(ctx, n, "ImageRead", "ImagePull"); err != nil {
@@ -31,6 +29,23 @@ func (v *visit) solve(ctx context.Context) error {
 	for _, n := range s.Pushes {
 		if err := v.takenFrom(ctx, n, "ImagePush", "ImagePush"); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// bases are images that a build takes from: what those that are here do once they are built upon is noted, and which are not.
+func (v *visit) bases(ctx context.Context, s *call.Solve) error {
+	s.Triggers, s.Elsewhere = map[string][]string{}, nil
+	for _, n := range s.Images {
+		if err := v.takenFrom(ctx, n, "ImageRun", "ImagePull"); err != nil {
+			return err
+		}
+		switch o, err := v.look(ctx, route.Image, n.Name); {
+		case err != nil:
+			s.Elsewhere = append(s.Elsewhere, n)
+		case len(o.OnBuild) > 0:
+			s.Triggers[n.Name] = o.OnBuild
 		}
 	}
 	return nil
