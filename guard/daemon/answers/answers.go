@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -99,7 +98,7 @@ func (f *Filter) Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, 
 	}
 	err := k.write(ctx, a.Call.Route.Action, res)
 	if err == nil {
-		err = k.out.last()
+		err = k.out.flush()
 	}
 	if err != nil && k.out.begun {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
@@ -184,14 +183,6 @@ func (o *output) Write(text []byte) (int, error) {
 		return len(text), o.flush()
 	}
 	return len(text), nil
-}
-
-// last ends the answer. One that is here as a whole says how long it is.
-func (o *output) last() error {
-	if !o.begun && o.res.StatusCode == http.StatusOK {
-		o.w.Header().Set("Content-Length", strconv.Itoa(len(o.held)))
-	}
-	return o.flush()
 }
 
 func (o *output) flush() error {

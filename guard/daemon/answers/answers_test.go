@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,11 +148,7 @@ func TestWhoSeesAllGetsTheEnginesBytes(t *testing.T) {
 			if err != nil || !bytes.Equal(w.Body.Bytes(), text) {
 				t.Errorf("%s: %v, %d bytes of %d\n%s", name, err, w.Body.Len(), len(text), w.Body)
 			}
-			length := ""
-			if len(text) < mostHeld { // it is here as a whole before it goes on
-				length = strconv.Itoa(len(text))
-			}
-			if w.Header().Get("Content-Length") != length || w.Header().Get("Connection") != "" || w.Header().Get("Api-Version") != "1.41" {
+			if w.Header().Get("Content-Length") != "" || w.Header().Get("Connection") != "" || w.Header().Get("Api-Version") != "1.41" {
 				t.Errorf("%s: %v", name, w.Header())
 			}
 		}
