@@ -218,9 +218,11 @@ func labels(m map[string]string) []string {
 // mostLabels are those of a container that policies see.
 const mostLabels = 200
 
-func (j *Judge) host() model.Object {
-	return model.Object{
-		Ref: model.Ref{Type: "Host", ID: j.p.Host}, Parents: []model.Ref{{Type: "Tenant", ID: j.p.Tenant}},
-		Attrs: map[string]any{"name": j.p.Host},
-	}
+// host is what all questions have beside their object.
+func (j *Judge) host() model.Object { return j.here[0] }
+
+func hostOf(p *Parts) []model.Object {
+	return []model.Object{{
+		Ref: model.Ref{Type: "Host", ID: p.Host}, Parents: []model.Ref{{Type: "Tenant", ID: p.Tenant}}, Attrs: map[string]any{"name": p.Host},
+	}}
 }

@@ -85,6 +85,7 @@ type Parts struct {
 // Judge implements call.Judge.
 type Judge struct {
 	p         Parts
+	here      []model.Object          // the host
 	now       atomic.Pointer[Demands] // in place of those of p
 	questions map[route.Action]question
 }
@@ -96,7 +97,7 @@ func New(p Parts) *Judge {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	j := &Judge{p: p, questions: questions()}
+	j := &Judge{p: p, here: hostOf(&p), questions: questions()}
 	j.Demand(Demands{Mode: p.Mode, StepUp: p.StepUp, FourEyes: p.FourEyes, Registries: p.Registries})
 	return j
 }
@@ -223,7 +224,7 @@ func (j *Judge) list(a *call.Ask, q question, facts map[string]any) ([]asked, er
 	for i := range list {
 		r := &list[i].request
 		r.Principal, r.Time, r.FreshFactor = a.Subject.Principal, j.p.Now(), a.Subject.FreshFactor
-		r.Objects = []model.Object{j.host()}
+		r.Objects = j.here
 		r.Facts = facts
 		r.Dangerous, r.FourEyes = slices.Contains(now.StepUp, r.Action), slices.Contains(now.FourEyes, r.Action)
 		r.Approved = j.p.Approvals != nil && j.p.Approvals.Approved(r.Principal.ID, r.Action, r.Resource.Ref, r.Time)
@@ -308,34 +309,6 @@ func Profiled() []string {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-// Sees implements call.Judge.
-func (j *Judge) Sees(ctx context.Context, a *call.Ask, objects []call.Object) ([]bool, error) {
-	list := make([]bool, len(objects))
-	if err := j.imagesOf(a, objects); err != nil {
-		return nil, err
-	}
-	facts := map[string]any{"door": "engine", "address": a.Subject.Address}
-	for i := range objects {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		list[i] = j.may(ctx, a, listed(objects[i].Kind), &objects[i], facts)
-	}
-	return list, nil
-}
-
-// Whole says whether the caller may see the host as a whole, and not only what is the caller's own.
-func (j *Judge) Whole(ctx context.Context, a *call.Ask) bool {
-	return j.may(ctx, a, "HostRead", nil, map[string]any{"door": "engine", "address": a.Subject.Address})
-}
-
-func (j *Judge) may(ctx context.Context, a *call.Ask, action string, o *call.Object, facts map[string]any) bool {
-	return j.p.Decider.Decide(ctx, model.Request{
-		Principal: a.Subject.Principal, Action: action, Resource: j.entity(o), Objects: []model.Object{j.host()}, Time: j.p.Now(),
-		FreshFactor: a.Subject.FreshFactor, Facts: facts,
-	}).Allowed
 }
 
 // NewID is a name for a record.
