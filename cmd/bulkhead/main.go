@@ -33,7 +33,7 @@ func main() {
 		Drills:     &drills{version: buildVersion()},
 		Server:     &server{version: buildVersion()},
 		Agent:      &member{version: buildVersion()},
-		Guard:      guard{},
+		Guard:      guard{version: buildVersion()},
 		EngineLock: openLock,
 		Database:   openDatabase,
 		Build:      cli.Build{Version: buildVersion(), Commit: commit, Date: date, Go: runtime.Version()},

@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"errors"
@@ -78,7 +78,7 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		p.judge.Addresses = registries.Addresses{}
 	}
 	p.judge.Workloads = workloads.New(workloads.Parts{
-		Engine: engine, Find: find, Missing: objects.ErrNotFound, Paths: hostpath.Paths{}, Texts: secret.New(throwAwayKey()), Tenant: p.judge.Tenant,
+		Engine: engine, Find: find, Missing: objects.ErrNotFound, Paths: hostpath.Paths{}, Texts: secret.New(ThrowAwayKey()), Tenant: p.judge.Tenant,
 		TenantLabel: p.tenantLabel, SensitivityLabel: p.sensitivityLabel,
 		Sockets: append([]string{p.engine}, p.sockets...), SystemPaths: append([]string{p.dir}, p.system...), Now: p.judge.Now,
 		Wanted: p.wanted, WritablePaths: p.writable, PinDigest: p.pinDigest,

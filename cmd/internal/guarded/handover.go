@@ -1,8 +1,10 @@
-package main
+package guarded
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -12,8 +14,8 @@ import (
 // handoverSocket is where a guard offers itself to the next, in its directory.
 const handoverSocket = "handover.sock"
 
-// newsReload tells an earlier guard to read its configuration again; other news are documents of the control plane, by kind.
-const newsReload = "reload"
+// NewsReload tells an earlier guard to read its configuration again; other news are documents of the control plane, by kind.
+const NewsReload = "reload"
 
 // backTime is how long a guard whose successor does not stand tries to go on, and backPause how long it waits in between.
 const (
@@ -21,11 +23,41 @@ const (
 	backPause = 200 * time.Millisecond
 )
 
+// ErrNodeGiven is why an agent does not go on that gave its node to a successor which then did not stand.
+var ErrNodeGiven = errors.New("another process was to take over and did not stand; this one has given the node away, and is to be started again")
+
+// Handover is what whoever raised a guard does when it is handed over to a later process.
+type Handover struct {
+	Records *PassedOn // of this guard, and of an earlier one
+	// Give closes what one process at a time can have open beside what the guard itself has, and Back is the way back; nil for none.
+	Give, Back func(ctx context.Context) error
+	Told       func(ctx context.Context, kind string, document []byte) error // of what changed, at a later guard
+	Stood      func(ctx context.Context)                                     // tells an earlier guard what is in force; nil for nothing
+	Stop       context.CancelFunc
+	Log        *slog.Logger
+}
+
+// HandOver has the guard offer itself to a later one, below dir. It is to be called before Run.
+func (g *Raised) HandOver(dir string, h Handover) {
+	g.hand = &handing{
+		g: g, path: filepath.Join(dir, handoverSocket), records: h.Records, put: h.Records.AppendEntry,
+		give: h.Give, back: h.Back, told: h.Told, stood: h.Stood, stop: h.Stop, log: h.Log,
+	}
+}
+
+// Tell brings news to an earlier guard that this one takes over from, where there is one.
+func (g *Raised) Tell(ctx context.Context, kind string, document []byte) {
+	g.hand.tell(ctx, kind, document)
+}
+
+// Given says whether a later guard has taken over.
+func (g *Raised) Given() bool { return g.hand.isGiven() }
+
 // handing hands a guard over to a later process, and goes on for an earlier one. It implements handover.Guard.
 type handing struct {
-	g       *raised
+	g       *Raised
 	path    string
-	records *passedOn
+	records *PassedOn
 	put     func(ctx context.Context, entry []byte, later bool) error // of an earlier guard's records
 	// give closes what one process at a time can have open beside what the guard itself has, and back is the way back; nil for none.
 	give, back func(ctx context.Context) error
@@ -100,7 +132,7 @@ func (h *handing) Back(ctx context.Context, end func() error) error {
 // regain opens again what one process at a time can have open, as far as it was closed.
 func (h *handing) regain(ctx context.Context, closed bool, end func() error) error {
 	if closed && h.back == nil {
-		return errNodeGiven // whoever has it may be right to go on
+		return ErrNodeGiven // whoever has it may be right to go on
 	}
 	if err := end(); err != nil {
 		h.log.Warn("the guard that was to take over", "error", err)

@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -31,8 +31,8 @@ func (e elsewhere) put(ctx context.Context, r model.Record, later bool) error {
 	return e.s.Append(ctx, entry, later)
 }
 
-// passedOn is the log as a guard has it, in which another process's can take the place of the own.
-type passedOn struct {
+// PassedOn is the log as a guard has it, in which another process's can take the place of the own.
+type PassedOn struct {
 	mu    sync.RWMutex
 	now   judge.Recorder // nil while there is none
 	there chan struct{}  // closed when there is one again
@@ -41,16 +41,16 @@ type passedOn struct {
 // holdTime is how long a record waits for a log between two processes.
 const holdTime = 30 * time.Second
 
-func newPassedOn(r judge.Recorder) *passedOn { return &passedOn{now: r, there: make(chan struct{})} }
+func NewPassedOn(r judge.Recorder) *PassedOn { return &PassedOn{now: r, there: make(chan struct{})} }
 
 // hold has records wait; those that are being written are written first.
-func (p *passedOn) hold() {
+func (p *PassedOn) hold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now, p.there = nil, make(chan struct{})
 }
 
-func (p *passedOn) set(r judge.Recorder) {
+func (p *PassedOn) set(r judge.Recorder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.now == nil {
@@ -60,17 +60,17 @@ func (p *passedOn) set(r judge.Recorder) {
 }
 
 // Append implements judge.Recorder.
-func (p *passedOn) Append(ctx context.Context, r model.Record) error {
+func (p *PassedOn) Append(ctx context.Context, r model.Record) error {
 	return p.with(ctx, func(now judge.Recorder) error { return now.Append(ctx, r) })
 }
 
 // Later implements judge.Recorder.
-func (p *passedOn) Later(ctx context.Context, r model.Record) error {
+func (p *PassedOn) Later(ctx context.Context, r model.Record) error {
 	return p.with(ctx, func(now judge.Recorder) error { return now.Later(ctx, r) })
 }
 
 // AppendEntry writes a record of an earlier guard.
-func (p *passedOn) AppendEntry(ctx context.Context, entry []byte, later bool) error {
+func (p *PassedOn) AppendEntry(ctx context.Context, entry []byte, later bool) error {
 	return p.with(ctx, func(now judge.Recorder) error {
 		if l, ok := now.(entries); ok {
 			return l.AppendEntry(ctx, entry, later)
@@ -89,7 +89,7 @@ func (e elsewhere) AppendEntry(ctx context.Context, entry []byte, later bool) er
 	return e.s.Append(ctx, entry, later)
 }
 
-func (p *passedOn) with(ctx context.Context, do func(judge.Recorder) error) error {
+func (p *PassedOn) with(ctx context.Context, do func(judge.Recorder) error) error {
 	over := time.NewTimer(holdTime)
 	defer over.Stop()
 	for {

@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -49,8 +49,8 @@ func stoodUp(t *testing.T) *handing {
 	ended := make(chan error, 1)
 	go func() { ended <- doors.Run(ctx) }()
 	t.Cleanup(func() { stop(); fine(t, <-ended) })
-	g := &raised{who: who, doors: doors, engine: &guardedEngine{Door: guarddoor.New(guarddoor.Parts{Dir: dir}), images: kept, judge: judge.New(judge.Parts{})}, log: log, file: "/etc/guard.yaml"}
-	g.hand = &handing{g: g, path: filepath.Join(dir, handoverSocket), records: newPassedOn(nil), stop: stop, log: log}
+	g := &Raised{who: who, doors: doors, engine: &guardedEngine{Door: guarddoor.New(guarddoor.Parts{Dir: dir}), images: kept, judge: judge.New(judge.Parts{})}, log: log, file: "/etc/guard.yaml"}
+	g.hand = &handing{g: g, path: filepath.Join(dir, handoverSocket), records: NewPassedOn(nil), stop: stop, log: log}
 	t.Cleanup(func() { stop() })
 	return g.hand
 }
@@ -83,17 +83,8 @@ func TestToldWhatItCannotRead(t *testing.T) {
 		h.stop = func() { lost = true; stop() }
 		a := &alone{again: func() (config.Config, error) { return c.c, c.err }, engine: engine, ctx: t.Context(), log: h.log}
 		h.told = func(context.Context, string, []byte) error { return a.told(h.g) }
-		if err := h.Told(t.Context(), newsReload, nil); (err == nil) != c.sound || lost == c.sound {
-			t.Errorf("%s, alone: %v, ended %v", name, err, lost)
-		}
-		if name == "unsound policies" { // of the control plane, in an agent
-			continue
-		}
-		lost = false
-		of := &agentGuard{now: h.g, log: h.log}
-		h.told = func(context.Context, string, []byte) error { return of.told(a.again) }
-		if err := h.Told(t.Context(), newsReload, nil); (err == nil) != c.sound || lost == c.sound {
-			t.Errorf("%s, in an agent: %v, ended %v", name, err, lost)
+		if err := h.Told(t.Context(), NewsReload, nil); (err == nil) != c.sound || lost == c.sound {
+			t.Errorf("%s: %v, ended %v", name, err, lost)
 		}
 	}
 }
@@ -125,7 +116,7 @@ func TestBack(t *testing.T) {
 
 	h.back, ended = nil, 0 // as of an agent, whose successor may go on
 	fine(t, h.Give(t.Context()))
-	if err := h.Back(t.Context(), end); !errors.Is(err, errNodeGiven) || ended != 0 {
+	if err := h.Back(t.Context(), end); !errors.Is(err, ErrNodeGiven) || ended != 0 {
 		t.Errorf("%v; ended %d", err, ended)
 	}
 }
@@ -140,7 +131,7 @@ func TestReachWithOtherFile(t *testing.T) {
 	c := config.Config{Guard: config.Guard{TakeOver: true}}
 	for file, ok := range map[string]bool{"/etc/guard.yaml": true, "/etc/other.yaml": false, "": false} {
 		c.File = file
-		p, err := reach(c, filepath.Dir(h.path), h.log)
+		p, err := Reach(c, filepath.Dir(h.path), h.log)
 		if (err == nil) != ok {
 			t.Errorf("%q: %v", file, err)
 		}

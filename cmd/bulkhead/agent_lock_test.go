@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -21,11 +22,11 @@ func TestRecordTriedAgain(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	l, err := openGuardLog(t.Context(), dir, "here", slog.New(slog.DiscardHandler))
+	l, err := guarded.OpenLog(t.Context(), dir, "here", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	record := recordOf(l.log, &state.Node{ID: "n1", Name: "here", Tenant: model.SystemTenant})
+	record := recordOf(l.Log, &state.Node{ID: "n1", Name: "here", Tenant: model.SystemTenant})
 	again := model.Record{ID: "0198c5a0-0000-7000-8000-000000000001", Time: time.Now(), Action: "EngineSocketRepair", Outcome: model.OutcomeAllowed}
 	other := again
 	other.ID = "0198c5a0-0000-7000-8000-000000000002"
@@ -37,10 +38,10 @@ func TestRecordTriedAgain(t *testing.T) {
 	if err := unix.FcntlFlock(hung.Fd(), unix.F_OFD_SETLKW, &unix.Flock_t{Type: unix.F_WRLCK}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.log.AppendSoon(t.Context(), other); err != nil { // in the journal, from where it can't come into the log
+	if _, err := l.Log.AppendSoon(t.Context(), other); err != nil { // in the journal, from where it can't come into the log
 		t.Fatal(err)
 	}
-	time.Sleep(2 * journalAge)
+	time.Sleep(2 * guarded.JournalAge)
 	for range 2 {
 		start := time.Now()
 		if err := record(t.Context(), again); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 5*time.Second {
@@ -51,15 +52,15 @@ func TestRecordTriedAgain(t *testing.T) {
 	if err := record(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.log.Wait(t.Context(), 1); err != nil {
+	if err := l.Log.Wait(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * journalAge) // more would be there by now
-	records, err := l.log.Read(t.Context(), 0, 10)
+	time.Sleep(2 * guarded.JournalAge) // more would be there by now
+	records, err := l.Log.Read(t.Context(), 0, 10)
 	if err != nil || len(records) != 2 || records[0].Record.ID != other.ID || records[1].Record.ID != again.ID || records[1].Record.Actor != "n1" {
 		t.Errorf("%d records: %+v %v", len(records), records, err)
 	}
-	if err := l.close(); err != nil {
+	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

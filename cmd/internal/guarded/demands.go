@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -38,7 +39,7 @@ func demandsOf(c *config.Guard) judge.Demands {
 
 // demand takes the mode and what else is demanded of calls from a configuration that was read again. It is recorded first: what can't be
 // recorded stays as it was.
-func (g *raised) demand(c *config.Guard) error {
+func (g *Raised) demand(c *config.Guard) error {
 	if err := checkActions(*c); err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (g *raised) demand(c *config.Guard) error {
 	return err
 }
 
-func (g *raised) demandAll(c *config.Guard) (changed bool, err error) {
+func (g *Raised) demandAll(c *config.Guard) (changed bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	said := map[string]string{}
@@ -85,7 +86,7 @@ func demanded(c *config.Guard) map[string]string {
 }
 
 // later are the settings of a configuration that are others than those in force, and are not taken while a guard runs.
-func (g *raised) later(c *config.Guard) (list []string) {
+func (g *Raised) later(c *config.Guard) (list []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now, was := reflect.ValueOf(*c), reflect.ValueOf(g.was)
@@ -105,22 +106,22 @@ func (g *raised) later(c *config.Guard) (list []string) {
 
 // recordStart puts into the log that the guard begins, and with what. Where that can't be, it begins all the same: it refuses every change
 // until it can be recorded.
-func (g *raised) recordStart(c *config.Guard) {
+func (g *Raised) recordStart(c *config.Guard) {
 	said := demanded(c)
-	said["guard.profile"], said["guard.build"], said["version"] = c.Profile, c.Build, buildVersion()
+	said["guard.profile"], said["guard.build"], said["version"] = c.Profile, c.Build, g.status.Version
 	if err := g.recordOwn(actionStart, "the guard began", said); err != nil {
 		g.log.Error("that the guard began could not be recorded", "error", err)
 	}
 }
 
 // recordOwn puts into the log what the guard itself did, and of its configuration's file as it is now, who owns it and what is in it.
-func (g *raised) recordOwn(action, why string, said map[string]string) error {
+func (g *Raised) recordOwn(action, why string, said map[string]string) error {
 	id, err := judge.NewID()
 	if err != nil {
 		return err
 	}
 	r := model.Record{
-		ID: id, Time: clock()(), Actor: "local", ActorName: "configuration", Tenant: g.tenant, Action: action, Outcome: model.OutcomeAllowed,
+		ID: id, Time: clock.Now(), Actor: "local", ActorName: "configuration", Tenant: g.tenant, Action: action, Outcome: model.OutcomeAllowed,
 		Resource: model.Ref{Type: "Host", ID: g.host}, Address: "process " + strconv.Itoa(os.Getpid()),
 		Reason: why, Changes: ofFile(g.file),
 	}

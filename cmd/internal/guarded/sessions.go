@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
@@ -54,7 +55,7 @@ func newTerminals(c config.Guard, engine *forward.Engine, dir, host string, l ju
 			if err != nil {
 				return "", err
 			}
-			r.ID, r.Time = id, clock()()
+			r.ID, r.Time = id, clock.Now()
 			return id, l.Append(ctx, r)
 		},
 	})
@@ -131,8 +132,8 @@ func (t *terminals) Resized(a *call.Ask, width, height int) {
 	}
 }
 
-// recordingsIn opens recordings of a guard that have ended, for the control plane that the agent is of.
-func recordingsIn(dir string) func(id string) (io.ReadCloser, int64, error) {
+// RecordingsIn opens recordings of a guard that have ended, for the control plane that the agent is of.
+func RecordingsIn(dir string) func(id string) (io.ReadCloser, int64, error) {
 	return func(id string) (io.ReadCloser, int64, error) {
 		if len(id) != len("00000000-0000-0000-0000-000000000000") {
 			return nil, 0, fmt.Errorf("%.40q is no id of a recording", id)

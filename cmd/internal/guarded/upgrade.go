@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"log/slog"
@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// onUpgrade starts the program that is at this one's path at every SIGUSR2, to take over, until stop.
-func onUpgrade(log *slog.Logger) (stop func()) {
+// OnUpgrade starts the program that is at this one's path at every SIGUSR2, to take over, until stop.
+func OnUpgrade(log *slog.Logger) (stop func()) {
 	path, err := os.Executable() // of the program as it is there now: a new one takes its place
 	if err != nil {
 		log.Warn("this guard can't upgrade itself", "error", err)

@@ -3,20 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
-	"github.com/bulkhead-security/bulkhead/guard/call"
-	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// fleetPeople are the accounts of the control plane at this node's guard. It implements agent.Applier.
+// fleetPeople are the accounts of the control plane at this node's guard. It implements agent.Applier, and guarded.People.
 type fleetPeople struct {
 	approvals *approvals.Approvals
 
@@ -47,8 +43,8 @@ func (f *fleetPeople) Apply(_ context.Context, document []byte) error {
 	return nil
 }
 
-// at has a guard that was raised, or whose configuration was read again, know the accounts.
-func (f *fleetPeople) at(local []accounts.Definition, set func([]accounts.Definition) error) error {
+// At has a guard that was guarded.Raised, or whose configuration was read again, know the accounts.
+func (f *fleetPeople) At(local []accounts.Definition, set func([]accounts.Definition) error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := set(joined(local, f.fleet)); err != nil {
@@ -91,22 +87,4 @@ func joined(local []accounts.Definition, fleet []bundle.Account) []accounts.Defi
 		*d = with
 	}
 	return out
-}
-
-// steppedUp adds the second factor that somebody showed to the control plane for the engines.
-type steppedUp struct {
-	who       guarddoor.Identifier
-	approvals *approvals.Approvals
-	now       func() time.Time
-}
-
-// Identify implements guard/daemon's Identifier.
-func (s *steppedUp) Identify(r *http.Request) (*call.Subject, error) {
-	who, err := s.who.Identify(r)
-	// A token or certificate shows what it shows, whoever holds it.
-	if err != nil || who.Principal.Credential.Type != "Session" || !s.approvals.SteppedUp(who.Principal.ID, s.now()) {
-		return who, err
-	}
-	who.Principal.Auth.MFA, who.FreshFactor = true, true
-	return who, nil
 }

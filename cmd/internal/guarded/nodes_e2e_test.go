@@ -1,6 +1,6 @@
 //go:build e2e
 
-package main
+package guarded
 
 import (
 	"context"
@@ -59,8 +59,8 @@ func (n *nodes) step(name string, f func()) {
 func newNodes(t *testing.T, kind lab.Kind) *nodes {
 	t.Helper()
 	hosts, err := lab.NewHosts(t.Context(), 2)
-	must(t, err)
-	t.Cleanup(func() { must(t, hosts.Remove(context.Background())) })
+	fine(t, err)
+	t.Cleanup(func() { fine(t, hosts.Remove(context.Background())) })
 	n := &nodes{T: t}
 	for i, g := range []**guarded{&n.manager, &n.worker} {
 		*g = newGuardedOn(t, kind, []string{"h1", "h2"}[i], hosts.All()[i])
@@ -305,7 +305,7 @@ func (n *nodes) refused() {
 	// Where no profile refuses it, the swarm's own network of hosts is one like others.
 	free := *n.manager
 	free.dir, free.profile = filepath.Join(free.dir, "free"), "custom"
-	must(n.T, os.MkdirAll(free.dir, 0o700))
+	fine(n.T, os.MkdirAll(free.dir, 0o700))
 	free.people(person("free", model.SystemTenant, model.RoleAdministrator))
 	free.may("free", "", n.on("--name", "hosts", "--network", "host", "busybox:1", "sleep", "600")...)
 	n.inside(n.worker, "root", "hosts", "")
@@ -319,7 +319,7 @@ func (n *nodes) refused() {
 func (n *nodes) byID() {
 	n.Helper()
 	cli, err := client.New(client.WithHost("unix://" + n.manager.socket("alice")))
-	must(n.T, err)
+	fine(n.T, err)
 	defer cli.Close()
 	secret := n.manager.may("bob", "", "secret", "inspect", "--format", "{{.ID}}", "bobs-secret")
 	config := n.manager.may("bob", "", "config", "inspect", "--format", "{{.ID}}", "bobs-config")

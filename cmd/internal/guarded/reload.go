@@ -1,21 +1,20 @@
-package main
+package guarded
 
 import (
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/bulkhead-security/bulkhead/cli"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// reload takes accounts, policies, certificates and keys from a configuration that was read again. Each that is not sound stays as it was.
+// Reload takes accounts, policies, certificates and keys from a configuration that was read again. Each that is not sound stays as it was.
 // Connections stay.
-func (g *raised) reload(c config.Config, engine *authz.Engine) {
-	if err := errors.Join(g.rights(c, engine), g.doors.Reload()); err != nil {
+func (g *Raised) Reload(c config.Config, engine *authz.Engine) {
+	if err := errors.Join(g.Rights(c, engine), g.doors.Reload()); err != nil {
 		g.log.Error("not everything was taken again: what is not sound stays as it was", "error", err)
 		return
 	}
@@ -26,28 +25,28 @@ func (g *raised) reload(c config.Config, engine *authz.Engine) {
 	}
 }
 
-// rights takes what says who may do what: accounts, policies where engine is not nil, and what is demanded of calls.
-func (g *raised) rights(c config.Config, engine *authz.Engine) error {
-	d, err := definitions(c.Guard.Accounts)
+// Rights takes what says who may do what: accounts, policies where engine is not nil, and what is demanded of calls.
+func (g *Raised) Rights(c config.Config, engine *authz.Engine) error {
+	d, err := Definitions(c.Guard.Accounts)
 	switch {
 	case err != nil:
 	case g.people != nil:
-		err = g.people.at(d, g.who.Set)
+		err = g.people.At(d, g.who.Set)
 	default:
 		err = g.who.Set(d)
 	}
 	if engine != nil {
-		err = errors.Join(err, loadGuardPolicies(engine, c.Guard.Policies))
+		err = errors.Join(err, LoadPolicies(engine, c.Guard.Policies))
 	}
 	return errors.Join(err, g.demand(&c.Guard))
 }
 
-// loadGuardPolicies puts the files of a directory into force, for everybody on this host; empty is none.
-func loadGuardPolicies(engine *authz.Engine, dir string) error {
+// LoadPolicies puts the files of a directory into force, for everybody on this host; empty is none.
+func LoadPolicies(engine *authz.Engine, dir string) error {
 	if dir == "" {
 		return engine.Load(nil)
 	}
-	files, err := cli.ReadPolicies(dir)
+	files, err := config.ReadPolicies(dir)
 	if err != nil {
 		return fmt.Errorf("guard.policies: %w", err)
 	}
@@ -57,8 +56,8 @@ func loadGuardPolicies(engine *authz.Engine, dir string) error {
 	return nil
 }
 
-// definitions are the accounts of a configuration.
-func definitions(list []config.GuardAccount) ([]accounts.Definition, error) {
+// Definitions are the accounts of a configuration.
+func Definitions(list []config.GuardAccount) ([]accounts.Definition, error) {
 	out := make([]accounts.Definition, 0, len(list))
 	for i, a := range list {
 		d := accounts.Definition{

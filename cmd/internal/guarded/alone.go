@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -23,16 +23,19 @@ type alone struct {
 	dir, host string
 	log       *slog.Logger
 	engine    *authz.Engine
-	records   *passedOn
+	records   *PassedOn
 	ctx       context.Context //nolint:containedctx // of what watches the sockets, which ends and begins anew with a handover
 
 	mu      sync.Mutex
-	kept    *guardLog // nil while another process has it
-	watched func()    // ends the watch over the engine's sockets
+	kept    *Log   // nil while another process has it
+	watched func() // ends the watch over the engine's sockets
 }
 
-// Run implements cli.Guard.
-func (guard) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) (err error) {
+// Alone is a guard without an agent, in this process.
+type Alone struct{ Version string }
+
+// Run stands before the engine until ctx ends. It implements cli.Guard's.
+func (p Alone) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) (err error) {
 	klog.SetSlogLogger(log) // tessera's
 	if err := checkAlone(c.Guard); err != nil {
 		return err
@@ -44,10 +47,10 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	if a.engine, err = authz.New(authz.Options{}); err != nil {
 		return fmt.Errorf("policies: %w", err)
 	}
-	if err := loadGuardPolicies(a.engine, c.Guard.Policies); err != nil {
+	if err := LoadPolicies(a.engine, c.Guard.Policies); err != nil {
 		return err
 	}
-	before, err := reach(c, dir, log)
+	before, err := Reach(c, dir, log)
 	if err != nil {
 		return err
 	}
@@ -61,29 +64,31 @@ func (guard) Run(ctx context.Context, c config.Config, again func() (config.Conf
 	if err := a.openLog(ctx); err != nil {
 		return err
 	}
-	g, err := raise(c, guardParts{decider: a.engine, rules: a.engine, log: a.records, tenant: c.Guard.Tenant, host: a.host, dir: dir, slog: log, before: before})
+	g, err := Raise(c, Parts{
+		Version: p.Version, Decider: a.engine, Rules: a.engine, Log: a.records, Tenant: c.Guard.Tenant, Host: a.host, Dir: dir, Slog: log, Before: before,
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, g.close()) }()
-	g.hand = &handing{
-		g: g, path: filepath.Join(dir, handoverSocket), records: a.records, put: a.records.AppendEntry, stop: stop, log: log,
-		give: func(context.Context) error { return a.shut() }, back: a.back,
-		told: func(context.Context, string, []byte) error { return a.told(g) },
-	}
+	defer func() { err = errors.Join(err, g.Close()) }()
+	g.HandOver(dir, Handover{
+		Records: a.records, Stop: stop, Log: log,
+		Give: func(context.Context) error { return a.shut() }, Back: a.back,
+		Told: func(context.Context, string, []byte) error { return a.told(g) },
+	})
 	fmt.Fprintf(out, "Bulkhead's guard is in front of %s: host %s of the tenant %s, profile %s (%s), audit log in %s\n",
 		c.Guard.Engine, a.host, c.Guard.Tenant, c.Guard.Profile, c.Guard.Mode, filepath.Join(dir, "audit"))
 	fmt.Fprintf(out, "It listens at %s; `bulkhead docker setup` says how to use it\n", strings.Join(g.doors.Places(), " and "))
-	defer onHangUp(func() { a.reload(g) })()
-	defer onUpgrade(log)()
+	defer OnHangUp(func() { a.reload(g) })()
+	defer OnUpgrade(log)()
 	a.watch()
 	go keepSmall(ctx, log)
-	return g.run(ctx)
+	return g.Run(ctx)
 }
 
 // openLog opens the audit log.
 func (a *alone) openLog(ctx context.Context) error {
-	l, err := openGuardLog(ctx, a.dir, a.host, a.log)
+	l, err := OpenLog(ctx, a.dir, a.host, a.log)
 	if err != nil {
 		return err
 	}
@@ -91,7 +96,7 @@ func (a *alone) openLog(ctx context.Context) error {
 	defer a.mu.Unlock()
 	a.kept = l
 	if a.records == nil {
-		a.records = newPassedOn(l)
+		a.records = NewPassedOn(l)
 	}
 	return nil
 }
@@ -118,7 +123,7 @@ func (a *alone) shut() error {
 	if a.kept == nil {
 		return nil
 	}
-	err := a.kept.close()
+	err := a.kept.Close()
 	a.watched, a.kept = nil, nil
 	return err
 }
@@ -136,22 +141,22 @@ func (a *alone) back(context.Context) error {
 }
 
 // reload reads the configuration again, here and at an earlier guard.
-func (a *alone) reload(g *raised) {
+func (a *alone) reload(g *Raised) {
 	c, err := a.again()
 	if err != nil {
 		g.log.Error("the configuration was not taken: the earlier one stays", "error", err)
 		return
 	}
-	g.reload(c, a.engine)
-	g.hand.tell(a.ctx, newsReload, nil)
+	g.Reload(c, a.engine)
+	g.Tell(a.ctx, NewsReload, nil)
 }
 
 // told is reload as a later guard has it done; what can't be read again it takes for rights that have ended.
-func (a *alone) told(g *raised) error {
-	defer g.hand.tell(a.ctx, newsReload, nil) // also where this one can't: the one before may know no better
+func (a *alone) told(g *Raised) error {
+	defer g.Tell(a.ctx, NewsReload, nil) // also where this one can't: the one before may know no better
 	c, err := a.again()
 	if err != nil {
 		return err
 	}
-	return g.rights(c, a.engine)
+	return g.Rights(c, a.engine)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/agent"
 	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -29,7 +30,7 @@ func TestOwnProfileOfAnAgent(t *testing.T) {
 	var c config.Config
 	c.Guard.Enabled = true
 	g := (&member{}).guardOf(c, d, &state.Node{ID: "n1", Tenant: "acme"}, &p, nil, slog.New(slog.DiscardHandler), io.Discard)
-	has := ownProfile(policies.ProfileCustom, g.parts.rules)
+	has := guarded.OwnProfile(policies.ProfileCustom, g.parts.Rules)
 	if has() {
 		t.Error("there are rules before any came")
 	}
@@ -43,7 +44,7 @@ func TestOwnProfileOfAnAgent(t *testing.T) {
 	if !has() {
 		t.Error("its rules are not seen")
 	}
-	if ownProfile("baseline", nil) != nil || ownProfile(policies.ProfileCustom, nil)() {
+	if guarded.OwnProfile("baseline", nil) != nil || guarded.OwnProfile(policies.ProfileCustom, nil)() {
 		t.Error("a shipped profile is asked about, or one is there without policies")
 	}
 }

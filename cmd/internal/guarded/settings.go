@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func hostID(c config.Guard) string {
 	if c.Host != "" {
 		return c.Host
 	}
-	if id := nodeID(); id != "" {
+	if id := NodeID(); id != "" {
 		return id
 	}
 	name, err := os.Hostname()
@@ -34,14 +34,14 @@ func hostID(c config.Guard) string {
 	return name
 }
 
-// profileRules are the policies in force. What stands before them when it is decided does not matter here.
-type profileRules interface {
+// Rules are the policies in force. What stands before them when it is decided does not matter here.
+type Rules interface {
 	Version() string
 	Forbids(profile string) bool
 }
 
-// ownProfile says whether there are rules of a profile that is not a shipped one. Policies change while the guard runs, and each call asks.
-func ownProfile(profile string, engine profileRules) func() bool {
+// OwnProfile says whether there are rules of a profile that is not a shipped one. Policies change while the guard runs, and each call asks.
+func OwnProfile(profile string, engine Rules) func() bool {
 	if profile != policies.ProfileCustom {
 		return nil
 	}

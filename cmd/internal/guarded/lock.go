@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -12,26 +12,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulkhead-security/bulkhead/agent"
-	"github.com/bulkhead-security/bulkhead/agent/state"
-	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/lock"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// openLock is the lock of this machine's engines, for the command line.
-func openLock(c config.Config) (cli.EngineLock, error) {
-	l, err := newLock(c, nil)
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-// newLock gives the lock by the configuration.
-func newLock(c config.Config, log *slog.Logger) (*lock.Lock, error) {
-	o := lock.Options{Root: "/", Direct: c.Guard.Direct, Reload: reloadUnits, Log: log, Now: clock()}
+// NewLock gives the lock by the configuration.
+func NewLock(c config.Config, log *slog.Logger) (*lock.Lock, error) {
+	o := lock.Options{Root: "/", Direct: c.Guard.Direct, Reload: reloadUnits, Log: log, Now: clock.Now}
 	switch {
 	case c.Engine.Endpoint != "":
 		o.Sockets = []string{c.Engine.Endpoint}
@@ -61,12 +50,12 @@ func reloadUnits(ctx context.Context) error {
 	return nil
 }
 
-// watchLock looks after the lock until ctx ends. Only root can, and what runs as somebody else leaves it alone.
-func watchLock(ctx context.Context, c config.Config, found func(model.Finding) error, record func(context.Context, model.Record) error, log *slog.Logger) error {
+// WatchLock looks after the lock until ctx ends. Only root can, and what runs as somebody else leaves it alone.
+func WatchLock(ctx context.Context, c config.Config, found func(model.Finding) error, record func(context.Context, model.Record) error, log *slog.Logger) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	l, err := newLock(c, log)
+	l, err := NewLock(c, log)
 	if err != nil {
 		return err
 	}
@@ -76,27 +65,13 @@ func watchLock(ctx context.Context, c config.Config, found func(model.Finding) e
 	return nil
 }
 
-// recordOf writes records of a node into its audit log; nil where it has none.
-func recordOf(l agent.NodeLog, n *state.Node) func(context.Context, model.Record) error {
-	if l == nil {
-		return nil
-	}
-	return func(ctx context.Context, r model.Record) error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-		defer cancel()
-		r.Actor, r.ActorName, r.Tenant, r.Resource = n.ID, n.Name, n.Tenant, model.Ref{Type: "Node", ID: n.ID}
-		_, err := l.Append(ctx, r)
-		return err
-	}
-}
-
 // watchAlone looks after the engine's sockets for a guard that has no agent: what it finds is told and recorded. What it gives waits for
 // its end.
-func watchAlone(ctx context.Context, c config.Config, l *guardLog, log *slog.Logger) (wait func()) {
+func watchAlone(ctx context.Context, c config.Config, l *Log, log *slog.Logger) (wait func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err := watchLock(ctx, c, func(f model.Finding) error {
+		err := WatchLock(ctx, c, func(f model.Finding) error {
 			log.Warn("the engine can be reached past the guard", "kind", f.Kind, "subject", f.Subject, "text", f.Text.EN, "over", !f.Over.IsZero())
 			return nil
 		}, func(ctx context.Context, r model.Record) error {

@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -21,37 +23,37 @@ import (
 // guardLogs begins the origin of the audit log of a guard without an agent.
 const guardLogs = "bulkhead/guard/"
 
-// journalAge is how long records are beside the log at most, where calls must not wait for the whole of it to be written: those of changes on
+// JournalAge is how long records are beside the log at most, where calls must not wait for the whole of it to be written: those of changes on
 // disk, in its journal, and those of reads in memory.
-const journalAge = 250 * time.Millisecond
+const JournalAge = 250 * time.Millisecond
 
-// recorder is an audit log as the guard's judge writes it.
-type recorder struct{ log *audit.Log }
+// Recorder is an audit log as the guard's judge writes it.
+type Recorder struct{ Log *audit.Log }
 
 // Append implements judge.Recorder.
-func (r recorder) Append(ctx context.Context, record model.Record) error {
-	_, err := r.log.AppendSoon(ctx, record)
+func (r Recorder) Append(ctx context.Context, record model.Record) error {
+	_, err := r.Log.AppendSoon(ctx, record)
 	return err
 }
 
 // Later implements judge.Recorder.
-func (r recorder) Later(ctx context.Context, record model.Record) error {
-	return r.log.Later(ctx, record)
+func (r Recorder) Later(ctx context.Context, record model.Record) error {
+	return r.Log.Later(ctx, record)
 }
 
 // AppendEntry implements entries.
-func (r recorder) AppendEntry(ctx context.Context, entry []byte, later bool) error {
-	return r.log.AppendEntry(ctx, entry, later)
+func (r Recorder) AppendEntry(ctx context.Context, entry []byte, later bool) error {
+	return r.Log.AppendEntry(ctx, entry, later)
 }
 
-// guardLog is the audit log of the guard alone.
-type guardLog struct {
-	recorder
+// Log is the audit log of the guard alone.
+type Log struct {
+	Recorder
 	dir string
 }
 
-// openGuardLog opens the log below dir; its key is made once, and its public half is beside it for `bulkhead audit verify`.
-func openGuardLog(ctx context.Context, dir, host string, log *slog.Logger) (*guardLog, error) {
+// OpenLog opens the log below dir; its key is made once, and its public half is beside it for `bulkhead audit verify`.
+func OpenLog(ctx context.Context, dir, host string, log *slog.Logger) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the guard's data directory (guard.data_dir): %w", err)
 	}
@@ -65,21 +67,22 @@ func openGuardLog(ctx context.Context, dir, host string, log *slog.Logger) (*gua
 	}
 	at := filepath.Join(dir, "audit")
 	l, err := audit.Open(ctx, audit.Options{
-		Dir: at, Origin: origin, Signer: signer, Batch: 256, BatchAge: journalAge, Journal: journalAge, SpoolSize: 1 << 20, Log: log, Now: clock(),
+		Dir: at, Origin: origin, Signer: signer, Batch: 256, BatchAge: JournalAge, Journal: JournalAge, SpoolSize: 1 << 20, Log: log, Now: clock.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := writeWhole(at+".pub", []byte(public+"\n"), 0o644); err != nil {
+	if err := whole.Write(at+".pub", []byte(public+"\n"), 0o644); err != nil {
 		return nil, errors.Join(err, l.Close(ctx))
 	}
-	return &guardLog{recorder{l}, at}, nil
+	return &Log{Recorder{l}, at}, nil
 }
 
-func (l *guardLog) close() error {
+// Close closes it.
+func (l *Log) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return l.log.Close(ctx)
+	return l.Log.Close(ctx)
 }
 
 // guardLogKey reads the key of the log, and makes it where there is no log yet: two lines, the private half and the public one.
@@ -94,7 +97,7 @@ func guardLogKey(path, origin string) (note.Signer, string, error) {
 			return nil, "", fmt.Errorf("make the audit log's key: %w", gerr)
 		}
 		b = []byte(private + "\n" + public + "\n")
-		err = writeWhole(path, b, 0o600)
+		err = whole.Write(path, b, 0o600)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("the audit log's key: %w", err)

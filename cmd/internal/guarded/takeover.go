@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -19,8 +19,8 @@ const beforeTime = 5 * time.Second
 // lastTime is how long a guard that ends waits for earlier ones beyond their own drain.
 const lastTime = 10 * time.Second
 
-// reach finds the guard that is to be taken over; nil where there is none, or where that is not wanted.
-func reach(c config.Config, dir string, log *slog.Logger) (*handover.Predecessor, error) {
+// Reach finds the guard that is to be taken over; nil where there is none, or where that is not wanted.
+func Reach(c config.Config, dir string, log *slog.Logger) (*handover.Predecessor, error) {
 	if !c.Guard.TakeOver {
 		return nil, nil //nolint:nilnil // nobody
 	}
@@ -80,7 +80,7 @@ func (h *handing) stands(ctx context.Context, p *handover.Predecessor, ended fun
 		h.log.Info("the earlier guard has ended", "pid", p.PID)
 		ended()
 	}()
-	h.tell(ctx, newsReload, nil)
+	h.tell(ctx, NewsReload, nil)
 	if h.stood != nil {
 		h.stood(ctx)
 	}

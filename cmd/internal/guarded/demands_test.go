@@ -1,4 +1,4 @@
-package main
+package guarded
 
 import (
 	"context"
@@ -42,7 +42,7 @@ func TestModeAtReload(t *testing.T) {
 	g.was = c.Guard
 
 	c.Guard.Mode = "observe"
-	fine(t, g.rights(c, nil))
+	fine(t, g.Rights(c, nil))
 	if !g.engine.judge.Observes() {
 		t.Error("the mode does not count")
 	}
@@ -57,7 +57,7 @@ func TestModeAtReload(t *testing.T) {
 		r.Changes["file"] != g.file || r.Changes["file_owner"] == "" || len(r.Changes["file_sha256"]) != 64 || r.Changes["guard.registries"] != "" {
 		t.Errorf("%+v", r)
 	}
-	fine(t, g.rights(c, nil)) // nothing changed
+	fine(t, g.Rights(c, nil)) // nothing changed
 	if len(log.list) != 1 {
 		t.Errorf("%+v", log.list[1:])
 	}
@@ -69,16 +69,16 @@ func TestModeAtReload(t *testing.T) {
 	} {
 		bad := config.Default()
 		change(&bad.Guard)
-		if err := g.rights(bad, nil); err == nil || !strings.Contains(err.Error(), why) || !g.engine.judge.Observes() {
+		if err := g.Rights(bad, nil); err == nil || !strings.Contains(err.Error(), why) || !g.engine.judge.Observes() {
 			t.Errorf("%s: %v", why, err)
 		}
 	}
 	log.err = errors.New("the disk is full")
-	if err := g.rights(config.Default(), nil); err == nil || !strings.Contains(err.Error(), "stay as they were") || !g.engine.judge.Observes() {
+	if err := g.Rights(config.Default(), nil); err == nil || !strings.Contains(err.Error(), "stay as they were") || !g.engine.judge.Observes() {
 		t.Errorf("without a record: %v", err)
 	}
 	log.err = nil
-	fine(t, g.rights(config.Default(), nil)) // the same again, when the log is there
+	fine(t, g.Rights(config.Default(), nil)) // the same again, when the log is there
 	if g.engine.judge.Observes() || len(log.list) != 2 {
 		t.Errorf("%+v", log.list)
 	}
