@@ -99,7 +99,7 @@ func (g *agentGuard) begin(ctx context.Context, work context.CancelFunc, again f
 	// One for as long as the guard is wanted: between two that failed, a reload must not end the agent.
 	unhook := func() {}
 	if again != nil {
-		hangUp, upgrade := guarded.OnHangUp(func() { g.reload(again) }), guarded.OnUpgrade(g.log)
+		hangUp, upgrade := guarded.OnHangUp(func() { g.reload(again) }), guarded.OnUpgrade("", g.log)
 		unhook = func() { hangUp(); upgrade() }
 	}
 	go func() {

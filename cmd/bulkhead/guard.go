@@ -25,5 +25,6 @@ func (guard) Accounts(c config.Config, log *slog.Logger) (*accounts.Accounts, er
 
 // Run implements cli.Guard.
 func (g guard) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) error {
+	become(g.version, log)
 	return guarded.Alone{Version: g.version}.Run(ctx, c, again, dir, log, out)
 }

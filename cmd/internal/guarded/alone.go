@@ -32,7 +32,10 @@ type alone struct {
 }
 
 // Alone is a guard without an agent, in this process.
-type Alone struct{ Version string }
+type Alone struct {
+	Version string
+	Program string // that is started to take over at an upgrade; empty for the one that runs
+}
 
 // Run stands before the engine until ctx ends. It implements cli.Guard's.
 func (p Alone) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) (err error) {
@@ -80,7 +83,7 @@ func (p Alone) Run(ctx context.Context, c config.Config, again func() (config.Co
 		c.Guard.Engine, a.host, c.Guard.Tenant, c.Guard.Profile, c.Guard.Mode, filepath.Join(dir, "audit"))
 	fmt.Fprintf(out, "It listens at %s; `bulkhead docker setup` says how to use it\n", strings.Join(g.doors.Places(), " and "))
 	defer OnHangUp(func() { a.reload(g) })()
-	defer OnUpgrade(log)()
+	defer OnUpgrade(p.Program, log)()
 	a.watch()
 	go keepSmall(ctx, log)
 	return g.Run(ctx)

@@ -11,11 +11,13 @@ import (
 )
 
 // OnUpgrade starts the program that is at this one's path at every SIGUSR2, to take over, until stop.
-func OnUpgrade(log *slog.Logger) (stop func()) {
-	path, err := os.Executable() // of the program as it is there now: a new one takes its place
-	if err != nil {
-		log.Warn("this guard can't upgrade itself", "error", err)
-		return func() {}
+func OnUpgrade(path string, log *slog.Logger) (stop func()) {
+	if path == "" {
+		var err error
+		if path, err = os.Executable(); err != nil {
+			log.Warn("this guard can't upgrade itself", "error", err)
+			return func() {}
+		}
 	}
 	return onSignal(syscall.SIGUSR2, func() {
 		cmd := exec.Command(path, os.Args[1:]...) //nolint:noctx // the very program, which outlives this one
