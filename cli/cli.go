@@ -195,7 +195,9 @@ func (a *App) format(allowed ...string) (string, error) {
 }
 
 // complete offers fixed values for a flag.
-func complete(cmd *cobra.Command, flag string, values ...string) { front.Complete(cmd, flag, values...) }
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	front.Complete(cmd, flag, values...)
+}
 
 // isTerminal says whether the writer is a terminal and how wide it is.
 func isTerminal(w io.Writer) (*os.File, bool) {

@@ -20,7 +20,7 @@ import (
 
 // NewLock gives the lock by the configuration.
 func NewLock(c config.Config, log *slog.Logger) (*lock.Lock, error) {
-	o := lock.Options{Root: "/", Direct: c.Guard.Direct, Reload: reloadUnits, Log: log, Now: clock.Now}
+	o := lock.Options{Root: "/", Direct: c.Guard.Direct, Programs: []string{Whole, Small}, Reload: reloadUnits, Log: log, Now: clock.Now}
 	switch {
 	case c.Engine.Endpoint != "":
 		o.Sockets = []string{c.Engine.Endpoint}
