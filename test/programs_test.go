@@ -14,36 +14,49 @@ var small = []string{
 	"model", "policies", "strict",
 }
 
-// large are modules of others that it must not have: databases, queues, Kubernetes, the control plane's API, what reads images.
+// large are modules of others that it must not have: databases, queues, Kubernetes, what checks and carries the control plane's API, telemetry.
 var large = []string{
-	"connectrpc.com", "github.com/google/cel-go", "github.com/google/go-containerregistry", "github.com/google/osv-scalibr", "github.com/jackc/pgx",
-	"github.com/riverqueue", "github.com/sigstore", "github.com/uptrace/bun", "github.com/distribution/distribution", "k8s.io", "modernc.org", "sigs.k8s.io",
+	"buf.build", "cel.dev", "connectrpc.com", "github.com/jackc", "github.com/prometheus/client_golang", "github.com/riverqueue", "github.com/uptrace",
+	"go.opentelemetry.io/otel/exporters", "go.opentelemetry.io/otel/sdk", "k8s.io", "modernc.org", "sigs.k8s.io",
 }
 
-// TestWhatTheSmallProgramHas holds bulkhead-guard to what a guard needs.
-func TestWhatTheSmallProgramHas(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/bulkhead-guard")
+// linked are the packages of a program.
+func linked(t *testing.T, program string) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", program)
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	within := func(pkg string, rooms []string) bool {
-		return slices.ContainsFunc(rooms, func(r string) bool { return pkg == r || strings.HasPrefix(pkg, r+"/") })
-	}
+	return strings.Fields(string(out))
+}
+
+func within(pkg string, rooms ...string) bool {
+	return slices.ContainsFunc(rooms, func(r string) bool { return pkg == r || strings.HasPrefix(pkg, r+"/") })
+}
+
+// TestWhatTheSmallProgramHas holds bulkhead-guard to what a guard needs.
+func TestWhatTheSmallProgramHas(t *testing.T) {
 	own := 0
-	for pkg := range strings.FieldsSeq(string(out)) {
+	for _, pkg := range linked(t, "./cmd/bulkhead-guard") {
 		rel, is := strings.CutPrefix(pkg, module+"/")
 		switch {
-		case is && !within(rel, small):
+		case is && !within(rel, small...):
 			t.Errorf("cmd/bulkhead-guard links %s, which is none of %v", rel, small)
 		case is:
 			own++
-		case within(pkg, large) && !within(pkg, []string{"k8s.io/klog/v2"}): // tessera's log
+		case within(pkg, large...) && !within(pkg, "k8s.io/klog/v2"): // tessera's log
 			t.Errorf("cmd/bulkhead-guard links %s", pkg)
 		}
 	}
 	if own < 20 {
 		t.Errorf("only %d packages of the product: the list is wrong", own)
+	}
+	whole := linked(t, "./cmd/bulkhead")
+	for _, m := range large {
+		if !slices.ContainsFunc(whole, func(pkg string) bool { return within(pkg, m) }) {
+			t.Errorf("nothing has %s any more: take it out here, and put in what came in its place", m)
+		}
 	}
 }

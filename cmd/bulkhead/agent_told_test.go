@@ -32,7 +32,7 @@ func TestAgentToldWhatItCannotRead(t *testing.T) {
 	}
 	at, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(dir, "engine.sock"))
 	fine(err)
-	engine := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("[]")) })} //nolint:gosec // of the test alone
+	engine := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("[]")) })}
 	go func() { _ = engine.Serve(at) }()
 	defer engine.Close()
 	c := config.Default()

@@ -84,11 +84,17 @@ func TestGuardOfAnotherVersion(t *testing.T) {
 		t.Fatalf("build another version: %v %s", err, out)
 	}
 	must(t, os.Rename(other, p.path(guarded.Small)))
-	own, err := exec.CommandContext(t.Context(), p.bin, "version").Output()
+	run := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), p.bin, args...)
+		cmd.Env = []string{"HOME=/nonexistent"}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	own, err := run("version")
 	must(t, err)
-	out, err := exec.CommandContext(t.Context(), p.bin, "guard", "docker", "--config", p.path("guard.yaml")).CombinedOutput()
-	for _, want := range []string{"0.0.1-other", strings.Fields(string(own))[1], p.path(guarded.Small), p.bin, "install both of one version"} {
-		if err == nil || !strings.Contains(string(out), want) {
+	out, err := run("guard", "docker", "--config", p.path("guard.yaml"))
+	for _, want := range []string{"0.0.1-other", strings.Fields(own)[1], p.path(guarded.Small), p.bin, "install both of one version"} {
+		if err == nil || !strings.Contains(out, want) {
 			t.Errorf("%v: %q is not in %s", err, want, out)
 		}
 	}

@@ -41,6 +41,7 @@ type PassedOn struct {
 // holdTime is how long a record waits for a log between two processes.
 const holdTime = 30 * time.Second
 
+// NewPassedOn begins with a log; nil for none yet.
 func NewPassedOn(r judge.Recorder) *PassedOn { return &PassedOn{now: r, there: make(chan struct{})} }
 
 // hold has records wait; those that are being written are written first.
