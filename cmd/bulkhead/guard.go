@@ -25,6 +25,10 @@ func (guard) Accounts(c config.Config, log *slog.Logger) (*accounts.Accounts, er
 
 // Run implements cli.Guard.
 func (g guard) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) error {
-	become(g.version, log)
+	ctx, stop := become(ctx, g.version, log)
+	defer stop()
+	if ctx.Err() != nil {
+		return nil
+	}
 	return guarded.Alone{Version: g.version}.Run(ctx, c, again, dir, log, out)
 }

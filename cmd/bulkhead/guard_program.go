@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 
@@ -13,10 +15,17 @@ import (
 )
 
 // become has the small program that is the guard alone take this process, with the same arguments: it needs less memory. It comes back where there
-// is none that can be trusted as this program is, and says why.
-func become(version string, log *slog.Logger) {
-	err := becomeBeside(version)
-	log.Warn("the guard runs in the whole program, with about 10 MiB more of memory than it needs", "why", err)
+// is none that can be trusted as this program is, and says why; what it gives then ends as ctx does, and at the signals that end a program.
+func become(ctx context.Context, version string, log *slog.Logger) (context.Context, context.CancelFunc) {
+	// What was told to this program, the next one would not know.
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	if ctx.Err() == nil {
+		err := becomeBeside(version)
+		log.Warn("the guard runs in the whole program, with about 15 MiB more of memory than it needs", "why", err)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // as in main
+	return ctx, stop
 }
 
 func becomeBeside(version string) error {

@@ -73,6 +73,24 @@ func TestGuardBecomesSmall(t *testing.T) {
 	p.verify()
 }
 
+// TestGuardInTheWholeProgram: a program that others could have changed is not started, and the guard that runs then ends as it should.
+func TestGuardInTheWholeProgram(t *testing.T) {
+	p := installed(t)
+	must(t, os.Chmod(p.path(guarded.Small), 0o757))
+	cmd := p.start()
+	p.answers()
+	if at := runs(t, p.pid()); at != p.bin {
+		t.Errorf("%s runs", at)
+	}
+	p.says("others than its owner may write to it")
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	must(t, cmd.Wait())
+	if _, err := os.Lstat(p.path("run/docker.sock")); err == nil {
+		t.Error("the socket stays behind")
+	}
+	p.verify()
+}
+
 // TestGuardOfAnotherVersion: files of two versions are no guard, and one that is to take over leaves the other in its place.
 func TestGuardOfAnotherVersion(t *testing.T) {
 	p := installed(t)
