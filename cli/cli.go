@@ -10,14 +10,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"github.com/bulkhead-security/bulkhead/cli/front"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -91,20 +90,10 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		return ExitNo
 	}
 	fmt.Fprintln(a.Err, "bulkhead:", err)
-	if isUsage(err) && cmd != nil {
-		fmt.Fprintf(a.Err, "Run '%s --help' for usage.\n", cmd.CommandPath())
+	if usage := front.Usage(cmd, err); usage != "" {
+		fmt.Fprintln(a.Err, usage)
 	}
 	return ExitError
-}
-
-// isUsage tells cobra's and pflag's own complaints about arguments from failures of the work.
-func isUsage(err error) bool {
-	for _, s := range []string{"unknown command", "unknown flag", "unknown shorthand", "invalid argument", "accepts ", "requires ", "flag needs an argument"} {
-		if strings.HasPrefix(err.Error(), s) {
-			return true
-		}
-	}
-	return false
 }
 
 // Root builds the command tree.
@@ -133,18 +122,9 @@ Exit codes: 0 fine, 1 error, 2 the answer is no.`,
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	f := root.PersistentFlags()
-	f.StringVar(&a.configPath, "config", "", "configuration `file` (default: /etc/bulkhead/config.yaml, if there)")
-	f.StringVarP(&a.output, "output", "o", "text", "output `format`: text, json; see each command for more")
-	f.BoolVar(&a.noColor, "no-color", false, "no colour, also on a terminal (NO_COLOR does the same)")
-	f.StringVar(&a.cfg.Lang, "lang", a.cfg.Lang, "`language` of reports: en, zh")
-	f.StringVar(&a.cfg.Log.Level, "log-level", a.cfg.Log.Level, "debug, info, warn, error")
-	f.StringVar(&a.cfg.Log.Format, "log-format", a.cfg.Log.Format, "text, json")
+	front.Flags(root, &a.cfg, front.Options{File: &a.configPath, Output: &a.output, NoColor: &a.noColor})
 	// The error says only that the flag does not exist, which the tests would show.
 	_ = root.RegisterFlagCompletionFunc("output", completeOutput)
-	complete(root, "lang", "en", "zh")
-	complete(root, "log-level", "debug", "info", "warn", "error")
-	complete(root, "log-format", "text", "json")
 	root.AddCommand(a.assessCommand(), a.catalogueCommand(), a.configCommand(), a.manCommand(), a.versionCommand())
 	if a.Server != nil {
 		root.AddCommand(a.serveCommand())
@@ -191,66 +171,18 @@ func arrange(root *cobra.Command) {
 	}
 }
 
-// load reads the configuration below the flags: flags are bound to fields of the configuration, so those that were
-// given are set again over what the file and the environment say.
+// load reads the configuration below the flags.
 func (a *App) load(cmd *cobra.Command) error {
-	given := map[string]string{}
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if _, list := f.Value.(pflag.SliceValue); !list { // to set a list again would append, and none is a setting
-			given[f.Name] = f.Value.String()
-		}
-	})
-	path := a.configPath
-	if path == "" {
-		path = a.environ("BULKHEAD_CONFIG")
-	}
-	if path == "" {
-		path = config.DefaultPath()
-	}
-	cfg, err := config.Load(path, a.Environ)
-	if err != nil {
+	if err := front.Load(cmd, a.configPath, a.Environ, &a.cfg); err != nil {
 		return err
 	}
-	if path != "" {
-		if cfg.File, err = filepath.Abs(path); err != nil {
-			return fmt.Errorf("the configuration %s: %w", path, err)
-		}
-	}
-	a.cfg = cfg
-	for name, value := range given {
-		if err := cmd.Flags().Set(name, value); err != nil {
-			return fmt.Errorf("--%s: %w", name, err)
-		}
-	}
-	if err := a.cfg.Validate(); err != nil {
-		return err
-	}
-	a.log = newLogger(a.Err, a.cfg.Log)
-	a.log.Debug("configuration loaded", "file", path)
+	a.log = front.NewLogger(a.Err, a.cfg.Log)
+	a.log.Debug("configuration loaded", "file", a.cfg.File)
 	return nil
 }
 
-func newLogger(w io.Writer, c config.Log) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level = slog.LevelWarn // Validate has refused anything else
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
-}
-
 // environ returns the value of an environment variable.
-func (a *App) environ(name string) string {
-	for _, kv := range a.Environ {
-		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
-			return v
-		}
-	}
-	return ""
-}
+func (a *App) environ(name string) string { return front.Environ(a.Environ, name) }
 
 // format checks --output against what the command can write.
 func (a *App) format(allowed ...string) (string, error) {
@@ -264,8 +196,7 @@ func (a *App) format(allowed ...string) (string, error) {
 
 // complete offers fixed values for a flag.
 func complete(cmd *cobra.Command, flag string, values ...string) {
-	// The error says only that the flag does not exist, which the tests would show.
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	front.Complete(cmd, flag, values...)
 }
 
 // isTerminal says whether the writer is a terminal and how wide it is.

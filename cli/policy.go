@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
@@ -142,43 +143,8 @@ func writePolicies(dir string, files []*bulkheadv1.PolicyFile) error {
 	return nil
 }
 
-// ReadPolicies reads the policies and tests of a directory; other files are left alone.
-func ReadPolicies(dir string) ([]model.PolicyFile, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open the directory of policies: %w", err)
-	}
-	defer root.Close()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read the directory of policies: %w", err)
-	}
-	var files []model.PolicyFile
-	for _, e := range entries {
-		if e.IsDir() || !strings.HasSuffix(e.Name(), ".cedar") && !strings.HasSuffix(e.Name(), ".test.yaml") {
-			continue
-		}
-		info, err := root.Stat(e.Name())
-		if err != nil {
-			return nil, fmt.Errorf("read a policy: %w", err)
-		}
-		if !info.Mode().IsRegular() || info.Size() > authz.MaxFile {
-			return nil, fmt.Errorf("%s is no file of at most %d bytes", e.Name(), authz.MaxFile)
-		}
-		b, err := root.ReadFile(e.Name())
-		if err != nil {
-			return nil, fmt.Errorf("read a policy: %w", err)
-		}
-		files = append(files, model.PolicyFile{Name: e.Name(), Text: string(b)})
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s has no .cedar files; `bulkhead policy get --dir` writes those in force", dir)
-	}
-	return files, nil
-}
-
 func (a *App) validatePolicies(ctx context.Context, args []string) error {
-	files, err := ReadPolicies(args[0])
+	files, err := config.ReadPolicies(args[0])
 	if err != nil {
 		return err
 	}
@@ -191,7 +157,7 @@ func (a *App) validatePolicies(ctx context.Context, args []string) error {
 }
 
 func (a *App) testPolicies(ctx context.Context, args []string) error {
-	files, err := ReadPolicies(args[0])
+	files, err := config.ReadPolicies(args[0])
 	if err != nil {
 		return err
 	}

@@ -13,13 +13,14 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 	"github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1/bulkheadv1connect"
 )
 
 func draftOf(dir string) ([]*bulkheadv1.PolicyFile, error) {
-	files, err := ReadPolicies(dir)
+	files, err := config.ReadPolicies(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/cli/front"
 )
 
 // Limits of a backup that is restored.
@@ -207,10 +207,4 @@ func moveIn(staging, dir, keyFile string, key bool) error {
 }
 
 // remedied adds what to do to an error that says so.
-func remedied(err error) error {
-	var e *model.Error
-	if errors.As(err, &e) && e.Remedy != "" {
-		return fmt.Errorf("%w. %s", err, e.Remedy)
-	}
-	return err
-}
+func remedied(err error) error { return front.Remedied(err) }

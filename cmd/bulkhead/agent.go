@@ -18,6 +18,8 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent/state"
 	"github.com/bulkhead-security/bulkhead/agent/uplink"
 	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/handover"
 	"github.com/bulkhead-security/bulkhead/host"
@@ -113,7 +115,7 @@ func (m *member) run(ctx context.Context, c config.Config, as membership, log *s
 	})
 	published.Go(func() {
 		err := agent.Contain("the watch over the engine's sockets", func() error {
-			return watchLock(publishing, c, a.Found, recordOf(parts.Log, n), log)
+			return guarded.WatchLock(publishing, c, a.Found, recordOf(parts.Log, n), log)
 		})
 		if err != nil {
 			log.Error("the engine's sockets are not watched", "error", err)
@@ -142,8 +144,8 @@ func (m *member) join(ctx context.Context, d *state.Dir, as membership) (*state.
 		return nil, err
 	}
 	n, err := agent.Join(ctx, agent.JoinOptions{
-		Dir: d, Link: join.Link, Servers: join.Servers, CA: join.CA, Beside: as.beside, Token: token, Name: join.Name, Machine: nodeID(),
-		Version: m.version, Now: clock(),
+		Dir: d, Link: join.Link, Servers: join.Servers, CA: join.CA, Beside: as.beside, Token: token, Name: join.Name, Machine: guarded.NodeID(),
+		Version: m.version, Now: clock.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -171,7 +173,7 @@ func (c closing) close() error {
 func (m *member) parts(
 	ctx context.Context, c config.Config, d *state.Dir, n *state.Node, beside *uplink.Beside, log *slog.Logger,
 ) (p agent.Parts, ends closing, err error) {
-	s, lost, err := spool.Open(spool.Options{Path: d.Path(state.SpoolFile), Bytes: c.Agent.Spool, Log: log, Now: clock()})
+	s, lost, err := spool.Open(spool.Options{Path: d.Path(state.SpoolFile), Bytes: c.Agent.Spool, Log: log, Now: clock.Now})
 	if err != nil {
 		return p, ends, err
 	}
@@ -181,7 +183,7 @@ func (m *member) parts(
 		return p, ends, err
 	}
 	up, err := uplink.New(uplink.Options{
-		Servers: n.Servers, Roots: roots, Certificate: d.Certificate, Beside: beside, Version: m.version, Log: log, Now: clock(),
+		Servers: n.Servers, Roots: roots, Certificate: d.Certificate, Beside: beside, Version: m.version, Log: log, Now: clock.Now,
 	})
 	if err != nil {
 		return p, ends, err
@@ -194,7 +196,7 @@ func (m *member) parts(
 	settings := &nodeSettings{base: c}
 	here := &node{version: m.version, rpm: host.NewRPMMemory()}
 	p = agent.Parts{
-		Dir: d, Spool: s, Lost: lost, Server: up, Version: m.version, Every: c.Agent.Every, Slog: log, Now: clock(),
+		Dir: d, Spool: s, Lost: lost, Server: up, Version: m.version, Every: c.Agent.Every, Slog: log, Now: clock.Now,
 		Collect: func(ctx context.Context) (*model.Snapshot, error) {
 			return here.Snapshot(ctx, settings.now(), log, nil)
 		},
@@ -214,8 +216,8 @@ func (m *member) parts(
 		return p, ends, err
 	}
 	l, err := audit.Open(ctx, audit.Options{
-		Dir: d.Path(state.AuditDir), Origin: origin, Signer: signer, Batch: 64, BatchAge: journalAge, Journal: journalAge, SpoolSize: 1 << 20, Log: log,
-		Now: clock(),
+		Dir: d.Path(state.AuditDir), Origin: origin, Signer: signer, Batch: 64, BatchAge: guarded.JournalAge, Journal: guarded.JournalAge, SpoolSize: 1 << 20, Log: log,
+		Now: clock.Now,
 	})
 	if err != nil {
 		// A node goes on without its log rather than not at all; the doctor and the server's copy show it.
@@ -245,14 +247,14 @@ func (m *member) Leave(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	kept, err := d.Leave(clock()())
+	kept, err := d.Leave(clock.Now())
 	return kept, errors.Join(err, d.Close())
 }
 
 // Doctor implements cli.Agent.
 func (m *member) Doctor(ctx context.Context, c config.Config, dir string) []model.AgentPart {
 	return agent.Doctor(ctx, agent.DoctorOptions{
-		Dir: dir, Spool: c.Agent.Spool, Now: clock(),
+		Dir: dir, Spool: c.Agent.Spool, Now: clock.Now,
 		Maintenance: func(ctx context.Context) model.AgentPart { return maintenancePart(ctx, c) },
 		Limits: fmt.Sprintf("%d MiB of memory, %d processors, nice %d, %d collectors at once, a spool of %d MiB, facts every %s",
 			c.Agent.Memory>>20, c.Agent.CPUs, c.Agent.Nice, c.Agent.Parallel, c.Agent.Spool>>20, c.Agent.Every),

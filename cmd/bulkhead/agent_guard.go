@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/agent"
 	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/approvals"
 	"github.com/bulkhead-security/bulkhead/guard/handover"
@@ -30,9 +31,9 @@ const (
 // agentGuard is the guard in the agent's process.
 type agentGuard struct {
 	mu    sync.Mutex
-	c     config.Config // as it was read last
-	now   *raised       // nil while none runs
-	parts guardParts
+	c     config.Config   // as it was read last
+	now   *guarded.Raised // nil while none runs
+	parts guarded.Parts
 	// people are the accounts of the control plane.
 	people *fleetPeople
 	ready  chan struct{} // closed when the policies on disk are in force
@@ -40,7 +41,7 @@ type agentGuard struct {
 	out    io.Writer
 
 	// The agent's part in a handover: what it has to close, and the documents that an earlier guard is told of.
-	records  *passedOn
+	records  *guarded.PassedOn
 	appliers map[model.BundleKind][]agent.Applier
 	news     *bulletin
 	work     context.CancelFunc // ends the agent's work
@@ -72,16 +73,17 @@ func (m *member) guardOf(
 	for _, kind := range []model.BundleKind{model.BundleAccounts, model.BundlePolicies} {
 		p.Appliers[kind] = append(p.Appliers[kind], g.news.of(kind))
 	}
-	g.appliers, g.records = p.Appliers, newPassedOn(recorder{l})
-	p.Recordings = recordingsIn(c.Guard.Sessions.Path(d.Path("guard")))
+	g.appliers, g.records = p.Appliers, guarded.NewPassedOn(guarded.Recorder{Log: l})
+	p.Recordings = guarded.RecordingsIn(c.Guard.Sessions.Path(d.Path("guard")))
 	p.Ready = sync.OnceFunc(func() { close(g.ready) })
 	engine := engineOf(*p)
-	rules, _ := engine.(profileRules)
+	rules, _ := engine.(guarded.Rules)
 	shut := &shutter{decider: engine}
 	p.Appliers[model.BundlePolicies] = append(p.Appliers[model.BundlePolicies], shut)
 	p.Unsound = shut.Unsound
-	g.parts = guardParts{
-		decider: shut, rules: rules, approvals: approved, log: g.records, tenant: n.Tenant, host: host, dir: d.Path("guard"), slog: log.With("part", "guard"), before: before,
+	g.parts = guarded.Parts{
+		Version: m.version, Decider: shut, Rules: rules, Approvals: approved, People: g.people, Log: g.records, Tenant: n.Tenant, Host: host, Dir: d.Path("guard"),
+		Slog: log.With("part", "guard"), Before: before,
 	}
 	return g
 }
@@ -97,7 +99,7 @@ func (g *agentGuard) begin(ctx context.Context, work context.CancelFunc, again f
 	// One for as long as the guard is wanted: between two that failed, a reload must not end the agent.
 	unhook := func() {}
 	if again != nil {
-		hangUp, upgrade := onHangUp(func() { g.reload(again) }), onUpgrade(g.log)
+		hangUp, upgrade := guarded.OnHangUp(func() { g.reload(again) }), guarded.OnUpgrade("", g.log)
 		unhook = func() { hangUp(); upgrade() }
 	}
 	go func() {
@@ -123,8 +125,8 @@ func (g *agentGuard) reload(again func() (config.Config, error)) {
 		return
 	}
 	if r != nil {
-		r.reload(c, nil)
-		r.hand.tell(context.Background(), newsReload, nil)
+		r.Reload(c, nil)
+		r.Tell(context.Background(), guarded.NewsReload, nil)
 	}
 }
 
@@ -134,15 +136,15 @@ func (g *agentGuard) told(again func() (config.Config, error)) error {
 	if r == nil {
 		return err
 	}
-	defer r.hand.tell(context.Background(), newsReload, nil) // also where this one can't: the one before may know no better
+	defer r.Tell(context.Background(), guarded.NewsReload, nil) // also where this one can't: the one before may know no better
 	if err != nil {
 		return err
 	}
-	return r.rights(c, nil)
+	return r.Rights(c, nil)
 }
 
 // read reads the configuration again. A guard that is raised later has what was read last: who was taken out stays out.
-func (g *agentGuard) read(again func() (config.Config, error)) (config.Config, *raised, error) {
+func (g *agentGuard) read(again func() (config.Config, error)) (config.Config, *guarded.Raised, error) {
 	c, err := again()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -180,26 +182,22 @@ func (g *agentGuard) run(ctx context.Context, again func() (config.Config, error
 func (g *agentGuard) once(ctx context.Context, again func() (config.Config, error)) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if err := os.MkdirAll(g.parts.dir, 0o700); err != nil {
+	if err := os.MkdirAll(g.parts.Dir, 0o700); err != nil {
 		return fmt.Errorf("the guard's directory: %w", err)
 	}
 	g.mu.Lock()
 	c := g.c
 	g.mu.Unlock()
 	parts := g.parts
-	g.parts.before = nil // once: one that is raised again takes nobody over
-	r, err := raise(c, parts)
+	g.parts.Before = nil // once: one that is raised again takes nobody over
+	r, err := guarded.Raise(c, parts)
 	if err != nil {
 		return err
 	}
-	if err := g.people.at(r.local, r.who.Set); err != nil {
-		return errors.Join(err, r.close())
-	}
-	r.people = g.people
-	r.hand = g.handing(r, stop, again)
+	r.HandOver(g.parts.Dir, g.handing(stop, again))
 	g.news.follow(r)
-	defer func() { err = errors.Join(err, r.close()) }()
-	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", c.Guard.Engine, strings.Join(r.doors.Places(), " and "))
+	defer func() { err = errors.Join(err, r.Close()) }()
+	fmt.Fprintf(g.out, "Its guard is in front of %s and listens at %s\n", c.Guard.Engine, strings.Join(r.Places(), " and "))
 	g.mu.Lock()
 	g.now = r
 	g.mu.Unlock()
@@ -208,7 +206,7 @@ func (g *agentGuard) once(ctx context.Context, again func() (config.Config, erro
 		defer g.mu.Unlock()
 		g.now = nil
 	}()
-	return r.run(ctx)
+	return r.Run(ctx)
 }
 
 // engineOf is what the agent decides with: the policies that it was given last.

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/bulkhead-security/bulkhead/agent"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/handover"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -20,12 +21,12 @@ func takeOverAgent(ctx context.Context, c config.Config, dir string, log *slog.L
 	if !c.Guard.Enabled {
 		return nil, nil //nolint:nilnil // nobody
 	}
-	before, err := reach(c, filepath.Join(dir, "guard"), log)
+	before, err := guarded.Reach(c, filepath.Join(dir, "guard"), log)
 	if before == nil || err != nil {
 		return nil, err
 	}
 	// What can be found out to be unsound is, before the other one ends.
-	if _, err := definitions(c.Guard.Accounts); err != nil {
+	if _, err := guarded.Definitions(c.Guard.Accounts); err != nil {
 		return nil, errors.Join(err, before.Close())
 	}
 	if err := before.Take(ctx); err != nil {
@@ -35,11 +36,11 @@ func takeOverAgent(ctx context.Context, c config.Config, dir string, log *slog.L
 }
 
 // handing hands the agent's guard over, and with it all that the agent has.
-func (g *agentGuard) handing(r *raised, stop context.CancelFunc, again func() (config.Config, error)) *handing {
-	return &handing{
-		g: r, path: filepath.Join(g.parts.dir, handoverSocket), records: g.records, put: g.records.AppendEntry, stop: stop, log: g.parts.slog,
-		stood: g.news.tellAll,
-		give: func(ctx context.Context) error {
+func (g *agentGuard) handing(stop context.CancelFunc, again func() (config.Config, error)) guarded.Handover {
+	return guarded.Handover{
+		Records: g.records, Stop: stop, Log: g.parts.Slog,
+		Stood: g.news.tellAll,
+		Give: func(ctx context.Context) error {
 			g.work()
 			select {
 			case <-g.left:
@@ -48,8 +49,8 @@ func (g *agentGuard) handing(r *raised, stop context.CancelFunc, again func() (c
 				return fmt.Errorf("the agent does not end: %w", ctx.Err())
 			}
 		},
-		told: func(ctx context.Context, kind string, document []byte) error {
-			if kind == newsReload {
+		Told: func(ctx context.Context, kind string, document []byte) error {
+			if kind == guarded.NewsReload {
 				return g.told(again)
 			}
 			for _, a := range g.appliers[model.BundleKind(kind)] {
@@ -72,9 +73,6 @@ func (g *agentGuard) handedOver() bool {
 	}
 }
 
-// errNodeGiven is why an agent does not go on that gave its node to a successor which then did not stand.
-var errNodeGiven = errors.New("another process was to take over and did not stand; this one has given the node away, and is to be started again")
-
 // leave is called when the agent ended its work for another process and closed what is its own. It waits until what the guard has open has
 // ended.
 func (g *agentGuard) leave(ctx context.Context) error {
@@ -86,8 +84,8 @@ func (g *agentGuard) leave(ctx context.Context) error {
 	case <-g.done:
 	case <-ctx.Done():
 	}
-	if r == nil || !r.hand.isGiven() {
-		return errNodeGiven
+	if r == nil || !r.Given() {
+		return guarded.ErrNodeGiven
 	}
 	return nil
 }
@@ -96,7 +94,7 @@ func (g *agentGuard) leave(ctx context.Context) error {
 type bulletin struct {
 	mu   sync.Mutex
 	last map[model.BundleKind][]byte
-	now  *raised
+	now  *guarded.Raised
 }
 
 // kindOf is an applier of one kind of documents.
@@ -107,7 +105,7 @@ type kindOf struct {
 
 func (b *bulletin) of(kind model.BundleKind) agent.Applier { return kindOf{b, kind} }
 
-func (b *bulletin) follow(r *raised) {
+func (b *bulletin) follow(r *guarded.Raised) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.now = r
@@ -122,7 +120,7 @@ func (k kindOf) Apply(ctx context.Context, document []byte) error {
 	}
 	k.b.last[k.kind] = document
 	if k.b.now != nil {
-		k.b.now.hand.tell(ctx, string(k.kind), document)
+		k.b.now.Tell(ctx, string(k.kind), document)
 	}
 	return nil
 }
@@ -132,6 +130,6 @@ func (b *bulletin) tellAll(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for kind, document := range b.last {
-		b.now.hand.tell(ctx, string(kind), document)
+		b.now.Tell(ctx, string(kind), document)
 	}
 }

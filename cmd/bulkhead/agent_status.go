@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -30,7 +31,7 @@ func publishAgent(ctx context.Context, dir string, status func() model.AgentStat
 		b, err := agentFile(status())
 		if err == nil && string(b) != string(last) {
 			if err = os.MkdirAll(dir, 0o755); err == nil { //nolint:gosec // it is there to be read
-				err = writeWhole(path, b, 0o644)
+				err = whole.Write(path, b, 0o644)
 			}
 			if err == nil {
 				last = b

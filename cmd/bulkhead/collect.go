@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/agent"
 	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/detect/secret"
 	"github.com/bulkhead-security/bulkhead/host"
@@ -34,7 +35,7 @@ func (n *node) Snapshot(ctx context.Context, c config.Config, log *slog.Logger, 
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, c.Collect.Timeout)
 	defer cancel()
-	secrets := secret.New(throwAwayKey())
+	secrets := secret.New(guarded.ThrowAwayKey())
 
 	var list []model.Collector
 	list = append(list, host.New(host.Options{
@@ -48,7 +49,7 @@ func (n *node) Snapshot(ctx context.Context, c config.Config, log *slog.Logger, 
 	}
 	list = append(list, cluster...)
 
-	s := agent.Collect(ctx, identity(n.version), clock()(), list, agent.Options{
+	s := agent.Collect(ctx, identity(n.version), clock.Now(), list, agent.Options{
 		Deadline: c.Collect.Deadline,
 		Overall:  c.Collect.Timeout,
 		Parallel: c.Collect.Parallel,
@@ -106,13 +107,6 @@ func (n *node) cluster(c config.Config, secrets *secret.Detector) ([]model.Colle
 		return nil, err
 	}
 	return client.Collectors(), nil
-}
-
-// throwAwayKey is the key of digests of secrets; it lives as long as the snapshot is made.
-func throwAwayKey() []byte {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // crypto/rand never fails: it ends the program if the system has no randomness
-	return key
 }
 
 // cacheDir keeps what is inside images, by their immutable id; empty keeps nothing.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/drill"
 	"github.com/bulkhead-security/bulkhead/drill/ground"
@@ -103,12 +105,12 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 	}
 	c := guardOf(e, dir, o)
 	quiet := slog.New(slog.DiscardHandler)
-	l, err := openGuardLog(ctx, filepath.Join(dir, "data"), "drill", quiet)
+	l, err := guarded.OpenLog(ctx, filepath.Join(dir, "data"), "drill", quiet)
 	if err != nil {
 		return nil, err
 	}
 	if !o.NoLog {
-		undo = append(undo, l.close)
+		undo = append(undo, l.Close)
 	}
 	rules, err := authz.New(authz.Options{})
 	if err != nil {
@@ -119,7 +121,7 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 		return nil, err
 	}
 	sound := o.Policies == drill.PoliciesShipped || o.Policies == drill.PoliciesBuilders
-	if err := loadGuardPolicies(rules, c.Guard.Policies); err != nil && !sound {
+	if err := guarded.LoadPolicies(rules, c.Guard.Policies); err != nil && !sound {
 		// As the guard itself: it does not start.
 		return &drill.Guard{Socket: c.Guard.Socket, Records: r.count, Stop: func(context.Context) error { return stop() }}, nil
 	} else if err != nil {
@@ -128,17 +130,17 @@ func (g *engines) Guard(ctx context.Context, e *ground.Engine, o drill.GuardOpti
 	if !sound {
 		return nil, errors.New("the guard takes policies that are not there")
 	}
-	door, err := raise(c, guardParts{decider: rules, log: l, dir: c.Guard.DataDir, tenant: c.Guard.Tenant, host: "drill", slog: quiet})
+	door, err := guarded.Raise(c, guarded.Parts{Version: buildVersion(), Decider: rules, Log: l, Dir: c.Guard.DataDir, Tenant: c.Guard.Tenant, Host: "drill", Slog: quiet})
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, door.close)
+	undo = append(undo, door.Close)
 	run, end := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
-	go func() { done <- door.doors.Run(run) }()
+	go func() { done <- door.Serve(run) }()
 	undo = append(undo, func() error { end(); return <-done })
 	if o.NoLog {
-		if err := l.log.Close(ctx); err != nil {
+		if err := l.Log.Close(ctx); err != nil {
 			return nil, err
 		}
 		r.closed = true
@@ -198,13 +200,13 @@ func (g *engines) Lock(ctx context.Context, e *ground.Engine) (_ *drill.Lock, er
 	defer func() { err = errors.Join(err, sound.Stop(ctx)) }()
 	file := filepath.Join(dir, "guard.json")
 	err = lock.WriteStatus(file, model.GuardStatus{
-		PID: os.Getpid(), Started: clock()(), Mode: model.ModeEnforce, Engine: e.Socket, Socket: sound.Socket,
+		PID: os.Getpid(), Started: clock.Now(), Mode: model.ModeEnforce, Engine: e.Socket, Socket: sound.Socket,
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	l, err := lock.New(lock.Options{
-		Root: dir, Sockets: []string{e.Socket, e.Containerd}, StateDir: filepath.Join(dir, "state"), GuardFile: file, Now: clock(),
+		Root: dir, Sockets: []string{e.Socket, e.Containerd}, StateDir: filepath.Join(dir, "state"), GuardFile: file, Now: clock.Now,
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -243,7 +245,7 @@ func (g *engines) Lock(ctx context.Context, e *ground.Engine) (_ *drill.Lock, er
 
 // records reads the audit log of a drill's guard.
 type records struct {
-	log    *guardLog
+	log    *guarded.Log
 	closed bool
 	mu     sync.Mutex
 	next   uint64
@@ -282,7 +284,7 @@ func (r *records) read(ctx context.Context) error {
 		r.all, r.no = map[string]int{}, map[string]int{}
 	}
 	for {
-		list, err := r.log.log.Read(ctx, r.next, 256)
+		list, err := r.log.Log.Read(ctx, r.next, 256)
 		if err != nil {
 			return fmt.Errorf("read the guard's audit log: %w", err)
 		}

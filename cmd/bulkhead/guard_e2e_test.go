@@ -31,12 +31,28 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/model"
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
+
+// memory keeps records.
+type memory struct {
+	mu      sync.Mutex
+	records []model.Record
+}
+
+func (m *memory) Append(_ context.Context, r model.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.records = append(m.records, r)
+	return nil
+}
+
+func (m *memory) Later(ctx context.Context, r model.Record) error { return m.Append(ctx, r) }
 
 // last gives the record of who came last, and forgets all.
 func (m *memory) last() model.Record {
@@ -68,7 +84,7 @@ type behind struct {
 	dir    string
 	engine *lab.Engine
 	log    *memory
-	g      *raised
+	g      *guarded.Raised
 	stop   func() error
 	config config.Config
 }
@@ -101,14 +117,14 @@ func inFront(t *testing.T, change func(dir string, g *config.Guard)) *behind {
 	}
 	decider, err := authz.New(authz.Options{})
 	must(t, err)
-	b.g, err = raise(b.config, guardParts{
-		decider: decider, log: b.log, tenant: model.SystemTenant, host: "h1", dir: filepath.Join(dir, "engine"), slog: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	b.g, err = guarded.Raise(b.config, guarded.Parts{
+		Decider: decider, Log: b.log, Tenant: model.SystemTenant, Host: "h1", Dir: filepath.Join(dir, "engine"), Slog: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	must(t, err)
-	t.Cleanup(func() { must(t, b.g.close()) })
+	t.Cleanup(func() { must(t, b.g.Close()) })
 	run, end := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- b.g.run(run) }()
+	go func() { ended <- b.g.Run(run) }()
 	b.stop = sync.OnceValue(func() error { end(); return <-ended })
 	t.Cleanup(func() { must(t, b.stop()) })
 	return b
@@ -160,9 +176,9 @@ func TestGuardKnowsCallersAtTheSocket(t *testing.T) {
 		}
 	}
 	// Accounts change under a connection that stays, and without a restart.
-	d, err := definitions(append(b.config.Guard.Accounts, config.GuardAccount{Name: "carol", Tenant: "acme", Roles: []string{"developer"}, Users: []string{"4713"}}))
-	must(t, err)
-	must(t, b.g.who.Set(d))
+	more := b.config
+	more.Guard.Accounts = append(more.Guard.Accounts, config.GuardAccount{Name: "carol", Tenant: "acme", Roles: []string{"developer"}, Users: []string{"4713"}})
+	must(t, b.g.Rights(more, nil))
 	if out, err := b.docker(t, carol, "ps").CombinedOutput(); err != nil || b.log.last().Actor != "carol" {
 		t.Errorf("%v %s", err, out)
 	}

@@ -23,6 +23,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/moby/client"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/guard/handover"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -103,19 +104,29 @@ func programBefore(t *testing.T, kind lab.Kind) *program {
 	return p
 }
 
-// install puts the program to its place, as a package does: another file of the same name.
+// install puts the product to its place, as a package does: other files of the same names. It is what `make build` made, or this program alone.
 func (p *program) install() {
 	p.t.Helper()
+	if made := os.Getenv("BULKHEAD_BIN"); made != "" {
+		p.put(made, p.bin)
+		p.put(filepath.Join(filepath.Dir(made), guarded.Small), p.path(guarded.Small))
+		return
+	}
 	self, err := os.Executable()
 	must(p.t, err)
-	in, err := os.Open(self)
+	p.put(self, p.bin)
+}
+
+func (p *program) put(from, to string) {
+	p.t.Helper()
+	in, err := os.Open(from)
 	must(p.t, err)
 	defer in.Close()
-	out, err := os.OpenFile(p.bin+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
 	must(p.t, err)
 	_, err = io.Copy(out, in)
 	must(p.t, errors.Join(err, out.Close()))
-	must(p.t, os.Rename(p.bin+".new", p.bin))
+	must(p.t, os.Rename(to+".new", to))
 }
 
 // start runs the guard and waits until it answers.

@@ -233,7 +233,7 @@ func TestGuardUpgradeUnderASocketUnit(t *testing.T) {
 		t.Errorf("the service manager's socket was taken away: %v", err)
 	}
 	p.verify()
-	if _, err := os.Lstat(filepath.Join(p.dir, "data", handoverSocket)); err == nil {
+	if _, err := os.Lstat(filepath.Join(p.dir, "data", "handover.sock")); err == nil {
 		t.Error("the offer stays behind")
 	}
 }

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"strings"
 
 	"github.com/moby/sys/capability"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
@@ -18,7 +16,7 @@ func identity(version string) model.Node {
 	if err != nil {
 		name = "unknown"
 	}
-	n := model.Node{Name: name, Version: version, UID: os.Geteuid(), ID: nodeID()}
+	n := model.Node{Name: name, Version: version, UID: os.Geteuid(), ID: guarded.NodeID()}
 	caps, err := capability.NewPid2(0)
 	if err != nil || caps.Load() != nil {
 		return n
@@ -29,19 +27,4 @@ func identity(version string) model.Node {
 		}
 	}
 	return n
-}
-
-// nodeID is stable for a machine and does not reveal the machine id, as machine-id(5) asks of applications.
-func nodeID() string {
-	for _, path := range []string{"/etc/machine-id", "/var/lib/dbus/machine-id"} {
-		b, err := os.ReadFile(path)
-		id := strings.TrimSpace(string(b))
-		if err != nil || len(id) < 32 {
-			continue
-		}
-		mac := hmac.New(sha256.New, []byte(id))
-		mac.Write([]byte("bulkhead node"))
-		return hex.EncodeToString(mac.Sum(nil)[:16])
-	}
-	return ""
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/agent/state"
 	"github.com/bulkhead-security/bulkhead/agent/uplink"
 	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -125,7 +126,7 @@ func (l *localAgent) work(ctx context.Context) error {
 	join := &cli.AgentJoin{
 		Link: l.p.c.PublicURL, CA: string(l.p.certs.CAPEM()), Name: name, Joined: func() error { return nil },
 		Token: func() (secret string, err error) {
-			if err := l.free(ctx, nodeID(), name); err != nil {
+			if err := l.free(ctx, guarded.NodeID(), name); err != nil {
 				return "", err
 			}
 			token, secret, err = l.token(ctx, name)

@@ -7,11 +7,11 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // windows name zones, and an image without files has none
 
 	"github.com/bulkhead-security/bulkhead/cli"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/host"
 )
 
@@ -33,7 +33,7 @@ func main() {
 		Drills:     &drills{version: buildVersion()},
 		Server:     &server{version: buildVersion()},
 		Agent:      &member{version: buildVersion()},
-		Guard:      guard{},
+		Guard:      guard{version: buildVersion()},
 		EngineLock: openLock,
 		Database:   openDatabase,
 		Build:      cli.Build{Version: buildVersion(), Commit: commit, Date: date, Go: runtime.Version()},
@@ -47,13 +47,4 @@ func main() {
 	os.Exit(code)
 }
 
-// buildVersion is the version given by the linker, or that of the module for `go install`.
-func buildVersion() string {
-	if version != "dev" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return version
-}
+func buildVersion() string { return guarded.BuildVersion(version) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/agent/state"
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/fleet/bundle"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -61,7 +62,7 @@ func kubernetesNode(c config.Config) (*upkeep.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &upkeep.Node{Cluster: api, Name: c.Agent.KubernetesNode, Now: func() time.Time { return clock()() }}
+	n := &upkeep.Node{Cluster: api, Name: c.Agent.KubernetesNode, Now: func() time.Time { return clock.Now() }}
 	if namespace, err := os.ReadFile(namespaceFile); err == nil {
 		if name, err := os.Hostname(); err == nil {
 			n.Self = strings.TrimSpace(string(namespace)) + "/" + name // a pod's host name is its name
@@ -79,7 +80,7 @@ func swarmOf(c config.Config) *swarm.Swarm {
 			}
 			return client.API(), func() { _ = client.API().Close() }, nil
 		},
-		Now: func() time.Time { return clock()() },
+		Now: func() time.Time { return clock.Now() },
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/control/fleet"
@@ -191,7 +192,7 @@ func (p *plane) openCertificates(ctx context.Context) error {
 	}
 	path := filepath.Join(p.c.DataDir, caFile)
 	if ca := p.certs.CAPEM(); ca != nil {
-		return writeWhole(path, ca, 0o644)
+		return whole.Write(path, ca, 0o644)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the own CA's certificate, which is not in use: %w", err)
@@ -246,20 +247,4 @@ func (p *plane) changed() {
 	p.refresh.Wake()
 	p.fleet.Wake()
 	p.watch.Wake()
-}
-
-// writeWhole writes a file so that readers see the old or the new one.
-func writeWhole(path string, b []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -48,7 +49,7 @@ func (p *plane) openAudit(ctx context.Context) error {
 	}
 	p.later(p.log.Close)
 	p.auditKey = key
-	if err := writeWhole(dir+".pub", []byte(key+"\n"), 0o644); err != nil {
+	if err := whole.Write(dir+".pub", []byte(key+"\n"), 0o644); err != nil {
 		return err
 	}
 	return p.openKeeper()
@@ -82,7 +83,7 @@ func instanceOf(dir string) (string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		b = []byte(uuid.NewString() + "\n")
-		err = writeWhole(path, b, 0o600)
+		err = whole.Write(path, b, 0o600)
 	}
 	if err != nil {
 		return "", fmt.Errorf("name of the data directory: %w", err)

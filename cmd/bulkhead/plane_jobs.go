@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/control/reports"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -149,7 +150,7 @@ func (p *plane) publishStatus() func() {
 		err = os.MkdirAll(statusDir, 0o755) //nolint:gosec // it is there to be read
 	}
 	if err == nil {
-		err = writeWhole(path, b, 0o644)
+		err = whole.Write(path, b, 0o644)
 	}
 	if err != nil {
 		p.slog.Warn("`bulkhead assess` will not see that the control plane runs", "error", err)

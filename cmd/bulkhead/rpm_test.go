@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 	"github.com/bulkhead-security/bulkhead/detect/secret"
 	"github.com/bulkhead-security/bulkhead/host"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -21,7 +22,7 @@ func packages(t *testing.T, write func(file string) error) (model.Host, []model.
 	if err := write(filepath.Join(root, "var/lib/rpm/rpmdb.sqlite")); err != nil {
 		t.Fatal(err)
 	}
-	h := host.New(host.Options{Root: root, Secrets: secret.New(throwAwayKey()), RPM: rpmReader().Read})
+	h := host.New(host.Options{Root: root, Secrets: secret.New(guarded.ThrowAwayKey()), RPM: rpmReader().Read})
 	part, gaps := h.Packages(t.Context())
 	var s model.Snapshot
 	part(&s)

@@ -18,6 +18,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/bulkhead-security/bulkhead/cmd/internal/clock"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/control/store"
 	"github.com/bulkhead-security/bulkhead/model"
@@ -38,7 +39,7 @@ func (s *server) Serve(ctx context.Context, all config.Config, log *slog.Logger,
 	if c.Limits.Memory > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(c.Limits.Memory)
 	}
-	p, err := openPlane(ctx, planeOptions{config: c, version: s.version, log: log, now: clock(), assess: all.Assess})
+	p, err := openPlane(ctx, planeOptions{config: c, version: s.version, log: log, now: clock.Now, assess: all.Assess})
 	if err != nil {
 		return err
 	}

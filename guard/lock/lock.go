@@ -39,6 +39,8 @@ type Options struct {
 	Direct []string
 	// Own are processes of the product beside this one and the guard.
 	Own []int
+	// Programs are the names of the product's programs. Root's may use the sockets where they are beside the program of an own process.
+	Programs []string
 	// Reload has systemd read its units anew; nil leaves that out.
 	Reload func(ctx context.Context) error
 	Log    *slog.Logger

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -105,10 +106,10 @@ func (l *Lock) judge(engine, path string, who peer, t *table, own []int) *Proble
 	}
 }
 
-// ours says whether root runs this very program, e.g. `bulkhead assess`.
+// ours says whether root runs this very program, or another of the product's, e.g. `bulkhead assess`.
 func (l *Lock) ours(p process, own []int) bool {
 	for _, pid := range own {
-		if p.exe != "" && sameProgram(p.pid, pid) {
+		if p.exe != "" && (sameProgram(p.pid, pid) || l.besideProgram(p.pid, pid)) {
 			return true
 		}
 	}
@@ -119,6 +120,28 @@ func sameProgram(a, b int) bool {
 	x, err1 := os.Stat(procPath(a, "exe"))
 	y, err2 := os.Stat(procPath(b, "exe"))
 	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+// besideProgram says whether one process runs a program of the product that is in the directory of another's. The file counts, and not what it
+// is called where the process is; and nobody but root may have put it there.
+func (l *Lock) besideProgram(a, own int) bool {
+	runs, err := os.Stat(procPath(a, "exe"))
+	if err != nil {
+		return false
+	}
+	at, err := os.Readlink(procPath(own, "exe"))
+	if err != nil {
+		return false
+	}
+	dir := filepath.Dir(at)
+	return slices.ContainsFunc(l.o.Programs, func(name string) bool {
+		is, err := os.Lstat(filepath.Join(dir, name))
+		if err != nil || !os.SameFile(runs, is) {
+			return false
+		}
+		sys, ok := is.Sys().(*syscall.Stat_t)
+		return ok && sys.Uid == 0 && is.Mode().Perm()&0o022 == 0
+	})
 }
 
 // isFamily says whether root's engines talk to each other: dockerd to its containerd, containerd's own helpers to it.

@@ -31,12 +31,12 @@ func TestContainerImage(t *testing.T) {
 		}
 		return out
 	}
-	// What `make image` sends, with the binary that is tested.
+	// What `make image` sends, with the programs that are tested.
 	root := t.TempDir()
-	for _, p := range []string{"bin/bulkhead", "deploy/image/Dockerfile", "deploy/image/data/.keep"} {
+	for _, p := range []string{"bin/bulkhead", "bin/bulkhead-guard", "deploy/image/Dockerfile", "deploy/image/data/.keep"} {
 		from := filepath.Join("../..", p)
-		if p == "bin/bulkhead" {
-			from = binary(t)
+		if filepath.Dir(p) == "bin" {
+			from = filepath.Join(filepath.Dir(binary(t)), filepath.Base(p))
 		}
 		b, err := os.ReadFile(from)
 		if err != nil {
