@@ -43,7 +43,7 @@ type Objects interface {
 
 // Answers takes out of answers what the caller may not see. Of an error that is answers.ErrBroken part of the answer went out already.
 type Answers interface {
-	Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, sees answers.Sees, whole bool) error
+	Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, sees answers.Sees, whole func() bool) error
 }
 
 // Images is told of calls that bring images. What the engine answers is shown to said, where that is not nil, and end is called after it.

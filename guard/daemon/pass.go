@@ -101,7 +101,7 @@ func (d *Door) answer(ctx context.Context, w http.ResponseWriter, a *call.Ask, r
 	switch {
 	case good && d.p.Answers != nil && answers.Filters(a.Call.Route):
 		sees := func(ctx context.Context, list []call.Object) ([]bool, error) { return d.p.Judge.Sees(ctx, a, list) }
-		return d.p.Answers.Write(ctx, w, a, res, sees, d.p.Judge.Whole(ctx, a))
+		return d.p.Answers.Write(ctx, w, a, res, sees, func() bool { return d.p.Judge.Whole(ctx, a) })
 	case good && len(a.Warnings) > 0 && warns(a.Call.Route.Action):
 		return warned(w, a, res)
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -74,15 +75,15 @@ func Filters(r *route.Route) bool {
 type work struct {
 	*Filter
 	sees  Sees
-	whole bool
+	whole func() bool
 	out   *output
 }
 
-// Write gives an answer to the caller without what he may not see, and closes it. Whole says that he may see the host itself. An error that
+// Write gives an answer to the caller without what he may not see, and closes it. Whole says whether he may see the host itself, where that matters. An error that
 // is ErrBroken means that part of it went out already.
-func (f *Filter) Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, sees Sees, whole bool) error {
+func (f *Filter) Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, sees Sees, whole func() bool) error {
 	defer res.Body.Close()
-	k := &work{Filter: f, whole: whole, out: &output{w: w, res: res}}
+	k := &work{Filter: f, whole: sync.OnceValue(whole), out: &output{w: w, res: res}}
 	k.sees = func(ctx context.Context, objects []call.Object) ([]bool, error) {
 		if len(objects) == 0 {
 			return nil, nil

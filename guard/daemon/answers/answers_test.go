@@ -120,7 +120,7 @@ func write(t testing.TB, e engine, action route.Action, body io.Reader, sees See
 		StatusCode: http.StatusOK, Body: io.NopCloser(body),
 		Header: http.Header{"Content-Type": {"application/json"}, "Content-Length": {"7"}, "Api-Version": {"1.41"}, "Connection": {"close"}},
 	}
-	err = f.Write(t.Context(), w, &call.Ask{Call: &route.Call{Route: routeOf(t, action)}}, res, sees, whole)
+	err = f.Write(t.Context(), w, &call.Ask{Call: &route.Call{Route: routeOf(t, action)}}, res, sees, func() bool { return whole })
 	return w, err
 }
 
@@ -301,7 +301,7 @@ func TestErrorsPassAsTheyAre(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	res := &http.Response{StatusCode: http.StatusBadRequest, Body: io.NopCloser(strings.NewReader(`{"message":"no"}`)), Header: http.Header{}}
-	err = f.Write(t.Context(), w, &call.Ask{Call: &route.Call{Route: routeOf(t, "ContainerList")}}, res, everything, false)
+	err = f.Write(t.Context(), w, &call.Ask{Call: &route.Call{Route: routeOf(t, "ContainerList")}}, res, everything, func() bool { return false })
 	if err != nil || w.Code != http.StatusBadRequest || w.Body.String() != `{"message":"no"}` {
 		t.Errorf("%v %d %s", err, w.Code, w.Body)
 	}

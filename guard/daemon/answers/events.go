@@ -132,7 +132,7 @@ func (k *work) shows(ctx context.Context, line []byte) (bool, error) {
 		return false, err
 	}
 	if len(objects) == 0 {
-		return k.whole, nil // nobody knows whose it was: it is told to those who see the host
+		return k.whole(), nil // nobody knows whose it was: it is told to those who see the host
 	}
 	seen, err := k.sees(ctx, objects)
 	if err != nil {
@@ -155,7 +155,7 @@ func (k *work) named(ctx context.Context, e *happening) ([]call.Object, error) {
 	attributes := e.Actor.Attributes
 	switch {
 	case !ok:
-		if k.whole {
+		if k.whole() {
 			return []call.Object{{Kind: route.Engine, ID: e.Type}}, nil // of the daemon and of the builder
 		}
 		return nil, nil
@@ -187,7 +187,7 @@ func (k *work) named(ctx context.Context, e *happening) ([]call.Object, error) {
 // attributed is lookup, but whoever sees the host may also see what nobody knows any more.
 func (k *work) attributed(ctx context.Context, kind route.Object, id string) (*call.Object, error) {
 	o, err := k.lookup(ctx, kind, id)
-	if o == nil && err == nil && k.whole {
+	if o == nil && err == nil && k.whole() {
 		o = &call.Object{Kind: kind, ID: id}
 	}
 	return o, err

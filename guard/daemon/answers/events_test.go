@@ -72,7 +72,7 @@ func TestWhoSeesAllGetsAllEvents(t *testing.T) {
 			}
 			w := httptest.NewRecorder()
 			res := &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(text)), Header: http.Header{}}
-			if err := f.Write(t.Context(), w, &call.Ask{Call: &route.Call{Route: routeOf(t, "EngineEvents")}}, res, everything, true); err != nil {
+			if err := f.Write(t.Context(), w, &call.Ask{Call: &route.Call{Route: routeOf(t, "EngineEvents")}}, res, everything, func() bool { return true }); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(w.Body.Bytes(), text) {
@@ -103,7 +103,7 @@ func TestVolumesCanBeOthersLater(t *testing.T) {
 		t.Helper()
 		w := httptest.NewRecorder()
 		res := &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"Type":"volume","Action":"` + action + `","Actor":{"ID":"v"}}` + "\n")), Header: http.Header{}}
-		if err := f.Write(t.Context(), w, &call.Ask{Call: &route.Call{Route: routeOf(t, "EngineEvents")}}, res, of(tenant), false); err != nil {
+		if err := f.Write(t.Context(), w, &call.Ask{Call: &route.Call{Route: routeOf(t, "EngineEvents")}}, res, of(tenant), func() bool { return false }); err != nil {
 			t.Fatal(err)
 		}
 		return w.Body.Len() > 0

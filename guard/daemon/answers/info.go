@@ -9,7 +9,7 @@ import (
 // info takes out of the description of the host what is not the caller's business: counts of what he may not see, labels, registries,
 // proxies (which may have passwords), and the managers of the swarm.
 func (k *work) info(ctx context.Context, text value) (value, error) {
-	if k.whole {
+	if k.whole() {
 		return text, nil
 	}
 	counts, err := k.counts(ctx)

@@ -181,7 +181,7 @@ func (k *work) kept(ctx context.Context, kind route.Object, batch []value) ([]va
 	if err := k.attribute(ctx, kind, read, objects); err != nil {
 		return nil, nil, err
 	}
-	if kind == route.SwarmNode && !k.whole {
+	if kind == route.SwarmNode && !k.whole() {
 		values, err := nodes(batch)
 		return values, read, err
 	}

@@ -50,7 +50,7 @@ func (k *work) usage(ctx context.Context, text value) (value, error) {
 
 // builder is the builder's cache, which is everybody's: whoever does not see the host sees none.
 func (k *work) builder(v value) value {
-	if k.whole {
+	if k.whole() {
 		return v
 	}
 	switch v.Kind() {
@@ -112,7 +112,7 @@ func (k *work) usageOf(ctx context.Context, kind route.Object, text value) (valu
 	if err != nil {
 		return nil, err
 	}
-	if !listed && !k.whole {
+	if !listed && !k.whole() {
 		return value("{}"), nil // figures of things that are not named
 	}
 	if !p.hidden {
