@@ -49,7 +49,7 @@ func New(socket string) *Engine {
 	http1.SetHTTP1(true) // uploads begin at once: the engine does not know Expect
 	e.once = &http.Client{
 		Transport: &http.Transport{
-			DialContext: e.dial, DisableCompression: true, DisableKeepAlives: true, Protocols: &http1, WriteBufferSize: mostCopied,
+			DialContext: e.dialRoomy, DisableCompression: true, DisableKeepAlives: true, Protocols: &http1, WriteBufferSize: mostCopied,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
