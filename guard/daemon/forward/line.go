@@ -103,8 +103,14 @@ func (l *line) exchange(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%w: %w", errSilent, err)
 	}
 	res, err := http.ReadResponse(l.from, r)
+	if err != nil {
+		return nil, err
+	}
 	l.head.left = -1
-	return res, err
+	if res.StatusCode < http.StatusOK { // another answer follows it, which must not be the next call's
+		return nil, fmt.Errorf("it answers %s to a call that asks for nothing like it", res.Status)
+	}
+	return res, nil
 }
 
 // dead says whether the engine closed it, or said something that nobody asked for.

@@ -149,6 +149,14 @@ func TestLines(t *testing.T) {
 				ok(c, fmt.Sprint(n))
 			}, method: http.MethodGet, fails: true, seen: "2 connections, 3 calls", answers: "1 1 3",
 		},
+		"one that is not the last": {
+			answer: func(n int, _ *http.Request, c net.Conn) {
+				if n == 2 {
+					fmt.Fprint(c, "HTTP/1.1 100 Continue\r\n\r\n")
+				}
+				ok(c, fmt.Sprint(n))
+			}, method: http.MethodGet, fails: true, seen: "2 connections, 3 calls", answers: "1  3",
+		},
 		"a head without an end": {
 			answer: func(n int, _ *http.Request, c net.Conn) {
 				if n == 2 {
