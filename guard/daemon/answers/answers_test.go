@@ -335,6 +335,12 @@ func TestBrokenAnswers(t *testing.T) {
 	if !errors.Is(err, ErrBroken) || !errors.Is(err, broken) {
 		t.Errorf("%v %d", err, w.Body.Len())
 	}
+	for _, text := range []string{"", "[]", `[{"Id":"a"}]`} { // also where it could end
+		w, err := write(t, engine{t, "debian"}, "ContainerList", io.MultiReader(strings.NewReader(text), iotest.ErrReader(io.ErrUnexpectedEOF)), everything, false)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrBroken) || w.Body.Len() > 0 {
+			t.Errorf("%q: %v %s", text, err, w.Body)
+		}
+	}
 	_, err = write(t, engine{t, "debian"}, "ContainerList", strings.NewReader(`[{"Id":"a"}]`), func(context.Context, []call.Object) ([]bool, error) { return nil, broken }, false)
 	if !errors.Is(err, broken) || errors.Is(err, ErrBroken) {
 		t.Error(err)

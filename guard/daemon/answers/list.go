@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,9 +30,10 @@ func lists() map[route.Action]list {
 
 // list passes on the elements that may be seen as they come.
 func (k *work) list(ctx context.Context, l list, from io.Reader) error {
-	in := &limited{from: from, left: mostElement}
-	d := decoder(in)
-	var err error
+	d, in, err := begin(from)
+	if err != nil {
+		return err
+	}
 	if l.member == "" {
 		err = k.array(ctx, l.kind, d, in)
 	} else {
@@ -49,6 +51,26 @@ func (k *work) list(ctx context.Context, l list, from io.Reader) error {
 	}
 	_, err = k.out.Write(rest)
 	return err
+}
+
+// readAtOnce is the size of answers that are read before they are looked into: most are smaller, and need not be moved from buffer to buffer.
+const readAtOnce = 16 << 10
+
+// begin makes a decoder for an answer, and what bounds that.
+func begin(from io.Reader) (*jsontext.Decoder, *limited, error) {
+	text, n := make([]byte, readAtOnce), 0
+	for n < len(text) {
+		m, err := from.Read(text[n:])
+		n += m
+		switch {
+		case errors.Is(err, io.EOF):
+			return decoder(bytes.NewBuffer(text[:n])), &limited{}, nil
+		case err != nil: // also one that broke off where it could end
+			return nil, nil, fmt.Errorf("the engine's answer: %w", err)
+		}
+	}
+	in := &limited{from: io.MultiReader(bytes.NewReader(text), from), left: mostElement}
+	return decoder(in), in, nil
 }
 
 // member passes on an object of which one member is a list.
