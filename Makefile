@@ -22,7 +22,7 @@ setup: ## install what is missing (Debian and Ubuntu as root; elsewhere says wha
 
 .PHONY: build
 build: console ## build bin/bulkhead, with the console in it, and bin/bulkhead-guard
-	$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/bulkhead ./cmd/bulkhead-guard
+	umask 022 && $(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/bulkhead ./cmd/bulkhead-guard
 
 # The console is built again where something of it is newer. `go build` alone takes what is there, or nothing.
 MODULES := console/node_modules/.package-lock.json

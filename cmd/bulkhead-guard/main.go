@@ -37,7 +37,7 @@ func main() {
 // run executes the command line and returns the exit code, as `bulkhead guard docker` does.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	own := guarded.BuildVersion(version)
-	program, err := guarded.StartedBy(own)
+	program, err := guarded.StartedBy()
 	if err != nil {
 		fmt.Fprintln(errs, "bulkhead-guard:", err)
 		return 1

@@ -25,7 +25,7 @@ func (guard) Accounts(c config.Config, log *slog.Logger) (*accounts.Accounts, er
 
 // Run implements cli.Guard.
 func (g guard) Run(ctx context.Context, c config.Config, again func() (config.Config, error), dir string, log *slog.Logger, out io.Writer) error {
-	ctx, stop := become(ctx, g.version, log)
+	ctx, stop := become(ctx, g.version, c.File, log)
 	defer stop()
 	if ctx.Err() != nil {
 		return nil

@@ -7,20 +7,28 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/bulkhead-security/bulkhead/cmd/internal/guarded"
 )
 
 // become has the small program that is the guard alone take this process, with the same arguments: it needs less memory. It comes back where there
 // is none that can be trusted as this program is, and says why; what it gives then ends as ctx does, and at the signals that end a program.
-func become(ctx context.Context, version string, log *slog.Logger) (context.Context, context.CancelFunc) {
+func become(ctx context.Context, version, file string, log *slog.Logger) (context.Context, context.CancelFunc) {
+	path, own, err := beside(ctx, version, file)
 	// What was told to this program, the next one would not know.
 	signal.Reset(os.Interrupt, syscall.SIGTERM)
 	if ctx.Err() == nil {
-		err := becomeBeside(version)
+		if err == nil {
+			env := append(os.Environ(), guarded.ProgramEnv+"="+own)
+			err = fmt.Errorf("start %s: %w", path, syscall.Exec(path, append([]string{path}, os.Args[1:]...), env))
+			raiseFiles()
+		}
 		log.Warn("the guard runs in the whole program, with about 15 MiB more of memory than it needs", "why", err)
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
@@ -28,20 +36,46 @@ func become(ctx context.Context, version string, log *slog.Logger) (context.Cont
 	return ctx, stop
 }
 
-func becomeBeside(version string) error {
-	own, err := os.Executable()
+// raiseFiles has this process open as many files as it may, as the run-time does at the start, and takes back before another program is begun.
+func raiseFiles() {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err == nil && l.Cur < l.Max {
+		l.Cur = l.Max
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l) // with fewer it works, too
+	}
+}
+
+// versionTime is how long a program may take to say its version.
+const versionTime = 10 * time.Second
+
+// beside finds the small program, and where this one is. One of another version is not taken: an update that is half done must not stop the guard.
+// Nor is a configuration that can be read once only, which the small program would find empty.
+func beside(ctx context.Context, version, file string) (path, own string, err error) {
+	if file != "" {
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+			return "", "", fmt.Errorf("%s is no regular file, and can't be read again by another program", file)
+		}
+	}
+	own, err = os.Executable()
 	if err == nil {
 		own, err = filepath.EvalSymlinks(own)
 	}
 	if err != nil {
-		return fmt.Errorf("where this program is: %w", err)
+		return "", "", fmt.Errorf("where this program is: %w", err)
 	}
-	path, err := smallBeside(own)
+	if path, err = smallBeside(own); err != nil {
+		return "", "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, versionTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, "--version").Output() //nolint:gosec // it was looked at, and is about to be started
 	if err != nil {
-		return err
+		return "", "", fmt.Errorf("%s does not say its version: %w", path, err)
 	}
-	env := append(os.Environ(), guarded.VersionEnv+"="+version, guarded.ProgramEnv+"="+own)
-	return fmt.Errorf("start %s: %w", path, syscall.Exec(path, append([]string{path}, os.Args[1:]...), env))
+	if f := strings.Fields(string(out)); len(f) < 3 || f[2] != version { // bulkhead-guard version 1.2.3 (…)
+		return "", "", fmt.Errorf("%s is of another version than %s, which is %s: install both of one; it says %.200q", path, own, version, strings.TrimSpace(string(out)))
+	}
+	return path, own, nil
 }
 
 // smallBeside finds the small program beside a file. What others may write to than root, and whoever owns this file, is not taken: it would run as

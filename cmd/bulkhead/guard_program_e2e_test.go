@@ -91,36 +91,44 @@ func TestGuardInTheWholeProgram(t *testing.T) {
 	p.verify()
 }
 
-// TestGuardOfAnotherVersion: files of two versions are no guard, and one that is to take over leaves the other in its place.
+// TestGuardOfAnotherVersion: an update that is half done does not stop the guard, which runs in the whole program then and says why.
 func TestGuardOfAnotherVersion(t *testing.T) {
 	p := installed(t)
 	p.start()
 	p.answers()
-	before := p.pid()
 	other := p.path("other")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w -X main.version=0.0.1-other", "-o", other, "../bulkhead-guard").CombinedOutput(); err != nil {
 		t.Fatalf("build another version: %v %s", err, out)
 	}
 	must(t, os.Rename(other, p.path(guarded.Small)))
-	run := func(args ...string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), p.bin, args...)
-		cmd.Env = []string{"HOME=/nonexistent"}
-		out, err := cmd.CombinedOutput()
-		return string(out), err
+	p.upgrade()
+	if at := runs(t, p.pid()); at != p.bin {
+		t.Errorf("%s runs: %s", at, p.said)
 	}
-	own, err := run("version")
+	p.says("is of another version than")
+	p.says("0.0.1-other")
+	must(t, os.WriteFile(p.path(guarded.Small), []byte("no program"), 0o755))
+	p.upgrade()
+	p.says("does not say its version")
+	must(t, p.call())
+}
+
+// TestGuardOfAPipe: settings that can be read once are not read twice.
+func TestGuardOfAPipe(t *testing.T) {
+	p := installed(t)
+	text, err := os.ReadFile(p.path("guard.yaml"))
 	must(t, err)
-	out, err := run("guard", "docker", "--config", p.path("guard.yaml"))
-	for _, want := range []string{"0.0.1-other", strings.Fields(own)[1], p.path(guarded.Small), p.bin, "install both of one version"} {
-		if err == nil || !strings.Contains(out, want) {
-			t.Errorf("%v: %q is not in %s", err, want, out)
-		}
+	pipe := p.path("pipe")
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	wrote := make(chan error, 1)
+	go func() { wrote <- os.WriteFile(pipe, text, 0o600) }()
+	p.start("--config", pipe)
+	p.answers()
+	must(t, <-wrote)
+	if at := runs(t, p.pid()); at != p.bin {
+		t.Errorf("%s runs", at)
 	}
-	must(t, syscall.Kill(before, syscall.SIGUSR2))
-	p.says("what was started to take over has ended")
-	if now := p.pid(); now != before || p.call() != nil {
-		t.Errorf("process %d stands in place of %d", now, before)
-	}
+	p.says("is no regular file")
 }
 
 // TestGuardSmallByItself: the small program is started by its own name, too, and says what is wrong as the whole one does.

@@ -123,7 +123,7 @@ func sameProgram(a, b int) bool {
 }
 
 // besideProgram says whether one process runs a program of the product that is in the directory of another's. The file counts, and not what it
-// is called where the process is; and nobody but root may have put it there.
+// is called where the process is; and nobody but root, or whoever owns the other's own file, may have put it there.
 func (l *Lock) besideProgram(a, own int) bool {
 	runs, err := os.Stat(procPath(a, "exe"))
 	if err != nil {
@@ -133,14 +133,19 @@ func (l *Lock) besideProgram(a, own int) bool {
 	if err != nil {
 		return false
 	}
-	dir := filepath.Dir(at)
+	owns, err := os.Stat(procPath(own, "exe"))
+	if err != nil {
+		return false
+	}
+	dir := filepath.Join(procPath(own, "root"), filepath.Dir(at)) // it may see other files than this process
 	return slices.ContainsFunc(l.o.Programs, func(name string) bool {
 		is, err := os.Lstat(filepath.Join(dir, name))
 		if err != nil || !os.SameFile(runs, is) {
 			return false
 		}
-		sys, ok := is.Sys().(*syscall.Stat_t)
-		return ok && sys.Uid == 0 && is.Mode().Perm()&0o022 == 0
+		sys, ok1 := is.Sys().(*syscall.Stat_t)
+		its, ok2 := owns.Sys().(*syscall.Stat_t)
+		return ok1 && ok2 && (sys.Uid == 0 || sys.Uid == its.Uid) && is.Mode().Perm()&0o022 == 0
 	})
 }
 

@@ -16,15 +16,17 @@ func TestProgramsOfTheProduct(t *testing.T) {
 	self, err := os.Executable()
 	must(t, err)
 	beside, other, open := filepath.Join(filepath.Dir(self), "whole"), filepath.Join(s.dir, "bin", "whole"), filepath.Join(filepath.Dir(self), "open")
-	for _, at := range []string{beside, other, open} {
+	theirs := filepath.Join(filepath.Dir(self), "theirs")
+	for _, at := range []string{beside, other, open, theirs} {
 		copyOf(t, at)
 		t.Cleanup(func() { must(t, os.Remove(at)) })
 	}
 	must(t, os.Chmod(open, 0o757))
-	s.o.Programs = []string{"whole", "open"}
+	must(t, os.Chown(theirs, 4711, 4711))
+	s.o.Programs = []string{"whole", "open", "theirs"}
 	s.reopen(t)
 	s.lock(t)
-	for at, good := range map[string]bool{beside: true, other: false, open: false} {
+	for at, good := range map[string]bool{beside: true, other: false, open: false, theirs: false} {
 		a := ask(t, at, s.socket, 0)
 		st, err := s.l.Status(context.Background())
 		must(t, err)

@@ -13,11 +13,8 @@ const (
 	Whole = "bulkhead"
 )
 
-// What the product says to the small program in its environment: of which version it is itself, and where. The small program takes it out.
-const (
-	VersionEnv = "BULKHEAD_GUARD_FOR_VERSION"
-	ProgramEnv = "BULKHEAD_GUARD_FOR_PROGRAM"
-)
+// ProgramEnv tells the small program, in its environment, where the product is that became it. The small program takes it out.
+const ProgramEnv = "BULKHEAD_GUARD_FOR_PROGRAM"
 
 // BuildVersion is the version given by the linker, or that of the module for `go install`.
 func BuildVersion(linked string) string {
@@ -30,28 +27,25 @@ func BuildVersion(linked string) string {
 	return linked
 }
 
-// StartedBy takes out of this process's environment which program became this one, empty for none, and refuses another version than its own:
-// files of an installation that is half done, or was copied by hand, must not be two programs in one guard.
-func StartedBy(version string) (program string, err error) {
-	wanted, program := os.Getenv(VersionEnv), os.Getenv(ProgramEnv)
-	for _, name := range []string{VersionEnv, ProgramEnv} {
-		if err := os.Unsetenv(name); err != nil {
-			return "", fmt.Errorf("environment: %w", err)
-		}
-	}
-	if program == "" && wanted == "" {
+// StartedBy takes out of this process's environment which program became this one, empty for none. That is started at an upgrade, as whoever
+// runs this: so it is one that is beside this program, wherever the environment comes from.
+func StartedBy() (program string, err error) {
+	program, set := os.LookupEnv(ProgramEnv)
+	if !set {
 		return "", nil
 	}
-	if !filepath.IsAbs(program) {
-		return "", fmt.Errorf("%s is set to %.200q, which is no program: it is set by `bulkhead guard docker`, and by nobody else", ProgramEnv, program)
+	if err := os.Unsetenv(ProgramEnv); err != nil {
+		return "", fmt.Errorf("environment: %w", err)
 	}
-	if wanted != version {
-		self, err := os.Executable()
-		if err != nil {
-			self = Small
-		}
-		return "", fmt.Errorf("%s is of version %.100s, and %s, which started it, of version %.100s: install both of one version; "+
-			"without the first, the second runs the guard itself", self, version, program, wanted)
+	own, err := os.Executable()
+	if err == nil {
+		own, err = filepath.EvalSymlinks(own)
+	}
+	if err != nil {
+		return "", fmt.Errorf("where this program is: %w", err)
+	}
+	if filepath.Dir(program) != filepath.Dir(own) || filepath.Clean(program) != program {
+		return "", fmt.Errorf("%s is set to %.200q, which is no program beside %s: it is set by `bulkhead guard docker`, and by nobody else", ProgramEnv, program, own)
 	}
 	return program, nil
 }

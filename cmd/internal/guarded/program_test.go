@@ -2,30 +2,31 @@ package guarded
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestStartedBy: what the product says to the small program is not left for what that starts, and another version is refused.
+// TestStartedBy: what the product says to the small program is not left for what that starts, and names nothing but a program beside it.
 func TestStartedBy(t *testing.T) {
-	for _, c := range []struct{ version, program, want, fails string }{
-		{"", "", "", ""},
-		{"1.2", "/usr/bin/bulkhead", "/usr/bin/bulkhead", ""},
-		{"1.3", "/usr/bin/bulkhead", "", "version 1.3"},
-		{"", "/usr/bin/bulkhead", "", "install both"},
-		{"1.2", "", "", "no program"},
-		{"1.2", "bulkhead", "", "no program"},
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := StartedBy(); got != "" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+	beside := filepath.Join(filepath.Dir(own), Whole)
+	for program, good := range map[string]bool{
+		beside: true, "": false, Whole: false, "/home/u/x": false, filepath.Dir(own) + "/../x": false, filepath.Dir(own) + "/./" + Whole: false,
 	} {
-		t.Setenv(VersionEnv, c.version)
-		t.Setenv(ProgramEnv, c.program)
-		got, err := StartedBy("1.2")
-		if got != c.want || (err == nil) != (c.fails == "") || err != nil && !strings.Contains(err.Error(), c.fails) {
-			t.Errorf("%+v: %q %v", c, got, err)
+		t.Setenv(ProgramEnv, program)
+		got, err := StartedBy()
+		if (err == nil) != good || good && got != program || !good && !strings.Contains(err.Error(), "no program beside") {
+			t.Errorf("%q: %q %v", program, got, err)
 		}
-		for _, name := range []string{VersionEnv, ProgramEnv} {
-			if _, is := os.LookupEnv(name); is {
-				t.Errorf("%+v: %s stays", c, name)
-			}
+		if _, is := os.LookupEnv(ProgramEnv); is {
+			t.Errorf("%q stays", program)
 		}
 	}
 }

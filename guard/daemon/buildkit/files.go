@@ -8,6 +8,9 @@ import (
 	"slices"
 	"sync"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/solve"
 )
@@ -39,7 +42,8 @@ type sessionFiles struct {
 	own    map[string]*call.BuildFile // of them, by the part that is for one build
 	texts  []*sentText
 	passed map[passedFile]bool
-	lost   bool // more passed than are remembered
+	lost   bool  // more passed than are remembered
+	why    error // why the last of its files that was refused was
 	size   int
 }
 
@@ -124,6 +128,27 @@ func (f *files) sessions(ref, of string) []string {
 		}
 	}
 	return list
+}
+
+// refused notes why a file of a session was not passed on.
+func (f *files) refused(id string, why error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s := f.of[id]; s != nil && status.Code(why) != codes.Canceled {
+		s.why = why
+	}
+}
+
+// why is the reason for which a file of one of these sessions was not passed on; nil for none.
+func (f *files) why(sessions []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range sessions {
+		if s := f.of[id]; s != nil && s.why != nil {
+			return s.why
+		}
+	}
+	return nil
 }
 
 // read notes a way in which files of sessions are read, and gives those that came before. own is the part that the build has for itself; the

@@ -244,6 +244,12 @@ func (s *served) made(ctx context.Context, in grpc.ServerStream, q *asked, end f
 		return answers(in, out, func(m []byte) ([][]byte, error) { keep(nil, m); return [][]byte{m}, nil })
 	}()
 	keep(err, nil)
+	// A builder whose transfer the guard ended says that, or that it was cancelled, whichever it sees first.
+	if asks, ok := q.ask.Body.(*call.Solve); ok && status.Code(err) == codes.Canceled {
+		if why := s.room.files.why(asks.Sessions); why != nil {
+			err = why
+		}
+	}
 	if err != nil && q.ask.Call.Route.Effect == route.Changes {
 		if ferr := s.room.p.Judge.Failed(context.WithoutCancel(ctx), q.ask, err.Error()); ferr != nil {
 			s.room.p.Log.ErrorContext(ctx, "a call that failed could not be recorded", "error", ferr)

@@ -44,3 +44,42 @@ func TestRefusedBuild(t *testing.T) {
 		t.Errorf("mallory is told %v", err)
 	}
 }
+
+// A builder that says no more than that a build was cancelled, since its file was not passed on, is given the guard's reason for it; one that says
+// something else has it said.
+func TestRefusedFileOfABuild(t *testing.T) {
+	w := newWorld()
+	w.judge.no = func(a *call.Ask) error {
+		if s, ok := a.Body.(*call.Solve); ok && len(s.FrontendImages) > 0 {
+			return &call.Refusal{Rule: "a/b", Why: "no such program", Record: "r2"}
+		}
+		return nil
+	}
+	c := w.session(t, "s1", false, map[string]string{"dockerfile:Dockerfile": "# syntax=evil/f\nFROM a"})
+	if err := w.file(t, c, &call.BuildFile{Local: "dockerfile", Name: "Dockerfile"}); err != nil {
+		t.Fatal(err)
+	}
+	alice, _ := w.client(t, "alice")
+	solve := func(ref string) error {
+		_, err := control.NewControlClient(alice).Solve(t.Context(), &control.SolveRequest{Ref: ref, Session: "s1", Frontend: "dockerfile.v0"})
+		return err
+	}
+	ends := status.Error(codes.Canceled, "context canceled")
+	w.engine.during = func() error { return ends }
+	if err := solve("b1"); status.Code(err) != codes.Canceled {
+		t.Errorf("nothing was refused: %v", err)
+	}
+	w.engine.during = func() error {
+		if err := c.takes(t, t.TempDir(), "dockerfile"); err == nil {
+			t.Error("it came")
+		}
+		return ends
+	}
+	if err := solve("b2"); status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), "no such program") || !strings.Contains(err.Error(), "r2") {
+		t.Error(err)
+	}
+	ends = status.Error(codes.Unknown, "the disk is full")
+	if err := solve("b3"); status.Code(err) != codes.Unknown {
+		t.Error(err)
+	}
+}

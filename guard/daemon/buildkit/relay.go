@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/bulkhead-security/bulkhead/guard/call"
 )
 
 // Calls of a session by which the engine has files sent to it.
@@ -119,17 +121,24 @@ func (s *relay) share(ctx context.Context, method string) (*share, error) {
 // said is why a call ended as the engine is told it, which tells its client. What the guard refused without a judge has its record made.
 func (s *relay) said(ctx context.Context, err error) error {
 	var held *heldError
+	var no *call.Refusal
+	own := errors.As(err, &no)
 	if errors.As(err, &held) {
+		own = true
 		who, werr := s.caller.Who()
 		if werr != nil {
 			return status.Error(codes.Unauthenticated, "bulkhead: "+werr.Error())
 		}
 		err = s.room.fileNotUnderstood(ctx, who, held.name, held.err)
 	}
-	if err != nil {
-		return said(err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = said(err)
+	if own {
+		s.room.files.refused(s.id, err)
+	}
+	return err
 }
 
 // asks passes on what the engine asks of a caller until it ends.

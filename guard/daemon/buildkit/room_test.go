@@ -70,6 +70,8 @@ type engine struct {
 	txt []byte
 	// says is what it answers to a method; nothing otherwise.
 	says map[string][]byte
+	// during is called in a build, and says how that ends.
+	during func() error
 	// sessions are those that were opened, at the engine's end.
 	sessions chan net.Conn
 }
@@ -89,8 +91,11 @@ func (e *engine) handle(_ any, s grpc.ServerStream) error {
 	e.mu.Lock()
 	e.got, e.txt = append(e.got, method), f.text
 	e.md, _ = metadata.FromIncomingContext(s.Context())
-	says := e.says[method]
+	says, during := e.says[method], e.during
 	e.mu.Unlock()
+	if strings.HasSuffix(method, "/Solve") && during != nil {
+		return during()
+	}
 	if strings.HasSuffix(method, "/Status") {
 		<-s.Context().Done()
 		return s.Context().Err()
