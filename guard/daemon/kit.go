@@ -69,6 +69,7 @@ func (d *Door) buildsByKit(r *http.Request, a *call.Ask) (end func(), err error)
 // asksKit says what the parameters of a build tell BuildKit, as the engine would say it in the builder's own protocol.
 func asksKit(q *route.Query) (*call.Solve, error) {
 	attrs := map[string]string{"target": q.Texts["target"], "platform": q.Texts["platform"]}
+	attrs["image-resolve-mode"] = "local" // as engines without containerd's store of images have it
 	if q.Bools["pull"] {
 		attrs["image-resolve-mode"] = "pull"
 	}

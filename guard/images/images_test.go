@@ -19,6 +19,11 @@ import (
 type engine map[string][]string
 
 func (e engine) Get(_ context.Context, target string) (int, []byte, error) {
+	for _, mute := range e["MUTE"] {
+		if strings.HasPrefix(target, mute) {
+			return 500, nil, nil
+		}
+	}
 	if strings.HasPrefix(target, "/containers/") {
 		list := []map[string]string{}
 		for id, names := range e {
@@ -31,6 +36,9 @@ func (e engine) Get(_ context.Context, target string) (int, []byte, error) {
 	}
 	var list []image
 	for id, names := range e {
+		if id == "MUTE" {
+			continue
+		}
 		if len(names) == 1 && names[0] == "CONTAINER" {
 			continue // the image itself is gone
 		}
@@ -132,6 +140,47 @@ func TestImagesOfContainers(t *testing.T) {
 	h.brings(bob, "POST", "/build?t=x:1", []string{"x:1"}, func() string { return "{}" })
 	if got := h.of(bob, made, ""); got != (Holder{}) {
 		t.Errorf("an image that nothing has left is remembered: %+v", got)
+	}
+}
+
+// TestListsThatFail: what an engine can't list, because of things of others, keeps nobody from a build, gives nothing away and forgets nothing.
+func TestListsThatFail(t *testing.T) {
+	h := newHouse(t)
+	alice, bob := someone("alice", "acme"), someone("bob", "globex")
+	build := func(id, name string, mute ...string) {
+		h.brings(alice, "POST", "/build?t="+name, []string{name}, func() string {
+			h.engine[id], h.engine["MUTE"] = []string{name}, mute
+			return `{"aux":{"ID":"` + id + `"}}` + "\n"
+		})
+	}
+	id := func(c string) string { return "sha256:" + strings.Repeat(c, 64) }
+	build(id("a"), "acme/a:1", "/containers/")
+	delete(h.engine, id("a")) // a container has it, as far as anybody knows
+	build(id("b"), "acme/b:1", "/containers/")
+	for _, one := range []string{"a", "b"} {
+		if got := h.of(bob, id(one), ""); got != (Holder{"acme", "alice"}) {
+			t.Errorf("%s is %+v's", one, got)
+		}
+	}
+	delete(h.engine, "MUTE")
+	a := &call.Ask{Subject: alice}
+	var err error
+	if a.Call, err = route.New().Match("POST", "/build?t=acme/c:1"); err != nil {
+		t.Fatal(err)
+	}
+	said, end, err := h.kept.Watch(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := said.Write([]byte(`{"aux":{"ID":"` + id("c") + `"}}` + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	h.engine[id("c")], h.engine["MUTE"] = []string{"acme/c:1"}, []string{"/images/"}
+	if err := end(t.Context()); err == nil {
+		t.Error("that its images can't be listed was not told")
+	}
+	if got := h.of(bob, id("c"), ""); got != (Holder{"acme", "alice"}) {
+		t.Errorf("what the engine said that it made is %+v's", got)
 	}
 }
 

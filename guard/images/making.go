@@ -3,6 +3,7 @@ package images
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -71,8 +72,12 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 		m.names[Normal(o.Name)] = true
 	}
 	var err error
-	m.before, _, err = i.list(ctx)
-	return m, err
+	if m.before, _, err = i.list(ctx); err != nil {
+		return nil, err
+	}
+	// Without these, no more than an image that is gone from the list may be given away: nobody must be kept from a pull by others' containers.
+	_ = i.used(ctx, m.before)
+	return m, nil
 }
 
 // answers says whether somebody with these roles answers for the host, and does not only work on it.
@@ -90,7 +95,7 @@ type image struct {
 	Labels      map[string]string
 }
 
-// list has what every name stands for, and every id for itself, also of images that only containers have left; and by id who the guard noted in an image to have built it.
+// list has what every name stands for, and every id for itself; and by id who the guard noted in an image to have built it.
 func (i *Images) list(ctx context.Context) (names, built map[string]string, err error) {
 	status, body, err := i.engine.Get(ctx, "/images/json?all=1")
 	if err != nil {
@@ -113,33 +118,28 @@ func (i *Images) list(ctx context.Context) (names, built map[string]string, err 
 			names[Normal(t)] = m.ID
 		}
 	}
-	used, err := i.used(ctx)
-	for _, id := range used {
-		names[id] = id
-	}
-	return names, built, err
+	return names, built, nil
 }
 
-// used are images that containers were made of. They are whose they were, also when they are in no list of images any more.
-func (i *Images) used(ctx context.Context) ([]string, error) {
+// used adds images that containers were made of. They are whose they were, also when they are in no list of images any more.
+func (i *Images) used(ctx context.Context, names map[string]string) error {
 	status, body, err := i.engine.Get(ctx, "/containers/json?all=1")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var list []struct{ ImageID string }
 	if status != http.StatusOK {
-		return nil, fmt.Errorf("the engine does not list its containers: %d", status)
+		return fmt.Errorf("the engine does not list its containers: %d", status)
 	}
 	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, fmt.Errorf("the engine's list of containers: %w", err)
+		return fmt.Errorf("the engine's list of containers: %w", err)
 	}
-	ids := make([]string, 0, len(list))
 	for _, c := range list {
 		if c.ImageID != "" {
-			ids = append(ids, c.ImageID)
+			names[c.ImageID] = c.ImageID
 		}
 	}
-	return ids, nil
+	return nil
 }
 
 // End remembers what the call brought.
@@ -149,10 +149,14 @@ func (m *Making) End(ctx context.Context) error {
 		m.names[Normal(name)] = true
 	}
 	now, built, err := m.i.list(ctx)
-	if err != nil {
-		return err
+	if err != nil { // what the engine said that it made must be nobody else's all the same
+		now = map[string]string{}
+		for _, id := range m.said.ids {
+			now[id] = id
+		}
 	}
-	return m.i.file.update(func(tx *bbolt.Tx) error {
+	whole := err == nil && m.i.used(ctx, now) == nil
+	return errors.Join(err, m.i.file.update(func(tx *bbolt.Tx) error {
 		if err := m.steps(tx, built); err != nil {
 			return err
 		}
@@ -164,8 +168,11 @@ func (m *Making) End(ctx context.Context) error {
 				return err
 			}
 		}
+		if !whole {
+			return nil
+		}
 		return forget(tx, now)
-	})
+	}))
 }
 
 // brought says whether a name or id is of what the call made. That a name is there afterwards says nothing: others pull and build meanwhile.

@@ -50,7 +50,7 @@ func (r *reading) file(attrs map[string]string, inputs map[string]*pb.Definition
 	if !Plain(f.Name) {
 		r.unknown("FrontendAttrs/filename", "%.100q can be another file behind a link: name it without . and ..", f.Name)
 	}
-	f.Pull = attrs["image-resolve-mode"] == "pull"
+	f.Pull = attrs["image-resolve-mode"] != "local" // buildx says that for the engine's own builder; left alone, it may ask the registry first
 	_, f.Own = attrs[commandLine]
 	f.Foreign = r.s.Frontend != dockerfile || !f.Own && attrs[buildArg+syntaxArg] != ""
 	r.s.File = f

@@ -216,6 +216,20 @@ func TestOrdinary(t *testing.T) {
 }
 
 // Fields that the builder's types do not have are refused, also deep inside.
+// Only who says that the host's own images are to be taken is taken at the guard's word for what they are.
+func TestImagesMayBePulledAnew(t *testing.T) {
+	for mode, pull := range map[string]bool{"local": false, "pull": true, "default": true, "": true} {
+		attrs := map[string]string{}
+		if mode != "" {
+			attrs["image-resolve-mode"] = mode
+		}
+		s, err := Of(&control.SolveRequest{Frontend: "dockerfile.v0", FrontendAttrs: attrs})
+		if err != nil || s.File == nil || s.File.Pull != pull {
+			t.Errorf("%q: %v %+v", mode, err, s)
+		}
+	}
+}
+
 func TestUnknownFields(t *testing.T) {
 	odd := protowire.AppendString(protowire.AppendTag(nil, 999, protowire.BytesType), "x")
 	op, err := Encode(exec(&pb.ExecOp{}))

@@ -87,7 +87,7 @@ func unseen(asks *call.Solve, b *call.BuildFile) {
 	note(slices.DeleteFunc(slices.Clone(asks.Elsewhere), func(n call.Named) bool { return !bases[n.Name] }), "it is not on this host: pull it first")
 	note(asks.ForOthers, "it is wanted for another platform than the host's: build for the host's own")
 	if b.Pull {
-		note(asks.Bases, "the builder would pull it anew: pull it first, and leave --pull out")
+		note(asks.Bases, "the builder may pull it anew: pull it first, leave --pull out, and build with image-resolve-mode=local, as buildx does with the engine's own builder")
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 // and need not wake others for it.
 type line struct {
 	conn net.Conn
+	sent *sent
 	to   *bufio.Writer
 	head headed
 	from *bufio.Reader
@@ -33,9 +34,23 @@ const (
 )
 
 func newLine(conn net.Conn, size int) *line {
-	l := &line{conn: conn, to: bufio.NewWriter(conn), head: headed{from: conn}}
+	l := &line{conn: conn, sent: &sent{to: conn}, head: headed{from: conn}}
+	l.to = bufio.NewWriter(l.sent)
 	l.from = bufio.NewReaderSize(&l.head, size)
 	return l
+}
+
+// sent counts what of a call went out.
+type sent struct {
+	to io.Writer
+	n  int
+}
+
+// Write implements io.Writer.
+func (s *sent) Write(p []byte) (int, error) {
+	n, err := s.to.Write(p)
+	s.n += n
+	return n, err
 }
 
 // headed reads no more than an answer's head may have, until it is read.
@@ -60,7 +75,7 @@ func (h *headed) Read(p []byte) (int, error) {
 }
 
 var (
-	// errUnsent is of a call that did not reach the engine.
+	// errUnsent is of a call of which nothing reached the engine.
 	errUnsent = errors.New("the connection was closed")
 	// errSilent is of one that may have reached it.
 	errSilent = errors.New("the connection was closed before an answer")
@@ -68,7 +83,7 @@ var (
 
 // send makes a call. The connection belongs to the answer's body then; after an error it is closed.
 func (l *line) send(ctx context.Context, r *http.Request, over func(*line)) (*http.Response, error) {
-	a := &answer{line: l, over: over, stop: context.AfterFunc(ctx, func() { _ = l.conn.SetDeadline(time.Unix(1, 0)) })}
+	a := &answer{ctx: ctx, line: l, over: over, stop: context.AfterFunc(ctx, func() { _ = l.conn.SetDeadline(time.Unix(1, 0)) })}
 	res, err := l.exchange(r)
 	if err != nil {
 		_ = a.Close() // it failed already
@@ -87,12 +102,12 @@ func (l *line) send(ctx context.Context, r *http.Request, over func(*line)) (*ht
 }
 
 func (l *line) exchange(r *http.Request) (*http.Response, error) {
-	l.to.Reset(l.conn)
+	l.sent.n = 0
 	err := r.Write(l.to)
 	if err == nil {
 		err = l.to.Flush()
 	}
-	if errors.Is(err, syscall.EPIPE) {
+	if errors.Is(err, syscall.EPIPE) && l.sent.n == 0 {
 		return nil, fmt.Errorf("%w: %w", errUnsent, err)
 	}
 	if err != nil {
@@ -135,6 +150,7 @@ func (l *line) dead() bool {
 // answer is the body of the engine's answer. When it was read to its end, the line is free for another call.
 type answer struct {
 	io.ReadCloser
+	ctx   context.Context //nolint:containedctx // of the call whose answer it is
 	line  *line
 	keep  bool
 	alone bool        // nobody else's call is on the line
@@ -146,8 +162,11 @@ type answer struct {
 // Read implements io.Reader.
 func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
-	if err == io.EOF {
+	switch {
+	case err == io.EOF:
 		a.end()
+	case err != nil && a.ctx.Err() != nil: // the caller went, and not the engine
+		err = context.Cause(a.ctx)
 	}
 	return n, err
 }

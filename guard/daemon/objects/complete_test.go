@@ -60,7 +60,7 @@ func TestComplete(t *testing.T) {
 		{"GET", "/containers/cafec/json", "", cafe, nil, "/v1.41/containers/" + cafe + "/json", ""},
 		{"POST", "/containers/web/rename?name=new", "", a, nil, "/v1.41/containers/" + a + "/rename?name=new", ""},
 		{"POST", "/containers/web/start", "", a, append(slices.Clone(made), "NetworkConnect "+hex('1')+" /NetworkSettings/Networks/net"), "/v1.41/containers/" + a + "/start", ""},
-		{"POST", "/containers/api/restart", "", b, append(slices.Clone(made), "NetworkConnect "+hex('1')+" /NetworkSettings/Networks/net"), "/v1.41/containers/" + b + "/restart", ""},
+		{"POST", "/containers/api/restart", "", b, []string{"NetworkConnect " + hex('1') + " /NetworkSettings/Networks/net"}, "/v1.41/containers/" + b + "/restart", ""},
 		{"POST", "/commit?container=web&repo=mine&tag=3", "{}", a, append(slices.Clone(made), "ImageTag mine:3 new query repo"), "/v1.41/commit?container=" + a + "&repo=mine&tag=3", ""},
 		{"POST", "/commit?container=api&repo=mine&tag=3", "{}", b, []string{"ImageTag mine:3 new query repo"}, "/v1.41/commit?container=" + b + "&repo=mine&tag=3", ""},
 		{"GET", "/containers/web/archive?path=/", "", a, made, "", ""},

@@ -26,11 +26,12 @@ type really struct {
 	}
 }
 
-// really is the image and the volumes that a container has, since nobody may have held it to what was judged when it was made (Verify).
+// really is the image and the volumes that a container has, since nobody may have held it to what was judged when it was made (Verify). One that
+// ran was asked about when it began to, and has the same for ever.
 func (v *visit) really(ctx context.Context) (*really, error) {
 	var c really
-	if err := v.get(ctx, route.Container, path("containers", v.ask.Object.ID, "json"), &c); err != nil {
-		return nil, err
+	if err := v.get(ctx, route.Container, path("containers", v.ask.Object.ID, "json"), &c); err != nil || v.ask.Object.Ran {
+		return &c, err
 	}
 	if err := v.madeOf(v.ask.Object); err != nil {
 		return nil, err
