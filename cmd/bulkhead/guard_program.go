@@ -68,7 +68,7 @@ func beside(ctx context.Context, version, file string) (path, own string, err er
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionTime)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "--version").Output() //nolint:gosec // it was looked at, and is about to be started
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
 	if err != nil {
 		return "", "", fmt.Errorf("%s does not say its version: %w", path, err)
 	}

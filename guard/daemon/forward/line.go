@@ -163,7 +163,7 @@ type answer struct {
 func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		a.end()
 	case err != nil && a.ctx.Err() != nil: // the caller went, and not the engine
 		err = context.Cause(a.ctx)
