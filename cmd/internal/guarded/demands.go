@@ -140,16 +140,18 @@ func ofFile(path string) map[string]string {
 		return said
 	}
 	said["file"] = path
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // of a pipe nobody may be at the other end any more
 	if err != nil {
 		return said
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil {
-		said["file_changed"] = info.ModTime().UTC().Format(time.RFC3339)
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			said["file_owner"] = "uid " + strconv.FormatUint(uint64(st.Uid), 10)
-		}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return said
+	}
+	said["file_changed"] = info.ModTime().UTC().Format(time.RFC3339)
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		said["file_owner"] = "uid " + strconv.FormatUint(uint64(st.Uid), 10)
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, io.LimitReader(f, mostFile)); err == nil {

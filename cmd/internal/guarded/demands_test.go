@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/bulkhead-security/bulkhead/config"
@@ -85,5 +86,16 @@ func TestModeAtReload(t *testing.T) {
 	c.Guard.Profile, c.Guard.Harden.PIDs = "restricted", 100
 	if got := g.later(&c.Guard); len(got) != 2 || got[0] != "guard.harden" || got[1] != "guard.profile" {
 		t.Errorf("what takes a start: %v", got)
+	}
+}
+
+// A configuration that came through a pipe is named, and nobody waits at the pipe for what was in it.
+func TestOfAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := ofFile(pipe); said["file"] != pipe || len(said) != 1 {
+		t.Errorf("%v", said)
 	}
 }
