@@ -64,8 +64,7 @@ func (e engine) Find(_ context.Context, kind route.Object, name string) (*call.O
 		return nil, err
 	}
 	for _, v := range list {
-		k := &work{}
-		r, err := k.element(context.Background(), kind, v)
+		r, err := elementOf(kind, v)
 		if err != nil {
 			return nil, err
 		}

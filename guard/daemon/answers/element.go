@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
@@ -32,9 +34,14 @@ type element struct {
 	UsageData                struct{ Size, RefCount int64 }
 }
 
-func (k *work) element(_ context.Context, kind route.Object, v value) (element, error) {
+func elementOf(kind route.Object, v value) (element, error) {
+	return readElement(kind, v.Kind(), func(into any) error { return read(v, into) })
+}
+
+// readElement reads what is of a kind by a function that reads a value of JSON.
+func readElement(kind route.Object, is jsontext.Kind, read func(into any) error) (element, error) {
 	var e element
-	if v.Kind() != '{' {
+	if is != '{' {
 		return e, errors.New("the engine's answer: an element is no object")
 	}
 	switch kind { // what has other types under the same names, or is read most
@@ -47,7 +54,7 @@ func (k *work) element(_ context.Context, kind route.Object, v value) (element, 
 			Labels                   map[string]string
 			Size, SizeRw, SharedSize int64
 		}
-		if err := read(v, &c); err != nil {
+		if err := read(&c); err != nil {
 			return e, err
 		}
 		e.ID, e.Id, e.Names, e.Image, e.State, e.Labels = c.ID, c.Id, c.Names, c.Image, c.State, c.Labels
@@ -63,13 +70,13 @@ func (k *work) element(_ context.Context, kind route.Object, v value) (element, 
 			Description struct{ Hostname string }
 			ServiceID   string
 		}
-		if err := read(v, &n); err != nil {
+		if err := read(&n); err != nil {
 			return e, err
 		}
 		e.ID, e.Id, e.Name, e.Labels, e.Spec.Labels, e.Description, e.ServiceID = n.ID, n.Id, n.Name, n.Labels, n.Spec.Labels, n.Description, n.ServiceID
 		return e, nil
 	}
-	return e, read(v, &e)
+	return e, read(&e)
 }
 
 func (e *element) object(kind route.Object) call.Object {

@@ -189,7 +189,7 @@ func (k *work) listed(ctx context.Context, target string, kind route.Object) ([]
 	}
 	objects, read := make([]call.Object, len(list)), make([]element, len(list))
 	for i, v := range list {
-		if read[i], err = k.element(ctx, kind, v); err != nil {
+		if read[i], err = elementOf(kind, v); err != nil {
 			return nil, nil, err
 		}
 		objects[i] = read[i].object(kind)

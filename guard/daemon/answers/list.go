@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -30,19 +31,19 @@ func lists() map[route.Action]list {
 
 // list passes on the elements that may be seen as they come.
 func (k *work) list(ctx context.Context, l list, from io.Reader) error {
-	d, in, err := begin(from)
+	s, err := begin(from)
 	if err != nil {
 		return err
 	}
 	if l.member == "" {
-		err = k.array(ctx, l.kind, d, in)
+		err = k.array(ctx, l.kind, s)
 	} else {
-		err = k.member(ctx, l, d, in)
+		err = k.member(ctx, l, s)
 	}
 	if err != nil {
 		return err
 	}
-	rest, err := io.ReadAll(io.LimitReader(io.MultiReader(bytes.NewReader(d.UnreadBuffer()), from), mostHeld))
+	rest, err := io.ReadAll(io.LimitReader(io.MultiReader(bytes.NewReader(s.d.UnreadBuffer()), from), mostHeld))
 	if err != nil {
 		return ended(err)
 	}
@@ -56,34 +57,62 @@ func (k *work) list(ctx context.Context, l list, from io.Reader) error {
 // readAtOnce is the size of answers that are read before they are looked into: most are smaller, and need not be moved from buffer to buffer.
 const readAtOnce = 16 << 10
 
-// begin makes a decoder for an answer, and what bounds that.
-func begin(from io.Reader) (*jsontext.Decoder, *limited, error) {
+// source is an answer that is read.
+type source struct {
+	d    *jsontext.Decoder
+	in   *limited // what bounds d
+	text []byte   // the whole of it, where it was read at once
+}
+
+func begin(from io.Reader) (*source, error) {
 	text, n := make([]byte, readAtOnce), 0
 	for n < len(text) {
 		m, err := from.Read(text[n:])
 		n += m
 		switch {
 		case errors.Is(err, io.EOF):
-			return decoder(bytes.NewBuffer(text[:n])), &limited{}, nil
+			return &source{decoder(bytes.NewBuffer(text[:n])), &limited{}, text[:n]}, nil
 		case err != nil: // also one that broke off where it could end
-			return nil, nil, fmt.Errorf("the engine's answer: %w", err)
+			return nil, fmt.Errorf("the engine's answer: %w", err)
 		}
 	}
 	in := &limited{from: io.MultiReader(bytes.NewReader(text), from), left: mostElement}
-	return decoder(in), in, nil
+	return &source{decoder(in), in, nil}, nil
+}
+
+// element reads one of a list, and gives its text.
+func (s *source) element(kind route.Object) (value, element, error) {
+	if s.text == nil {
+		v, err := s.d.ReadValue()
+		if err != nil {
+			return nil, element{}, ended(err)
+		}
+		v = bytes.Clone(v)
+		e, err := elementOf(kind, v)
+		return v, e, err
+	}
+	at := s.d.InputOffset()
+	e, err := readElement(kind, s.d.PeekKind(), func(into any) error {
+		if err := jsonv2.UnmarshalDecode(s.d, into); err != nil {
+			return ended(err)
+		}
+		return nil
+	})
+	return bytes.TrimLeft(s.text[at:s.d.InputOffset()], ", \t\r\n"), e, err
 }
 
 // member passes on an object of which one member is a list.
-func (k *work) member(ctx context.Context, l list, d *jsontext.Decoder, in *limited) error {
+func (k *work) member(ctx context.Context, l list, s *source) error {
+	d := s.d
 	if d.PeekKind() != '{' {
-		return k.array(ctx, l.kind, d, in) // null, or an error
+		return k.array(ctx, l.kind, s) // null, or an error
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return ended(err)
 	}
 	sep := "{"
 	for d.PeekKind() != '}' {
-		in.left = mostElement
+		s.in.left = mostElement
 		name, err := d.ReadValue()
 		if err != nil {
 			return ended(err)
@@ -93,7 +122,7 @@ func (k *work) member(ctx context.Context, l list, d *jsontext.Decoder, in *limi
 		}
 		sep = ","
 		if string(name) == `"`+l.member+`"` {
-			err = k.array(ctx, l.kind, d, in)
+			err = k.array(ctx, l.kind, s)
 		} else {
 			err = k.as(d)
 		}
@@ -124,7 +153,8 @@ func (k *work) as(d *jsontext.Decoder) error {
 }
 
 // array passes on an array without what may not be seen, a batch at a time.
-func (k *work) array(ctx context.Context, kind route.Object, d *jsontext.Decoder, in *limited) error {
+func (k *work) array(ctx context.Context, kind route.Object, s *source) error {
+	d := s.d
 	switch d.PeekKind() {
 	case 'n':
 		return k.as(d)
@@ -143,14 +173,14 @@ func (k *work) array(ctx context.Context, kind route.Object, d *jsontext.Decoder
 	}
 	sep := []byte(nil)
 	for {
-		batch, err := k.batch(d, in)
+		batch, read, err := s.batch(kind)
 		if err != nil {
 			return err
 		}
 		if len(batch) == 0 {
 			break
 		}
-		kept, _, err := k.kept(ctx, kind, batch)
+		kept, _, err := k.kept(ctx, kind, batch, read)
 		if err != nil {
 			return err
 		}
@@ -171,34 +201,28 @@ func (k *work) array(ctx context.Context, kind route.Object, d *jsontext.Decoder
 	return err
 }
 
-func (k *work) batch(d *jsontext.Decoder, in *limited) ([]value, error) {
-	var batch []value
+func (s *source) batch(kind route.Object) (batch []value, read []element, err error) {
 	size := 0
 	for len(batch) < batchSize && size < mostBatch {
-		in.left = mostElement
-		if kind := d.PeekKind(); kind == ']' {
+		s.in.left = mostElement
+		if s.d.PeekKind() == ']' {
 			break
 		}
-		v, err := d.ReadValue()
-		if err != nil {
-			return nil, ended(err)
-		}
-		batch = append(batch, bytes.Clone(v))
-		size += len(v)
-	}
-	return batch, nil
-}
-
-// kept are the elements that may be seen, and the objects that they are.
-func (k *work) kept(ctx context.Context, kind route.Object, batch []value) ([]value, []element, error) {
-	read := make([]element, len(batch))
-	objects := make([]call.Object, len(batch))
-	for i, v := range batch {
-		e, err := k.element(ctx, kind, v)
+		v, e, err := s.element(kind)
 		if err != nil {
 			return nil, nil, err
 		}
-		read[i], objects[i] = e, e.object(kind)
+		batch, read = append(batch, v), append(read, e)
+		size += len(v)
+	}
+	return batch, read, nil
+}
+
+// kept are the elements that may be seen, and the objects that they are.
+func (k *work) kept(ctx context.Context, kind route.Object, batch []value, read []element) ([]value, []element, error) {
+	objects := make([]call.Object, len(batch))
+	for i := range read {
+		objects[i] = read[i].object(kind)
 	}
 	if err := k.attribute(ctx, kind, read, objects); err != nil {
 		return nil, nil, err

@@ -70,7 +70,13 @@ func (k *work) used(ctx context.Context, kind route.Object, text value) (value, 
 	if err != nil || len(list) == 0 {
 		return text, part{}, err
 	}
-	kept, read, err := k.kept(ctx, kind, list)
+	all := make([]element, len(list))
+	for i, v := range list {
+		if all[i], err = elementOf(kind, v); err != nil {
+			return nil, part{}, err
+		}
+	}
+	kept, read, err := k.kept(ctx, kind, list, all)
 	if err != nil {
 		return nil, part{}, err
 	}
