@@ -367,8 +367,12 @@ func TestObjectsAreKept(t *testing.T) {
 			}
 		}
 	}
-	if k, ok := s.cache.objects.Get(model.Ref{Type: "Container", ID: "c1"}); !ok || k.from.Attrs["name"] != nil && len(k.from.Attrs["name"].(string)) > mostOfObject {
-		t.Errorf("what is kept: %v %v", ok, k)
+	large := of(func(o *model.Object) { o.ID, o.Attrs["name"] = "large", strings.Repeat("x", mostOfObject) })
+	if _, err := s.cache.object(s, large); err != nil || s.cache.objects.Contains(large.Ref) {
+		t.Errorf("a large one: kept %v, %v", s.cache.objects.Contains(large.Ref), err)
+	}
+	if c1 := of(func(*model.Object) {}).Ref; !s.cache.objects.Contains(c1) {
+		t.Error("a small one is not kept")
 	}
 	mine := of(func(*model.Object) {})
 	if _, err := s.cache.object(s, mine); err != nil {
