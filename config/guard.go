@@ -33,6 +33,8 @@ type Guard struct {
 	Build   string      `yaml:"build" env:"BUILD"` // "classic", "none"
 	// WritablePaths are directories of the host that containers may be given to write to; the baseline refuses all others.
 	WritablePaths []string `yaml:"writable_paths" env:"WRITABLE_PATHS"`
+	// ReadablePaths are those that they may be given to read, with all that is below.
+	ReadablePaths []string `yaml:"readable_paths" env:"READABLE_PATHS"`
 	// Registries are those that the engine may be made to call; none means any, but none at addresses of the host itself, which
 	// InternalRegistries opens.
 	Registries         []string `yaml:"registries" env:"REGISTRIES"`
@@ -157,6 +159,15 @@ func (g *Guard) FileMode() (fs.FileMode, error) {
 	return fs.FileMode(n), nil
 }
 
+func directories(name string, paths []string) error {
+	for i, p := range paths {
+		if !filepath.IsAbs(p) || filepath.Clean(p) != p || p == "/" {
+			return fmt.Errorf("%s[%d] is %.200q; it must be an absolute path without a slash at its end, and not the root", name, i, p)
+		}
+	}
+	return nil
+}
+
 func (g *Guard) validate() error {
 	if _, err := g.FileMode(); err != nil {
 		return err
@@ -166,10 +177,8 @@ func (g *Guard) validate() error {
 			return fmt.Errorf("guard.%s is %.200q; it must be an absolute path", name, path)
 		}
 	}
-	for i, p := range g.WritablePaths {
-		if !filepath.IsAbs(p) || filepath.Clean(p) != p || p == "/" {
-			return fmt.Errorf("guard.writable_paths[%d] is %.200q; it must be an absolute path without a slash at its end, and not the root", i, p)
-		}
+	if err := errors.Join(directories("guard.writable_paths", g.WritablePaths), directories("guard.readable_paths", g.ReadablePaths)); err != nil {
+		return err
 	}
 	if g.Engine == "" {
 		return errors.New("guard.engine is empty; it must be the path of the engine's own socket, e.g. /run/docker.sock")

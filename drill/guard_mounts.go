@@ -28,6 +28,7 @@ func mountDrills() []Drill {
 		}, saysSecret())),
 		guardDrill("bind-symlink", escape, "A container mounts a link in one's own directory that leads to the host's root", bindsLink),
 		guardDrill("bind-symlink-swap", escape, "A directory of one's own becomes a link to the host's root after a container was made with it", swapsLink),
+		guardDrill("bind-read-only", "T1005", "A container reads what is root's alone on the host, by a mount that it may not write to", bindsClosed),
 		guardDrill("bind-propagation", escape, "A container's mounts become the host's", runs(func(w *EngineWorld) fields {
 			return with(plain(), "Binds", []string{w.home + ":/h:rshared"})
 		}, is(func(c *container.InspectResponse) bool {
@@ -88,6 +89,21 @@ func bindsLink(ctx context.Context, w *EngineWorld) (bool, error) {
 		return false, err
 	}
 	return binds(func(*EngineWorld) string { return link })(ctx, w)
+}
+
+// bindsClosed mounts a directory of root's that no other rule is about: nobody can change it, and none of the host's programs needs it.
+func bindsClosed(ctx context.Context, w *EngineWorld) (_ bool, err error) {
+	dir, err := os.MkdirTemp("/srv", w.name+"-")
+	if err != nil {
+		return false, fmt.Errorf("make a directory of the host's: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(w.secret), 0o600); err != nil {
+		return false, fmt.Errorf("write the host's secret: %w", err)
+	}
+	return runs(func(w *EngineWorld) fields {
+		return with(readSecret(w, "/h"), "Binds", []string{dir + ":/h:ro"})
+	}, saysSecret())(ctx, w)
 }
 
 // swapsLink wins the race between judging and mounting without running: there is any time between making and starting.

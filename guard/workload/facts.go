@@ -64,7 +64,7 @@ func mountFacts(f map[string]any, w *model.Workload, x Extra) {
 		m.add(&w.Mounts[i], &x.Defaults)
 	}
 	f["binds"], f["writable_binds"], f["unstable_binds"] = set(m.binds), set(m.writable), set(m.unstable)
-	f["open_binds"] = set(m.open)
+	f["open_binds"], f["closed_binds"] = set(m.open), set(m.closed)
 	f["host_root"], f["engine_socket"], f["system_paths"] = m.root, m.socket, set(m.system)
 	f["propagation_shared"] = m.shared
 	f["volumes"], f["volume_drivers"], f["volume_binds"] = set(m.volumes), set(m.drivers), set(m.volumeBinds)

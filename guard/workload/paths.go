@@ -10,7 +10,7 @@ import (
 
 // mountSets sort a workload's mounts by what they give.
 type mountSets struct {
-	binds, writable, open, unstable        []string
+	binds, writable, open, closed, unstable []string
 	system                                 []string
 	volumes, drivers, volumeBinds, devices []string
 	network, foreign, from, fromOthers     []string
@@ -74,6 +74,10 @@ func (s *mountSets) bind(m *model.Mount, d *Defaults) {
 	if !readOnly && !exact && !remapped || under {
 		s.open = add(s.open, p)
 	}
+	// It reads as root, too: what is closed on the host to whoever asked.
+	if readOnly && !exact && !remapped && !within(p, d.ReadablePaths) && !within(p, CommonPaths()) {
+		s.closed = add(s.closed, p)
+	}
 	if !m.Stable {
 		s.unstable = add(s.unstable, p)
 	}
@@ -88,7 +92,7 @@ func (s *mountSets) bind(m *model.Mount, d *Defaults) {
 // SystemPath says that a path belongs to the host's own programs, or has something below that does. What everybody may read
 // and programs need (time zones, certificates) is left out where it is read-only.
 func SystemPath(p string, readOnly bool, more []string) bool {
-	if readOnly && slices.ContainsFunc(CommonPaths(), func(c string) bool { return p == c || below(p, c) }) {
+	if readOnly && within(p, CommonPaths()) {
 		return false
 	}
 	for _, s := range append(SystemPaths(), more...) {
@@ -97,6 +101,11 @@ func SystemPath(p string, readOnly bool, more []string) bool {
 		}
 	}
 	return p == "/"
+}
+
+// within says that a path is one of these, or below it.
+func within(p string, those []string) bool {
+	return slices.ContainsFunc(those, func(t string) bool { return p == t || below(p, t) })
 }
 
 // SystemPaths belong to the host's own programs.

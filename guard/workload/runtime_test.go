@@ -107,6 +107,36 @@ func TestReadOnlyAbove(t *testing.T) {
 	}
 }
 
+// TestClosed: what may be read is what is named, what is below it, and what everybody reads.
+func TestClosed(t *testing.T) {
+	for _, c := range []struct {
+		source   string
+		writes   bool
+		remapped bool
+		closed   bool
+	}{
+		{source: "/srv/shop", closed: true},
+		{source: "/srv/data"},
+		{source: "/srv/data/below"},
+		{source: "/srv/database", closed: true},
+		{source: "/srv", closed: true},
+		{source: "/srv/writable"},
+		{source: "/srv/writable/below", closed: true},
+		{source: "/usr/share/zoneinfo/UTC"},
+		{source: "/etc/shadow", closed: true},
+		{source: "/srv/shop", writes: true}, // that is for open_binds
+		{source: "/srv/shop", remapped: true},
+	} {
+		d := workload.Defaults{ReadOnlyDeep: true, Remapped: c.remapped, ReadablePaths: []string{"/srv/data"}, WritablePaths: []string{"/srv/writable"}}
+		w := readerOf(world{}, d).FromCreate(t.Context(), &container.CreateRequest{Config: &container.Config{Image: "x"}, HostConfig: &container.HostConfig{
+			Mounts: []mount.Mount{{Type: mount.TypeBind, Source: c.source, Target: "/m", ReadOnly: !c.writes}},
+		}})
+		if closed := len(workload.Facts(&w, workload.Extra{Defaults: d})["closed_binds"].([]string)) > 0; closed != c.closed {
+			t.Errorf("%+v: closed %v", c, closed)
+		}
+	}
+}
+
 func TestEngineOption(t *testing.T) {
 	for option, want := range map[string][2]string{
 		"name=seccomp,profile=default": {"seccomp", "default"}, "profile=/etc/x.json,name=seccomp": {"seccomp", "/etc/x.json"},

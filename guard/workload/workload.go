@@ -95,6 +95,8 @@ type Defaults struct {
 	Sockets, SystemPaths []string
 	// WritablePaths are those of the host that containers may be given to write to.
 	WritablePaths []string
+	// ReadablePaths are those that they may be given to read, with all that is below.
+	ReadablePaths []string
 	// ReadOnlyDeep says that what is mounted read-only is so with all that is mounted below it: engines since 25, on Linux since 5.12.
 	ReadOnlyDeep bool
 	// Alone says that no other node runs what this one is asked to: paths of a service are those of this host.

@@ -92,7 +92,7 @@ func (world) Image(_ context.Context, ref string) (workload.Image, bool, error) 
 func defaults() workload.Defaults {
 	return workload.Defaults{
 		Seccomp: "default", AppArmor: "docker-default", CgroupNamespace: "private", Runtime: "runc", Runtimes: []string{"runc", "runsc"},
-		LogDriver: "json-file", Sockets: []string{"/run/docker.sock", "/run/containerd/containerd.sock"}, SystemPaths: []string{"/data/docker"},
+		LogDriver: "json-file", Sockets: []string{"/run/docker.sock", "/run/containerd/containerd.sock"}, SystemPaths: []string{"/data/docker"}, ReadablePaths: []string{"/srv/shop"},
 	}
 }
 

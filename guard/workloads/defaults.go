@@ -45,7 +45,7 @@ func (k *Workloads) readOnlyDeep(ctx context.Context) bool {
 func (k *Workloads) of(i *system.Info) workload.Defaults {
 	d := workload.Defaults{
 		Seccomp: "unconfined", CgroupNamespace: "host", LogDriver: i.LoggingDriver, Runtime: i.DefaultRuntime,
-		WritablePaths: k.p.WritablePaths, Sockets: k.p.Sockets, SystemPaths: append(slices.Clone(k.p.SystemPaths), i.DockerRootDir),
+		WritablePaths: k.p.WritablePaths, ReadablePaths: k.p.ReadablePaths, Sockets: k.p.Sockets, SystemPaths: append(slices.Clone(k.p.SystemPaths), i.DockerRootDir),
 	}
 	for name := range i.Runtimes {
 		d.Runtimes = append(d.Runtimes, name)

@@ -53,8 +53,8 @@ type Parts struct {
 	TenantLabel, SensitivityLabel string
 	// Sockets are those of container engines, SystemPaths what belongs to the host beside the usual.
 	Sockets, SystemPaths []string
-	// WritablePaths are those of the host that containers may write to.
-	WritablePaths []string
+	// WritablePaths are those of the host that containers may write to, ReadablePaths those that they may read, with all that is below.
+	WritablePaths, ReadablePaths []string
 	// Wanted is what is made harder, without Digest; PinDigest has images run by what their name stands for now.
 	Wanted    workload.Wanted
 	PinDigest bool

@@ -35,8 +35,8 @@ type doorParts struct {
 	pinDigest                     bool
 	// sockets and system are paths that nothing that runs may be given.
 	sockets, system []string
-	// writable are paths of the host that may be given to write to.
-	writable []string
+	// writable are paths of the host that may be given to write to, readable those to read.
+	writable, readable []string
 	// internal lets callers have the engine go to registries at the host's own addresses.
 	internal bool
 }
@@ -81,7 +81,7 @@ func newGuardedEngine(p doorParts) (*guardedEngine, error) {
 		Engine: engine, Find: find, Missing: objects.ErrNotFound, Paths: hostpath.Paths{}, Texts: secret.New(ThrowAwayKey()), Tenant: p.judge.Tenant,
 		TenantLabel: p.tenantLabel, SensitivityLabel: p.sensitivityLabel,
 		Sockets: append([]string{p.engine}, p.sockets...), SystemPaths: append([]string{p.dir}, p.system...), Now: p.judge.Now,
-		Wanted: p.wanted, WritablePaths: p.writable, PinDigest: p.pinDigest,
+		Wanted: p.wanted, WritablePaths: p.writable, ReadablePaths: p.readable, PinDigest: p.pinDigest,
 	})
 	looked, err := newTerminals(p.sessions, engine, p.dir, p.judge.Host, p.judge.Log, p.slog)
 	if err != nil {

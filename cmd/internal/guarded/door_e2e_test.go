@@ -123,7 +123,7 @@ func (g *guarded) people(list ...call.Subject) {
 		g.Fatal(err)
 	}
 	door, err := newGuardedEngine(doorParts{
-		engine: g.engine.Socket, dir: own, who: whose{}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant",
+		engine: g.engine.Socket, dir: own, who: whose{}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant", readable: []string{"/srv"},
 		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: cmp.Or(g.profile, "baseline"), Mode: judge.Enforce},
 	})
 	if err != nil {

@@ -99,7 +99,7 @@ func Raise(c config.Config, p Parts) (*Raised, error) {
 			Decider: p.Decider, Approvals: approved(p.Approvals), Log: p.Log, StepUp: c.Guard.StepUp, FourEyes: c.Guard.FourEyes,
 			Tenant: p.Tenant, Host: p.Host, Profile: profile, HasProfile: OwnProfile(profile, p.Rules), Mode: judge.Mode(c.Guard.Mode), NoBuild: c.Guard.Build == "none", Registries: c.Guard.Registries, Now: clock.Now,
 		},
-		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest, writable: c.Guard.WritablePaths, internal: c.Guard.InternalRegistries,
+		wanted: wanted(c.Guard.Harden), pinDigest: c.Guard.Harden.PinDigest, writable: c.Guard.WritablePaths, readable: c.Guard.ReadablePaths, internal: c.Guard.InternalRegistries,
 		sockets: named(c.Guard.Socket), system: named(c.Guard.Policies, c.Guard.TLS.Key, c.Guard.TLS.Certificate, c.Guard.TLS.ClientCA),
 	})
 	if err != nil {
