@@ -22,7 +22,7 @@ var layers = []struct {
 }{
 	{"model", []string{"model", "proto"}}, // proto is generated
 	{"pure", []string{"framework", "detect", "policies", "identity/authz", "fleet", "strict", "guard/route", "guard/call", "guard/workload", "guard/solve", "guard/judge", "guard/approvals", "guard/calls", "guard/lasting"}},
-	{"wires", []string{"deliver"}}, // what adapters send with
+	{"wires", []string{"deliver", "whole"}}, // what adapters send and write with
 	{"adapters", []string{
 		"config", "guard", "host", "image", "network", "orchestrator",
 		"identity/authn", "identity/audit", "identity/pki", "control/store", "control/alarm",

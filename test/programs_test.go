@@ -11,7 +11,7 @@ import (
 // pages of the program's file. See docs/decisions/0015-two-programs.md.
 var small = []string{
 	"cli/front", "cmd", "config", "detect", "fleet/bundle", "framework/assess", "framework/catalogue", "guard", "identity/audit", "identity/authz",
-	"model", "policies", "strict",
+	"model", "policies", "strict", "whole",
 }
 
 // large are modules of others that it must not have: databases, queues, Kubernetes, what checks and carries the control plane's API, telemetry.

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 // agentFileEvery is how soon `bulkhead assess` sees that the agent's connection came or went.

@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/control/api"
 	"github.com/bulkhead-security/bulkhead/control/fleet"
@@ -28,6 +27,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/identity/authn"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
 	"github.com/bulkhead-security/bulkhead/identity/pki"
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 // caFile is the own CA's certificate in the data directory, for those who are to trust it.

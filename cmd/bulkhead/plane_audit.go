@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/identity/audit"
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 // withoutLog are the actions whose records wait in the spool while the log can't be written: signing in and showing a

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bulkhead-security/bulkhead/cmd/internal/whole"
 	"github.com/bulkhead-security/bulkhead/control/reports"
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 const day = 24 * time.Hour

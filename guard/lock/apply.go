@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 // Lock makes the sockets reachable for the guard alone. What was there is kept first, so that Unlock puts it back also after a crash in
@@ -188,7 +190,7 @@ func (l *Lock) Unlock(ctx context.Context, by string) (done bool, notes []string
 	if err := os.Remove(l.statePath()); err != nil {
 		return false, notes, fmt.Errorf("what the lock keeps: %w", err)
 	}
-	return true, notes, syncDir(l.o.StateDir)
+	return true, notes, whole.Last(l.o.StateDir)
 }
 
 func reopen(k keptSocket) error {

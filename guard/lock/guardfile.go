@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 // mostGuardFile bounds the guard's status file.
@@ -32,7 +33,7 @@ func WriteStatus(path string, s model.GuardStatus) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // it is there to be read
 		return fmt.Errorf("the guard's status: %w", err)
 	}
-	return writeWhole(path, append(b, '\n'), 0o644)
+	return whole.Write(path, append(b, '\n'), 0o644)
 }
 
 // normal is a socket's path as everybody names it.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
+
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 // keep notes a file as it is, before it is changed.
@@ -44,11 +46,11 @@ func (k *keptFile) apply() error {
 	if k.Existed {
 		return k.write(k.After)
 	}
-	return writeWhole(k.Path, k.After, 0o644)
+	return whole.Write(k.Path, k.After, 0o644)
 }
 
 func (k *keptFile) write(b []byte) error {
-	if err := writeWhole(k.Path, b, os.FileMode(k.Was.Mode)); err != nil {
+	if err := whole.Write(k.Path, b, os.FileMode(k.Was.Mode)); err != nil {
 		return err
 	}
 	if err := os.Chown(k.Path, k.Was.UID, k.Was.GID); err != nil {
@@ -108,5 +110,5 @@ func (k *keptFile) takeOut(now []byte) (string, error) {
 	if k.Existed {
 		return note, k.write(after)
 	}
-	return note, writeWhole(k.Path, after, 0o644)
+	return note, whole.Write(k.Path, after, 0o644)
 }

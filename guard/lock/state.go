@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 const (
@@ -95,7 +97,7 @@ func (l *Lock) save(s *state) error {
 	if len(b) > mostState {
 		return fmt.Errorf("what the lock would keep is larger than %d MiB", mostState>>20)
 	}
-	return writeWhole(l.statePath(), b, 0o600)
+	return whole.Write(l.statePath(), b, 0o600)
 }
 
 // hold keeps others of this package from the sockets until it is released.
@@ -129,33 +131,4 @@ func (l *Lock) stopped(s *state) bool {
 	}
 	now, err := l.load()
 	return err != nil || now != nil && now.Phase == s.Phase
-}
-
-// writeWhole writes a file so that a reader, or a crash, never sees half of it.
-func writeWhole(path string, b []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".bulkhead-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes the names in a directory last.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }

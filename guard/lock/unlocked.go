@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 // unlockedFile says, until the sockets are locked again, who opened them.
@@ -54,7 +55,7 @@ func (l *Lock) saveUnlocked(u *unlocked) error {
 	if err != nil {
 		return fmt.Errorf("who unlocked: %w", err)
 	}
-	return writeWhole(l.unlockedPath(), append(b, '\n'), 0o600)
+	return whole.Write(l.unlockedPath(), append(b, '\n'), 0o600)
 }
 
 // forgetUnlocked takes away what an unlock left behind, once a lock that followed has it in its own list. What a crash left of it would be
@@ -68,7 +69,7 @@ func (l *Lock) forgetUnlocked(s *state) error {
 		return nil
 	}
 	if err == nil {
-		err = syncDir(l.o.StateDir)
+		err = whole.Last(l.o.StateDir)
 	}
 	if err != nil {
 		return fmt.Errorf("who unlocked: %w", err)

@@ -11,11 +11,11 @@ import (
 // mountSets sort a workload's mounts by what they give.
 type mountSets struct {
 	binds, writable, open, closed, unstable []string
-	system                                 []string
-	volumes, drivers, volumeBinds, devices []string
-	network, foreign, from, fromOthers     []string
-	images, types                          []string
-	root, socket, shared                   bool
+	system                                  []string
+	volumes, drivers, volumeBinds, devices  []string
+	network, foreign, from, fromOthers      []string
+	images, types                           []string
+	root, socket, shared                    bool
 }
 
 func (s *mountSets) add(m *model.Mount, d *Defaults) {

@@ -15,6 +15,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/bulkhead-security/bulkhead/model"
+	"github.com/bulkhead-security/bulkhead/whole"
 )
 
 // cacheSchema changes whenever the inspector finds something else in the same image.
@@ -138,17 +139,7 @@ func (e *Collector) toCache(c cached) {
 	if err != nil {
 		return
 	}
-	tmp, err := os.CreateTemp(e.o.CacheDir, ".new-*")
-	if err != nil {
-		return
-	}
-	_, err = tmp.Write(body)
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
-	}
+	_ = whole.Write(path, body, 0o600)
 }
 
 // ownDir is true for a directory that nobody else can write, so that nobody can plant what is "known" of an image.

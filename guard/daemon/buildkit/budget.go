@@ -77,11 +77,11 @@ type share struct {
 	size int
 }
 
-// take waits for a share.
+// take waits for a share. Nobody gets more than is left for others: so a few accounts never have it all.
 func (b *budget) take(ctx context.Context, who string, size int) (*share, error) {
 	for {
 		b.mu.Lock()
-		if b.free >= size && b.each[who]+size <= b.most {
+		if b.free >= size && b.each[who]+size <= min(b.most, b.free) {
 			b.free -= size
 			b.each[who] += size
 			b.mu.Unlock()

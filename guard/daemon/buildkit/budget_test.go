@@ -18,28 +18,29 @@ import (
 
 func TestBudget(t *testing.T) {
 	b := newBudget(mostRead, mostReadEach, errBusy)
-	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
 	var shares []*share
-	for _, who := range []string{"a", "b", "c", "d"} {
-		for range mostReadEach / largest {
-			s, err := b.take(t.Context(), who, largest)
+	for _, c := range []struct {
+		who string
+		has int // the fewer are left, the fewer one account gets of them
+	}{{"a", mostReadEach / largest}, {"b", mostReadEach / largest}, {"c", mostReadEach / largest}, {"d", 2}, {"e", 1}, {"f", 1}, {"g", 0}} {
+		for i := range c.has + 1 {
+			soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			s, err := b.take(soon, c.who, largest)
+			cancel()
+			if i == c.has {
+				if !errors.Is(err, errBusy) {
+					t.Errorf("%s has more than %d: %v", c.who, c.has, err)
+				}
+				continue
+			}
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s, %d: %v", c.who, i, err)
 			}
 			shares = append(shares, s)
 		}
-		if who == "a" {
-			if _, err := b.take(soon, "a", largest); !errors.Is(err, errBusy) {
-				t.Errorf("more than one account may have: %v", err)
-			}
-		}
-	}
-	if _, err := b.take(soon, "e", largest); !errors.Is(err, errBusy) {
-		t.Errorf("more than all may have: %v", err)
 	}
 	got := make(chan error, 1)
-	go func() { _, err := b.take(t.Context(), "e", largest); got <- err }()
+	go func() { _, err := b.take(t.Context(), "g", largest); got <- err }()
 	shares[0].keep(0)
 	shares[0].keep(5) // it has nothing to keep
 	if err := <-got; err != nil {
