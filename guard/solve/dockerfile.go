@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -243,109 +242,4 @@ func (d *file) replaced(stage string) bool {
 		}
 	}
 	return false
-}
-
-// command is one of a stage; env is what is known of its variables.
-func (d *file) command(c instructions.Command, env vars) error {
-	switch c := c.(type) {
-	case *instructions.ArgCommand:
-		if err := d.assigned(len(c.Args)); err != nil {
-			return err
-		}
-		for _, a := range c.Args {
-			d.argument(env, a, true)
-		}
-	case *instructions.EnvCommand:
-		if err := d.assigned(len(c.Env)); err != nil {
-			return err
-		}
-		set := vars{}
-		for _, kv := range c.Env {
-			d.assign(set, kv.Key, kv.Value, env, true)
-		}
-		for k, v := range set {
-			env[k] = v
-		}
-	case *instructions.CopyCommand:
-		if _, err := strconv.Atoi(c.From); err != nil { // a stage by its number, which there is for COPY alone
-			d.from(c.From, fileName+" COPY --from")
-		}
-	case *instructions.AddCommand:
-		for _, source := range c.SourcePaths {
-			if err := d.added(source, env); err != nil {
-				return err
-			}
-		}
-	case *instructions.RunCommand:
-		return d.mounts(c, env)
-	}
-	return nil
-}
-
-// from is another stage, or an image.
-func (d *file) from(name, where string) {
-	if name == "" || name == scratch || d.all[strings.ToLower(name)] {
-		return
-	}
-	d.image(name, where)
-}
-
-// added is what ADD takes: from the context, or from an address that the engine calls.
-func (d *file) added(source string, env vars) error {
-	text, missing, err := d.expanded(source, env)
-	switch {
-	case err != nil:
-		return fmt.Errorf("ADD %.100q: %w", source, err)
-	case missing != "":
-		return fmt.Errorf("ADD %.100q: the base image may say what %.50q is, and make an address of it: give it a value by ENV or ARG before, or use COPY", source, missing)
-	case isAddress(text):
-		d.fetch(text)
-	}
-	return nil
-}
-
-// isAddress is wider than what one version of the builder fetches.
-func isAddress(text string) bool {
-	user, _, scp := strings.Cut(text, ":")
-	return strings.Contains(text, "://") || scp && strings.Contains(user, "@") || strings.HasPrefix(text, "github.com/")
-}
-
-// documents notes what stands in here-documents like an instruction: to a builder that does not know these, it is one.
-func (r *reading) documents(n *parser.Node) {
-	for _, c := range n.Children {
-		for _, h := range c.Heredocs {
-			r.lines(h.Content)
-		}
-	}
-}
-
-// lines notes what looks like an instruction to whoever reads lines.
-func (r *reading) lines(text string) {
-	from := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?from\s+(?:--\S+\s+)*["']?([^\s"'$]+)["']?(?:\s+as\s+\S+)?\s*$`)
-	copied := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?(copy|run)\s(.*)$`)
-	source := regexp.MustCompile(`(?i)from=["']?([^\s"',$]+)`)
-	added := regexp.MustCompile(`(?im)^\s*(?:onbuild\s+)?add\s+(?:--\S+\s+)*(.*)$`)
-	const at = fileName + " (a line in it)"
-	note := func(name string) {
-		if name != scratch {
-			r.image(name, at)
-		}
-	}
-	for _, m := range from.FindAllStringSubmatch(text, -1) {
-		note(m[1])
-	}
-	for _, m := range copied.FindAllStringSubmatch(text, -1) {
-		for _, s := range source.FindAllStringSubmatch(m[2], -1) {
-			if _, err := strconv.Atoi(s[1]); err != nil || strings.EqualFold(m[1], "run") { // see command
-				note(s[1])
-			}
-		}
-	}
-	for _, m := range added.FindAllStringSubmatch(text, -1) {
-		for _, word := range strings.Fields(strings.NewReplacer(`"`, " ", `,`, " ", "[", " ").Replace(m[1])) {
-			if isAddress(word) {
-				r.fetch(word)
-			}
-		}
-	}
 }

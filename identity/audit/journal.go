@@ -51,41 +51,11 @@ func (w *writer) journal(batch []*pending) []*pending {
 
 // emptySpool appends the spool's entries to the log, each once, and the records of reads that wait.
 func (w *writer) emptySpool() {
-	if w.unsure {
-		there, err := w.there()
-		if err != nil {
-			w.retry = w.soon()
-			w.log.Error("the audit log can't be read", "err", err)
-			return
-		}
-		w.known, w.unsure = there, false
+	if !w.sure() {
+		return
 	}
-	count, read := w.spool.count(), int64(0)
-	var batch []*pending
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		err := w.add(batch)
-		batch = batch[:0]
-		return err
-	}
-	err := w.spool.each(func(data []byte) error {
-		if read++; w.known[string(data)] {
-			return nil
-		}
-		if batch = append(batch, &pending{entry: data}); len(batch) < w.o.Batch {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil {
-		n := len(batch)
-		batch = w.fill(batch)
-		reads := slices.Clone(batch[n:])
-		err = flush()
-		w.kept = append(slices.DeleteFunc(reads, func(p *pending) bool { return p.err == nil }), w.kept...)
-	}
+	count := w.spool.count()
+	read, err := w.moveSpool()
 	if err == nil {
 		w.known = nil
 		if read < count {
@@ -102,6 +72,52 @@ func (w *writer) emptySpool() {
 	if w.o.Journal == 0 {
 		w.log.Info("records of the spool are in the audit log", "count", count)
 	}
+}
+
+// sure finds out what of the spool is in the log already, where that is not clear.
+func (w *writer) sure() bool {
+	if !w.unsure {
+		return true
+	}
+	there, err := w.there()
+	if err != nil {
+		w.retry = w.soon()
+		w.log.Error("the audit log can't be read", "err", err)
+		return false
+	}
+	w.known, w.unsure = there, false
+	return true
+}
+
+// moveSpool appends what is in the spool and not in the log, with records of reads in what is free of the last batch, and says how many it read.
+func (w *writer) moveSpool() (read int64, err error) {
+	var batch []*pending
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		err := w.add(batch)
+		batch = batch[:0]
+		return err
+	}
+	err = w.spool.each(func(data []byte) error {
+		if read++; w.known[string(data)] {
+			return nil
+		}
+		if batch = append(batch, &pending{entry: data}); len(batch) < w.o.Batch {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return read, err
+	}
+	n := len(batch)
+	batch = w.fill(batch)
+	reads := slices.Clone(batch[n:])
+	err = flush()
+	w.kept = append(slices.DeleteFunc(reads, func(p *pending) bool { return p.err == nil }), w.kept...)
+	return read, err
 }
 
 // there are those entries of the spool that are in the log already.
