@@ -50,6 +50,12 @@ func BodyOf(r *route.Route) any {
 	return swarmBody(r.Action)
 }
 
+// ContainerCreate has what clients before 1.44 send beside.
+type ContainerCreate struct {
+	container.CreateRequest
+	MacAddress string `json:",omitempty"`
+}
+
 // ExecCreate has what clients before 1.42 send beside, and no engine reads any more. Container is docker-py's: the engine goes by the path.
 type ExecCreate struct {
 	container.ExecCreateRequest

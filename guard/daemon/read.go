@@ -66,15 +66,9 @@ func (d *Door) read(r *http.Request, c *route.Call) (any, error) {
 	return into, nil
 }
 
-// created is the body of a container with what clients before 1.44 send beside.
-type created struct {
-	container.CreateRequest
-	MacAddress string `json:",omitempty"`
-}
-
 func bodyOf(r *route.Route) any {
 	if r.Action == "ContainerCreate" {
-		return &created{}
+		return &call.ContainerCreate{}
 	}
 	return call.BodyOf(r)
 }
@@ -82,7 +76,7 @@ func bodyOf(r *route.Route) any {
 // apart gives what is judged the types that judges know.
 func apart(a *call.Ask) {
 	switch b := a.Body.(type) {
-	case *created:
+	case *call.ContainerCreate:
 		a.Body, a.MAC = &b.CreateRequest, b.MacAddress
 	case *call.ExecCreate:
 		b.Container = "" // nobody reads it
@@ -92,7 +86,7 @@ func apart(a *call.Ask) {
 // together is the body that the engine gets.
 func together(a *call.Ask) any {
 	if b, ok := a.Body.(*container.CreateRequest); ok {
-		return &created{CreateRequest: *b, MacAddress: a.MAC}
+		return &call.ContainerCreate{CreateRequest: *b, MacAddress: a.MAC}
 	}
 	return a.Body
 }

@@ -77,7 +77,7 @@ func containerRoutes() []Route {
 		post("/containers/{name}/pause", "ContainerPause", Container, "an outage"),
 		post("/containers/{name}/unpause", "ContainerPause", Container, "the end of a pause"),
 		post("/containers/{name}/attach", "ContainerAttach", Container, "input to and output of its process").with(attach).carries(Stream),
-		get("/containers/{name}/attach/ws", "ContainerAttach", Container, "input to and output of its process").with(attach).carries(Socket),
+		call(http.MethodGet, "/containers/{name}/attach/ws", "ContainerAttach", Container, Changes, "input to and output of its process").with(attach).carries(Socket),
 		post("/containers/{name}/wait", "ContainerWait", Container, "when it ends, and with what").with("condition:text"),
 		del("/containers/{name}", "ContainerRemove", Container, "its end, and that of its volumes").with("v:bool force:bool link:bool"),
 		call(http.MethodHead, "/containers/{name}/archive", "ContainerCopyOut", Container, Reads, "that a file is there").with("path:text"),

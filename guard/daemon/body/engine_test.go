@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
@@ -27,7 +30,7 @@ func bodies() map[string]*route.Route {
 // than the guard does: in what the caller sent, or in what the engine is sent. Values are compared as they are written.
 func differ(t *testing.T, r *route.Route, text []byte) (taken bool) {
 	t.Helper()
-	ours := call.BodyOf(r)
+	ours := bodyOf(r)
 	if Decode(text, ours) != nil {
 		return false
 	}
@@ -36,7 +39,7 @@ func differ(t *testing.T, r *route.Route, text []byte) (taken bool) {
 		t.Fatal(err)
 	}
 	for _, what := range [][]byte{text, want} {
-		engines := call.BodyOf(r)
+		engines := bodyOf(r)
 		d := json.NewDecoder(bytes.NewReader(what))
 		if err := d.Decode(engines); err != nil {
 			t.Fatalf("%s: the engine does not take %s: %v", r.Action, what, err)
@@ -51,8 +54,45 @@ func differ(t *testing.T, r *route.Route, text []byte) (taken bool) {
 		if !bytes.Equal(want, have) {
 			t.Fatalf("%s: of %s\nthe guard reads  %s\nthe engine reads %s", r.Action, what, want, have)
 		}
+		if created, is := ours.(*call.ContainerCreate); is {
+			toTheOld(t, created, what)
+		}
 	}
 	return true
+}
+
+// bodyOf is what the door decodes into.
+func bodyOf(r *route.Route) any {
+	if r.Action == "ContainerCreate" {
+		return &call.ContainerCreate{}
+	}
+	return call.BodyOf(r)
+}
+
+// wrapper is how engines before 23 read the body of a container: what is HostConfig's counts at the top, too, unless there is a HostConfig.
+type wrapper struct {
+	*container.Config
+	Inner            *container.HostConfig `json:"HostConfig,omitempty"`
+	Cpuset           string                `json:",omitempty"`
+	NetworkingConfig *network.NetworkingConfig
+	*container.HostConfig
+}
+
+// toTheOld says where an old engine sees another HostConfig.
+func toTheOld(t *testing.T, ours *call.ContainerCreate, text []byte) {
+	t.Helper()
+	var w wrapper
+	if err := json.Unmarshal(text, &w); err != nil {
+		t.Fatalf("an old engine does not take %s: %v", text, err)
+	}
+	if w.HostConfig != nil || w.Cpuset != "" {
+		t.Fatalf("of %s\nan old engine reads %+v and Cpuset %q at the top", text, w.HostConfig, w.Cpuset)
+	}
+	want, err := Encode(ours.HostConfig)
+	have, herr := Encode(w.Inner)
+	if err != nil || herr != nil || !bytes.Equal(want, have) {
+		t.Fatalf("of %s\nthe guard reads     %s %v\nan old engine reads %s %v", text, want, err, have, herr)
+	}
 }
 
 // recorded are bodies that real clients sent (test/guard).
@@ -105,6 +145,9 @@ func TestRecordedBodies(t *testing.T) {
 // Whatever is taken of any call's body, the engine's decoder takes for the same.
 func FuzzAsTheEngine(f *testing.F) {
 	recorded(f, func(action, text string) { f.Add(action, text) })
+	for _, text := range []string{`{"Image":"a","Privileged":true}`, `{"Image":"a","HostConfig":{},"privileged":true}`, `{"Cpuset":"0"}`} {
+		f.Add("ContainerCreate", text)
+	}
 	for action := range bodies() {
 		f.Add(action, `{}`)
 		f.Add(action, `null`)
