@@ -148,7 +148,7 @@ func tools(g config.Guard) []string {
 			"docker buildx use CONTEXT.",
 	}
 	if g.Build == "classic" {
-		return append(notes, "Builds are judged with the classic builder: DOCKER_BUILDKIT=0 docker build . (guard.build is classic).")
+		return append(notes, "Builds are judged with the classic builder: DOCKER_BUILDKIT=0 docker build . (guard.build is classic). Who has BuildKitUse on this host builds with BuildKit, too: docker buildx build .")
 	}
 	return append(notes, "Builds are refused here (guard.build is none): build elsewhere, and push.")
 }
