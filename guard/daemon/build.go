@@ -16,16 +16,13 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
-// mostContext is the largest context of a build that is looked into.
-const mostContext = 4 << 30
-
 // build reads what a build would take, and has it asked about: the images that its Dockerfile begins with or copies from, and what those do
 // when they are built upon. Whoever may see the whole host takes nothing that is hidden, so that such a context goes on as it comes. What it
 // gives is called at the end.
-func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
+func (d *Door) build(w http.ResponseWriter, r *http.Request, a *call.Ask) (end func(), err error) {
 	end = func() {}
 	if a.Call.Route.Action == "ImageBuild" && a.Call.Query.Texts["version"] == builderBuildKit {
-		return d.buildsByKit(r, a)
+		return d.buildsByKit(w, r, a)
 	}
 	if a.Call.Route.Action != "ImageBuild" || d.p.Objects == nil || d.p.Judge.Whole(r.Context(), a) {
 		return end, nil
@@ -47,7 +44,7 @@ func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
 		return end, nil //nolint:nilerr // the judge says so, with a record
 	}
-	kept, end, err := d.keep(r, q)
+	kept, end, err := d.keep(w, r, a)
 	if err != nil {
 		return end, err
 	}
@@ -80,21 +77,6 @@ func (d *Door) build(r *http.Request, a *call.Ask) (end func(), err error) {
 	}
 	r.Body, r.ContentLength = io.NopCloser(body), size
 	return end, nil
-}
-
-// keep takes the context of a build into a file, until end is called.
-func (d *Door) keep(r *http.Request, q *route.Query) (c *builds.Context, end func(), err error) {
-	select {
-	case d.builds <- struct{}{}:
-	default:
-		return nil, func() {}, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many builds at once: try again"}
-	}
-	end = func() { <-d.builds }
-	c, err = builds.Keep(r.Context(), r.Body, d.p.Dir, q.Texts["dockerfile"], mostContext)
-	if err != nil {
-		return nil, end, understood(err)
-	}
-	return c, func() { _ = c.Close(); <-d.builds }, nil
 }
 
 func unjudged(what string) error {

@@ -86,7 +86,7 @@ type Door struct {
 	router    *route.Router
 	strangers *rate.Limiter // of their records
 	unwritten atomic.Int64  // calls of strangers that had none
-	builds    chan struct{} // those whose contexts are kept at a time
+	kept      kept
 	builder   *buildkit.Room
 	held      held
 	// holdsEvery is how often the right to what lasts is asked about.
@@ -101,9 +101,6 @@ const (
 	strangersAtOnce = 100
 )
 
-// buildsAtOnce are the builds whose contexts are kept at a time.
-const buildsAtOnce = 8
-
 // New makes a door.
 func New(p Parts) *Door {
 	if p.Log == nil {
@@ -113,7 +110,7 @@ func New(p Parts) *Door {
 		p.Log.Warn("contexts of builds of an earlier run stay behind", "error", err)
 	}
 	return &Door{
-		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce), builds: make(chan struct{}, buildsAtOnce),
+		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce),
 		holdsEvery: holdsEvery, awayPause: awayPause, builder: buildkit.New(buildkit.Parts{Judge: p.Judge, Objects: p.Objects, Images: p.Images, OwnFrontend: p.OwnFrontend, Strict: p.Strict, Opened: p.Opened, Log: p.Log}),
 	}
 }
@@ -174,7 +171,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	if err := d.complete(ctx, a); err != nil {
 		return d.unresolved(r, a, err)
 	}
-	end, err := d.build(r, a)
+	end, err := d.build(w, r, a)
 	defer end()
 	if err == nil {
 		err = d.marks(ctx, a)

@@ -23,7 +23,7 @@ const (
 
 // buildsByKit is a build by BuildKit that is asked for by a call of the engine's own API. Only who may use BuildKit may have it. Its Dockerfile is
 // looked at where it comes: in a session, or in the context that is the call's body. What it gives is called at the end.
-func (d *Door) buildsByKit(r *http.Request, a *call.Ask) (end func(), err error) {
+func (d *Door) buildsByKit(w http.ResponseWriter, r *http.Request, a *call.Ask) (end func(), err error) {
 	end = func() {}
 	a.Uses = append(a.Uses, call.Use{
 		Object: call.Object{Kind: route.Engine, New: true}, Action: "BuildKitUse",
@@ -61,7 +61,7 @@ func (d *Door) buildsByKit(r *http.Request, a *call.Ask) (end func(), err error)
 		}
 		return over, nil
 	case q.Texts["remote"] == "" && !upload:
-		return d.bodyOfKit(r, a, asks)
+		return d.bodyOfKit(w, r, a, asks)
 	}
 	return end, nil
 }
@@ -138,8 +138,8 @@ func solveRoute() *route.Route {
 }
 
 // bodyOfKit looks at the Dockerfile of a context that is the call's own body, and has the engine get what was looked at.
-func (d *Door) bodyOfKit(r *http.Request, a *call.Ask, asks *call.Solve) (end func(), err error) {
-	kept, end, err := d.keep(r, &a.Call.Query)
+func (d *Door) bodyOfKit(w http.ResponseWriter, r *http.Request, a *call.Ask, asks *call.Solve) (end func(), err error) {
+	kept, end, err := d.keep(w, r, a)
 	if err != nil {
 		return end, err
 	}

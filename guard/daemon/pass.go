@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -33,6 +35,9 @@ type shown struct {
 
 // makeTime is the longest that the engine may take to make something that is looked at afterwards.
 const makeTime = 10 * time.Minute
+
+// answerTime is how long a maker may take to read the answer before what was made is looked at.
+const answerTime = 100 * time.Millisecond
 
 // pass makes the call that was judged.
 func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passing) error {
@@ -80,12 +85,16 @@ func (d *Door) send(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return d.failed(r.Context(), a, errors.Join(err, p.made.takeBack(r.Context(), d)))
 	}
-	defer func() {
+	once := sync.OnceFunc(func() {
 		if err := settle(); err != nil {
 			err = d.failed(ctx, a, errors.Join(err, p.made.takeBack(ctx, d)))
 			d.p.Log.WarnContext(ctx, "what was made is not what was judged", "error", err)
 		}
-	}()
+	})
+	defer once()
+	if undo(a.Call.Route.Action) != "" { // whoever waits for it does not wait for a maker that does not read
+		defer time.AfterFunc(answerTime, func() { d.careful(ctx, once) }).Stop()
+	}
 	if res, err = d.conflict(ctx, a, res); err != nil { //nolint:bodyclose // who answers closes it
 		return err
 	}
@@ -93,6 +102,16 @@ func (d *Door) send(ctx context.Context, w http.ResponseWriter, r *http.Request,
 		return fmt.Errorf("%w: %w", forward.ErrBegun, err)
 	}
 	return nil
+}
+
+// careful does something beside the call, where a panic would end the process. The log tells of it.
+func (d *Door) careful(ctx context.Context, do func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.p.Log.ErrorContext(ctx, "a container made the guard fall over", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	do()
 }
 
 // answer gives the engine's answer, without what the caller may not see, and with what the guard has to say.

@@ -43,7 +43,7 @@ func gives(a *call.Ask, no *call.Refusal) bool {
 // that is to be run clients want to hear that it is missing.
 func besides(a *call.Ask, no *call.Refusal) bool {
 	switch a.Call.Route.Action {
-	case "ContainerStart", "ContainerRestart", "ContainerCopyOut", "ContainerExport", "ContainerCommit":
+	case "ContainerStart", "ContainerRestart", "ContainerCopyIn", "ContainerCopyOut", "ContainerExport", "ContainerCommit":
 		return strings.HasPrefix(no.Field, "/")
 	case "ContainerCreate", "ServiceCreate", "ServiceUpdate":
 		return no.Kind != route.Image && strings.HasPrefix(no.Field, "/")

@@ -26,7 +26,7 @@ func (v *visit) query(ctx context.Context) error {
 		return v.beforeSince(ctx, route.Image, "ImageRead")
 	case "ContainerStart", "ContainerRestart":
 		return v.starts(ctx)
-	case "ContainerCopyOut", "ContainerExport":
+	case "ContainerCopyIn", "ContainerCopyOut", "ContainerExport":
 		return v.fresh(ctx)
 	case "ContainerRename":
 		return v.taken(ctx, route.Container, strings.TrimPrefix(q.Texts["name"], "/"), "query name")
