@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
@@ -49,4 +50,40 @@ func copiesInThroughLink(ctx context.Context, w *EngineWorld) (bool, error) {
 		return false, err
 	}
 	return w.plants(ctx, id, archive.Bytes(), "/data/planted")
+}
+
+// linked is victor's container with a link to his volume, as programs make them for what is current.
+func (w *EngineWorld) linked(ctx context.Context) (string, error) {
+	id, err := w.victim(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, err = w.inside(ctx, id, "/bin/ln", "-s", "/data", "/current")
+	return id, err
+}
+
+func copiesOutThroughLink(ctx context.Context, w *EngineWorld) (bool, error) {
+	id, err := w.linked(ctx)
+	if err != nil {
+		return false, err
+	}
+	a, err := w.mallory.send(ctx, http.MethodGet, "/containers/"+id+"/archive?path=/current/", nil)
+	if err != nil {
+		return false, err
+	}
+	return a.ok() && bytes.Contains(a.body, []byte(w.secret)), w.fair(a)
+}
+
+// statsLink reads what is answered beside a file, by a call that has no answer but that.
+func statsLink(ctx context.Context, w *EngineWorld) (bool, error) {
+	id, err := w.linked(ctx)
+	if err != nil {
+		return false, err
+	}
+	a, err := w.mallory.send(ctx, http.MethodHead, "/containers/"+id+"/archive?path=/current", nil)
+	if err != nil {
+		return false, err
+	}
+	said, err := base64.StdEncoding.DecodeString(a.header.Get("X-Docker-Container-Path-Stat"))
+	return bytes.Contains(said, []byte(`"linkTarget":"/data"`)), errOr(err, w.fair(a))
 }

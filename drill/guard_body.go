@@ -31,10 +31,16 @@ func bodyDrills() []Drill {
 		guardDrill("body-large", hide, "A privileged container is hidden in a body that is larger than what others look at", smuggles(create("application/json", func(w *EngineWorld) string {
 			return text(strings.Repeat(" ", 1<<20+1) + privileged)(w)
 		}))),
+		guardDrill("body-at-limit", hide, "A privileged container is hidden in a body of exactly as many bytes as one may have", smuggles(create("application/json", func(w *EngineWorld) string {
+			const limit = 4 << 20 // what the guard takes at most
+			return strings.Repeat(" ", limit-len(text(privileged)(w))) + text(privileged)(w)
+		}))),
 		guardDrill("body-over-limit", hide, "A privileged container is hidden behind more bytes than a body may have", smuggles(create("application/json", func(w *EngineWorld) string {
 			return strings.Repeat(" ", 5<<20) + text(privileged)(w)
 		}))),
 		guardDrill("content-type", hide, "The type of a body is written in another way", smuggles(create(`Application/JSON;charset="utf-8";a=b`, text(privileged)))),
+		guardDrill("content-type-twice", hide, "The type of a body is there twice", smuggles(rawCreate("Content-Type: text/plain\r\n", nil))),
+		guardDrill("content-encoding", hide, "A body says to be compressed, and is not", smuggles(rawCreate("Content-Encoding: gzip\r\n", nil))),
 		guardDrill("chunked", hide, "A body has no length", smuggles(rawCreate("Transfer-Encoding: chunked\r\n", chunked))),
 		guardDrill("length-zero-and-chunked", hide, "A body has the length zero, and comes in chunks", smuggles(rawCreate("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", chunked))),
 		guardDrill("length-and-chunked", hide, "A body has a length, and comes in chunks that are longer", smuggles(rawCreate("Content-Length: 60\r\nTransfer-Encoding: chunked\r\n", chunked))),
@@ -132,4 +138,20 @@ func rawCreate(headers string, write func(body string) string) func(ctx context.
 // rawRequest is a request as bytes.
 func rawRequest(target, headers, body string) string {
 	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s", target, len(body), headers, body)
+}
+
+// killsEmpty kills victor's container by a request that announces a body of JSON and has none.
+func killsEmpty(headers, body string) attack {
+	return onVictim(func(ctx context.Context, w *EngineWorld, id string) (bool, error) {
+		r := fmt.Sprintf("POST /containers/%s/kill HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n%s\r\n%s", id, headers, body)
+		answers, err := w.mallory.raw(ctx, r, 1)
+		if err != nil {
+			return false, err
+		}
+		if len(answers) > 0 {
+			err = w.fair(answers[0])
+		}
+		c, lerr := w.look(ctx, id)
+		return lerr == nil && stopped(c), errOr(lerr, err)
+	})
 }

@@ -46,6 +46,7 @@ func swarmDrills() []Drill {
 		})),
 		guardDrill("swarm-tokens", "T1552", "The tokens by which machines join a swarm are read", read("/swarm", "SWMTKN-")),
 		guardDrill("swarm-unlock-key", "T1552", "The key of the managers' data is read", inSwarm(readsUnlockKey)),
+		guardDrill("swarm-unlock", "T1550", "The managers' data is opened with a stolen key after the engine was started again", inSwarm(unlocks)),
 		quiet(guardDrill("swarm-nodes", "T1018", "Names and addresses of a swarm's machines are listed", read("/nodes", "127.0.0.1"))),
 		guardDrill("swarm-node-drain", "T1489", "A machine of a swarm is drained", inSwarm(drainsNode)),
 		guardDrill("service-bind", "T1611", "A service mounts the host's root", inSwarm(makesService(func(*EngineWorld) fields {
@@ -81,13 +82,7 @@ func (w *EngineWorld) managed(ctx context.Context) bool {
 }
 
 func readsUnlockKey(ctx context.Context, w *EngineWorld) (bool, error) {
-	s, err := w.root.SwarmInspect(ctx, client.SwarmInspectOptions{})
-	if err != nil {
-		return false, err
-	}
-	spec := s.Swarm.Spec
-	spec.EncryptionConfig.AutoLockManagers = true
-	if _, err := w.root.SwarmUpdate(ctx, client.SwarmUpdateOptions{Version: s.Swarm.Version, Spec: spec}); err != nil {
+	if err := w.autolock(ctx); err != nil {
 		return false, err
 	}
 	a, err := w.mallory.send(ctx, http.MethodGet, "/swarm/unlockkey", nil)

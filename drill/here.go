@@ -28,7 +28,8 @@ func isHarmless(d *Drill) bool {
 	return ok && (slices.ContainsFunc([]string{"capability", "seccomp-", "body-", "length-"}, func(p string) bool { return strings.HasPrefix(id, p) }) || slices.Contains([]string{
 		"privileged-create", "device", "device-cgroup-rule", "device-request", "apparmor-off", "selinux-off", "masked-paths", "read-only-paths", "cgroup-parent",
 		"oom-score", "sysctl", "host-pid", "host-network", "host-ipc", "host-uts", "host-user", "bind-root", "bind-slashes", "bind-mount-list",
-		"bind-engine-socket", "own-label", "own-label-case", "content-type", "chunked", "chunk-extensions", "bare-newlines", "pipelined", "expect-continue",
+		"bind-engine-socket", "own-label", "own-label-case", "content-type", "content-type-twice", "content-encoding",
+		"chunked", "chunk-extensions", "bare-newlines", "pipelined", "expect-continue",
 		"http-1-0", "upgrade-on-create", "path-encoded", "path-encoded-slash", "path-double-slash", "path-dot-segments", "path-encoded-dots", "path-odd-version",
 		"absolute-target", "http2",
 	}, id))

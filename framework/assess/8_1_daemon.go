@@ -67,8 +67,8 @@ func daemonChecks() []Check {
 			Title:      say("Each call to the daemon is decided by policy", "对守护进程的每次调用都按策略判定"),
 			References: []string{"NIST SP 800-190 4.3.1", "ATT&CK T1610"},
 			Remediation: say(
-				`Turn on the daemon guard in mode enforce and make the engine's socket its alone: bulkhead docker lock. Or set "authorization-plugins": ["NAME"] in /etc/docker/daemon.json.`,
-				`以 enforce 模式启用守护进程防护（daemon-guard），并使引擎套接字仅供其使用：bulkhead docker lock。或在 /etc/docker/daemon.json 中设置 "authorization-plugins": ["NAME"]。`),
+				`Turn on the daemon guard in mode enforce and make the engine's socket its alone: bulkhead docker lock. An authorization plugin of the engine's is no substitute: it is not told who calls on the Unix socket.`,
+				`以 enforce 模式启用守护进程防护（daemon-guard），并使引擎套接字仅供其使用：bulkhead docker lock。引擎的授权插件不能替代它：插件无从得知谁在 Unix 套接字上发起调用。`),
 			Eval: evalAuthorization,
 		},
 	}

@@ -103,7 +103,8 @@ func TestDaemonAccess(t *testing.T) {
 			s.Engine.Config.Settings = []model.EngineSetting{{Key: "tlskey", Value: "/my/key"}}
 		}, model.CheckUnknown, nil},
 		{"none", "8.1.c/authorization", nil, model.CheckWarn, nil},
-		{"plugin", "8.1.c/authorization", func(s *model.Snapshot) { s.Engine.AuthorizationPlugins = []string{"opa"} }, model.CheckPass, nil},
+		{"plugin", "8.1.c/authorization", func(s *model.Snapshot) { s.Engine.AuthorizationPlugins = []string{"opa"} }, model.CheckWarn, nil},
+		{"plugin and guard", "8.1.c/authorization", guarded(func(s *model.Snapshot) { s.Engine.AuthorizationPlugins = []string{"opa"} }), model.CheckPass, nil},
 		{"guard", "8.1.c/authorization", func(s *model.Snapshot) {
 			s.Controls = []model.Control{{Name: model.ControlDaemonGuard, Mode: model.ModeEnforce}}
 		}, model.CheckPass, nil},

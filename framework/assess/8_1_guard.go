@@ -8,14 +8,17 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-// evalAuthorization asks whether somebody decides each call to the engine, and whether there is a way past whoever does.
+// evalAuthorization asks whether somebody decides each call to the engine, and whether there is a way past whoever does. A plugin of the engine's
+// is asked about calls of nobody: it gets a name from a client's certificate, and the Unix socket has none.
 func evalAuthorization(in *Input, r *Recorder) {
 	if noEngine(in, r) {
 		return
 	}
 	guard, i, guarded := in.Control(model.ControlDaemonGuard)
-	if !guarded && len(in.Snap.Engine.AuthorizationPlugins) > 0 {
-		r.Pass("/engine/authorization_plugins", "", say("authorization plugin %s decides each call", "授权插件 %s 判定每次调用", strings.Join(in.Snap.Engine.AuthorizationPlugins, ", ")))
+	if plugins := strings.Join(in.Snap.Engine.AuthorizationPlugins, ", "); !guarded && plugins != "" {
+		r.Warn("/engine/authorization_plugins", plugins, say(
+			"authorization plugin %s is not told who calls on the Unix socket, and engines have left bodies of requests out of what they show it (CVE-2024-41110, CVE-2026-34040); the guard knows both",
+			"授权插件 %s 无从得知谁在 Unix 套接字上发起调用，且引擎曾在交给插件的请求中遗漏请求体（CVE-2024-41110、CVE-2026-34040）；守护进程防护对两者均知悉", plugins))
 		return
 	}
 	if !guarded || guard.Mode != model.ModeEnforce {

@@ -31,7 +31,7 @@ func TestExecIsSeen(t *testing.T) {
 func TestAuthorizationOfCommands(t *testing.T) {
 	wantAll(t, "8.5.c/authorization", "", []statusCase{
 		{"nothing", warn, plain(model.Engine{})},
-		{"plugin", pass, plain(model.Engine{Product: "docker", AuthorizationPlugins: []string{"opa"}})},
+		{"plugin", warn, plain(model.Engine{Product: "docker", AuthorizationPlugins: []string{"opa"}})},
 	})
 }
 

@@ -21,7 +21,7 @@ func rightChecks() []Check {
 			ID: "8.5.c/authorization", Severity: model.High,
 			Title:       say("A policy decides which commands a user may give to the engine", "由策略决定用户可向引擎发出哪些命令"),
 			References:  []string{benchReference + "2.12", "NIST SP 800-190 4.3.1", "ATT&CK T1610"},
-			Remediation: say(`Turn on the daemon guard in mode enforce; or set "authorization-plugins": ["NAME"] in /etc/docker/daemon.json and restart docker.`, `以 enforce 模式启用守护进程防护（daemon-guard）；或在 /etc/docker/daemon.json 中设置 "authorization-plugins": ["NAME"] 并重启 docker。`),
+			Remediation: say("Turn on the daemon guard in mode enforce. An authorization plugin of the engine's is no substitute: it is not told who calls on the Unix socket.", "以 enforce 模式启用守护进程防护（daemon-guard）。引擎的授权插件不能替代它：插件无从得知谁在 Unix 套接字上发起调用。"),
 			Eval:        evalAuthorization,
 		},
 		{

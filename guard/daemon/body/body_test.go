@@ -60,6 +60,7 @@ func TestRefused(t *testing.T) {
 	for _, c := range []struct{ text, field, why string }{
 		{`{"HostConfig":{"privileged":true}}`, "/HostConfig/privileged", "no such field"},
 		{`{"hostconfig":{"Privileged":true}}`, "/hostconfig", "no such field"},
+		{`{"Image":"a","Privileged":true}`, "/Privileged", "no such field"}, // where Docker 20.10 takes it too
 		{`{"HostConfig":{"Privileged":false,"Privileged":true}}`, "/HostConfig/Privileged", "twice"},
 		{`{"HostConfig":null,"HostConfig":{"Privileged":true}}`, "/HostConfig", "twice"},
 		{`{"HostConfig":{"Privileged":false,"\u0050rivileged":true}}`, "/HostConfig/Privileged", "twice"},
