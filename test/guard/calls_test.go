@@ -15,7 +15,8 @@ import (
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
-// script reads the calls of a script.
+// script reads the calls of a script. A line that begins with "~ " is refused by the guard in its own words, and "=" compares what there is of a
+// swarm's at that point: at the end it is gone.
 func script(t *testing.T, name string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "calls", name+".txt"))
@@ -68,11 +69,19 @@ func play(t *testing.T, p *pair, c client, name string) int {
 		}
 	}
 	for i, line := range lines {
-		line, own := strings.CutPrefix(line, "~ ") // the guard refuses it in its own words
+		if line == "=" {
+			for _, k := range swarms() {
+				if compareState(t, p, k) == 0 {
+					t.Errorf("%s:%d: there is nothing to compare in %s", name, i+1, k.list)
+				}
+			}
+			continue
+		}
+		line, refused := strings.CutPrefix(line, "~ ")
 		unique := strings.NewReplacer("NAME", strings.ReplaceAll(c.name, ".", "")+name[:2], "COMPOSE", c.compose).Replace(line)
 		began := time.Now()
 		got := p.both(t.Context(), c, unique)
-		if own {
+		if refused {
 			got[0].err, got[1].err = "", ""
 		}
 		if d := cmp.Diff(got[0].String(), got[1].String()); d != "" {
@@ -85,6 +94,6 @@ func play(t *testing.T, p *pair, c client, name string) int {
 			fmt.Printf("%s %s %s:%d: %s\n%s\n", p.kind, c.name, name, i+1, line, got[1])
 		}
 	}
-	compareState(t, p)
+	compareState(t, p, append(own(), swarms()...)...)
 	return len(lines)
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/judge"
 	"github.com/bulkhead-security/bulkhead/identity/authz"
@@ -60,6 +61,7 @@ type guarded struct {
 	log    *memory
 	// profile is what workloads are held to; baseline where it is empty.
 	profile string
+	harden  config.GuardHarden
 }
 
 func person(id, tenant string, roles ...string) call.Subject {
@@ -124,6 +126,7 @@ func (g *guarded) people(list ...call.Subject) {
 	}
 	door, err := newGuardedEngine(doorParts{
 		engine: g.engine.Socket, dir: own, who: whose{}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant", readable: []string{"/srv"},
+		wanted: wanted(g.harden), pinDigest: g.harden.PinDigest,
 		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: cmp.Or(g.profile, "baseline"), Mode: judge.Enforce},
 	})
 	if err != nil {
