@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
+import { timeOf } from "@/lib/time";
 import { hear } from "./changes";
 import { nodes } from "./clients";
 import { problemOf } from "./errors";
@@ -16,19 +17,16 @@ export interface EventSearch {
   to?: string;
 }
 
-const time = (s: string | undefined): Date | undefined => {
-  const d = s === undefined ? undefined : new Date(s);
-  return d === undefined || Number.isNaN(d.getTime()) ? undefined : d;
-};
-
 export function searchFilter(of: EventSearch): string {
+  const from = timeOf(of.from);
+  const to = timeOf(of.to);
   return where(
     of.kind && `kind = ${quoted(of.kind)}`,
     of.severity && `severity = ${quoted(of.severity)}`,
     of.node && `node = ${quoted(of.node)}`,
     of.requirement && `requirement = ${quoted(of.requirement)}`,
-    of.from && time(of.from) && `time >= ${quoted(time(of.from)?.toISOString() ?? "")}`,
-    of.to && time(of.to) && `time < ${quoted(time(of.to)?.toISOString() ?? "")}`,
+    from && `time >= ${quoted(from.toISOString())}`,
+    to && `time < ${quoted(to.toISOString())}`,
   );
 }
 

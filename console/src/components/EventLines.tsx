@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { Event } from "@/gen/node_pb";
+import { findingsOf } from "@/lib/findings";
 import { useWords } from "@/lib/words";
 import classes from "./EventLines.module.css";
 import { PageLink } from "./links";
@@ -8,7 +9,6 @@ import { Time } from "./Time";
 
 /** What happened, the newest first. */
 export function EventLines({ events, nodes = true }: { events: readonly Event[]; nodes?: boolean }) {
-  const words = useWords();
   return (
     <ul className={classes.list}>
       {events.map((e) => (
@@ -22,7 +22,7 @@ export function EventLines({ events, nodes = true }: { events: readonly Event[];
                 {e.nodeName}
               </PageLink>
             )}{" "}
-            {e.kind === "status" ? <Changed e={e} /> : words(e.text, e.textZh)}
+            <What e={e} />
           </span>
           <span className={classes.when}>
             <Time at={e.time} />
@@ -30,6 +30,18 @@ export function EventLines({ events, nodes = true }: { events: readonly Event[];
         </li>
       ))}
     </ul>
+  );
+}
+
+function What({ e }: { e: Event }) {
+  const words = useWords();
+  const found = findingsOf(e);
+  if (e.kind === "status") return <Changed e={e} />;
+  if (found === undefined) return words(e.text, e.textZh);
+  return (
+    <PageLink to="/findings" search={found}>
+      {words(e.text, e.textZh)}
+    </PageLink>
   );
 }
 

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { absolute, relative } from "./time";
+import { afterEach, expect, test, vi } from "vitest";
+import { absolute, local, relative, timeOf } from "./time";
 
 const now = new Date("2026-11-26T12:00:00Z");
 const ago = (s: number) => new Date(now.getTime() - s * 1000);
@@ -18,4 +18,23 @@ test("how long ago, in the unit that fits", () => {
 test("a time has its zone", () => {
   expect(absolute(now, "en", "Europe/Berlin")).toMatch(/13:00:00.*GMT\+1/);
   expect(absolute(now, "en", "UTC")).toMatch(/12:00:00 UTC/);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+test("a time of an address is the same everywhere, and its field has the reader's clock", () => {
+  const at = "2026-05-04T12:34:00.000Z";
+  for (const [tz, shown] of [
+    ["UTC", "2026-05-04T12:34"],
+    ["Asia/Shanghai", "2026-05-04T20:34"],
+    ["America/New_York", "2026-05-04T08:34"],
+  ]) {
+    vi.stubEnv("TZ", tz);
+    expect(local(timeOf(at))).toBe(shown);
+    expect(timeOf(shown)?.toISOString()).toBe(at);
+    expect(local(timeOf("0002-05-04T12:34"))).toBe("0002-05-04T12:34"); // a year on the way to be typed
+  }
+  expect(local(timeOf("never"))).toBe("");
 });

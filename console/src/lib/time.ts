@@ -43,6 +43,21 @@ export function absolute(at: Date, lang: string, zone?: string): string {
   }).format(at);
 }
 
+/** timeOf reads a time of an address; one without a zone, as old addresses have it, is in the browser's. */
+export function timeOf(s: string | undefined): Date | undefined {
+  if (s === undefined || !/^\d{4}-\d\d-\d\d/.test(s)) return undefined;
+  const d = new Date(s);
+  return Number.isNaN(d.getTime()) ? undefined : d;
+}
+
+/** local is a time as a field for times of the day has it, in the browser's zone. */
+export function local(d: Date | undefined): string {
+  if (d === undefined) return "";
+  const two = (n: number) => String(n).padStart(2, "0");
+  const day = [String(d.getFullYear()).padStart(4, "0"), two(d.getMonth() + 1), two(d.getDate())].join("-");
+  return `${day}T${two(d.getHours())}:${two(d.getMinutes())}`;
+}
+
 export function zoneName(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 }

@@ -7,10 +7,13 @@ let timer: ReturnType<typeof setInterval> | undefined;
 
 function subscribe(reader: () => void): () => void {
   readers.add(reader);
-  timer ??= setInterval(() => {
+  if (timer === undefined) {
     now = new Date();
-    for (const r of readers) r();
-  }, 10_000);
+    timer = setInterval(() => {
+      now = new Date();
+      for (const r of readers) r();
+    }, 10_000);
+  }
   return () => {
     readers.delete(reader);
     if (readers.size === 0) {
@@ -22,4 +25,11 @@ function subscribe(reader: () => void): () => void {
 
 export function useNow(): Date {
   return useSyncExternalStore(subscribe, () => now);
+}
+
+const hour = 3_600_000;
+
+/** useHour is when the hour that goes on began. */
+export function useHour(): number {
+  return useSyncExternalStore(subscribe, () => Math.floor(now.getTime() / hour) * hour);
 }

@@ -59,6 +59,18 @@ async function live(ann, world) {
   page.off("request", note);
   const tooSoon = asked.filter((at, i) => i > 0 && at - asked[i - 1] < 900).length;
   check(asked.length < 8 && tooSoon <= 1, `1,000 events were asked for ${asked.length} times, ${tooSoon} of them too soon`);
+  await leads(ann);
+}
+
+// leads: what a node found is no dead end.
+async function leads({ page }) {
+  await top(page).getByRole("gridcell").first().click();
+  const dialog = page.getByRole("dialog", { name: "Event" });
+  await dialog.getByRole("list").getByRole("link", { name: /^flood|^app-/ }).first().waitFor();
+  await dialog.getByRole("link", { name: /^Findings of .+ on edge-01$/ }).click();
+  await page.waitForURL(/\/findings\?.*view=all/);
+  await grid(page).getByRole("row").filter({ hasText: /flood|app-/ }).first().waitFor();
+  check((await grid(page).getByRole("link", { name: "edge-02" }).count()) === 0, "findings of another node are shown");
 }
 
 // steady: thousands of events, and the page needs no more than before. What is an hour elsewhere is seconds here: it counts what comes.

@@ -54,14 +54,19 @@ async function related(ann, world) {
   await page.getByRole("region", { name: "The very same image on other nodes" }).getByRole("link").first().waitFor();
 }
 
-// names that want to be more than text are text, also here.
+// names and labels that want to be more than text are text, also here.
 async function hostileNames(ann, world) {
   const { page } = ann;
-  await page.goto(`${world.url}/containers?q=onerror`);
+  await page.goto(`${world.url}/containers?q=onerror&only=node:edge-02`);
   const evil = grid(page).getByRole("link", { name: /onerror/ }).first();
   await evil.waitFor();
   await evil.click();
   await heading(page, /onerror/).waitFor();
+  const said = page.getByRole("region", { name: "All that the node says of it" });
+  await said.getByRole("button", { name: /^workload/ }).click();
+  await said.getByRole("button", { name: /^labels/ }).click();
+  await said.getByText("\"><script>alert(1)</script>", { exact: true }).waitFor();
+  await said.getByText("\\u202etxt.exe\\u0007\\u001b[2J\\u200b", { exact: true }).waitFor();
   check((await page.locator("main img[src='x']").count()) === 0, "a name became markup");
   await ann.axe("a container with a hostile name", true);
 }

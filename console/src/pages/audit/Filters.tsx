@@ -2,10 +2,10 @@ import { Autocomplete, Button, Group, NativeSelect, TextInput } from "@mantine/c
 import { type FormEvent, type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ages, usual } from "@/lib/ages";
-import { zoneName } from "@/lib/time";
+import { local, timeOf, zoneName } from "@/lib/time";
 import { FilterSelect } from "@/table/filters";
 import classes from "./audit.module.css";
-import { type AuditSearch, fields, isAge, local, outcomes, timeOf } from "./filter";
+import { type AuditSearch, fields, isAge, outcomes } from "./filter";
 import { actions, objectTypes, useActionWords } from "./words";
 
 interface Props {

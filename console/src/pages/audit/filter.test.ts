@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { auditSearch, commandOf, filterOf, local, rangeOf } from "./filter";
+import { auditSearch, commandOf, filterOf, rangeOf } from "./filter";
 
 const now = new Date("2026-05-04T12:00:00Z");
 
@@ -37,8 +37,6 @@ test("times are ages, times, or all", () => {
     since: new Date("2026-01-01T00:00:00Z"),
     until: new Date("2026-02-01T00:00:00Z"),
   });
-  const t = new Date("2026-05-04T12:34:00Z");
-  expect(new Date(local(t)).getTime()).toBe(t.getTime());
 });
 
 test("the same can be asked for on the command line", () => {

@@ -2,6 +2,7 @@ import { is, where } from "@/api/lists";
 import { paramOf } from "@/lib/address";
 import { type Age, ages, before, hours, usual } from "@/lib/ages";
 import { shellQuoted } from "@/lib/shell";
+import { timeOf } from "@/lib/time";
 
 /** What is looked for, as it stands in the address. */
 export interface AuditSearch {
@@ -35,12 +36,6 @@ export function auditSearch(s: Record<string, unknown>): AuditSearch {
 }
 
 export const isAge = (s: string | undefined): s is Age => ages.some((a) => a === s);
-
-export function timeOf(s: string | undefined): Date | undefined {
-  if (s === undefined || !/^\d{4}-\d\d-\d\d/.test(s)) return undefined;
-  const d = new Date(s);
-  return Number.isNaN(d.getTime()) ? undefined : d;
-}
 
 const id = /^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
@@ -80,10 +75,4 @@ export function commandOf(verb: "search" | "export", s: AuditSearch, tenant: str
   ]
     .filter((p) => p !== "")
     .join(" ");
-}
-
-/** local is a time as a field for times of the day has it, in the browser's zone. */
-export function local(d: Date | undefined): string {
-  if (d === undefined) return "";
-  return new Date(d.getTime() - d.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

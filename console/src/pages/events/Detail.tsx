@@ -1,10 +1,12 @@
 import { Drawer, Group, Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { EventLines } from "@/components/EventLines";
+import { PageLink } from "@/components/links";
 import { Facts } from "@/components/Page";
 import { SeverityBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { EventLine } from "@/lib/events";
+import { findingsOf } from "@/lib/findings";
 import { plain } from "@/lib/plain";
 import { useWords } from "@/lib/words";
 import { useKind } from "./useColumns";
@@ -16,6 +18,7 @@ export function EventDetail({ line: l, onClose }: { line: EventLine | undefined;
   const { t } = useTranslation();
   const words = useWords();
   const kindWord = useKind();
+  const found = l && findingsOf(l.last, l.nodes > 1);
   return (
     <Drawer
       opened={l !== undefined}
@@ -32,6 +35,14 @@ export function EventDetail({ line: l, onClose }: { line: EventLine | undefined;
             <Text fw={600}>{kindWord(l.last.kind)}</Text>
           </Group>
           <Text style={{ overflowWrap: "anywhere" }}>{words(l.last.text, l.last.textZh)}</Text>
+          {found !== undefined && (
+            <PageLink to="/findings" search={found}>
+              {t(l.nodes > 1 ? "events.findingsOf" : "events.findingsOn", {
+                check: plain(l.last.after),
+                node: plain(l.last.nodeName),
+              })}
+            </PageLink>
+          )}
           <Facts
             of={[
               [t("events.when"), <Time key="t" at={l.last.time} full />],

@@ -8,6 +8,7 @@ import { severities } from "@/components/StatusBadge";
 import type { Event } from "@/gen/node_pb";
 import { kinds } from "@/lib/events";
 import { plain } from "@/lib/plain";
+import { local, timeOf, zoneName } from "@/lib/time";
 import { type Choice, FilterBar, FilterSelect, withOwn } from "@/table/filters";
 import classes from "./Events.module.css";
 import { type EventView, ranges } from "./range";
@@ -28,6 +29,15 @@ export function Filters({ search, events }: { search: EventView; events: readonl
     .map(([value, name]) => ({ value, label: plain(name) }));
   const any = t("events.any");
   const filtered = [search.kind, search.severity, search.node, search.requirement, search.range].some((v) => v !== undefined);
+  const moment = (f: "from" | "to") => (
+    <TextInput
+      size="xs"
+      type="datetime-local"
+      label={t(`events.${f}`)}
+      value={local(timeOf(search[f]))}
+      onChange={(e) => set({ [f]: timeOf(e.currentTarget.value)?.toISOString() })}
+    />
+  );
   return (
     <FilterBar className={classes.filters} label={t("events.filters")}>
       <FilterSelect
@@ -59,7 +69,7 @@ export function Filters({ search, events }: { search: EventView; events: readonl
         set={(requirement) => set({ requirement })}
       />
       <FilterSelect
-        label={t("events.time")}
+        label={t("events.time", { zone: zoneName() })}
         any={t("events.always")}
         value={search.range}
         choices={ranges.map((r) => ({ value: r, label: t(`events.range.${r}`) }))}
@@ -67,20 +77,8 @@ export function Filters({ search, events }: { search: EventView; events: readonl
       />
       {search.range === "custom" && (
         <>
-          <TextInput
-            size="xs"
-            type="datetime-local"
-            label={t("events.from")}
-            value={search.from ?? ""}
-            onChange={(e) => set({ from: e.currentTarget.value || undefined })}
-          />
-          <TextInput
-            size="xs"
-            type="datetime-local"
-            label={t("events.to")}
-            value={search.to ?? ""}
-            onChange={(e) => set({ to: e.currentTarget.value || undefined })}
-          />
+          {moment("from")}
+          {moment("to")}
         </>
       )}
       {filtered && (

@@ -1,7 +1,8 @@
 import { paramOf } from "@/lib/address";
 import { before } from "@/lib/ages";
+import { timeOf } from "@/lib/time";
 
-/** How far back, as it stands in the address: a length, or two times in the browser's zone. */
+/** How far back, as it stands in the address: a length, or two times. */
 export const ranges = ["1h", "24h", "7d", "custom"] as const;
 export type Range = (typeof ranges)[number];
 
@@ -32,8 +33,8 @@ export function eventSearch(s: Record<string, unknown>): EventView {
     node: paramOf(s.node, 64),
     requirement: paramOf(s.requirement, 20),
     range: ranges.find((r) => r === s.range),
-    from: paramOf(s.from, 40),
-    to: paramOf(s.to, 40),
+    from: timeOf(paramOf(s.from, 40))?.toISOString(),
+    to: timeOf(paramOf(s.to, 40))?.toISOString(),
     each: s.each === true || s.each === "true" ? true : undefined,
   };
 }

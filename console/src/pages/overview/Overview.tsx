@@ -1,6 +1,6 @@
 import { SimpleGrid, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo } from "react";
+import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { proposalList } from "@/api/policies";
 import { waitingExceptions } from "@/api/proofs";
@@ -12,14 +12,15 @@ import { Page, Panel } from "@/components/Page";
 import { Picture, Summary } from "@/components/Picture";
 import { Result } from "@/components/Result";
 import type { Catalogue, Status } from "@/gen/operations_pb";
+import { before } from "@/lib/ages";
 import { worstFirst } from "@/lib/events";
 import { viewFilter } from "@/lib/findings";
+import { useHour } from "@/lib/useNow";
 import { useTenant } from "@/shell/scope";
 import { AskedExceptions, NewestFindings, OpenFindings, SilentNodes, Waiting } from "./Now";
 import classes from "./Overview.module.css";
 
 const TrendChart = lazy(() => import("./TrendChart"));
-const day = 24 * 3600 * 1000;
 
 /** One glance: are we meeting the standard, what got worse since yesterday, what needs me now. */
 export function Overview() {
@@ -49,7 +50,7 @@ export function Overview() {
 function Standing({ s, c }: { s: Status; c: Catalogue }) {
   const { t } = useTranslation();
   const tenant = useTenant();
-  const yesterday = useMemo(() => new Date(Date.now() - day), []);
+  const yesterday = before("24h", useHour());
   const worse = useQuery(eventList(tenant, { kind: "status", worse: true, since: yesterday }, 50));
   const course = useQuery(trend(tenant, 7));
   const silent = useQuery(nodeList(tenant, 'health = "silent"'));

@@ -13,6 +13,7 @@ import { Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import type { ReportPreview } from "@/gen/report_pb";
 import { plain } from "@/lib/plain";
+import { zoneName } from "@/lib/time";
 import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 
@@ -78,14 +79,14 @@ export function Create() {
           />
           <TextInput
             type="datetime-local"
-            label={t("reports.asOf")}
+            label={t("reports.asOf", { zone: zoneName() })}
             description={t("reports.asOfHow")}
             value={asOf}
             onChange={(e) => setAsOf(e.currentTarget.value)}
           />
           <TextInput
             type="datetime-local"
-            label={t("reports.since")}
+            label={t("reports.since", { zone: zoneName() })}
             description={t("reports.sinceHow")}
             value={since}
             onChange={(e) => setSince(e.currentTarget.value)}

@@ -6,20 +6,21 @@ import { useTranslation } from "react-i18next";
 import { assessment, catalogue, eventList, status } from "@/api/queries";
 import { Empty } from "@/components/Empty";
 import { EventLines } from "@/components/EventLines";
-import { PageLink } from "@/components/links";
 import { NoNode } from "@/components/NoNode";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { StatusBadge, stateOfRequirement, statuses } from "@/components/StatusBadge";
+import { StatusBadge, stateOfRequirement } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Assessment, CatalogueRequirement, RequirementStatus, Status } from "@/gen/operations_pb";
 import { resultOf } from "@/lib/assessment";
 import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
+import { ByNode } from "./ByNode";
 import { Checks } from "./Checks";
 import { Exceptions } from "./Exceptions";
 import { Controls, LastDrill } from "./Proofs";
 import classes from "./Requirement.module.css";
+import { ofTenants, worstFirst } from "./standing";
 
 /** One requirement: what it asks, where it stands on each node, why, and what to do. */
 export function Requirement() {
@@ -39,18 +40,15 @@ export function Requirement() {
   );
 }
 
-const rank = (a: Assessment, id: string) => statuses.indexOf(stateOfRequirement(a.statuses[id]));
-
 function One({ s, r, known }: { s: Status; r: RequirementStatus; known: CatalogueRequirement | undefined }) {
   const { t } = useTranslation();
   const words = useWords();
   const navigate = useNavigate();
   const { node: wanted } = useSearch({ from: "/requirements/$id" });
   const tenant = useTenant();
-  const nodes = useMemo(
-    () => [...s.nodes].sort((a, b) => rank(a, r.id) - rank(b, r.id) || a.nodeName.localeCompare(b.nodeName)),
-    [s.nodes, r.id],
-  );
+  const nodes = useMemo(() => worstFirst(s.nodes, r.id), [s.nodes, r.id]);
+  const many = ofTenants(s.nodes, r.id).length > 1;
+  const named = (n: Assessment) => (many ? `${n.tenant} / ${n.nodeName}` : n.nodeName);
   const chosen = nodes.find((n) => n.node === wanted) ?? nodes[0];
   const full = useQuery(assessment(chosen?.id ?? ""));
   const history = useQuery(eventList(tenant, { requirement: r.id, kind: "status" }, 20));
@@ -75,7 +73,7 @@ function One({ s, r, known }: { s: Status; r: RequirementStatus; known: Catalogu
                   onChange={(e) => choose(e.currentTarget.value)}
                   data={nodes.map((n) => ({
                     value: n.node,
-                    label: `${n.nodeName} · ${t(`common.status.${stateOfRequirement(n.statuses[r.id])}`)}`,
+                    label: `${named(n)} · ${t(`common.status.${stateOfRequirement(n.statuses[r.id])}`)}`,
                   }))}
                 />
               )
@@ -105,34 +103,7 @@ function One({ s, r, known }: { s: Status; r: RequirementStatus; known: Catalogu
           <Exceptions requirement={r.id} nodes={nodes} />
         </Stack>
         <Stack gap="md" miw={0}>
-          <Panel title={t("requirements.byNode")} flush>
-            {nodes.length === 0 && (
-              <Text p="md" c="dimmed">
-                {t("requirements.noNodes")}
-              </Text>
-            )}
-            <ul className={classes.nodes}>
-              {nodes.slice(0, 100).map((n) => (
-                <li key={n.id} data-chosen={n.node === chosen?.node || undefined}>
-                  <PageLink
-                    to="/requirements/$id"
-                    params={{ id: r.id }}
-                    search={(old) => ({ ...old, node: n.node })}
-                    replace
-                    className={classes.node}
-                  >
-                    {n.nodeName}
-                  </PageLink>
-                  <StatusBadge status={n.statuses[r.id]} />
-                </li>
-              ))}
-            </ul>
-            {nodes.length > 100 && (
-              <Text p="sm" size="xs" c="dimmed">
-                {t("requirements.moreNodes", { count: nodes.length - 100 })}
-              </Text>
-            )}
-          </Panel>
+          <ByNode requirement={r.id} nodes={nodes} chosen={chosen?.node} />
           <Controls requirement={r.id} />
           <LastDrill requirement={r.id} />
           {known !== undefined && (

@@ -181,7 +181,8 @@ function MayDo({ u }: { u: User }) {
   );
 }
 
-function Sessions({ u }: { u: User }) {
+/** Where the person is signed in. What a browser calls itself is whatever it likes. */
+export function Sessions({ u }: { u: User }) {
   const { t } = useTranslation();
   const all = useQuery(userSessions(u.id));
   return (
