@@ -164,7 +164,12 @@ func (g *guarded) readOnlyAbove(kind lab.Kind) {
 		g.Fatal(err)
 	}
 	g.may("alice", "", "run", "--rm", "-v", dir+":/m:ro", "busybox:1", "true")
-	g.mayNot("alice", "closed-binds", "run", "--rm", "-v", "/mnt:/m:ro", "busybox:1", "true") // is not in guard.readable_paths
+	closed, err := os.MkdirTemp("/mnt", "bulkhead-test-") // is not in guard.readable_paths
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.Cleanup(func() { _ = os.RemoveAll(closed) })
+	g.mayNot("alice", "closed-binds", "run", "--rm", "-v", closed+":/m:ro", "busybox:1", "true")
 	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=1m"); err != nil {
 		g.Fatal(err)
 	}
