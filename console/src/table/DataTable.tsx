@@ -8,7 +8,7 @@ import { type Column, textOf } from "./columns";
 import classes from "./DataTable.module.css";
 import { Header } from "./Header";
 import { SelectBox, type Selection, toggled } from "./Select";
-import { isEmpty, searchOf, stateOf, type TableSearch, type TableState, tableSearch } from "./state";
+import { addressOf, isEmpty, type TableSearch, type TableState, tableSearch, viewOf } from "./state";
 import { Toolbar } from "./Toolbar";
 import { useTyped } from "./useTyped";
 import { filtered, lines, warm } from "./view";
@@ -29,7 +29,7 @@ interface Props<T extends object> {
   open?: (row: T) => void;
   /** Rows that were selected, by their keys. */
   selection?: Selection;
-  /** The parameters of the address, and how they are set. */
+  /** The parameters of the address, of which those of a table count, and how they are set. */
   search: TableSearch;
   onSearch: (next: TableSearch) => void;
   /** How it is sorted and grouped where nobody chose. */
@@ -49,22 +49,14 @@ const boxWidth = 30;
 /** A table for up to 50,000 rows: filtered, sorted, grouped, its columns chosen; the view stands in the address and is remembered. */
 export function DataTable<T extends object>(p: Props<T>) {
   const { t } = useTranslation();
-  const { search, onSearch, id, initial } = p;
-  const ids = useMemo(() => new Set(p.columns.map((c) => c.id)), [p.columns]);
+  const { onSearch, id, initial } = p;
+  const { q, sort, group: by, hide, only } = p.search;
+  const search = useMemo(() => tableSearch({ q, sort, group: by, hide, only }), [q, sort, by, hide, only]);
   useRemembered(id, search, onSearch);
-  const asked = useMemo(
-    () => withDefaults(stateOf(isEmpty(search) && initial ? initial : search, ids), p.columns, search),
-    [search, ids, initial, p.columns],
-  );
+  const asked = useMemo(() => viewOf(search, p.columns, initial), [search, initial, p.columns]);
   const [typed, setTyped] = useTyped(asked.q, (q) => set({ q }));
   const state = useMemo(() => ({ ...asked, q: typed }), [asked, typed]);
-  const set = (next: Partial<TableState>) => {
-    const found = searchOf({ ...state, ...next });
-    const usual = p.columns.filter((c) => c.hidden).map((c) => c.id);
-    if ((found.hide ?? "") === usual.join(",")) delete found.hide;
-    else found.hide ??= "-"; // nothing hidden, on purpose
-    onSearch(found);
-  };
+  const set = (next: Partial<TableState>) => onSearch(addressOf({ ...state, ...next }, p.columns, initial));
 
   const late = useDeferredValue(state);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
@@ -244,12 +236,6 @@ export function DataTable<T extends object>(p: Props<T>) {
       )}
     </div>
   );
-}
-
-/** Columns that are hidden until somebody chooses stay so while the address says nothing of columns. */
-function withDefaults<T>(state: TableState, columns: readonly Column<T>[], search: TableSearch): TableState {
-  if (search.hide !== undefined) return state;
-  return { ...state, hidden: columns.filter((c) => c.hidden).map((c) => c.id) };
 }
 
 /** A table that is come to without parameters is as it was left; words that were looked for are not kept. */
