@@ -1,8 +1,9 @@
-import { Button, Checkbox, CloseButton, Loader, Menu, Popover, Radio, ScrollArea, Stack, TextInput } from "@mantine/core";
+import { Button, Checkbox, CloseButton, Loader, Menu, Popover, Radio, Stack, TextInput } from "@mantine/core";
 import { IconColumns3, IconDownload, IconFilter, IconLayoutList, IconSearch } from "@tabler/icons-react";
-import { type ReactNode, useMemo } from "react";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { type Column, valuesOf } from "./columns";
+import { Choices } from "./Choices";
+import type { Column } from "./columns";
 import classes from "./DataTable.module.css";
 import { csv, json, save } from "./export";
 import { mostWords, type TableState } from "./state";
@@ -139,25 +140,10 @@ function Drop(p: { icon: ReactNode; label: string; marked: boolean; children: Re
 }
 
 function Choice<T>(p: { column: Column<T>; rows: readonly T[]; chosen: string[]; set: (values: string[]) => void }) {
-  const { t } = useTranslation();
-  const values = useMemo(() => valuesOf(p.rows, p.column), [p.rows, p.column]);
   const label = p.chosen.length === 0 ? p.column.header : `${p.column.header} · ${p.chosen.length}`;
   return (
     <Drop icon={<IconFilter size={14} aria-hidden />} label={label} marked={p.chosen.length > 0}>
-      <Checkbox.Group label={p.column.header} value={p.chosen} onChange={p.set}>
-        <ScrollArea.Autosize mah={320} type="auto">
-          <Stack gap="xs" mt="xs" pr="md">
-            {values.map(([value, count]) => (
-              <Checkbox key={value} value={value} label={`${(p.column.word?.(value) ?? value) || t("table.none")} (${count})`} />
-            ))}
-          </Stack>
-        </ScrollArea.Autosize>
-      </Checkbox.Group>
-      {p.chosen.length > 0 && (
-        <Button size="compact-xs" variant="subtle" mt="sm" onClick={() => p.set([])}>
-          {t("table.clear")}
-        </Button>
-      )}
+      <Choices {...p} />
     </Drop>
   );
 }
