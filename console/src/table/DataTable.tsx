@@ -10,6 +10,7 @@ import { Header } from "./Header";
 import { SelectBox, type Selection, toggled } from "./Select";
 import { addressOf, isEmpty, type TableSearch, type TableState, tableSearch, viewOf } from "./state";
 import { Toolbar } from "./Toolbar";
+import { useNarrow } from "./useNarrow";
 import { useTyped } from "./useTyped";
 import { filtered, lines, warm } from "./view";
 
@@ -43,6 +44,7 @@ interface Props<T extends object> {
 }
 
 const rowHeight = 36;
+const twoLines = 60;
 const headerHeight = 35;
 const boxWidth = 30;
 
@@ -73,16 +75,21 @@ export function DataTable<T extends object>(p: Props<T>) {
       return next;
     });
 
+  // In a narrow window what is said of a group stands below it, as the gravest is not to be cut off.
+  const tall = useNarrow() && group !== undefined && p.groupNote !== undefined;
+  const heightOf = (at: number) => (tall && shown[at]?.kind === "group" ? twoLines : rowHeight);
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: shown.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => rowHeight,
+    estimateSize: (i) => heightOf(i),
     overscan: 12,
     scrollMargin: headerHeight,
     scrollPaddingStart: headerHeight,
     initialRect: { width: 1000, height: 600 },
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: lines of another kind have another height
+  useEffect(() => virtual.measure(), [tall, tall && shown]);
   const [active, setActive] = useState(-1);
   const base = useId();
   const { rowKey, selection } = p;
@@ -178,7 +185,7 @@ export function DataTable<T extends object>(p: Props<T>) {
                 data-opens={line.kind === "group" || p.open !== undefined || undefined}
                 style={{
                   transform: `translateY(${item.start - headerHeight}px)`,
-                  height: rowHeight,
+                  height: heightOf(item.index),
                   gridTemplateColumns: line.kind === "group" ? `${boxes}1fr` : template,
                 }}
                 onClick={(e) => {
@@ -207,7 +214,7 @@ export function DataTable<T extends object>(p: Props<T>) {
                     {line.open ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
                     <span className={classes.clip}>{(group?.word?.(line.value) ?? line.value) || t("table.none")}</span>
                     <span className={classes.count}>{line.rows.length}</span>
-                    {p.groupNote?.(line.rows, late.group)}
+                    {p.groupNote !== undefined && <span className={classes.note}>{p.groupNote(line.rows, late.group)}</span>}
                   </span>
                 ) : (
                   columns.map((c, i) => (

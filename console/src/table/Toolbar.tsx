@@ -1,12 +1,13 @@
 import { Button, Checkbox, CloseButton, Loader, Menu, Popover, Radio, Stack, TextInput } from "@mantine/core";
 import { IconColumns3, IconDownload, IconFilter, IconLayoutList, IconSearch } from "@tabler/icons-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Choices } from "./Choices";
 import type { Column } from "./columns";
 import classes from "./DataTable.module.css";
 import { csv, json, save } from "./export";
 import { mostWords, type TableState } from "./state";
+import { useNarrow } from "./useNarrow";
 
 interface Props<T> {
   columns: readonly Column<T>[];
@@ -30,19 +31,35 @@ export function Toolbar<T>(p: Props<T>) {
   const { t } = useTranslation();
   const few = p.columns.filter((c) => c.few);
   const groups = p.columns.filter((c) => c.few || c.groups);
+  const narrow = useNarrow();
+  const [open, setOpen] = useState(false);
+  const all = !narrow || open;
+  const chosen = few.filter((c) => (p.state.only[c.id] ?? []).length > 0).length;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a toolbar is no fieldset
     <div className={classes.toolbar} role="group" aria-label={t("table.tools", { table: p.label })}>
       <Words q={p.state.q} set={p.setWords} label={t("table.search", { table: p.label })} />
-      {few.map((c) => (
-        <Choice
-          key={c.id}
-          column={c}
-          rows={p.rows}
-          chosen={p.state.only[c.id] ?? []}
-          set={(values) => p.set({ only: { ...p.state.only, [c.id]: values } })}
-        />
-      ))}
+      {narrow && few.length > 0 && (
+        <Button
+          size="xs"
+          variant={chosen > 0 ? "light" : "default"}
+          leftSection={<IconFilter size={14} aria-hidden />}
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          {chosen === 0 ? t("table.filters") : `${t("table.filters")} · ${chosen}`}
+        </Button>
+      )}
+      {all &&
+        few.map((c) => (
+          <Choice
+            key={c.id}
+            column={c}
+            rows={p.rows}
+            chosen={p.state.only[c.id] ?? []}
+            set={(values) => p.set({ only: { ...p.state.only, [c.id]: values } })}
+          />
+        ))}
       {groups.length > 0 && (
         <Drop
           icon={<IconLayoutList size={14} aria-hidden />}
