@@ -225,6 +225,7 @@ export function DataTable<T extends object>(p: Props<T>) {
                       tabIndex={-1}
                       className={classes.cell}
                       data-numeric={c.numeric}
+                      data-two-lines={c.twoLines}
                       data-deep={(i === 0 && line.depth === 1) || undefined}
                     >
                       {c.cell?.(line.row) ?? <span title={textOf(c.value(line.row))}>{textOf(c.value(line.row))}</span>}

@@ -24,6 +24,8 @@ export interface Column<T> {
   /** Order of values that have one of their own, the first first. */
   order?: readonly string[];
   numeric?: boolean;
+  /** A sentence, which may take two lines. */
+  twoLines?: boolean;
 }
 
 export function textOf(v: Value): string {
