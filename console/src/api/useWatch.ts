@@ -4,6 +4,7 @@ import { tell } from "./changes";
 import { auth, watching } from "./clients";
 import { problemOf } from "./errors";
 import { follow, type Link } from "./follow";
+import { renewing } from "./renew";
 
 /** What the server finds is written with an assessment, and an exception covers findings: neither is told of by itself. */
 function withImplied(kinds: ReadonlySet<string>): ReadonlySet<string> {
@@ -16,6 +17,7 @@ export function useWatch(tenant: string): Link {
   const [link, setLink] = useState<Link>("connecting");
   useEffect(() => {
     const control = new AbortController();
+    const renew = renewing(client);
     void follow({
       open: (cursor, signal) => watching.watch({ tenant, cursor }, { signal, timeoutMs: 0 }),
       changed: (kinds) => {
@@ -23,7 +25,7 @@ export function useWatch(tenant: string): Link {
         // Records are not read again by themselves: reading them makes records.
         const implied = kinds === "all" ? kinds : withImplied(kinds);
         const old = (kind: string) => kind !== "Record" && (implied === "all" || implied.has(kind));
-        void client.invalidateQueries({ predicate: (q) => old(String(q.queryKey[0])) });
+        renew((q) => old(String(q.queryKey[0])));
       },
       each: tell,
       link: setLink,

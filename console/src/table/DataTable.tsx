@@ -8,8 +8,9 @@ import { type Column, textOf } from "./columns";
 import classes from "./DataTable.module.css";
 import { Header } from "./Header";
 import { SelectBox, type Selection, toggled } from "./Select";
-import { isEmpty, searchOf, stateOf, type TableSearch, type TableState, tableSearch } from "./state";
+import { addressOf, isEmpty, type TableSearch, type TableState, tableSearch, viewOf } from "./state";
 import { Toolbar } from "./Toolbar";
+import { useNarrow } from "./useNarrow";
 import { useTyped } from "./useTyped";
 import { filtered, lines, warm } from "./view";
 
@@ -29,7 +30,7 @@ interface Props<T extends object> {
   open?: (row: T) => void;
   /** Rows that were selected, by their keys. */
   selection?: Selection;
-  /** The parameters of the address, and how they are set. */
+  /** The parameters of the address, of which those of a table count, and how they are set. */
   search: TableSearch;
   onSearch: (next: TableSearch) => void;
   /** How it is sorted and grouped where nobody chose. */
@@ -43,28 +44,21 @@ interface Props<T extends object> {
 }
 
 const rowHeight = 36;
+const twoLines = 60;
 const headerHeight = 35;
 const boxWidth = 30;
 
 /** A table for up to 50,000 rows: filtered, sorted, grouped, its columns chosen; the view stands in the address and is remembered. */
 export function DataTable<T extends object>(p: Props<T>) {
   const { t } = useTranslation();
-  const { search, onSearch, id, initial } = p;
-  const ids = useMemo(() => new Set(p.columns.map((c) => c.id)), [p.columns]);
+  const { onSearch, id, initial } = p;
+  const { q, sort, group: by, hide, only } = p.search;
+  const search = useMemo(() => tableSearch({ q, sort, group: by, hide, only }), [q, sort, by, hide, only]);
   useRemembered(id, search, onSearch);
-  const asked = useMemo(
-    () => withDefaults(stateOf(isEmpty(search) && initial ? initial : search, ids), p.columns, search),
-    [search, ids, initial, p.columns],
-  );
+  const asked = useMemo(() => viewOf(search, p.columns, initial), [search, initial, p.columns]);
   const [typed, setTyped] = useTyped(asked.q, (q) => set({ q }));
   const state = useMemo(() => ({ ...asked, q: typed }), [asked, typed]);
-  const set = (next: Partial<TableState>) => {
-    const found = searchOf({ ...state, ...next });
-    const usual = p.columns.filter((c) => c.hidden).map((c) => c.id);
-    if ((found.hide ?? "") === usual.join(",")) delete found.hide;
-    else found.hide ??= "-"; // nothing hidden, on purpose
-    onSearch(found);
-  };
+  const set = (next: Partial<TableState>) => onSearch(addressOf({ ...state, ...next }, p.columns, initial));
 
   const late = useDeferredValue(state);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
@@ -81,16 +75,21 @@ export function DataTable<T extends object>(p: Props<T>) {
       return next;
     });
 
+  // In a narrow window what is said of a group stands below it, as the gravest is not to be cut off.
+  const tall = useNarrow() && group !== undefined && p.groupNote !== undefined;
+  const heightOf = (at: number) => (tall && shown[at]?.kind === "group" ? twoLines : rowHeight);
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: shown.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => rowHeight,
+    estimateSize: (i) => heightOf(i),
     overscan: 12,
     scrollMargin: headerHeight,
     scrollPaddingStart: headerHeight,
     initialRect: { width: 1000, height: 600 },
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: lines of another kind have another height
+  useEffect(() => virtual.measure(), [tall, tall && shown]);
   const [active, setActive] = useState(-1);
   const base = useId();
   const { rowKey, selection } = p;
@@ -186,7 +185,7 @@ export function DataTable<T extends object>(p: Props<T>) {
                 data-opens={line.kind === "group" || p.open !== undefined || undefined}
                 style={{
                   transform: `translateY(${item.start - headerHeight}px)`,
-                  height: rowHeight,
+                  height: heightOf(item.index),
                   gridTemplateColumns: line.kind === "group" ? `${boxes}1fr` : template,
                 }}
                 onClick={(e) => {
@@ -215,7 +214,7 @@ export function DataTable<T extends object>(p: Props<T>) {
                     {line.open ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
                     <span className={classes.clip}>{(group?.word?.(line.value) ?? line.value) || t("table.none")}</span>
                     <span className={classes.count}>{line.rows.length}</span>
-                    {p.groupNote?.(line.rows, late.group)}
+                    {p.groupNote !== undefined && <span className={classes.note}>{p.groupNote(line.rows, late.group)}</span>}
                   </span>
                 ) : (
                   columns.map((c, i) => (
@@ -226,6 +225,7 @@ export function DataTable<T extends object>(p: Props<T>) {
                       tabIndex={-1}
                       className={classes.cell}
                       data-numeric={c.numeric}
+                      data-two-lines={c.twoLines}
                       data-deep={(i === 0 && line.depth === 1) || undefined}
                     >
                       {c.cell?.(line.row) ?? <span title={textOf(c.value(line.row))}>{textOf(c.value(line.row))}</span>}
@@ -244,12 +244,6 @@ export function DataTable<T extends object>(p: Props<T>) {
       )}
     </div>
   );
-}
-
-/** Columns that are hidden until somebody chooses stay so while the address says nothing of columns. */
-function withDefaults<T>(state: TableState, columns: readonly Column<T>[], search: TableSearch): TableState {
-  if (search.hide !== undefined) return state;
-  return { ...state, hidden: columns.filter((c) => c.hidden).map((c) => c.id) };
 }
 
 /** A table that is come to without parameters is as it was left; words that were looked for are not kept. */

@@ -1,11 +1,13 @@
-import { Button, Checkbox, CloseButton, Loader, Menu, Popover, Radio, ScrollArea, Stack, TextInput } from "@mantine/core";
+import { Button, Checkbox, CloseButton, Loader, Menu, Popover, Radio, Stack, TextInput } from "@mantine/core";
 import { IconColumns3, IconDownload, IconFilter, IconLayoutList, IconSearch } from "@tabler/icons-react";
-import { type ReactNode, useMemo } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { type Column, valuesOf } from "./columns";
+import { Choices } from "./Choices";
+import type { Column } from "./columns";
 import classes from "./DataTable.module.css";
 import { csv, json, save } from "./export";
 import { mostWords, type TableState } from "./state";
+import { useNarrow } from "./useNarrow";
 
 interface Props<T> {
   columns: readonly Column<T>[];
@@ -29,19 +31,35 @@ export function Toolbar<T>(p: Props<T>) {
   const { t } = useTranslation();
   const few = p.columns.filter((c) => c.few);
   const groups = p.columns.filter((c) => c.few || c.groups);
+  const narrow = useNarrow();
+  const [open, setOpen] = useState(false);
+  const all = !narrow || open;
+  const chosen = few.filter((c) => (p.state.only[c.id] ?? []).length > 0).length;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a toolbar is no fieldset
     <div className={classes.toolbar} role="group" aria-label={t("table.tools", { table: p.label })}>
       <Words q={p.state.q} set={p.setWords} label={t("table.search", { table: p.label })} />
-      {few.map((c) => (
-        <Choice
-          key={c.id}
-          column={c}
-          rows={p.rows}
-          chosen={p.state.only[c.id] ?? []}
-          set={(values) => p.set({ only: { ...p.state.only, [c.id]: values } })}
-        />
-      ))}
+      {narrow && few.length > 0 && (
+        <Button
+          size="xs"
+          variant={chosen > 0 ? "light" : "default"}
+          leftSection={<IconFilter size={14} aria-hidden />}
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          {chosen === 0 ? t("table.filters") : `${t("table.filters")} · ${chosen}`}
+        </Button>
+      )}
+      {all &&
+        few.map((c) => (
+          <Choice
+            key={c.id}
+            column={c}
+            rows={p.rows}
+            chosen={p.state.only[c.id] ?? []}
+            set={(values) => p.set({ only: { ...p.state.only, [c.id]: values } })}
+          />
+        ))}
       {groups.length > 0 && (
         <Drop
           icon={<IconLayoutList size={14} aria-hidden />}
@@ -139,25 +157,10 @@ function Drop(p: { icon: ReactNode; label: string; marked: boolean; children: Re
 }
 
 function Choice<T>(p: { column: Column<T>; rows: readonly T[]; chosen: string[]; set: (values: string[]) => void }) {
-  const { t } = useTranslation();
-  const values = useMemo(() => valuesOf(p.rows, p.column), [p.rows, p.column]);
   const label = p.chosen.length === 0 ? p.column.header : `${p.column.header} · ${p.chosen.length}`;
   return (
     <Drop icon={<IconFilter size={14} aria-hidden />} label={label} marked={p.chosen.length > 0}>
-      <Checkbox.Group label={p.column.header} value={p.chosen} onChange={p.set}>
-        <ScrollArea.Autosize mah={320} type="auto">
-          <Stack gap="xs" mt="xs" pr="md">
-            {values.map(([value, count]) => (
-              <Checkbox key={value} value={value} label={`${(p.column.word?.(value) ?? value) || t("table.none")} (${count})`} />
-            ))}
-          </Stack>
-        </ScrollArea.Autosize>
-      </Checkbox.Group>
-      {p.chosen.length > 0 && (
-        <Button size="compact-xs" variant="subtle" mt="sm" onClick={() => p.set([])}>
-          {t("table.clear")}
-        </Button>
-      )}
+      <Choices {...p} />
     </Drop>
   );
 }

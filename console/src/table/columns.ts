@@ -24,6 +24,8 @@ export interface Column<T> {
   /** Order of values that have one of their own, the first first. */
   order?: readonly string[];
   numeric?: boolean;
+  /** A sentence, which may take two lines. */
+  twoLines?: boolean;
 }
 
 export function textOf(v: Value): string {
@@ -88,8 +90,11 @@ function keysOf<T>(rows: readonly T[], c: Column<T>): Key[] {
   });
 }
 
+/** A value of a column, and how many rows have it. */
+export type Counted = [value: string, count: number];
+
 /** Counts of each value of a column, the most frequent first. */
-export function valuesOf<T>(rows: readonly T[], c: Column<T>, most = 200): [value: string, count: number][] {
+export function valuesOf<T>(rows: readonly T[], c: Column<T>): Counted[] {
   const counts = new Map<string, number>();
   for (const r of rows) {
     const v = textOf(c.value(r));
@@ -97,5 +102,15 @@ export function valuesOf<T>(rows: readonly T[], c: Column<T>, most = 200): [valu
   }
   const all = [...counts].sort((a, b) => b[1] - a[1]);
   if (c.order !== undefined) all.sort((a, b) => (c.order?.indexOf(a[0]) ?? 0) - (c.order?.indexOf(b[0]) ?? 0));
-  return all.slice(0, most);
+  return all;
+}
+
+/** matching are the values that have all words, also as they are shown. */
+export function matching<T>(values: readonly Counted[], c: Column<T>, q: string): readonly Counted[] {
+  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return values;
+  return values.filter(([value]) => {
+    const text = `${value} ${c.word?.(value) ?? ""}`.toLowerCase();
+    return words.every((w) => text.includes(w));
+  });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { noState, searchOf, stateOf, type TableState, tableSearch } from "./state";
+import { addressOf, isEmpty, noState, searchOf, stateOf, type TableSearch, type TableState, tableSearch, viewOf } from "./state";
 
 const columns = new Set(["name", "kind", "last"]);
 
@@ -28,4 +28,42 @@ test("an address that somebody wrote can't name what is not there", () => {
 
 test("parameters of other kinds are left out or read as text", () => {
   expect(tableSearch({ q: 42, sort: { a: 1 }, group: "", hide: null, only: ["x"] })).toEqual({ q: "42" });
+});
+
+const shown = [{ id: "name" }, { id: "kind" }, { id: "last", hidden: true }];
+const initial = { group: "kind", sort: "-last" };
+
+test("what an address says of other things leaves a table as it is at first", () => {
+  for (const search of [{}, { tenant: "acme" }, { view: "new" }, { tenant: "acme", view: "mine", q: undefined }] as TableSearch[]) {
+    expect(isEmpty(search)).toBe(true);
+    expect(viewOf(search, shown, initial)).toEqual({
+      ...noState,
+      group: "kind",
+      sort: [{ id: "last", desc: true }],
+      hidden: ["last"],
+    });
+  }
+  expect(viewOf({ tenant: "acme" } as TableSearch, shown)).toEqual({ ...noState, hidden: ["last"] });
+});
+
+test("an address that says something of a table says all of it", () => {
+  expect(isEmpty({ only: "kind:a" })).toBe(false);
+  expect(viewOf({ only: "kind:a" }, shown, initial)).toEqual({ ...noState, only: { kind: ["a"] }, hidden: ["last"] });
+});
+
+test("who chooses no group, no order and all columns gets them, also where others are usual", () => {
+  const nothing = addressOf(noState, shown, initial);
+  expect(nothing).toEqual({ group: "-", sort: "-", hide: "-" });
+  expect(viewOf(nothing, shown, initial)).toEqual(noState);
+  expect(addressOf({ ...noState, hidden: ["last"] }, shown)).toEqual({});
+});
+
+test("any view comes back from its address", () => {
+  const views: TableState[] = [
+    { ...noState, q: "web", hidden: ["last"] },
+    { ...noState, group: "kind", hidden: ["last"] },
+    { ...noState, group: "name", sort: [{ id: "name", desc: false }], hidden: [] },
+    { ...noState, only: { kind: ["x"] }, hidden: ["name", "last"] },
+  ];
+  for (const v of views) for (const at of [{}, initial]) expect(viewOf(addressOf(v, shown, at), shown, at)).toEqual(v);
 });

@@ -18,6 +18,8 @@ export interface TableSearch {
   only?: string;
 }
 
+const parameters = ["q", "sort", "group", "hide", "only"] as const;
+
 export const noState: TableState = { q: "", sort: [], group: "", hidden: [], only: {} };
 
 /** Most characters of words. */
@@ -79,13 +81,43 @@ const text = (v: unknown): string | undefined => {
 /** tableSearch checks the parameters of a route that has a table. */
 export function tableSearch(search: Record<string, unknown>): TableSearch {
   const out: TableSearch = {};
-  for (const key of ["q", "sort", "group", "hide", "only"] as const) {
+  for (const key of parameters) {
     const value = text(search[key]);
     if (value !== undefined) out[key] = value;
   }
   return out;
 }
 
+/** isEmpty is whether an address says nothing of a table; what else it says does not count. */
 export function isEmpty(search: TableSearch): boolean {
-  return Object.values(search).every((v) => v === undefined);
+  return parameters.every((key) => search[key] === undefined);
+}
+
+/** What has to be known of a column. */
+interface Known {
+  id: string;
+  hidden?: boolean;
+}
+
+/** Nothing, on purpose, where there would be something else. */
+const none = "-";
+const usuallyHidden = (columns: readonly Known[]) => columns.filter((c) => c.hidden).map((c) => c.id);
+
+/**
+ * viewOf is the view that an address means: an initial one where it says nothing of the table. Columns that are hidden until somebody
+ * chooses stay so while it says nothing of columns.
+ */
+export function viewOf(search: TableSearch, columns: readonly Known[], initial: TableSearch = {}): TableState {
+  const state = stateOf(isEmpty(search) ? initial : search, new Set(columns.map((c) => c.id)));
+  return search.hide === undefined ? { ...state, hidden: usuallyHidden(columns) } : state;
+}
+
+/** addressOf is what viewOf reads as the same view. */
+export function addressOf(state: TableState, columns: readonly Known[], initial: TableSearch = {}): TableSearch {
+  const found = searchOf(state);
+  if ((found.hide ?? "") === usuallyHidden(columns).join(",")) delete found.hide;
+  else found.hide ??= none;
+  if (initial.group !== undefined) found.group ??= none;
+  if (initial.sort !== undefined) found.sort ??= none;
+  return found;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Column, valuesOf } from "./columns";
+import { type Column, matching, valuesOf } from "./columns";
 import { noState } from "./state";
 import { filtered, lines } from "./view";
 
@@ -52,6 +52,17 @@ test("choices are counted, and keep what is chosen", () => {
     ["good", 1],
   ]);
   expect(names(filtered(rows, columns, { ...noState, only: { kind: ["good"] } }))).toEqual(["web-10"]);
+});
+
+test("each of a thousand values can be found, by the word that is shown, too", () => {
+  const hosts: Row[] = Array.from({ length: 1000 }, (_, i) => ({ name: `Host-${i}`, kind: "bad", n: i }));
+  const all = valuesOf(hosts, columns[0] as Column<Row>);
+  expect(all.length).toBe(1000);
+  expect(matching(all, columns[0] as Column<Row>, "host 999")).toEqual([["Host-999", 1]]);
+  expect(matching(all, columns[0] as Column<Row>, " ")).toBe(all);
+  const kinds = valuesOf(rows, columns[1] as Column<Row>);
+  expect(matching(kinds, columns[1] as Column<Row>, "SCHLECHT")).toEqual([["bad", 2]]);
+  expect(matching(kinds, columns[1] as Column<Row>, "bad good")).toEqual([]);
 });
 
 test("groups are one line until they are opened", () => {

@@ -24,6 +24,27 @@ async function known(ann, world) {
   world.ids.finding = at.pathname + at.search;
 }
 
+// usual: findings are by kind until somebody wants them otherwise, also in a view and of a tenant.
+async function usual(ann, world) {
+  const { page } = ann;
+  for (const search of ["", "?view=new", "?tenant=acme", "?view=new&tenant=acme"]) {
+    await page.goto(`${world.url}/findings${search}`);
+    await grid(page).getByRole("row", { expanded: false }).first().waitFor();
+    await page.getByRole("button", { name: "By Check", exact: true }).waitFor();
+  }
+  const by = async (button, group, is) => {
+    await page.getByRole("button", { name: button, exact: true }).click();
+    await page.getByRole("radio", { name: group, exact: true }).click();
+    await page.waitForURL(is);
+    await page.keyboard.press("Escape");
+  };
+  await by("By Check", "Nothing", /[?&]group=-/);
+  await page.getByRole("grid", { name: "Findings" }).waitFor();
+  check((await grid(page).getByRole("row", { expanded: false }).count()) === 0, "findings are in groups that nobody wants");
+  await by("Group by", "Check", /[?&]group=kind/);
+  await page.getByRole("treegrid", { name: "Findings" }).waitFor();
+}
+
 async function grouped(ann, world) {
   const { page } = ann;
   await page.goto(`${world.url}/findings?group=severity`);
@@ -103,4 +124,4 @@ async function one(ann, world) {
   await page.waitForURL(/\/facts\?/);
 }
 
-export default { pages, first: [known], flows: [grouped, triaged, one] };
+export default { pages, first: [known], flows: [usual, grouped, triaged, one] };

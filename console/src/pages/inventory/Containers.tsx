@@ -15,7 +15,8 @@ import { DataTable } from "@/table/DataTable";
 import { moment } from "@/table/moment";
 import { tableSearch } from "@/table/state";
 import classes from "./Inventory.module.css";
-import { GoneChoice, imageName, NodeLink, NothingYet, StateMark } from "./parts";
+import { imageName, portName } from "./names";
+import { GoneChoice, NodeLink, NothingYet, StateMark } from "./parts";
 import { isRisk, type Risk, risks, stateOf, states, toneOfRisk } from "./risks";
 
 const worstOf = (c: Container): Risk | "" => c.risks.find(isRisk) ?? "";
@@ -71,11 +72,17 @@ export function Containers() {
         value: (c) => plain(c.image),
         cell: (c) => <code title={plain(c.image)}>{imageName(c.image)}</code>,
         few: true,
-        min: 165,
+        min: 215,
         grow: 1.4,
       },
       { id: "node", header: t("inventory.node"), value: (c) => c.nodeName, cell: (c) => <NodeLink of={c} />, few: true, min: 110 },
-      { id: "ports", header: t("inventory.ports"), value: (c) => plain(c.ports.join(", ")), min: 190 },
+      {
+        id: "ports",
+        header: t("inventory.ports"),
+        value: (c) => plain(c.ports.join(", ")),
+        cell: (c) => <span title={plain(c.ports.join(", "))}>{c.ports.map(portName).join(", ")}</span>,
+        min: 160,
+      },
       { id: "networks", header: t("inventory.networks"), value: (c) => plain(c.networks.join(", ")), min: 80, grow: 0.6 },
       { id: "addresses", header: t("inventory.addresses"), value: (c) => plain(c.addresses.join(", ")), hidden: true, min: 130 },
       { id: "user", header: t("inventory.user"), value: (c) => plain(c.user), hidden: true, min: 90, grow: 0.6 },

@@ -18,6 +18,7 @@ import { plain } from "@/lib/plain";
 import type { Moment } from "@/lib/time";
 import { useWords } from "@/lib/words";
 import classes from "./Inventory.module.css";
+import { imageName } from "./names";
 import { signatureOf, stateOf, toneOfSignature, toneOfState } from "./risks";
 
 /** A word with the shape and colour of its tone, for cells. */
@@ -89,12 +90,6 @@ export function NodeLink({ of, underline }: { of: { node: string; nodeName: stri
 }
 
 export const shortId = (id: string): string => plain(id.replace(/^sha256:/, "").slice(0, 12));
-
-/** An image as people know it: without the registry's host, and with as much of a digest as tells it apart. */
-export function imageName(ref: string): string {
-  const short = ref.replace(/^[^/]*[.:][^/]*\//, "").replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, "$1");
-  return plain(short.replace(/^sha256:([0-9a-f]{12})[0-9a-f]+$/, "$1") || ref);
-}
 
 /** Texts one below another; none as a word. */
 export function Lines({ of }: { of: readonly string[] }) {

@@ -37,7 +37,7 @@ export function Requirements() {
       return s === undefined ? id : `${s.id} ${words(s.title?.en, s.title?.zh)}`;
     };
     return [
-      { id: "id", header: t("requirements.id"), value: (r) => r.id, min: 90, grow: 0.4 },
+      { id: "id", header: t("requirements.id"), value: (r) => r.id, min: 70, grow: 0.4 },
       {
         id: "title",
         header: t("requirements.name"),
@@ -67,7 +67,7 @@ export function Requirements() {
         word: (v) => t(`common.keyword.${v as "shall"}`),
         cell: (r) => t(`common.keyword.${r.keyword as "shall"}`),
         few: true,
-        min: 100,
+        min: 90,
         grow: 0.5,
       },
       {
@@ -103,7 +103,14 @@ export function Requirements() {
         min: 125,
         grow: 0.4,
       },
-      { id: "reason", header: t("requirements.reason"), value: (r) => words(r.reason, r.reasonZh), min: 150, grow: 2 },
+      {
+        id: "reason",
+        header: t("requirements.reason"),
+        value: (r) => words(r.reason, r.reasonZh),
+        twoLines: true,
+        min: 195,
+        grow: 2,
+      },
     ];
   }, [t, words, known.data, drilled.data, kinds.data]);
   return (
