@@ -117,7 +117,7 @@ func (m *Making) End(ctx context.Context) error {
 				return err
 			}
 		}
-		if known && m.said.ended(m.given) { // else it is settled later
+		if known && m.said.ended() { // else it is settled later
 			if err := drop(tx, m.pending); err != nil {
 				return err
 			}

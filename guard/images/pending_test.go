@@ -183,6 +183,19 @@ func TestPullThatIsLeft(t *testing.T) {
 			t.Errorf("%s: %d calls are looked after", text, n)
 		}
 	}
+	// So it is with what has a name given: it ended where the engine said so.
+	for text, want := range map[string]int{`{"aux":{"ID":"` + id(6) + `"}}`: 0, `{"error":"x"}`: 0, `{"stream":"Step 1"}`: 1} {
+		h := newHouse(t)
+		h.brings(alice, "POST", "/build?t=acme/app:1", []string{"acme/app:1"}, func() string { return text })
+		if n := h.calls(); n != want {
+			t.Errorf("%s: %d calls are looked after", text, n)
+		}
+		h.engine[id(6)] = []string{"acme/app:1"}
+		h.looks()
+		if h.looks(); want > 0 {
+			h.is(id(6), "acme/app:1", "alice", alice, bob)
+		}
+	}
 	for range mostLinger + 5 {
 		h.brings(alice, "POST", pulls, []string{private}, func() string { return `{}` })
 	}

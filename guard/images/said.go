@@ -98,9 +98,9 @@ func (s *said) read(line []byte) {
 	}
 }
 
-// ended says whether the engine is done: it may go on for a while with a pull whose caller is gone.
-func (s *said) ended(given bool) bool {
-	return s.action != "ImagePull" || given || s.pulled || s.failed
+// ended says whether the engine is done with what has names: it may go on for a while where the caller is gone.
+func (s *said) ended() bool {
+	return s.pulled || s.failed || len(s.ids)+len(s.names) > 0
 }
 
 func (s *said) id(raw json.RawMessage) {
