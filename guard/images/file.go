@@ -45,6 +45,13 @@ func (f *file) release() error {
 	return err
 }
 
+// alone says whether no other process uses it.
+func (f *file) alone() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.db != nil
+}
+
 func (f *file) open() (*bbolt.DB, error) {
 	db, err := bbolt.Open(f.path, 0o600, &bbolt.Options{Timeout: openTime})
 	if err != nil {

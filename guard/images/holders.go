@@ -37,6 +37,17 @@ func (m *Making) steps(tx *bbolt.Tx, built map[string]string) error {
 func (m *Making) keep(tx *bbolt.Tx, name, id string) error {
 	// What was there already and nobody's stays the host's: a tag, or a build that adds nothing, takes no image from the others.
 	theHosts := m.before[id] != "" && tx.Bucket(bucketIDs).Get([]byte(id)) == nil
+	if theHosts { // unless another call may have brought it
+		list, err := expected(tx)
+		if err != nil {
+			return err
+		}
+		of, err := claims(tx, list, name, id)
+		if err != nil {
+			return err
+		}
+		theHosts = len(of) == 0
+	}
 	if m.said.action != "ImageTag" && !theHosts {
 		if err := hold(tx, id, m.holder); err != nil {
 			return err

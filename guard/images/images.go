@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"go.etcd.io/bbolt"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -20,6 +21,8 @@ import (
 // Engine answers what images there are.
 type Engine interface {
 	Get(ctx context.Context, target string) (status int, body []byte, err error)
+	// List has each read every element of a list as it comes.
+	List(ctx context.Context, target string, each func(*jsontext.Decoder) error) (status int, err error)
 }
 
 // Holder is an account that brought an image.
@@ -34,6 +37,7 @@ type Images struct {
 	engine Engine
 	tenant string // the host's own: what those who answer for it bring is the host's, for all to use
 	taken  reservations
+	waits  waits
 }
 
 // Open opens the file, and makes it where it is not there. Tenant is the host's own.
@@ -49,7 +53,7 @@ func Open(path string, e Engine, tenant string) (*Images, error) {
 func OpenShared(path string, e Engine, tenant string) (*Images, error) {
 	f := &file{path: path}
 	err := f.update(func(tx *bbolt.Tx) error {
-		for _, b := range [][]byte{bucketIDs, bucketNames} {
+		for _, b := range [][]byte{bucketIDs, bucketNames, bucketPending, bucketBefore} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
@@ -80,6 +84,11 @@ func (i *Images) Of(o *call.Object, p *model.Principal) (tenant, owner string, e
 	err = i.file.view(func(tx *bbolt.Tx) error {
 		if text := tx.Bucket(bucketIDs).Get([]byte(o.ID)); text != nil {
 			if err := json.Unmarshal(text, &byID); err != nil {
+				return err
+			}
+		} else {
+			var err error
+			if byID, err = provisional(tx, o.Name, o.ID, p); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package images
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -18,42 +22,56 @@ import (
 // engine lists images, by id with their names.
 type engine map[string][]string
 
+func (e engine) mute(target string) bool {
+	return slices.ContainsFunc(e["MUTE"], func(mute string) bool { return strings.HasPrefix(target, mute) })
+}
+
+// Get shows an image by its name.
 func (e engine) Get(_ context.Context, target string) (int, []byte, error) {
-	for _, mute := range e["MUTE"] {
-		if strings.HasPrefix(target, mute) {
-			return 500, nil, nil
-		}
+	if e.mute(target) {
+		return 500, nil, nil
 	}
-	if strings.HasPrefix(target, "/containers/") {
-		list := []map[string]string{}
-		for id, names := range e {
-			if slices.Contains(names, "CONTAINER") {
-				list = append(list, map[string]string{"ImageID": id})
-			}
-		}
-		text, err := json.Marshal(list)
-		return 200, text, err
-	}
-	var list []image
 	for id, names := range e {
-		if id == "MUTE" {
+		if slices.Contains(names, strings.TrimSuffix(strings.TrimPrefix(target, "/images/"), "/json")) {
+			return 200, []byte(`{"Id":"` + id + `"}`), nil
+		}
+	}
+	return 404, nil, nil
+}
+
+func (e engine) List(_ context.Context, target string, each func(*jsontext.Decoder) error) (int, error) {
+	if e.mute(target) {
+		return 500, nil
+	}
+	var list []map[string]any
+	for id, names := range e {
+		container := slices.Contains(names, "CONTAINER")
+		if strings.HasPrefix(target, "/containers/") {
+			if container {
+				list = append(list, map[string]any{"ImageID": id})
+			}
 			continue
 		}
-		if len(names) == 1 && names[0] == "CONTAINER" {
-			continue // the image itself is gone
+		if id == "MUTE" || container && len(names) == 1 { // the image itself is gone
+			continue
 		}
-		one := image{ID: id}
+		one := map[string]any{"Id": id}
+		var tags []string
 		for _, n := range names {
 			if by, label := strings.CutPrefix(n, "LABEL "); label {
-				one.Labels = map[string]string{call.LabelBuild: by}
+				one["Labels"] = map[string]string{"a": "b", call.LabelBuild: by}
 				continue
 			}
-			one.RepoTags = append(one.RepoTags, n)
+			tags = append(tags, n)
 		}
+		one["RepoTags"] = tags
 		list = append(list, one)
 	}
 	text, err := json.Marshal(list)
-	return 200, text, err
+	if err != nil {
+		return 0, err
+	}
+	return 200, forward.Elements(bytes.NewReader(text), each)
 }
 
 // house is a memory before an engine.
@@ -175,7 +193,7 @@ func TestListsThatFail(t *testing.T) {
 	if _, err := said.Write([]byte(`{"aux":{"ID":"` + id("c") + `"}}` + "\n")); err != nil {
 		t.Fatal(err)
 	}
-	h.engine[id("c")], h.engine["MUTE"] = []string{"acme/c:1"}, []string{"/images/"}
+	h.engine[id("c")], h.engine["MUTE"] = []string{"acme/c:1"}, []string{"/images/json"}
 	if err := end(t.Context()); err == nil {
 		t.Error("that its images can't be listed was not told")
 	}

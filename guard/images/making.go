@@ -2,11 +2,8 @@ package images
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -30,6 +27,8 @@ type Making struct {
 	source     string // of a tag
 	built      string // what is on each step of what the caller builds
 	reserved   []string
+	marked     map[string]string // of which build there was what before
+	pending    []byte            // what the call is noted under until its end
 }
 
 // Watch is called before a call is made. What it gives is shown the engine's answer, and ended after it. Only what the call itself names, and
@@ -40,6 +39,10 @@ func (i *Images) Watch(ctx context.Context, a *call.Ask) (said io.Writer, end fu
 		return nil, func(context.Context) error { return nil }, err
 	}
 	if err := i.reserve(m); err != nil {
+		return nil, func(context.Context) error { return nil }, err
+	}
+	if err := m.expect(); err != nil {
+		i.taken.release(m)
 		return nil, func(context.Context) error { return nil }, err
 	}
 	return m, func(ctx context.Context) error {
@@ -72,7 +75,7 @@ func (i *Images) making(ctx context.Context, a *call.Ask) (*Making, error) {
 		m.names[Normal(o.Name)] = true
 	}
 	var err error
-	if m.before, _, err = i.list(ctx); err != nil {
+	if m.before, m.marked, err = i.list(ctx); err != nil {
 		return nil, err
 	}
 	// Without these, no more than an image that is gone from the list may be given away: nobody must be kept from a pull by others' containers.
@@ -88,60 +91,6 @@ func answers(roles []string) bool {
 // Write implements io.Writer: it is shown the engine's answer as it goes by.
 func (m *Making) Write(p []byte) (int, error) { return m.said.Write(p) }
 
-type image struct {
-	ID          string   `json:"Id"`
-	RepoTags    []string `json:"RepoTags"`
-	RepoDigests []string `json:"RepoDigests"`
-	Labels      map[string]string
-}
-
-// list has what every name stands for, and every id for itself; and by id who the guard noted in an image to have built it.
-func (i *Images) list(ctx context.Context) (names, built map[string]string, err error) {
-	status, body, err := i.engine.Get(ctx, "/images/json?all=1")
-	if err != nil {
-		return nil, nil, err
-	}
-	var list []image
-	if status != http.StatusOK {
-		return nil, nil, fmt.Errorf("the engine does not list its images: %d", status)
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, nil, fmt.Errorf("the engine's list of images: %w", err)
-	}
-	names, built = map[string]string{}, map[string]string{}
-	for _, m := range list {
-		names[m.ID] = m.ID
-		if by := m.Labels[call.LabelBuild]; by != "" {
-			built[m.ID] = by
-		}
-		for _, t := range append(m.RepoTags, m.RepoDigests...) {
-			names[Normal(t)] = m.ID
-		}
-	}
-	return names, built, nil
-}
-
-// used adds images that containers were made of. They are whose they were, also when they are in no list of images any more.
-func (i *Images) used(ctx context.Context, names map[string]string) error {
-	status, body, err := i.engine.Get(ctx, "/containers/json?all=1")
-	if err != nil {
-		return err
-	}
-	var list []struct{ ImageID string }
-	if status != http.StatusOK {
-		return fmt.Errorf("the engine does not list its containers: %d", status)
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return fmt.Errorf("the engine's list of containers: %w", err)
-	}
-	for _, c := range list {
-		if c.ImageID != "" {
-			names[c.ImageID] = c.ImageID
-		}
-	}
-	return nil
-}
-
 // End remembers what the call brought.
 func (m *Making) End(ctx context.Context) error {
 	m.said.end()
@@ -149,13 +98,13 @@ func (m *Making) End(ctx context.Context) error {
 		m.names[Normal(name)] = true
 	}
 	now, built, err := m.i.list(ctx)
-	if err != nil { // what the engine said that it made must be nobody else's all the same
-		now = map[string]string{}
-		for _, id := range m.said.ids {
-			now[id] = id
-		}
+	known := err == nil
+	if err != nil { // what the call made must be nobody else's all the same
+		now, known = m.told(ctx)
 	}
 	whole := err == nil && m.i.used(ctx, now) == nil
+	alone := m.i.file.alone()
+	defer m.i.waits.end(m.pending)
 	return errors.Join(err, m.i.file.update(func(tx *bbolt.Tx) error {
 		if err := m.steps(tx, built); err != nil {
 			return err
@@ -168,8 +117,16 @@ func (m *Making) End(ctx context.Context) error {
 				return err
 			}
 		}
+		if known && m.said.ended() { // else it is settled later
+			if err := drop(tx, m.pending); err != nil {
+				return err
+			}
+		}
 		if !whole {
 			return nil
+		}
+		if err := m.i.settle(tx, now, built, alone); err != nil {
+			return err
 		}
 		return forget(tx, now)
 	}))

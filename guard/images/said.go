@@ -23,6 +23,7 @@ type said struct {
 	line   []byte
 	long   bool // the line is longer than what is read
 	pulled bool // the engine said that it has what was asked for
+	failed bool // the engine said that it does not do it
 	ids    []string
 	names  []string
 }
@@ -64,6 +65,7 @@ func (s *said) read(line []byte) {
 	if json.Unmarshal(line, &m) != nil {
 		return
 	}
+	s.failed = s.failed || m["error"] != nil || m["errorDetail"] != nil || m["message"] != nil
 	switch s.action {
 	case "ImageBuild", "BuildSolve":
 		var aux map[string]json.RawMessage
@@ -94,6 +96,11 @@ func (s *said) read(line []byte) {
 			s.ids = append(s.ids, id)
 		}
 	}
+}
+
+// ended says whether the engine is done with what has names: it may go on for a while where the caller is gone.
+func (s *said) ended() bool {
+	return s.pulled || s.failed || len(s.ids)+len(s.names) > 0
 }
 
 func (s *said) id(raw json.RawMessage) {

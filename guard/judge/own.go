@@ -19,6 +19,9 @@ import (
 func (j *Judge) own(ctx context.Context, a *call.Ask) error {
 	p := a.Subject.Principal
 	mine(a)
+	if err := bounded(a); err != nil {
+		return err
+	}
 	if err := j.prune(ctx, a); err != nil {
 		return err
 	}

@@ -29,6 +29,12 @@ func (d *file) command(c instructions.Command, env vars) error {
 		for k, v := range set {
 			env[k] = v
 		}
+	case *instructions.LabelCommand:
+		for _, l := range c.Labels {
+			if d.labels += len(l.Key) + len(l.Value); d.labels > mostLabels {
+				d.fail(fileName+" LABEL", "labels have more than %d KiB together", mostLabels>>10)
+			}
+		}
 	case *instructions.CopyCommand:
 		if _, err := strconv.Atoi(c.From); err != nil { // a stage by its number, which there is for COPY alone
 			d.from(c.From, fileName+" COPY --from")

@@ -24,6 +24,7 @@ const (
 	MostDockerfile = 1 << 20 // bytes
 	mostStages     = 1000
 	mostPlatforms  = 20
+	mostLabels     = 256 << 10
 	longestWord    = 1 << 10 // that is put together of arguments: they may have each other in them twice and twice again
 )
 
@@ -140,6 +141,7 @@ type file struct {
 	// triggers of images, by name; other says that it is read for another platform than the host's.
 	triggers map[string][]string
 	other    bool
+	labels   int // how long those are that were read
 }
 
 // staged is what a stage leaves to those that begin with it: what is known of its variables, and those that its triggers set then.

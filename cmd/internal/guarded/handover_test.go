@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/bulkhead-security/bulkhead/config"
 	"github.com/bulkhead-security/bulkhead/guard/accounts"
 	guarddoor "github.com/bulkhead-security/bulkhead/guard/daemon"
@@ -28,6 +30,10 @@ type noImages struct{}
 
 func (noImages) Get(context.Context, string) (int, []byte, error) {
 	return http.StatusOK, []byte("[]"), nil
+}
+
+func (noImages) List(context.Context, string, func(*jsontext.Decoder) error) (int, error) {
+	return http.StatusOK, nil
 }
 
 // stoodUp is a guard with doors and a memory of images, which nobody has called yet.

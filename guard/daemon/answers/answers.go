@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/go-json-experiment/json/jsontext"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -24,9 +25,9 @@ type Finder interface {
 	Find(ctx context.Context, kind route.Object, name string) (*call.Object, error)
 }
 
-// Engine answers GET requests. Target is a path without a version; an answer that is larger than the caller is ready to hold is an error.
+// Engine has each read every element of a list as it comes. Target is a path without a version.
 type Engine interface {
-	Get(ctx context.Context, target string) (status int, body []byte, err error)
+	List(ctx context.Context, target string, each func(*jsontext.Decoder) error) (status int, err error)
 }
 
 // Sees says of each object whether it may be shown.
@@ -37,11 +38,13 @@ type Filter struct {
 	find   Finder
 	engine Engine
 	known  *lru.Cache[string, call.Object] // things that events may tell of after their end
+	turns  *turns
 }
 
 // Bounds of what is held of an answer at a time.
 const (
-	mostWhole   = 32 << 20 // an answer that is read as a whole
+	mostWhole   = 32 << 20  // an answer that is read as a whole, or what is left of it
+	mostOfHost  = 256 << 20 // for whoever sees the whole host
 	mostElement = 8 << 20
 	mostBatch   = 1 << 20
 	batchSize   = 100
@@ -55,7 +58,7 @@ func New(find Finder, engine Engine) (*Filter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("remember objects: %w", err)
 	}
-	return &Filter{find: find, engine: engine, known: known}, nil
+	return &Filter{find: find, engine: engine, known: known, turns: newTurns()}, nil
 }
 
 // ErrBroken is an error after part of an answer went out: the connection must be broken, or the caller would take the part for the whole.
@@ -77,6 +80,8 @@ type work struct {
 	sees  Sees
 	whole func() bool
 	out   *output
+	// account is whose answer it is.
+	account string
 }
 
 // Write gives an answer to the caller without what he may not see, and closes it. Whole says whether he may see the host itself, where that matters. An error that
@@ -84,6 +89,9 @@ type work struct {
 func (f *Filter) Write(ctx context.Context, w http.ResponseWriter, a *call.Ask, res *http.Response, sees Sees, whole func() bool) error {
 	defer res.Body.Close()
 	k := &work{Filter: f, whole: sync.OnceValue(whole), out: &output{w: w, res: res}}
+	if a.Subject != nil {
+		k.account = a.Subject.Principal.Tenant + "\x00" + a.Subject.Principal.ID
+	}
 	k.sees = func(ctx context.Context, objects []call.Object) ([]bool, error) {
 		if len(objects) == 0 {
 			return nil, nil
@@ -115,7 +123,7 @@ func (k *work) write(ctx context.Context, action route.Action, res *http.Respons
 	case "EngineEvents":
 		return k.events(ctx, res.Body)
 	case "EngineDiskUsage":
-		return k.all(res.Body, func(text value) (value, error) { return k.usage(ctx, text) })
+		return k.usage(ctx, res.Body)
 	case "EngineInfo":
 		return k.all(res.Body, func(text value) (value, error) { return k.info(ctx, text) })
 	case "NetworkInspect":

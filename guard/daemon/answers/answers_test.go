@@ -16,7 +16,10 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/bulkhead-security/bulkhead/guard/call"
+	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
@@ -34,15 +37,15 @@ func (e engine) text(name string) []byte {
 	return b
 }
 
-// Get implements Engine.
-func (e engine) Get(_ context.Context, target string) (int, []byte, error) {
+// List implements Engine.
+func (e engine) List(_ context.Context, target string, each func(*jsontext.Decoder) error) (int, error) {
 	switch target {
 	case "/containers/json?all=1":
-		return http.StatusOK, e.text("containers"), nil
+		return http.StatusOK, forward.Elements(bytes.NewReader(e.text("containers")), each)
 	case "/images/json":
-		return http.StatusOK, e.text("images"), nil
+		return http.StatusOK, forward.Elements(bytes.NewReader(e.text("images")), each)
 	}
-	return 0, nil, fmt.Errorf("no answer to %s", target)
+	return 0, fmt.Errorf("no answer to %s", target)
 }
 
 // Find implements Finder.

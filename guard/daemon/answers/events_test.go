@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
@@ -91,7 +93,9 @@ func (c *changing) Find(context.Context, route.Object, string) (*call.Object, er
 }
 
 // Get implements Engine.
-func (c *changing) Get(context.Context, string) (int, []byte, error) { return 0, nil, io.EOF }
+func (c *changing) List(context.Context, string, func(*jsontext.Decoder) error) (int, error) {
+	return 0, io.EOF
+}
 
 func TestVolumesCanBeOthersLater(t *testing.T) {
 	c := &changing{&call.Object{Kind: route.Volume, ID: "v", Name: "v", Tenant: "red"}}

@@ -3,6 +3,7 @@ package answers
 import (
 	"context"
 
+	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
@@ -62,22 +63,9 @@ func swarm(name string, v value) (value, error) {
 // counts are the figures of the description that are other ones for the caller.
 func (k *work) counts(ctx context.Context) (map[string]int64, error) {
 	counts := map[string]int64{}
-	objects, read, err := k.listed(ctx, "/containers/json?all=1", route.Container)
-	if err != nil {
-		return nil, err
-	}
-	seen, err := k.sees(ctx, objects)
-	if err != nil {
-		return nil, err
-	}
 	states := map[string]int64{"ContainersRunning": 0, "ContainersPaused": 0, "ContainersStopped": 0}
-	total := int64(0)
-	for i, ok := range seen {
-		if !ok {
-			continue
-		}
-		total++
-		switch read[i].State {
+	total, all, err := k.count(ctx, "/containers/json?all=1", route.Container, func(e *element) {
+		switch e.State {
 		case "running", "restarting":
 			states["ContainersRunning"]++
 		case "paused":
@@ -85,25 +73,38 @@ func (k *work) counts(ctx context.Context) (map[string]int64, error) {
 		default:
 			states["ContainersStopped"]++
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
-	if total < int64(len(objects)) {
+	if total < all {
 		counts = states
 		counts["Containers"] = total
 	}
-	if objects, _, err = k.listed(ctx, "/images/json", route.Image); err != nil {
+	if total, all, err = k.count(ctx, "/images/json", route.Image, func(*element) {}); err != nil {
 		return nil, err
 	}
-	if seen, err = k.sees(ctx, objects); err != nil {
-		return nil, err
-	}
-	total = 0
-	for _, ok := range seen {
-		if ok {
-			total++
-		}
-	}
-	if total < int64(len(objects)) {
+	if total < all {
 		counts["Images"] = total
 	}
 	return counts, nil
+}
+
+// count shows those of a list that may be seen, and gives how many these are, and how many there are.
+func (k *work) count(ctx context.Context, target string, kind route.Object, show func(*element)) (total, all int64, err error) {
+	err = k.listed(ctx, target, kind, func(objects []call.Object, read []element) error {
+		seen, err := k.sees(ctx, objects)
+		if err != nil {
+			return err
+		}
+		all += int64(len(objects))
+		for i, ok := range seen {
+			if ok {
+				total++
+				show(&read[i])
+			}
+		}
+		return nil
+	})
+	return total, all, err
 }

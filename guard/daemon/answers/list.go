@@ -43,6 +43,11 @@ func (k *work) list(ctx context.Context, l list, from io.Reader) error {
 	if err != nil {
 		return err
 	}
+	return k.rest(s, from)
+}
+
+// rest passes on the white space that follows an answer.
+func (k *work) rest(s *source, from io.Reader) error {
 	rest, err := io.ReadAll(io.LimitReader(io.MultiReader(bytes.NewReader(s.d.UnreadBuffer()), from), mostHeld))
 	if err != nil {
 		return ended(err)

@@ -31,9 +31,15 @@ func (s *served) watched(ctx context.Context, q *asked) (func(error, []byte) err
 		if s.room.p.Objects != nil {
 			s.room.p.Objects.Forget()
 		}
-		if err == nil && to != nil {
+		switch {
+		case to == nil:
+		case err == nil:
 			if err := tell(to, answer); err != nil {
 				return err
+			}
+		case ctx.Err() == nil: // it is over, and not only left
+			if _, err := io.WriteString(to, `{"error":"it failed"}`+"\n"); err != nil {
+				return fmt.Errorf("tell that a build failed: %w", err)
 			}
 		}
 		return after(context.WithoutCancel(ctx))

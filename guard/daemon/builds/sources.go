@@ -27,6 +27,7 @@ const AtFrom = "Dockerfile FROM"
 const (
 	mostStages  = 1000
 	mostSources = 1000
+	mostLabels  = 256 << 10 // of all LABEL together
 )
 
 // Sources are the images of a Dockerfile, for the classic builder. What needs BuildKit is refused: builders differ
@@ -85,6 +86,8 @@ type reading struct {
 	count int
 	list  []Source
 	label string // key=value
+	// labels is how long those are that were read.
+	labels int
 }
 
 func (r *reading) stage(s *instructions.Stage, at int) error {
@@ -121,6 +124,9 @@ func (r *reading) command(c instructions.Command, where string) error {
 		}
 	case *instructions.LabelCommand:
 		for _, l := range c.Labels {
+			if r.labels += len(l.Key) + len(l.Value); r.labels > mostLabels {
+				return refuse("its %s has LABEL of more than %d KiB together", where, mostLabels>>10)
+			}
 			if r.label != "" && l.Key+"="+l.Value == r.label {
 				continue
 			}
