@@ -1,7 +1,9 @@
 package answers
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
@@ -96,7 +98,7 @@ func (k *work) used(ctx context.Context, kind route.Object, text value) (value, 
 			p.free += size
 		}
 	}
-	if !p.hidden {
+	if slices.EqualFunc(kept, list, func(a, b value) bool { return bytes.Equal(a, b) }) {
 		return text, p, nil
 	}
 	return array(kept), p, nil
