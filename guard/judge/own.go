@@ -195,12 +195,14 @@ func (j *Judge) imageOf(a *call.Ask, o *call.Object) error {
 	return j.called(&a.Subject.Principal, o)
 }
 
-// called gives an image that is meant by its id a name that is nobody's or the caller's tenant's: anybody may have given it others. One of the
-// host's that has only names of others' has none for the caller, and is shared with nobody by them.
+// called gives an image that is meant by its id a name that is nobody's or the caller's tenant's: anybody may have given it others. One that
+// has only names of others' has none for the caller, and one of the host's is shared with nobody by them. Who sees another tenant's is told
+// that tenant's name.
 func (j *Judge) called(p *model.Principal, o *call.Object) error {
 	if !o.ByID || len(o.Names) == 0 {
 		return nil
 	}
+	o.Name = ""
 	for _, name := range o.Names {
 		tenant, _, err := j.p.Images.Of(&call.Object{Kind: route.Image, ID: o.ID, Name: name}, p)
 		if err != nil {
@@ -210,9 +212,9 @@ func (j *Judge) called(p *model.Principal, o *call.Object) error {
 			o.Name = name
 			return nil
 		}
-	}
-	if o.Tenant == "" {
-		o.Name = ""
+		if tenant == o.Tenant && o.Name == "" {
+			o.Name = name
+		}
 	}
 	return nil
 }

@@ -59,7 +59,8 @@ type guarded struct {
 	engine *lab.Engine
 	log    *memory
 	// profile is what workloads are held to; baseline where it is empty.
-	profile string
+	profile    string
+	registries []string // that the engine may be made to call; none is any, but the host itself
 }
 
 func person(id, tenant string, roles ...string) call.Subject {
@@ -124,7 +125,7 @@ func (g *guarded) people(list ...call.Subject) {
 	}
 	door, err := newGuardedEngine(doorParts{
 		engine: g.engine.Socket, dir: own, who: whose{}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant", readable: []string{"/srv"},
-		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: cmp.Or(g.profile, "baseline"), Mode: judge.Enforce},
+		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: cmp.Or(g.profile, "baseline"), Mode: judge.Enforce, Registries: g.registries},
 	})
 	if err != nil {
 		g.Fatal(err)

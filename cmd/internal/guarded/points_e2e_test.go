@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +24,7 @@ func TestGuardedPoints(t *testing.T) {
 	for _, kind := range []lab.Kind{lab.Debian, lab.Current} {
 		t.Run(string(kind), func(t *testing.T) {
 			g := newGuarded(t, kind)
+			registry := g.published()
 			g.people(person("alice", "acme", model.RoleDeveloper), person("bob", "globex", model.RoleDeveloper),
 				person("sys", model.SystemTenant, model.RoleDeveloper), person("root", model.SystemTenant, model.RoleAdministrator))
 			g.steps()
@@ -32,7 +32,7 @@ func TestGuardedPoints(t *testing.T) {
 			g.takenNames()
 			g.ownEvents()
 			g.namesOfOthers()
-			g.heldByTwo()
+			g.heldByTwo(registry)
 			g.readOnlyAbove(kind)
 		})
 	}
@@ -149,82 +149,6 @@ func (g *guarded) ownEvents() {
 	if strings.Contains(out, "his") {
 		g.Errorf("alice is told of bob's:\n%s", out)
 	}
-}
-
-// imageID is the id of an image, past the guard.
-func (g *guarded) imageID(name string) string {
-	g.Helper()
-	var i struct {
-		ID string `json:"Id"`
-	}
-	g.get(g.engine.Socket, "/images/"+name+"/json", &i)
-	return i.ID
-}
-
-// namesOfOthers: a name that sorts first takes a shared image from nobody, and is told to nobody of another tenant.
-func (g *guarded) namesOfOthers() {
-	g.Helper()
-	id, since := g.imageID("busybox:1"), time.Now().Add(-time.Second).Format(time.RFC3339)
-	g.may("alice", "", "tag", "busybox:1", "0/x:1")
-	g.may("root", "0/x", "images")
-	g.may("root", "0/x:1", "image", "inspect", id)
-	for _, who := range []string{"bob", "sys"} {
-		g.may(who, "busybox", "images")
-		g.may(who, "busybox", "system", "df", "-v")
-		g.may(who, "made", "run", "--rm", id, "echo", "made")
-		g.may(who, "", "build", "-t", who+"/by-id:1", g.context("FROM "+id+"\nRUN true\n"))
-		g.mayNot(who, "No such image", "image", "inspect", "0/x:1")
-		g.mayNot(who, "No such image", "rmi", "0/x:1")
-		for _, args := range [][]string{
-			{"images"}, {"images", "--digests"}, {"images", "--filter", "reference=0/*"}, {"system", "df", "-v"}, {"image", "inspect", id},
-			{"image", "inspect", "busybox:1"}, {"rmi", id}, {"rmi", "-f", id},
-			{"events", "--since", since, "--until", time.Now().Add(time.Second).Format(time.RFC3339)},
-		} {
-			if out, _ := g.docker(who, args...); strings.Contains(out, "0/x") {
-				g.Errorf("%s learns another's name: %v: %s", who, args, out)
-			}
-		}
-		for _, target := range []string{"/images/json?all=1", "/images/" + id + "/json", "/images/" + id + "/history", "/system/df"} {
-			var all any
-			g.get(g.socket(who), target, &all)
-			if text, err := json.Marshal(all); err != nil || strings.Contains(string(text), "0/x") {
-				g.Errorf("%s learns another's name: %s: %v %s", who, target, err, text)
-			}
-		}
-	}
-	g.may("alice", "0/x", "images")
-	g.may("alice", "0/x:1", "image", "inspect", id)
-	g.may("alice", "", "rmi", "0/x:1")
-	g.imageID("busybox:1")
-}
-
-// heldByTwo: of an image that two tenants brought nobody sees or removes the other's name.
-func (g *guarded) heldByTwo() {
-	g.Helper()
-	g.may("alice", "", "build", "-t", "alice/two:1", g.context("FROM busybox:1\nRUN cat /proc/sys/kernel/random/uuid > /two\n"))
-	id, archive := g.imageID("alice/two:1"), filepath.Join(g.dir, "two.tar")
-	g.may("root", "", "save", "-o", archive, id)
-	g.mayNot("bob", "No such image", "image", "inspect", id)
-	g.may("bob", "Loaded image", "load", "-i", archive)
-	g.may("bob", "", "tag", id, "0/two:1")
-	for who, names := range map[string][2]string{"alice": {"alice/two", "0/two"}, "bob": {"0/two", "alice/two"}} {
-		g.may(who, names[0], "images")
-		for _, args := range [][]string{{"images"}, {"image", "inspect", id}, {"images", "--filter", "reference=" + names[1]}, {"rmi", id}, {"rmi", "-f", id}} {
-			if out, _ := g.docker(who, args...); strings.Contains(out, names[1]) {
-				g.Errorf("%s learns another's name: %v: %s", who, args, out)
-			}
-		}
-		var found []struct{}
-		g.get(g.socket(who), "/images/json?filters="+url.QueryEscape(`{"reference":["`+names[1]+`"]}`), &found)
-		if len(found) > 0 {
-			g.Errorf("%s finds an image by another's name: %d", who, len(found))
-		}
-	}
-	g.mayNot("alice", "names of the image", "rmi", "-f", id)
-	g.imageID("alice/two:1")
-	g.imageID("0/two:1")
-	g.may("alice", "", "rmi", "alice/two:1")
-	g.may("bob", "", "rmi", "-f", id)
 }
 
 // readOnlyAbove: a directory of the host that has another mount below it is given read-only only where that is so for all of it.
