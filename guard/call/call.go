@@ -39,8 +39,12 @@ type Object struct {
 	Ran     bool
 	// OnBuild are the triggers of an image, which run once it is built upon.
 	OnBuild []string
-	// ByID is an image that is meant by its id alone: its name says what it was called once, and not whose it is.
-	ByID bool
+	// ByID is an image that is meant by its id alone, and whose it is goes by that. Names are those that it has on the host, of which the judge
+	// puts one that the caller may know into Name; where there are none, Name says what it was called once.
+	ByID  bool
+	Names []string
+	// Had says that a container was made of the image already.
+	Had bool
 	// Container is what an exec belongs to.
 	Container *Object
 	// New says that the call makes it.

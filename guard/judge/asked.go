@@ -28,7 +28,7 @@ func (j *Judge) list(a *call.Ask, q question, facts map[string]any) ([]asked, er
 	list := []asked{own}
 	for i := range a.Uses {
 		u := &a.Uses[i]
-		if u.Object.ByID && u.Object.Tenant == "" {
+		if u.Object.Had && u.Object.Tenant == "" {
 			continue // a container of the host's own image: that is for all, and may have no name any more
 		}
 		list = append(list, asked{request: model.Request{Action: u.Action, Resource: j.entity(&u.Object)}, object: &u.Object, field: u.Field, named: u.Named})

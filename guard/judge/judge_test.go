@@ -153,7 +153,7 @@ func TestImageOfAContainer(t *testing.T) {
 		l := &log{}
 		a := ask(t, dev("dev"), "POST", "/containers/x/start")
 		a.Object = of(route.Container, "c1", "acme", "dev")
-		a.Uses = []call.Use{{Object: call.Object{Kind: route.Image, ID: id, Name: "app:1", ByID: true}, Action: "ImageRun", Field: "/Image"}}
+		a.Uses = []call.Use{{Object: call.Object{Kind: route.Image, ID: id, Name: "app:1", ByID: true, Had: true}, Action: "ImageRun", Field: "/Image"}}
 		err := judgeWith(t, l, owned{"sha256:own": "acme", "sha256:theirs": "globex"}).Judge(t.Context(), a)
 		var no *call.Refusal
 		if (err == nil) != want || err != nil && (!errors.As(err, &no) || !no.Hidden || no.Kind != route.Image || no.Name != "app:1" || no.Field != "/Image") {

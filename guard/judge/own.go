@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
 	"github.com/bulkhead-security/bulkhead/guard/route"
+	"github.com/bulkhead-security/bulkhead/model"
 )
 
 // own gives what the call makes to the caller: in what policies see, and by labels in what the engine keeps. Labels of the guard that
@@ -181,6 +182,9 @@ func (j *Judge) imageOf(a *call.Ask, o *call.Object) error {
 		return nil
 	}
 	o.Tenant, o.Owner = "", "" // labels of an image are its maker's
+	if len(o.Names) > 0 {
+		o.Name = o.Names[0]
+	}
 	if j.p.Images == nil {
 		return nil
 	}
@@ -190,6 +194,30 @@ func (j *Judge) imageOf(a *call.Ask, o *call.Object) error {
 	}
 	if o.Tenant != "" {
 		o.New = false // the name is somebody's already
+	}
+	return j.called(&a.Subject.Principal, o)
+}
+
+// called gives an image that is meant by its id a name that is nobody's or the caller's tenant's: anybody may have given it others. One that
+// has only names of others' has none for the caller, and one of the host's is shared with nobody by them. Who sees another tenant's is told
+// that tenant's name.
+func (j *Judge) called(p *model.Principal, o *call.Object) error {
+	if !o.ByID || len(o.Names) == 0 {
+		return nil
+	}
+	o.Name = ""
+	for _, name := range o.Names {
+		tenant, _, err := j.p.Images.Of(&call.Object{Kind: route.Image, ID: o.ID, Name: name}, p)
+		if err != nil {
+			return fmt.Errorf("whom a name of the image belongs to can't be told: %w", err)
+		}
+		if tenant == "" || tenant == p.Tenant {
+			o.Name = name
+			return nil
+		}
+		if tenant == o.Tenant && o.Name == "" {
+			o.Name = name
+		}
 	}
 	return nil
 }

@@ -172,13 +172,23 @@ func (j *Judge) refused(ctx context.Context, a *call.Ask, one *asked) error {
 	if w := a.Workload; w != nil && len(w.Unknown) > 0 && strings.Contains(no.Rule, "/understood") {
 		no.Why += ": " + cut(w.Unknown[0], 300)
 	}
-	if o := one.object; o != nil && !o.New && !j.may(ctx, a, seen(o.Kind), o, one.request.Facts) {
+	if o := one.object; o != nil && !o.New && !j.may(ctx, a, seen(o.Kind), o, one.request.Facts) && !j.another(ctx, a, one) {
 		no.Hidden, no.Kind, no.Name, no.Field = true, o.Kind, o.Name, one.field
+		if o.ByID && !o.Had {
+			no.Name = o.ID
+		}
 		if one.named != "" {
 			no.Name = one.named // whoever knows an id learns no name by it
 		}
 	}
 	return no
+}
+
+// another says whether it is about another name of an image that the caller may see: that is there, and the name is not told.
+func (j *Judge) another(ctx context.Context, a *call.Ask, one *asked) bool {
+	o := a.Object
+	return o != nil && o != one.object && o.Kind == route.Image && one.object.Kind == route.Image && o.ID == one.object.ID && !o.New &&
+		j.may(ctx, a, seen(o.Kind), o, one.request.Facts)
 }
 
 // remedy is what would pass: what the rule says, or else what the caller lacks.

@@ -14,7 +14,11 @@ func (j *Judge) Sees(ctx context.Context, a *call.Ask, objects []call.Object) ([
 		return nil, err
 	}
 	facts := map[string]any{"door": "engine", "address": a.Subject.Address}
+	named := a.Call.Route.Action == "ImageList" && (len(a.Call.Query.Filters["reference"]) > 0 || a.Call.Query.Texts["filter"] != "") && !j.Whole(ctx, a)
 	for i := range objects {
+		if o := &objects[i]; named && o.ByID && o.Name == "" {
+			continue // it was found by a name that the caller may not know
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

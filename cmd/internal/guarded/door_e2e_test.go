@@ -60,8 +60,9 @@ type guarded struct {
 	engine *lab.Engine
 	log    *memory
 	// profile is what workloads are held to; baseline where it is empty.
-	profile string
-	harden  config.GuardHarden
+	profile    string
+	harden     config.GuardHarden
+	registries []string // that the engine may be made to call; none is any, but the host itself
 }
 
 func person(id, tenant string, roles ...string) call.Subject {
@@ -127,7 +128,7 @@ func (g *guarded) people(list ...call.Subject) {
 	door, err := newGuardedEngine(doorParts{
 		engine: g.engine.Socket, dir: own, who: whose{}, slog: slog.New(slog.DiscardHandler), tenantLabel: "tenant", readable: []string{"/srv"},
 		wanted: wanted(g.harden), pinDigest: g.harden.PinDigest,
-		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: cmp.Or(g.profile, "baseline"), Mode: judge.Enforce},
+		judge: judge.Parts{Decider: decider, Log: g.log, Tenant: model.SystemTenant, Host: g.id, Profile: cmp.Or(g.profile, "baseline"), Mode: judge.Enforce, Registries: g.registries},
 	})
 	if err != nil {
 		g.Fatal(err)

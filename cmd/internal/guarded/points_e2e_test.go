@@ -24,12 +24,15 @@ func TestGuardedPoints(t *testing.T) {
 	for _, kind := range []lab.Kind{lab.Debian, lab.Current} {
 		t.Run(string(kind), func(t *testing.T) {
 			g := newGuarded(t, kind)
+			registry := g.registryOfAll()
 			g.people(person("alice", "acme", model.RoleDeveloper), person("bob", "globex", model.RoleDeveloper),
 				person("sys", model.SystemTenant, model.RoleDeveloper), person("root", model.SystemTenant, model.RoleAdministrator))
 			g.steps()
 			g.ownBuilds()
 			g.takenNames()
 			g.ownEvents()
+			g.namesOfOthers()
+			g.heldByTwo(registry)
 			g.readOnlyAbove(kind)
 		})
 	}

@@ -95,10 +95,7 @@ func (e *element) object(kind route.Object) call.Object {
 		}
 		return owned(o, e.Labels)
 	case route.Image: // its labels are its maker's, and say nothing of whose it is
-		o.Labels = e.Labels
-		if len(e.RepoTags) > 0 {
-			o.Name = e.RepoTags[0]
-		}
+		o.Labels, o.ByID, o.Names = e.Labels, true, e.RepoTags
 	case route.Network:
 		return owned(o, e.Labels)
 	case route.Volume:

@@ -193,7 +193,7 @@ func (k *work) attributed(ctx context.Context, kind route.Object, id string) (*c
 	return o, err
 }
 
-// image is one by its id; events of pulls have a name in its place.
+// image is one by its id, and by the name that the event tells of; events of pulls have a name in place of the id.
 func (k *work) image(ctx context.Context, e *happening) ([]call.Object, error) {
 	o, err := k.find.Find(ctx, route.Image, e.Actor.ID)
 	if err != nil {
@@ -201,6 +201,9 @@ func (k *work) image(ctx context.Context, e *happening) ([]call.Object, error) {
 	}
 	if o == nil {
 		o = &call.Object{Kind: route.Image, ID: e.Actor.ID, Name: e.Actor.Attributes["name"]}
+	}
+	if name := e.Actor.Attributes["name"]; o.ByID && name != "" && name != o.ID {
+		return []call.Object{*o, {Kind: route.Image, ID: o.ID, Name: name, Labels: o.Labels}}, nil
 	}
 	return []call.Object{*o}, nil
 }

@@ -19,18 +19,24 @@ type list struct {
 	// member is the one that has the list; empty where the answer is one.
 	member string
 	kind   route.Object
+	// one is an answer about one thing, which was judged by itself.
+	one bool
 }
 
 func lists() map[route.Action]list {
 	return map[route.Action]list{
-		"ContainerList": {"", route.Container}, "ImageList": {"", route.Image}, "NetworkList": {"", route.Network},
-		"VolumeList": {"Volumes", route.Volume}, "PluginList": {"", route.Plugin}, "ServiceList": {"", route.Service},
-		"TaskList": {"", route.Task}, "SecretList": {"", route.Secret}, "ConfigList": {"", route.Config}, "SwarmNodeList": {"", route.SwarmNode},
+		"ContainerList": {"", route.Container, false}, "ImageList": {"", route.Image, false}, "NetworkList": {"", route.Network, false},
+		"VolumeList": {"Volumes", route.Volume, false}, "PluginList": {"", route.Plugin, false}, "ServiceList": {"", route.Service, false},
+		"TaskList": {"", route.Task, false}, "SecretList": {"", route.Secret, false}, "ConfigList": {"", route.Config, false}, "SwarmNodeList": {"", route.SwarmNode, false},
+		"ImageInspect": {"", route.Image, true},
 	}
 }
 
 // list passes on the elements that may be seen as they come.
 func (k *work) list(ctx context.Context, l list, from io.Reader) error {
+	if l.one {
+		return k.all(from, func(text value) (value, error) { return k.inspected(ctx, text) })
+	}
 	s, err := begin(from)
 	if err != nil {
 		return err
@@ -253,5 +259,8 @@ func (k *work) kept(ctx context.Context, kind route.Object, batch []value, read 
 		}
 		values, elements = append(values, v), append(elements, read[i])
 	}
-	return values, elements, nil
+	if kind == route.Image {
+		err = k.names(ctx, values, elements)
+	}
+	return values, elements, err
 }

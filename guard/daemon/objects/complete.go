@@ -71,7 +71,7 @@ func (v *visit) look(ctx context.Context, kind route.Object, name string) (*call
 	if err == nil || errors.As(err, &f) {
 		v.known[key] = found{o, err}
 	}
-	if err == nil && kind != route.Image { // which has many
+	if err == nil && (kind != route.Image || o.ByID) { // which has many
 		v.names[o] = name
 	}
 	return o, err
@@ -156,6 +156,9 @@ func (v *visit) subject(ctx context.Context) error {
 		}
 	case c.Route.On == route.Image && c.Route.Action != "ImageInspect":
 		c.Name = imageTarget(name, o)
+		if c.Route.Action == "ImageRemove" && o.ByID {
+			return v.allNames(o, name)
+		}
 	default:
 		c.Name = o.ID
 	}
@@ -169,6 +172,18 @@ func (v *visit) target(ctx context.Context, name string) (*call.Object, error) {
 		return v.network(ctx, name, scope)
 	}
 	return v.look(ctx, c.Route.On, name)
+}
+
+// allNames is for an image that is removed by its id: all its names go with it, whoever gave them.
+func (v *visit) allNames(o *call.Object, asked string) error {
+	for _, name := range o.Names {
+		one := &call.Object{Kind: route.Image, ID: o.ID, Name: name, Labels: o.Labels}
+		v.names[one] = asked
+		if err := v.use(one, "ImageDelete", "names of the image"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allTags is for calls that mean all tags where none is named.

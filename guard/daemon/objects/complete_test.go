@@ -78,7 +78,7 @@ func TestComplete(t *testing.T) {
 		{"POST", "/images/app/push?tag=2", "", f, nil, "/v1.41/images/app/push?tag=2", ""},
 		{"POST", "/images/app/push", "", e, []string{"ImagePush " + e + " path", "ImagePush " + f + " path"}, "/v1.41/images/app/push", ""},
 		{"DELETE", "/images/lib/tool", "", "sha256:" + hex('9'), nil, "/v1.41/images/lib/tool:latest", ""},
-		{"DELETE", "/images/" + hex('9')[:14], "", "sha256:" + hex('9'), nil, "/v1.41/images/sha256:" + hex('9'), ""},
+		{"DELETE", "/images/" + hex('9')[:14], "", "sha256:" + hex('9'), []string{"ImageDelete sha256:" + hex('9') + " names of the image"}, "/v1.41/images/sha256:" + hex('9'), ""},
 		{"POST", "/images/app:1/tag?repo=app&tag=2", "", e, []string{"ImageTag app:2 new query repo", "ImageTag " + f + " query repo"}, "/v1.41/images/app:1/tag?repo=app&tag=2", ""},
 		{"POST", "/images/create?fromImage=reg.example/x&tag=1", "", "new reg.example/x:1", nil, "/v1.41/images/create?fromImage=reg.example%2Fx&tag=1", ""},
 		{"POST", "/images/create?fromImage=app&tag=1", "", "new app:1", []string{"ImageTag " + e + " query fromImage"}, "/v1.41/images/create?fromImage=app&tag=1", ""},

@@ -34,8 +34,8 @@ func (r *Resolver) image(ctx context.Context, name string) (*call.Object, error)
 		return nil, err
 	}
 	o := &call.Object{Kind: route.Image, ID: i.ID, Name: i.named(name), Labels: i.Config.Labels, OnBuild: i.Config.OnBuild}
-	if o.Name == "" && len(i.RepoTags) > 0 {
-		o.Name = i.RepoTags[0]
+	if o.Name == "" { // anybody may have given it names
+		o.ByID, o.Names = true, i.RepoTags
 	}
 	return o, nil
 }

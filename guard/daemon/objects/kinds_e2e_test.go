@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,8 @@ func images(e *real) {
 		if strings.Contains(name, "@") && len(img.RepoDigests) == 0 {
 			continue // the older engine knows digests of what was pulled only
 		}
-		if err != nil || o.ID != img.ID || o.Name == "" || o.Tenant != "" {
+		if err != nil || o.ID != img.ID || o.Tenant != "" || o.ByID != strings.HasPrefix(img.ID, "sha256:"+strings.TrimPrefix(name, "sha256:")) ||
+			o.ByID != (o.Name == "") || o.ByID && !slices.Contains(o.Names, app) {
 			e.t.Errorf("%s: %+v %v", name, o, err)
 		}
 	}

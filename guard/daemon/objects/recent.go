@@ -62,4 +62,7 @@ func (r *Resolver) Forget() {
 // took puts an image that is known already in place of a question to the engine.
 func (v *visit) took(name string, o *call.Object) {
 	v.known[string(route.Image)+" "+name] = found{o, nil}
+	if o.ByID {
+		v.names[o] = name
+	}
 }

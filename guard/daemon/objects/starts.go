@@ -88,7 +88,7 @@ func (v *visit) madeOf(c *call.Object) error {
 	if err := v.sane(route.Image, c.ImageID); err != nil {
 		return err
 	}
-	return v.use(&call.Object{Kind: route.Image, ID: c.ImageID, Name: calledOnce(c), ByID: true}, "ImageRun", imageField)
+	return v.use(&call.Object{Kind: route.Image, ID: c.ImageID, Name: calledOnce(c), ByID: true, Had: true}, "ImageRun", imageField)
 }
 
 // calledOnce is what the image of a container was called when that was made, as a create shows it to policies.

@@ -47,7 +47,7 @@ func TestMadeOf(t *testing.T) {
 			if len(a.Uses) != 0 {
 				t.Errorf("%+v: %+v", c, a.Uses)
 			}
-		case len(a.Uses) != 1 || a.Uses[0].Action != "ImageRun" || a.Uses[0].Object.ID != c.image || a.Uses[0].Object.Name != c.name || !a.Uses[0].Object.ByID:
+		case len(a.Uses) != 1 || a.Uses[0].Action != "ImageRun" || a.Uses[0].Object.ID != c.image || a.Uses[0].Object.Name != c.name || !a.Uses[0].Object.ByID || !a.Uses[0].Object.Had:
 			t.Errorf("%+v: %+v", c, a.Uses)
 		}
 	}
