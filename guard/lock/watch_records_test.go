@@ -90,7 +90,14 @@ func TestSlowLog(t *testing.T) {
 	}
 	close(l.mended)
 	eventually(t, "which socket it is is kept", 5*time.Second, func() bool { return s.keeps(t) })
-	eventually(t, "all are recorded", 5*time.Second, func() bool { return len(l.actions()) == 6 })
+	tried := func() map[string]bool { // one more where the watch was quicker than this test with a socket that was made anew
+		ids := map[string]bool{}
+		for _, id := range append(l.tries("EngineLock"), l.tries("EngineSocketRepair")...) {
+			ids[id] = true
+		}
+		return ids
+	}
+	eventually(t, "all are recorded", 20*time.Second, func() bool { n := len(l.actions()); return n >= 6 && n == len(tried()) })
 	time.Sleep(300 * time.Millisecond)
 	ids := map[string]bool{}
 	l.notebook.mu.Lock()
@@ -98,10 +105,10 @@ func TestSlowLog(t *testing.T) {
 		ids[r.ID] = true
 	}
 	l.notebook.mu.Unlock()
-	if n := len(l.actions()); n != 6 || len(ids) != 6 || ids[""] {
+	if n := len(l.actions()); n < 6 || n > 7 || len(ids) != n || ids[""] {
 		t.Errorf("%d records: %q, ids %v", n, l.actions(), ids)
 	}
-	for _, id := range append(l.tries("EngineLock"), l.tries("EngineSocketRepair")...) {
+	for id := range tried() {
 		if !ids[id] {
 			t.Errorf("what was tried as %s is recorded under another id", id)
 		}
