@@ -106,7 +106,7 @@ func (g *guarded) listenInside() net.Listener {
 		runtime.LockOSThread() // and ends with the thread, which is in the other network
 		there, err := netns.GetFromPid(g.engine.PID())
 		if err == nil {
-			defer there.Close() //nolint:errcheck // nothing was written
+			defer there.Close()
 			err = netns.Set(there)
 		}
 		var l net.Listener

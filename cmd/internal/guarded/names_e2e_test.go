@@ -48,8 +48,14 @@ func (g *guarded) namesOfOthers() {
 		g.mayNot(who, "No such image", "image", "inspect", "0/x:1")
 		g.mayNot(who, "No such image", "rmi", "0/x:1")
 		for _, args := range [][]string{
-			{"images"}, {"images", "--digests"}, {"images", "--filter", "reference=0/*"}, {"system", "df", "-v"}, {"image", "inspect", id},
-			{"image", "inspect", "busybox:1"}, {"rmi", id}, {"rmi", "-f", id},
+			{"images"},
+			{"images", "--digests"},
+			{"images", "--filter", "reference=0/*"},
+			{"system", "df", "-v"},
+			{"image", "inspect", id},
+			{"image", "inspect", "busybox:1"},
+			{"rmi", id},
+			{"rmi", "-f", id},
 			{"events", "--since", since, "--until", time.Now().Add(time.Second).Format(time.RFC3339)},
 		} {
 			if out, _ := g.docker(who, args...); strings.Contains(out, "0/x") {

@@ -28,7 +28,8 @@ func (k *work) names(ctx context.Context, values []value, read []element) error 
 	if err != nil {
 		return err
 	}
-	for i, e := range read {
+	for i, v := range values {
+		e := &read[i] // which it was read as
 		n := len(e.RepoTags)
 		shown := naming{seen: map[string]bool{}}
 		for at, name := range e.RepoTags {
@@ -41,9 +42,10 @@ func (k *work) names(ctx context.Context, values []value, read []element) error 
 		if seen = seen[n:]; len(shown.hidden) == 0 {
 			continue
 		}
-		if values[i], err = edit(values[i], shown.member); err != nil {
+		if v, err = edit(v, shown.member); err != nil {
 			return err
 		}
+		values[i] = v //nolint:gosec // i is one of theirs
 	}
 	return nil
 }
