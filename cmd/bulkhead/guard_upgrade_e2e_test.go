@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -77,6 +78,7 @@ func programBefore(t *testing.T, kind lab.Kind) *program {
 		}
 	})
 	p.install()
+	t.Cleanup(p.endAll)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	p.engine, err = lab.StartEngine(ctx, lab.EngineOptions{Kind: kind, Private: true, Dir: p.path("e")})
@@ -102,6 +104,29 @@ func programBefore(t *testing.T, kind lab.Kind) *program {
 `, p.engine.Socket, p.path("run/docker.sock"), p.path("data")), 0o600))
 	must(t, os.Mkdir(p.path("data"), 0o700))
 	return p
+}
+
+// endAll ends what runs from the test's own directory: guards that guards started are nobody's children.
+func (p *program) endAll() {
+	for range 10 {
+		all, err := filepath.Glob("/proc/[0-9]*/exe")
+		must(p.t, err)
+		left := 0
+		for _, exe := range all {
+			at, err := os.Readlink(exe)
+			if err != nil || !strings.HasPrefix(at, p.dir+"/") {
+				continue
+			}
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(exe)))
+			must(p.t, err)
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			left++
+		}
+		if left == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // install puts the product to its place, as a package does: other files of the same names. It is what `make build` made, or this program alone.

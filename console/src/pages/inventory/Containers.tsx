@@ -63,7 +63,7 @@ export function Containers() {
         word: (v) => (v === "" ? t("inventory.noRisk") : t(`inventory.risk.${v as Risk}`)),
         order: [...risks, ""],
         few: true,
-        min: 160,
+        min: 178,
         grow: 1.2,
       },
       {
