@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,7 +115,7 @@ func (d *Door) sources(ctx context.Context, a *call.Ask, list []builds.Source) (
 		case err != nil:
 			return nil, false, err
 		}
-		a.Uses = append(a.Uses, call.Use{Object: *o, Action: "ImageRun", Field: s.Where})
+		a.Uses = append(a.Uses, call.Use{Object: *o, Action: "ImageRun", Field: s.Where, Named: s.Ref})
 		pins[s.Ref] = o.ID
 		more, does, err := d.onBuild(ctx, o)
 		if err != nil {
@@ -150,7 +151,7 @@ func (d *Door) onBuild(ctx context.Context, o *call.Object) (list []builds.Sourc
 	}
 	for _, s := range list {
 		if !builds.IsID(s.Ref) { // it is in the image, where it can't be written in another way
-			return nil, false, unjudged(fmt.Sprintf("a trigger of the image %s that copies from %.200q, which can be another image when the build gets there: name it by its digest", o.Name, s.Ref))
+			return nil, false, unjudged(fmt.Sprintf("a trigger of the image %s that copies from %.200q, which can be another image when the build gets there: name it by its digest", cmp.Or(o.Name, o.ID), s.Ref))
 		}
 	}
 	return list, len(said.Config.OnBuild) > 0, nil
