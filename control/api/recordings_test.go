@@ -234,7 +234,7 @@ func TestReadTransferLasts(t *testing.T) {
 		if err != nil || res.GetStop() {
 			t.Fatalf("after %s nothing more is wanted: %v", time.Since(began), err)
 		}
-		time.Sleep(unread / 4)
+		time.Sleep(unread / 6)
 		if got, err := s.store.Transfer(t.Context(), x.GetId()); err == nil && time.Until(got.Expires) > unread {
 			t.Errorf("without its reader it lasts until %s", got.Expires)
 		}
@@ -261,7 +261,7 @@ func TestRecordingDoesNotCome(t *testing.T) {
 	if _, err := s.read("bhs_olga", x.GetId()); codeOf(t, err) != "unavailable" || !strings.Contains(err.Error(), "does not answer") {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %s", took)
 	}
 	// What a node says is shown; another node says nothing.

@@ -22,7 +22,7 @@ func (w *world) proofs(s *api.Services, c *catalogue.Catalogue) {
 		Kinds: []model.Drill{{ID: "8.5.c/other-tenant", Requirement: "8.5.c", Title: "reads what is another tenant's"}, {ID: "8.5.d/password-only", Requirement: "8.5.d"}},
 	}
 	s.Recordings = &api.Recordings{
-		Records: w.store, Nodes: w.store, Transfers: w.store, Fleet: w, Log: slog.New(slog.DiscardHandler), Now: time.Now, Patience: time.Second, Unread: unread,
+		Records: w.store, Nodes: w.store, Transfers: w.store, Fleet: w, Log: slog.New(slog.DiscardHandler), Now: time.Now, Patience: 5 * time.Second, Unread: unread,
 	}
 	s.Reports = &api.Reports{Store: w.store, Maker: w.begun, Nodes: w.store, Tenants: w.store, Catalogue: c, Now: time.Now}
 }
@@ -88,4 +88,4 @@ func drillResult() *bulkheadv1.DrillResult {
 }
 
 // unread is how long a transfer waits for somebody who reads it.
-const unread = 2 * time.Second
+const unread = 8 * time.Second

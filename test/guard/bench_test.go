@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
@@ -185,6 +187,7 @@ func streams(b *testing.B, ways []way, dir string) {
 				{"load", func() int64 { return upload(b, c, file) }},
 				{"save", func() int64 { return download(b, c, "/v1.41/images/get?names=lab%2Fbig%3A1") }},
 			} {
+				unix.Sync() // what the one before left to be written is not this one's
 				began := time.Now()
 				n := do.run()
 				best[do.name+"-MB/s-"+w.name] = max(best[do.name+"-MB/s-"+w.name], float64(n)/1e6/time.Since(began).Seconds())
