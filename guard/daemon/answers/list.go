@@ -58,7 +58,7 @@ func (k *work) rest(s *source, from io.Reader) error {
 	if err != nil {
 		return ended(err)
 	}
-	if len(bytes.TrimSpace(rest)) > 0 {
+	if !blank(rest) {
 		return errors.New("the engine's answer: something follows it")
 	}
 	_, err = k.out.Write(rest)

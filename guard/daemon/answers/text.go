@@ -36,11 +36,14 @@ func first(text []byte) (one value, rest []byte, err error) {
 	}
 	one = bytes.Clone(one)
 	rest = text[d.InputOffset():]
-	if len(bytes.TrimSpace(rest)) > 0 {
+	if !blank(rest) {
 		return nil, nil, errors.New("the engine's answer: something follows it")
 	}
 	return one, rest, nil
 }
+
+// blank says whether there is nothing but what JSON calls white space (RFC 8259 2).
+func blank(text []byte) bool { return len(bytes.Trim(text, " \t\r\n")) == 0 }
 
 // ended words an error of reading.
 func ended(err error) error {
