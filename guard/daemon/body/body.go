@@ -14,6 +14,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -89,7 +90,7 @@ func Read(r io.Reader) ([]byte, error) {
 const mostIdle = 64
 
 // Decode reads text into a value of the engine's types, which must be empty. Members that the type does not have are left out where they say
-// nothing (null, false, 0, "", [], {}): old clients send some.
+// nothing (null, false, 0, "", [], {}): old clients send some. A name that it has in other letters is no such one.
 func Decode(text []byte, into any) error {
 	for range mostIdle {
 		err := jsonv2.Unmarshal(text, into, jsonv2.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true))
@@ -98,13 +99,21 @@ func Decode(text []byte, into any) error {
 			return faultOf(text, err)
 		}
 		less, ok := without(text, unknown.JSONPointer)
-		if !ok {
+		if !ok || otherCase(text, into, unknown.JSONPointer) {
 			return faultOf(text, err)
 		}
 		text = less
 		clear(into)
 	}
 	return &Fault{Status: http.StatusBadRequest, Why: fmt.Sprintf("it has more than %d fields that the engine does not know", mostIdle)}
+}
+
+// otherCase says whether the member that a pointer names would be one of the type's, were it not for how its name is written: to the engine it is.
+func otherCase(text []byte, into any, pointer jsontext.Pointer) bool {
+	again := reflect.New(reflect.TypeOf(into).Elem()).Interface()
+	err := jsonv2.Unmarshal(text, again, jsonv2.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true), jsonv2.MatchCaseInsensitiveNames(true))
+	var unknown *jsonv2.SemanticError
+	return !errors.As(err, &unknown) || !errors.Is(err, jsonv2.ErrUnknownName) || unknown.JSONPointer != pointer
 }
 
 // Encode writes a value as the engine's own client does.

@@ -66,6 +66,9 @@ func TestRefused(t *testing.T) {
 		{`{"HostConfig":{"Privileged":false,"\u0050rivileged":true}}`, "/HostConfig/Privileged", "twice"},
 		{`{"HostConfig":{"PrivileGed":true}}`, "/HostConfig/PrivileGed", "no such field"},
 		{"{\"Ho\u017ftConfig\":{\"Privileged\":true}}", "/HoſtConfig", "no such field"}, // folds to an s
+		{`{"NetworkingConfig":{"EndPointsConfig":{}}}`, "/NetworkingConfig/EndPointsConfig", "no such field"}, // though it says nothing
+		{"{\"Ho\u017ftConfig\":null}", "/HoſtConfig", "no such field"},
+		{`{"HostConfig":{"x":null,"CAPADD":[]}}`, "/HostConfig/CAPADD", "no such field"},
 		{`{"Image":"a"}{"Image":"b"}`, "", "not well formed"},
 		{`{"Image":"a"} x`, "", "not well formed"},
 		{`{"Image":"a`, "/Image", "not well formed"},
