@@ -56,7 +56,7 @@ func FuzzInside(f *testing.F) {
 	f.Fuzz(func(t *testing.T, registry string) {
 		why, err := a.Inside(t.Context(), registry)
 		// Every name leads to this host here: only a plain address of elsewhere is not inside.
-		if ip, perr := netip.ParseAddr(hostOf(registry)); err == nil && why == "" && perr != nil && !ip.IsValid() {
+		if ip, perr := netip.ParseAddr(strings.TrimSuffix(hostOf(registry), ".")); err == nil && why == "" && perr != nil && !ip.IsValid() {
 			t.Errorf("%q is outside", registry)
 		}
 	})
