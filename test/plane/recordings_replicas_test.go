@@ -288,7 +288,7 @@ func TestRecordingsOfTwoReplicas(t *testing.T) {
 	w.node.signal(syscall.SIGSTOP)
 	w.two.Kill()
 	h = w.start(w.olga, id)
-	w.olga.within(15*time.Second, "the recording is asked for", func() error {
+	w.olga.within(soon, "the recording is asked for", func() error {
 		if x := w.transfer(); x == nil || before != nil && x.ID == before.ID || !x.Reading {
 			return errors.New("it is not")
 		}
