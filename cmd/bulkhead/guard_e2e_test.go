@@ -213,10 +213,9 @@ func authority(t *testing.T, dir string) (ca, caKey, cert, key string) {
 // freePort is a port on loopback that nobody has.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := lab.FreePort()
 	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 func TestGuardKnowsCallersOverTLS(t *testing.T) {
