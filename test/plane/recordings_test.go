@@ -247,7 +247,7 @@ func (w *recorded) replay(t *testing.T, id string) {
 
 func (w *recorded) browse(t *testing.T, id string) {
 	link := w.admin.inviteTo("ann", "administrator", "system")
-	inBrowser(t, 4*time.Minute, func(string, string) (string, bool) { return "", false }, "console-recordings.mjs", w.admin.server.URL, link, spki(t, w.admin.server), w.key, id)
+	inBrowser(t, 10*time.Minute, func(string, string) (string, bool) { return "", false }, "console-recordings.mjs", w.admin.server.URL, link, spki(t, w.admin.server), w.key, id)
 }
 
 // change forges the file on the host, and what stands beside it.
