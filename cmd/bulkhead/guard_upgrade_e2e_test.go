@@ -173,16 +173,16 @@ func (p *program) answers() {
 
 func (p *program) eventually(what string, is func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			p.t.Fatalf("not within 20 s: %s", what)
+			p.t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
 
 // call asks for the list of containers on a connection of its own.
 func (p *program) call() error {
-	c := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	c := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", p.path("run/docker.sock"))
@@ -399,7 +399,7 @@ func upgrades(t *testing.T, p *program) {
 		if err != nil {
 			t.Error("the first guard: ", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the first guard goes on with nothing")
 	}
 	must(t, syscall.Kill(p.pid(), syscall.SIGTERM))

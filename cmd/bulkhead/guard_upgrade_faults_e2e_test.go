@@ -98,7 +98,7 @@ func (p *program) closed() bool {
 // one; and after guard.limits.outlast.
 func TestGuardUpgradeAndRights(t *testing.T) {
 	p := newProgram(t)
-	p.change("drain: 5s", "drain: 1s, outlast: 8s")
+	p.change("drain: 5s", "drain: 1s, outlast: 25s")
 	p.start()
 	p.answers()
 	p.web()
@@ -117,12 +117,12 @@ func TestGuardUpgradeAndRights(t *testing.T) {
 	p.eventually("alice is known again", func() bool { return p.docker("ps").Run() == nil })
 	s = p.terminal("exec", "-i", "web", "cat")
 	s.echo("before")
+	began := time.Now()
 	p.upgrade()
 	s.echo("after")
-	began := time.Now()
 	s.cut()
-	if took := time.Since(began); took < 3*time.Second || took > 15*time.Second {
-		t.Errorf("it went on for %s, not 8 s", took)
+	if took := time.Since(began); took < 20*time.Second || took > 55*time.Second {
+		t.Errorf("it went on for %s, not 25 s", took)
 	}
 
 	s = p.terminal("exec", "-i", "web", "cat")
@@ -132,7 +132,7 @@ func TestGuardUpgradeAndRights(t *testing.T) {
 	must(t, syscall.Kill(p.pid(), syscall.SIGTERM))
 	began = time.Now()
 	s.cut()
-	if took := time.Since(began); took > 8*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("with the later guard it ended after %s, not after the drain", took)
 	}
 	p.eventually("the log is closed", func() bool { return p.closed() })
@@ -146,7 +146,7 @@ func (s *terminal) cut(texts ...string) {
 	go func() { ended <- s.cmd.Wait() }()
 	select {
 	case <-ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatal("the session goes on")
 	}
 	for _, one := range texts {
@@ -207,7 +207,7 @@ func TestGuardUpgradeUnderASocketUnit(t *testing.T) {
 	hears := func(want string) {
 		t.Helper()
 		b := make([]byte, 1<<10)
-		must(t, told.SetReadDeadline(time.Now().Add(20*time.Second)))
+		must(t, told.SetReadDeadline(time.Now().Add(time.Minute)))
 		n, err := told.Read(b)
 		if got := string(b[:n]); err != nil || got != want {
 			t.Fatalf("the service manager heard %q, %v; want %q", got, err, want)

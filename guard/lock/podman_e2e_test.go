@@ -33,7 +33,7 @@ func startPodman(t *testing.T, dir, socket string) {
 			t.Logf("Podman said: %s", &said)
 		}
 	})
-	eventually(t, "Podman answers", 30*time.Second, func() bool {
+	eventually(t, "Podman answers", soon, func() bool {
 		out, err := podmanAs(t, 0, dir, socket)
 		return err == nil && strings.Contains(out, "Server")
 	})
@@ -42,7 +42,7 @@ func startPodman(t *testing.T, dir, socket string) {
 // podmanAs runs Podman's command line as an account.
 func podmanAs(t *testing.T, uid uint32, home, socket string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "podman", "--url", "unix://"+socket, "version")
 	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + home}
@@ -84,10 +84,10 @@ func TestLockedPodman(t *testing.T) {
 		t.Errorf("root can't, though the guard is root: %v: %s", err, out)
 	}
 	notes := s.watched(t, true)
-	eventually(t, "the lock is recorded", 5*time.Second, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
 	must(t, os.Chmod(socket, 0o666))
-	eventually(t, "it is closed again", 5*time.Second, func() bool { return modeOf(socket) == "0600 0:0" })
-	eventually(t, "that is a finding", 5*time.Second, func() bool { return notes.has(model.FindingSocketOpen, socket) })
+	eventually(t, "it is closed again", soon, func() bool { return modeOf(socket) == "0600 0:0" })
+	eventually(t, "that is a finding", soon, func() bool { return notes.has(model.FindingSocketOpen, socket) })
 	fails("opened and closed again")
 	s.unlock(t, 0)
 	if got := modeOf(socket); got != "0666 0:4242" {

@@ -53,7 +53,7 @@ func startPodman(t *testing.T) (socket string) {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	})
-	for range 100 {
+	for range 600 {
 		if _, err := Connect(context.Background(), "unix://"+socket, ConnectOptions{Getenv: noenv}); err == nil {
 			return socket
 		}

@@ -3,7 +3,7 @@
 // Usage: node console-empty.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA SCREENSHOTS
 import { capabilities } from "./console/all.mjs";
 import { heading } from "./console/shared.mjs";
-import { check, cookie, run } from "./lib.mjs";
+import { becomes, check, cookie, run } from "./lib.mjs";
 
 const [url, link, spki, shots] = process.argv.slice(2);
 // Pages of things that are not there have nothing to show.
@@ -39,7 +39,7 @@ await run({ url, spki, shots }, async ({ person }) => {
       await come(page, p.at);
       const alerts = page.locator("main").getByRole("alert");
       check((await alerts.count()) === 0, `${p.name} shows an error: ${await alerts.allInnerTexts()}`);
-      if (!filled.has(p.at)) check((await page.locator("main [data-empty]").count()) > 0, `${p.name} does not say how to fill it`);
+      if (!filled.has(p.at)) await becomes(async () => (await page.locator("main [data-empty]").count()) > 0, `${p.name} does not say how to fill it`);
       await ann.axe(`${p.name}, empty, ${theme}, ${language}`);
       await ann.fits(`${p.name}, empty, in ${language}`);
       if (theme === "light") await ann.shot(`console-${p.name}-empty`);

@@ -15,6 +15,14 @@ export function check(ok, what) {
   if (!ok) throw new Error(what);
 }
 
+// patience is how long, in milliseconds, a page may take to show something: hardly any of it, but on a busy machine.
+export const patience = 60_000;
+
+// becomes waits until something is so: what is read once, right after something else was seen, may be of a moment before.
+export async function becomes(is, what) {
+  for (const end = Date.now() + patience; !(await is()); await new Promise((go) => setTimeout(go, 100))) check(Date.now() < end, what);
+}
+
 // run goes through a console as the people whom work starts by person(name). What happens outside of the browser work asks for by
 // outside(what), which prints a line and gives the answer. It ends the program: where something went wrong, with all of it on its error
 // output and a picture of what each person saw.
@@ -63,7 +71,7 @@ export class Person {
       ],
     });
     p.page = p.context.pages()[0] ?? (await p.context.newPage());
-    p.page.setDefaultTimeout(20000);
+    p.page.setDefaultTimeout(patience);
     p.watch();
     const cdp = await p.context.newCDPSession(p.page);
     await cdp.send("WebAuthn.enable");

@@ -1,7 +1,7 @@
 // Goes through the plain pages of a control plane in headless Chromium, as a person would: enrols with a passkey, adds an
 // authenticator app, signs out and in, approves a device and ends its session, shows a factor again where it must, changes
 // the password. Each page is looked at by axe in both themes, and at 360 px.
-// The server's step_up must be 20 s.
+// The server's step_up must be 60 s.
 // Usage: node pages.mjs URL ENROLMENT-LINK SPKI-OF-THE-CA BULKHEAD CA-FINGERPRINT HOME SCREENSHOTS
 import { createHmac } from "node:crypto";
 import { spawn } from "node:child_process";
@@ -94,7 +94,7 @@ const context = await chromium.launchPersistentContext(profile, {
 });
 try {
   const page = context.pages()[0] ?? (await context.newPage());
-  page.setDefaultTimeout(20000);
+  page.setDefaultTimeout(60000);
   page.on("pageerror", (e) => problems.push(`script: ${e.message}`));
   page.on("console", (m) => {
     const status = Number(m.text().match(/status of (\d+)/)?.[1]);
@@ -126,7 +126,7 @@ try {
   await page.locator("#recovery-done").click();
 
   await account(page);
-  check((await page.locator("#factors tbody tr").count()) >= 1, "the passkey is not listed");
+  await page.locator("#factors tbody tr").first().waitFor(); // the passkey is listed
   await page.locator("#factor-add").click();
   await page.locator("#totp-begin").click();
   await page.locator("#totp-secret").waitFor();
@@ -175,13 +175,14 @@ try {
   await page.goto(`${url}/account`);
   await page.locator("#account").waitFor();
   const others = page.locator("#sessions tbody button");
+  await others.first().waitFor();
   check((await others.count()) === 1, `${await others.count()} other sessions are listed, not one`);
   await others.click();
   await page.locator("#sessions tbody").getByRole("button").waitFor({ state: "detached" });
   check((await run("whoami")) !== 0, "the session that was ended goes on");
 
   // A dangerous action wants a factor that was shown just now.
-  await page.waitForTimeout(21000);
+  await page.waitForTimeout(61000);
   await page.locator("#recovery-replace").click();
   await page.locator("#stepup[open]").waitFor();
   await look(page, "stepup");

@@ -94,7 +94,7 @@ func (b *builders) guard(config string) {
 			b.Log(out.String())
 		}
 	})
-	for range 200 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if _, err := os.Stat(b.socket); err == nil {
 			return
 		}

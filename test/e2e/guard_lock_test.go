@@ -91,12 +91,12 @@ func (g *ownGuard) start() {
 	if err := g.cmd.Start(); err != nil {
 		g.Fatal(err)
 	}
-	c := &http.Client{Timeout: time.Second, Transport: &http.Transport{
+	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", g.socket)
 		},
 	}}
-	for range 400 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		res, err := c.Get("http://engine/_ping")
 		if err == nil {
 			_ = res.Body.Close()
@@ -115,7 +115,7 @@ func (g *ownGuard) end(with syscall.Signal) {
 		return
 	}
 	_ = g.cmd.Process.Signal(with)
-	timer := time.AfterFunc(20*time.Second, func() { _ = g.cmd.Process.Kill() })
+	timer := time.AfterFunc(time.Minute, func() { _ = g.cmd.Process.Kill() })
 	_ = g.cmd.Wait()
 	timer.Stop()
 	g.cmd = nil

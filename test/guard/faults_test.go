@@ -14,7 +14,7 @@ import (
 )
 
 // notice is how long clients may take to notice that the other end is gone.
-const notice = 20 * time.Second
+const notice = 40 * time.Second
 
 // hanging are calls that last, each on the container NAME.
 var hanging = []string{

@@ -101,8 +101,8 @@ func started(t testing.TB, cmd *exec.Cmd, socket string) {
 	})
 	c := plain(socket)
 	defer c.CloseIdleConnections()
-	for range 400 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		res, _, err := fetch(ctx, c, http.MethodGet, "/_ping") //nolint:bodyclose // fetch closes it
 		cancel()
 		if err == nil && res.StatusCode == http.StatusOK {

@@ -46,7 +46,7 @@ func TestHosts(t *testing.T) {
 		_, err = io.ReadFull(c, make([]byte, 1))
 		return err
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if err = dial(2 * time.Second); err == nil {
 			break
 		}

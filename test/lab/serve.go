@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -54,14 +55,19 @@ func (b *lockedBuffer) String() string {
 	return b.text.String()
 }
 
-// FreePort gives a loopback port that nothing listens on.
+// FreePort gives a loopback port that nothing listens on. The kernel gives none like it to whoever connects (net.ipv4.ip_local_port_range), so
+// that it stays free until a server has it, and while one starts again.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	var last error
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, l.Close()
+		}
+		last = err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("find a free port: %w", last)
 }
 
 var enrolLink = regexp.MustCompile(`https://\S+/enrol#code=\S+`)
@@ -144,7 +150,7 @@ func (s *Server) ready(ctx context.Context) error {
 			client.CloseIdleConnections()
 			if err == nil {
 				res.Body.Close()
-				if res.StatusCode == http.StatusOK {
+				if res.StatusCode == http.StatusOK && s.announced() {
 					return nil
 				}
 			}
@@ -157,6 +163,11 @@ func (s *Server) ready(ctx context.Context) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// announced says whether all that it tells at its start was read: the link is in it.
+func (s *Server) announced() bool {
+	return strings.Contains(s.log.String(), "Ctrl-C or SIGTERM stops it")
 }
 
 // trust reads the CA that the server wrote beside its data.

@@ -151,7 +151,7 @@ func end(pid int, start string) {
 	for _, step := range []struct {
 		sig  syscall.Signal
 		wait time.Duration
-	}{{syscall.SIGTERM, 15 * time.Second}, {syscall.SIGKILL, 5 * time.Second}} {
+	}{{syscall.SIGTERM, 15 * time.Second}, {syscall.SIGKILL, 30 * time.Second}} {
 		if !alive() {
 			return
 		}

@@ -162,7 +162,7 @@ func rawRequest(t *testing.T, p *person, header, body string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	// A server that has read enough may hang up before all is written.
 	_, _ = fmt.Fprintf(conn, "POST /bulkhead.v1.GroupService/CreateGroup HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"+
 		"Authorization: Bearer %s\r\nContent-Length: %d\r\nConnection: close\r\n%s\r\n%s", address, p.secret(), len(body), header, body)

@@ -20,13 +20,13 @@ import (
 
 // TestPages goes through the plain pages in Chromium.
 func TestPages(t *testing.T) {
-	s := serve(t, "--config", writeFile(t, "config.yaml", "server:\n  sign_in: {step_up: 20s}\n"))
+	s := serve(t, "--config", writeFile(t, "config.yaml", "server:\n  sign_in: {step_up: 60s}\n"))
 	print := sha256.Sum256(authority(t, s).Raw)
 	shots := os.Getenv("BULKHEAD_SCREENSHOTS")
 	if shots == "" {
 		shots = t.TempDir()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "../browser/pages.mjs", s.URL, s.Link, spki(t, s), binary(t),
 		"sha256:"+hex.EncodeToString(print[:]), t.TempDir(), shots)

@@ -54,7 +54,7 @@ func TestConsoleOnAnEngine(t *testing.T) {
 		s.Kill()
 	})
 	w := &engineWorld{t: t, engine: cli}
-	inBrowser(t, 5*time.Minute, w.do, "console-engine.mjs", s.URL, s.Link, spki(t, s))
+	inBrowser(t, 10*time.Minute, w.do, "console-engine.mjs", s.URL, s.Link, spki(t, s))
 }
 
 // engineWorld is the machines that the browser can't reach itself.
@@ -111,5 +111,5 @@ sudo() { "$@"; }
 // TestConsoleEmpty looks at the pages of a server that has nothing yet.
 func TestConsoleEmpty(t *testing.T) {
 	s := serve(t)
-	inBrowser(t, 5*time.Minute, func(string, string) (string, bool) { return "", false }, "console-empty.mjs", s.URL, s.Link, spki(t, s))
+	inBrowser(t, 10*time.Minute, func(string, string) (string, bool) { return "", false }, "console-empty.mjs", s.URL, s.Link, spki(t, s))
 }

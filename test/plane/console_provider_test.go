@@ -49,7 +49,7 @@ func TestConsoleProvider(t *testing.T) {
 	admin.must("tenants", "create", "acme")
 	admin.must("groups", "create", "developers", "--tenant", "acme", "--role", "developer")
 	key := sha256.Sum256(provider.Certificate().RawSubjectPublicKeyInfo)
-	inBrowser(t, 4*time.Minute, func(what, _ string) (string, bool) {
+	inBrowser(t, 10*time.Minute, func(what, _ string) (string, bool) {
 		if what != "wait" {
 			return "", false
 		}

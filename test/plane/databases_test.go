@@ -54,6 +54,7 @@ func TestDatabaseRestartedUnderLoad(t *testing.T) {
 		}
 	}
 	time.Sleep(time.Second)
+	l.more(t, 10)
 	l.end()
 	checkLoad(t, owner, l)
 }

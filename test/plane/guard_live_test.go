@@ -111,8 +111,9 @@ func (w *guardWorld) docker(args ...string) did {
 	return did{strings.TrimSpace(string(out)), err}
 }
 
-// soon is how long what changes at the control plane may take until it holds at the guard.
-const soon = 15 * time.Second
+// soon is how long what comes by itself may take, such as a change at the control plane until it holds at the guard: hardly any of it, but on
+// a busy machine.
+const soon = 30 * time.Second
 
 func (w *guardWorld) eventually(what string, is func() error) {
 	w.t.Helper()
@@ -175,7 +176,7 @@ func (a *attached) ends(text string) {
 	go func() { ended <- a.cmd.Wait() }()
 	select {
 	case <-ended:
-	case <-time.After(3 * soon): // after a restart of the control plane a node waits before it asks again
+	case <-time.After(2 * soon): // after a restart of the control plane a node waits before it asks again
 		a.t.Fatal("the session goes on")
 	}
 	if !strings.Contains(a.err.String(), text) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,6 +54,18 @@ func (l *load) start(ctx context.Context, writers int) {
 	}
 }
 
+// more waits until so many more changes are acknowledged.
+func (l *load) more(t *testing.T, n int) {
+	t.Helper()
+	acked := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.changes)
+	}
+	want := acked() + n
+	eventually(t, fmt.Sprintf("%d more changes are acknowledged", n), func() bool { return acked() >= want })
+}
+
 // end stops the writers. Each finishes what it began, so that everything has an answer.
 func (l *load) end() { l.stop.Store(true); l.wg.Wait() }
 
@@ -89,7 +102,7 @@ func (l *load) write(ctx context.Context, name string) {
 
 // create asks once; the status is 0 where there was no whole answer.
 func (l *load) create(ctx context.Context, name, key string) (status int, record, body string) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	b, _ := json.Marshal(map[string]any{"group": map[string]any{"tenant": l.tenant, "name": name}})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.server().URL+"/bulkhead.v1.GroupService/CreateGroup", bytes.NewReader(b))

@@ -183,7 +183,7 @@ func TestLogThatWentBackAndRegrew(t *testing.T) {
 				}
 				return false
 			}
-			for range 50 { // the index is a moment behind
+			for range 300 { // the index is a moment behind
 				admin.ask(&found, "audit", "search", "--filter", `action = "AuditProblemFound" AND origin = "bulkhead/two"`)
 				if forked() {
 					break

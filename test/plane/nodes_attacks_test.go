@@ -60,7 +60,7 @@ func stolenToken(t *testing.T, admin *person) {
 	if code := thief.cmd.ProcessState.ExitCode(); code == 0 || !strings.Contains(thief.said(), "was used on") {
 		t.Errorf("the thief's agent ended with %d: %s", code, thief.said())
 	}
-	e := admin.told(10*time.Second, "owner", "join-refused", "127.0.0.1")
+	e := admin.told(soon, "owner", "join-refused", "127.0.0.1")
 	var n struct{ Addresses []string }
 	admin.ask(&n, "nodes", "get", "owner", "--tenant", "acme")
 	contains(t, "the event", e.Text, append(n.Addresses, `"thief"`, "somebody else has the token")...)
@@ -87,7 +87,7 @@ func otherKeyRenewed(t *testing.T, admin *person) {
 	n := admin.rawJoin(t, "rekeyed")
 	_, err := n.Renew(t.Context(), &bulkheadv1.RenewRequest{Csr: csrOf(t, newKey(t))})
 	refused(t, "a request for another key", err, connect.CodePermissionDenied)
-	admin.told(10*time.Second, "rekeyed", "join-refused", "another key than its own")
+	admin.told(soon, "rekeyed", "join-refused", "another key than its own")
 	admin.recorded("NodeRenew", "failed", "another key")
 	if _, err := n.Report(t.Context(), aReport()); err != nil {
 		t.Errorf("the node itself: %v", err)
@@ -162,7 +162,7 @@ func oldCertificate(t *testing.T, admin *person) {
 	refused(t, "the old certificate", err, connect.CodeUnauthenticated)
 	_, err = old.Renew(t.Context(), &bulkheadv1.RenewRequest{Csr: n.csr})
 	refused(t, "a renewal by the old certificate", err, connect.CodeUnauthenticated)
-	if e := admin.told(10*time.Second, "aged", "reuse", "old certificate"); e.Before != leaf.SerialNumber.Text(16) || e.Severity != "high" {
+	if e := admin.told(soon, "aged", "reuse", "old certificate"); e.Before != leaf.SerialNumber.Text(16) || e.Severity != "high" {
 		t.Errorf("told: %+v", e)
 	}
 	admin.recorded("Authenticate", "refused", "has a newer certificate")
@@ -183,20 +183,20 @@ func revokedNode(t *testing.T, admin *person) {
 	for _, name := range []string{"revoked", "revoked-agent"} {
 		admin.must("nodes", "revoke", name, "--tenant", "acme", "--reason", "the disk was stolen", "--yes")
 	}
-	refused(t, "the stream", ends(t, "the node is revoked", 5*time.Second, stream), connect.CodeUnauthenticated)
+	refused(t, "the stream", ends(t, "the node is revoked", soon, stream), connect.CodeUnauthenticated)
 	_, err = n.Report(t.Context(), aReport())
 	refused(t, "a report", err, connect.CodeUnauthenticated)
 	_, err = n.Renew(t.Context(), &bulkheadv1.RenewRequest{Csr: n.csr})
 	refused(t, "a renewal", err, connect.CodeUnauthenticated)
 	admin.recorded("Authenticate", "refused", "was revoked on", "the disk was stolen")
-	admin.told(10*time.Second, "revoked", "revoked", "")
-	admin.within(10*time.Second, "the agent knows that it is revoked", func() error {
+	admin.told(soon, "revoked", "revoked", "")
+	admin.within(soon, "the agent knows that it is revoked", func() error {
 		if s := m.status(); s.Connected || !strings.Contains(s.Error, "revoked") {
 			return fmt.Errorf("connected %t, error %q", s.Connected, s.Error)
 		}
 		return nil
 	})
-	admin.health(time.Second, "revoked-agent", "revoked", "")
+	admin.health(soon, "revoked-agent", "revoked", "")
 }
 
 // postedForAnother has one node send what is another's.
@@ -229,7 +229,7 @@ func postedForAnother(t *testing.T, admin *person) {
 	_, err = evil.SendLog(t.Context(), &bulkheadv1.SendLogRequest{Key: key})
 	refused(t, "another node's log", err, connect.CodePermissionDenied)
 	admin.recorded("NodeReport", "refused", "the key is that of another log")
-	admin.told(10*time.Second, "evil", "finding", "audit log was refused")
+	admin.told(soon, "evil", "finding", "audit log was refused")
 	_, err = evil.Report(t.Context(), aReport(aFinding("large", strings.Repeat("x", 100<<20))))
 	refused(t, "a report of 100 MB", err, connect.CodeResourceExhausted)
 }

@@ -252,14 +252,14 @@ func TestHostileServer(t *testing.T) {
 		{"of 100 MB", document(t, h.signer, policies, "acme", 9, policiesOf(t, h.signer, "acme", "acme", strings.Repeat("/", 100<<20))), "unknown", "the server sends more than this node takes"},
 	} {
 		h.next <- x.send
-		p.within(detection, "told of policies "+x.name, func() error {
+		p.within(time.Minute, "told of policies "+x.name, func() error {
 			if f := h.found(x.subject); !strings.Contains(f.GetText(), x.why) || f.GetOver() || f.GetSeverity() != "high" {
 				return fmt.Errorf("told: %v", f)
 			}
 			return nil
 		})
-		p.within(detection, "the good documents still in force", inForce(5, 6, 3))
-		p.within(detection, "agent status says why", func() error {
+		p.within(time.Minute, "the good documents still in force", inForce(5, 6, 3))
+		p.within(time.Minute, "agent status says why", func() error {
 			if s := m.status(); !strings.Contains(s.Refused[model.BundleKind(x.subject)], x.why) {
 				return fmt.Errorf("after one %s it says %v", x.name, s.Refused)
 			}
@@ -269,8 +269,8 @@ func TestHostileServer(t *testing.T) {
 	contains(t, "agent status", m.run("status").stdout, "refused      policies, version 9")
 
 	h.next <- document(t, h.signer, policies, "acme", 10, policiesOf(t, h.signer, "acme", "acme", cedar("ten")))
-	p.within(detection, "a newer good one in force", inForce(10, 6, 3))
-	p.within(detection, "the refusals of policies over", func() error {
+	p.within(time.Minute, "a newer good one in force", inForce(10, 6, 3))
+	p.within(time.Minute, "the refusals of policies over", func() error {
 		if a, b := h.found("policies"), h.found("unknown"); !a.GetOver() || !b.GetOver() {
 			return fmt.Errorf("%v %v", a, b)
 		}
@@ -278,7 +278,7 @@ func TestHostileServer(t *testing.T) {
 	})
 	m.kill()
 	m.start() // the server greets with version 5 again
-	p.within(detection, "after a restart the newest in force, and the older refused", func() error {
+	p.within(time.Minute, "after a restart the newest in force, and the older refused", func() error {
 		if f := h.found("policies"); f.GetOver() || !strings.Contains(f.GetText(), "version 5, and 10 is in force") {
 			return fmt.Errorf("told: %v", f)
 		}

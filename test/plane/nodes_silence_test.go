@@ -114,7 +114,7 @@ func TestSilentNode(t *testing.T) {
 	frozen.signal(syscall.SIGSTOP)
 	defer func() { _ = frozen.cmd.Process.Signal(syscall.SIGCONT) }()
 	silent := func(name string) fleetEvent {
-		e := admin.told(detection+5*time.Second, name, "silent", "was not heard of")
+		e := admin.told(detection+soon, name, "silent", "was not heard of")
 		if took := e.Time.Sub(begin); took > detection {
 			t.Errorf("%s was found silent %s later", name, took)
 		} else {
@@ -126,8 +126,8 @@ func TestSilentNode(t *testing.T) {
 		return e
 	}
 	first, second := silent("killed"), silent("frozen")
-	n := admin.health(20*time.Second, "killed", "silent", "process gone")
-	admin.health(time.Second, "frozen", "silent", "")
+	n := admin.health(soon, "killed", "silent", "process gone")
+	admin.health(soon, "frozen", "silent", "")
 	if len(n.Losses) == 0 {
 		t.Error("nothing says what the silence means")
 	}
@@ -149,8 +149,8 @@ func TestSilentNode(t *testing.T) {
 	frozen.signal(syscall.SIGCONT)
 	killed.start()
 	for _, m := range []*machine{killed, frozen} {
-		admin.health(detection, m.name, "up", "")
-		admin.told(5*time.Second, m.name, "back", "silent")
+		admin.health(time.Minute, m.name, "up", "")
+		admin.told(soon, m.name, "back", "silent")
 		admin.within(time.Minute, m.name+" has sent its facts again", func() error {
 			if n := admin.node(m.name); n.FactsReceived.Before(back) {
 				return fmt.Errorf("they are of %s", n.FactsReceived)
@@ -170,7 +170,7 @@ func TestServerAway(t *testing.T) {
 	m := newMachine(t, "web-1")
 	admin.join(m)
 	admin.must("pools", "update", "default", "--tenant", "acme", "--collect-every", "15s")
-	admin.within(10*time.Second, "all documents in force", func() error {
+	admin.within(soon, "all documents in force", func() error {
 		if s := m.status(); s.Policies == 0 || s.Settings == 0 || s.Assignment == 0 {
 			return fmt.Errorf("%+v", s)
 		}
@@ -180,7 +180,7 @@ func TestServerAway(t *testing.T) {
 
 	r.Server.Kill()
 	r.Server = nil
-	admin.within(detection, "the agent knows that the server is gone", func() error {
+	admin.within(time.Minute, "the agent knows that the server is gone", func() error {
 		if s := m.status(); s.Connected || s.Error == "" {
 			return errors.New("it says that it is connected")
 		}
@@ -190,7 +190,7 @@ func TestServerAway(t *testing.T) {
 	spoil(t, m.dir+"/documents/settings.json")
 	for range 2 { // what was found outlives the process
 		m.start()
-		admin.within(detection, "the agent goes on", func() error {
+		admin.within(time.Minute, "the agent goes on", func() error {
 			s := m.status()
 			if !s.Running || s.PID != m.cmd.Process.Pid || s.LastCollect.Before(s.Started.Truncate(time.Second)) {
 				return fmt.Errorf("%+v", s)
@@ -208,14 +208,14 @@ func TestServerAway(t *testing.T) {
 	r.start()
 	admin.server = r.Server
 	admin.health(time.Minute, "web-1", "up", "")
-	admin.within(detection, "what was found meanwhile is told, and over", func() error {
+	admin.within(time.Minute, "what was found meanwhile is told, and over", func() error {
 		found := admin.findings("web-1", "node/bundle-refused")
 		if len(found) != 1 || found[0].Over.IsZero() || found[0].Subject != "settings" {
 			return fmt.Errorf("%+v", found)
 		}
 		return nil
 	})
-	admin.within(detection, "with the server back as before", func() error {
+	admin.within(time.Minute, "with the server back as before", func() error {
 		if s := m.status(); s.Settings != before.Settings || len(s.Refused) > 0 || !s.Connected {
 			return fmt.Errorf("it is at %+v; before it was at %+v", s, before)
 		}

@@ -40,7 +40,7 @@ func TestStrangerJoinsNode(t *testing.T) {
 		t.Errorf("as soon as the agent has ended: %s (%s)", n.Health, n.HealthReason)
 	}
 	contains(t, "the list", admin.must("nodes", "list", "--tenant", "acme"), "stopped (said so)")
-	admin.told(10*time.Second, "web-1", "stopped", "stops")
+	admin.told(soon, "web-1", "stopped", "stops")
 	if r := m.run("doctor"); !strings.Contains(r.stdout, "missing  process ") {
 		t.Errorf("the doctor does not see that no agent runs:\n%s", r.stdout)
 	}
@@ -50,7 +50,7 @@ func TestStrangerJoinsNode(t *testing.T) {
 
 	m.start() // what it was given is kept
 	admin.health(30*time.Second, "web-1", "up", "")
-	admin.told(10*time.Second, "web-1", "back", "stopped")
+	admin.told(soon, "web-1", "back", "stopped")
 	if got := len(admin.events("web-1", "joined")); got != 1 {
 		t.Errorf("it joined %d times", got)
 	}
@@ -117,7 +117,7 @@ func (p *person) agrees(what string, prepare func(), args ...string) {
 
 func wellAndNot(t *testing.T, m *machine) {
 	s := m.status()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && (!s.Connected || s.Policies == 0 || s.Assignment == 0); s = m.status() {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end) && (!s.Connected || s.Policies == 0 || s.Assignment == 0); s = m.status() {
 		time.Sleep(100 * time.Millisecond) // it has only just begun
 	}
 	if !s.Running || !s.Connected || s.Policies == 0 || s.Assignment == 0 || s.Pool != "default" || s.Labels["rack"] != "7" ||
@@ -143,7 +143,7 @@ func TestConfiguredFleet(t *testing.T) {
 	m := newMachine(t, "web-1")
 	n := admin.join(m)
 	acme := func(args ...string) { t.Helper(); admin.must(append(args, "--tenant", "acme")...) }
-	reaches := func(what string, is func() error) { t.Helper(); admin.within(15*time.Second, what, is) }
+	reaches := func(what string, is func() error) { t.Helper(); admin.within(soon, what, is) }
 
 	for _, step := range []struct {
 		verb              string
@@ -228,7 +228,7 @@ func appliedFromFiles(t *testing.T, admin *person, m *machine) {
 	if r := admin.run("apply", "-f", example, "--dry-run"); r.code != 0 {
 		t.Errorf("a dry run after it was applied ended with %d: %s%s", r.code, r.stdout, r.stderr)
 	}
-	admin.within(15*time.Second, "what was applied is at the agent", func() error {
+	admin.within(soon, "what was applied is at the agent", func() error {
 		if s := m.status(); s.Pool != "web" || s.Labels["rack"] != "a1" || s.Sensitivity != "confidential" || s.CollectEvery != "30s" || s.Policies <= before.Policies {
 			return fmt.Errorf("%+v", s)
 		}

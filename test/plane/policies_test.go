@@ -101,10 +101,10 @@ permit (principal == Bulkhead::User::"`+bobID+`", action == Bulkhead::Action::"U
 	var found struct {
 		Records []struct{ ID, Outcome string }
 	}
-	alice.ask(&found, "audit", "search", "--filter", `actor = "`+bobID+`" AND action = "UserList" AND outcome = "refused"`)
-	if len(found.Records) == 0 {
-		t.Fatal("bob's refusals are not in the log")
-	}
+	eventually(t, "bob's refusals are in the log", func() bool {
+		alice.ask(&found, "audit", "search", "--filter", `actor = "`+bobID+`" AND action = "UserList" AND outcome = "refused"`)
+		return len(found.Records) > 0
+	})
 	contains(t, "the record's explanation", alice.must("policy", "explain", "--record", found.Records[0].ID), "refused", "would decide otherwise")
 	who := alice.must("policy", "who-can", "UserList", "Tenant::acme")
 	contains(t, "who-can", who, "alice", "bob", "acme/desk/list")

@@ -125,7 +125,7 @@ func (w *apartWorld) socket() string { return filepath.Join(w.dir, "g.sock") }
 // connected waits until the node's stream is open at a replica.
 func (w *apartWorld) connected(to *lab.Server) {
 	w.t.Helper()
-	w.olga.within(30*time.Second, "the node is connected to "+to.URL, func() error {
+	w.olga.within(time.Minute, "the node is connected to "+to.URL, func() error {
 		if s := w.node.status(); !s.Connected || s.Server != to.URL {
 			return fmt.Errorf("it says %v, %s, %s", s.Connected, s.Server, s.Error)
 		}
@@ -155,7 +155,7 @@ func (w *apartWorld) session(by *person) (id string) {
 			Bytes, Lost json.Number
 		}
 	}
-	by.within(30*time.Second, "the record of the recording comes", func() error {
+	by.within(time.Minute, "the record of the recording comes", func() error {
 		by.ask(&listed, "guard", "sessions", "list", "--node", "host1")
 		if len(listed.Recordings) != 1 {
 			return fmt.Errorf("%d recordings", len(listed.Recordings))
@@ -179,7 +179,7 @@ type replaying struct {
 func (w *apartWorld) start(by *person, id string) *replaying {
 	w.t.Helper()
 	h := &replaying{tmp: w.t.TempDir()}
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 3*time.Minute)
 	w.t.Cleanup(cancel)
 	h.cmd = by.command(ctx, "guard", "sessions", "replay", id, "--node", "host1", "--identity", w.key)
 	h.cmd.Env = append(h.cmd.Env, "TMPDIR="+h.tmp)
@@ -288,7 +288,7 @@ func TestRecordingsOfTwoReplicas(t *testing.T) {
 	w.node.signal(syscall.SIGSTOP)
 	w.two.Kill()
 	h = w.start(w.olga, id)
-	w.olga.within(15*time.Second, "the recording is asked for", func() error {
+	w.olga.within(soon, "the recording is asked for", func() error {
 		if x := w.transfer(); x == nil || before != nil && x.ID == before.ID || !x.Reading {
 			return errors.New("it is not")
 		}

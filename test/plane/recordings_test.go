@@ -130,7 +130,7 @@ func (w *recorded) terminal(script string) string {
 		must(w.t, unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width}))
 	}
 	size(100, 30)
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "docker", "-H", "unix://"+w.socket, "exec", "-it", "web", "sh", "-c", script)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
@@ -147,8 +147,10 @@ func (w *recorded) terminal(script string) string {
 			if strings.Contains(string(b[:n]), "READY") {
 				time.Sleep(time.Second) // until the client follows the sizes of its terminal
 				size(90, 20)
-				must(w.t, cmd.Process.Signal(unix.SIGWINCH))
-				time.Sleep(time.Second)
+				for range 10 { // a busy client hears the first of them too soon
+					must(w.t, cmd.Process.Signal(unix.SIGWINCH))
+					time.Sleep(300 * time.Millisecond)
+				}
 				_, _ = io.WriteString(screen, "go\r")
 			}
 			if err != nil {
@@ -237,14 +239,15 @@ func (w *recorded) replay(t *testing.T, id string) {
 		t.Errorf("%+v", r)
 	}
 	// Who looked is recorded, here and on the node.
-	if len(w.admin.records("RecordingRead")) == 0 || len(w.admin.records("RecordingSend")) == 0 {
+	if len(w.admin.records("RecordingRead")) == 0 {
 		t.Error("nobody knows who looked")
 	}
+	eventually(t, "the node's record of who looked is here", func() bool { return len(w.admin.records("RecordingSend")) > 0 })
 }
 
 func (w *recorded) browse(t *testing.T, id string) {
 	link := w.admin.inviteTo("ann", "administrator", "system")
-	inBrowser(t, 4*time.Minute, func(string, string) (string, bool) { return "", false }, "console-recordings.mjs", w.admin.server.URL, link, spki(t, w.admin.server), w.key, id)
+	inBrowser(t, 10*time.Minute, func(string, string) (string, bool) { return "", false }, "console-recordings.mjs", w.admin.server.URL, link, spki(t, w.admin.server), w.key, id)
 }
 
 // change forges the file on the host, and what stands beside it.
@@ -266,13 +269,13 @@ func (w *recorded) change(t *testing.T, id string) {
 	if r.code != 2 || !strings.Contains(r.stdout, "NOT VERIFIED") || !strings.Contains(r.stdout, "the file was changed") {
 		t.Errorf("%+v", r)
 	}
-	var told struct{ Events []fleetEvent }
-	w.admin.ask(&told, "nodes", "events", "--tenant", "system", "--node", w.host, "--filter", `kind = "finding"`)
-	if !slices.ContainsFunc(told.Events, func(e fleetEvent) bool {
-		return strings.Contains(e.Text, id) && strings.Contains(e.Text, "not what was recorded")
-	}) {
-		t.Errorf("nobody is told: %+v", told.Events)
-	}
+	eventually(t, "somebody is told", func() bool {
+		var told struct{ Events []fleetEvent }
+		w.admin.ask(&told, "nodes", "events", "--tenant", "system", "--node", w.host, "--filter", `kind = "finding"`)
+		return slices.ContainsFunc(told.Events, func(e fleetEvent) bool {
+			return strings.Contains(e.Text, id) && strings.Contains(e.Text, "not what was recorded")
+		})
+	})
 	must(t, os.Remove(found[0]))
 	r = w.admin.run("guard", "sessions", "replay", id, "--node", w.host, "--identity", w.key)
 	if r.code == 0 || !strings.Contains(r.stderr, "not on the node any more") {

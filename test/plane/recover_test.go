@@ -27,11 +27,7 @@ func TestRecovery(t *testing.T) {
 	}
 	again := newPerson(t, s)
 	again.enrol(found.Link, "admin")
-	var records struct {
-		Records []struct{ Action, Outcome string }
-	}
-	again.ask(&records, "audit", "search", "--filter", `action = "AccountRecover"`)
-	if len(records.Records) != 1 || records.Records[0].Outcome != "allowed" {
+	if records := again.records("AccountRecover"); len(records) != 1 || records[0].Outcome != "allowed" {
 		t.Errorf("the log says of the recovery: %+v", records)
 	}
 }

@@ -168,11 +168,7 @@ func TestStranger(t *testing.T) {
 	if code, _ := ci.post(token.Secret, "AssessmentService/GetStatus", struct{}{}, nil); code != http.StatusUnauthorized {
 		t.Errorf("the revoked token was answered with %d by the API", code)
 	}
-	var found struct {
-		Records []struct{ Action, Outcome string }
-	}
-	admin.ask(&found, "audit", "search", "--filter", `action = "TokenRevoke"`)
-	if len(found.Records) != 1 || found.Records[0].Outcome != "allowed" {
+	if found := admin.records("TokenRevoke"); len(found) != 1 || found[0].Outcome != "allowed" {
 		t.Errorf("the log says of the revocation: %+v", found)
 	}
 	admin.must("audit", "verify")

@@ -105,7 +105,7 @@ func (n *nodes) inside(g *guarded, who, service, env string) string {
 func (n *nodes) says(want string, args ...string) {
 	n.Helper()
 	var out string
-	for range 100 {
+	for range 300 {
 		if out, _ = n.manager.docker("root", args...); strings.Contains(out, want) {
 			return
 		}

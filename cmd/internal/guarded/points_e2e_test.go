@@ -139,7 +139,7 @@ func (g *guarded) ownEvents() {
 	g.may("bob", "", "network", "create", "his")
 	g.may("alice", "", "run", "--name", "on-hers", "--network", "hers", "busybox:1", "true")
 	g.may("alice", "", "run", "--name", "on-bridge", "busybox:1", "true")
-	out := g.may("alice", "", "events", "--since", since.Format(time.RFC3339), "--until", time.Now().Add(time.Second).Format(time.RFC3339),
+	out := g.may("alice", "", "events", "--since", since.Format(time.RFC3339), "--until", time.Now().Add(5*time.Second).Format(time.RFC3339),
 		"--filter", "type=network", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
 	for _, want := range []string{"create hers", "connect hers", "disconnect hers", "connect bridge", "disconnect bridge"} {
 		if !strings.Contains(out, want) {

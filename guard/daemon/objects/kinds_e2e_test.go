@@ -266,7 +266,7 @@ func inSwarm(e *real) {
 		}
 	}
 	var tasks client.TaskListResult
-	for range 100 {
+	for range 600 {
 		if tasks, err = e.cli.TaskList(ctx, client.TaskListOptions{}); err != nil || len(tasks.Items) > 0 {
 			break
 		}

@@ -1,7 +1,7 @@
 // The audit log: searches that can be sent, records verified in the browser and forged on their way, damaged logs, export; and jobs.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { check } from "../lib.mjs";
+import { becomes, check } from "../lib.mjs";
 import { grid, heading, open, settled } from "./shared.mjs";
 
 const record = (w) => `/audit/records/${w.ids.record}`;
@@ -58,14 +58,19 @@ async function reading(ann, world) {
     if (r.url().endsWith("/SearchRecords")) calls++;
   };
   page.on("request", count);
+  const read = () => page.waitForResponse((r) => r.url().endsWith("/SearchRecords"));
+  const first = read();
   await page.goto(`${world.url}/audit?action=JobRun`);
   await page.getByText("Live", { exact: true }).waitFor();
   await page.getByText("What to look for").first().waitFor();
+  await first;
   await page.waitForTimeout(500);
   await world.outside("make-tenant hooli");
   await page.getByText("there are newer records").waitFor();
   check(calls === 1, `the log was read ${calls} times, not once`);
+  const second = read();
   await page.getByRole("button", { name: "Load the newest" }).click();
+  await second;
   await page.getByText("there are newer records").waitFor({ state: "hidden" });
   check(calls === 2, `the log was read ${calls} times, not twice`);
   page.off("request", count);
@@ -101,8 +106,8 @@ async function verifying(ann, world) {
   await page.getByRole("button", { name: "Verify", exact: true }).click();
   await page.locator("[data-step=continues][data-state=good]").waitFor();
   await page.locator("[data-step=key][data-state=good]").waitFor();
-  check((await page.locator("[data-step]").count()) === 8, "a step is missing");
-  check((await page.locator("[data-step]:not([data-state=good])").count()) === 0, "a step does not hold");
+  await becomes(async () => (await page.locator("[data-step]").count()) === 8, "a step is missing");
+  await becomes(async () => (await page.locator("[data-step]:not([data-state=good])").count()) === 0, "a step does not hold");
 
   const all = (from, to) => (b) => Buffer.from(b.toString("latin1").replaceAll(from, to), "latin1");
   const flipped = (at) => (b) => {
@@ -193,7 +198,7 @@ async function verifyAll(ann, world) {
   await page.getByRole("button", { name: "Verify all logs" }).click();
   await page.goto(`${world.url}/jobs?sort=-created`);
   const job = page.getByRole("region", { name: "Verify all audit logs" });
-  await job.getByText("done", { exact: true }).waitFor({ timeout: 30000 });
+  await job.getByText("done", { exact: true }).waitFor();
   await job.getByText(/entries verified/).waitFor();
   await grid(page).getByRole("row").filter({ hasText: "Verify all audit logs" }).first().getByRole("gridcell").nth(2).click();
   await page.getByRole("dialog", { name: "Verify all audit logs" }).waitFor();

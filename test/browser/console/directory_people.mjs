@@ -95,7 +95,7 @@ async function endSessions(ann, hugo) {
   await settled(page);
   await ann.axe("the end of sessions", true);
   await ask.getByRole("button", { name: "End all sessions" }).click();
-  await hugo.page.waitForURL(/\/sign-in/, { timeout: 10000 });
+  await hugo.page.waitForURL(/\/sign-in/);
   await page.getByText("Nobody is signed in with this account.").waitFor();
 }
 

@@ -1,5 +1,5 @@
 // Events: live, with pause, equal ones in a line, and memory that stays as it is however many come.
-import { check } from "../lib.mjs";
+import { becomes, check } from "../lib.mjs";
 import { grid, settled } from "./shared.mjs";
 
 const pages = [
@@ -24,7 +24,7 @@ async function filtered(ann, world) {
   await page.getByLabel("Kind").selectOption("silent");
   await page.waitForURL(/kind=silent/);
   await grid(page).getByRole("link", { name: "lost-in-space" }).first().waitFor();
-  check((await grid(page).getByRole("row").count()) === 2, "others are shown");
+  await becomes(async () => (await grid(page).getByRole("row").count()) === 2, "others are shown");
   await page.reload();
   await grid(page).getByRole("link", { name: "lost-in-space" }).first().waitFor();
   await grid(page).getByRole("row").nth(1).getByRole("gridcell").first().click();
@@ -41,6 +41,7 @@ async function live(ann, world) {
   await page.getByText("Live", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Pause" }).waitFor();
   const asked = [];
+  const began = Date.now();
   const note = (r) => r.url().endsWith("/ListEvents") && asked.push(Date.now());
   page.on("request", note);
   await page.getByText(await flood(world, 300)).waitFor();
@@ -58,7 +59,8 @@ async function live(ann, world) {
   await grid(page).getByText("× 10", { exact: true }).first().waitFor();
   page.off("request", note);
   const tooSoon = asked.filter((at, i) => i > 0 && at - asked[i - 1] < 900).length;
-  check(asked.length < 8 && tooSoon <= 1, `1,000 events were asked for ${asked.length} times, ${tooSoon} of them too soon`);
+  const most = Math.max(8, (Date.now() - began) / 1000); // once a second, where it takes the machine longer
+  check(asked.length < most && tooSoon <= 1, `1,000 events were asked for ${asked.length} times, ${tooSoon} of them too soon`);
   await leads(ann);
 }
 

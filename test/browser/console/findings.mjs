@@ -1,5 +1,5 @@
 // Findings: by kind, so that a thousand equal ones are one line; who sees to them; and one by itself.
-import { check } from "../lib.mjs";
+import { becomes, check } from "../lib.mjs";
 import { grid, settled } from "./shared.mjs";
 
 const pages = [
@@ -40,7 +40,7 @@ async function usual(ann, world) {
   };
   await by("By Check", "Nothing", /[?&]group=-/);
   await page.getByRole("grid", { name: "Findings" }).waitFor();
-  check((await grid(page).getByRole("row", { expanded: false }).count()) === 0, "findings are in groups that nobody wants");
+  await becomes(async () => (await grid(page).getByRole("row", { expanded: false }).count()) === 0, "findings are in groups that nobody wants");
   await by("Group by", "Check", /[?&]group=kind/);
   await page.getByRole("treegrid", { name: "Findings" }).waitFor();
 }

@@ -1,5 +1,5 @@
 // The guard of the engine: who did what to which object, what was refused by which rule, from observing to enforcing, and approvals in place.
-import { check } from "../lib.mjs";
+import { becomes, check } from "../lib.mjs";
 import { factored, grid, heading, open, settled } from "./shared.mjs";
 
 const firstRow = (p) => grid(p).getByRole("row").nth(1).waitFor();
@@ -26,12 +26,12 @@ async function calls(ann, world) {
   await filters.getByLabel("Who").selectOption("alice");
   await page.waitForURL(/actor=alice/);
   await grid(page).getByRole("row").filter({ hasText: "debug" }).first().waitFor();
-  check((await grid(page).getByText("allowed", { exact: true }).count()) === 0, "calls that were not refused are shown");
+  await becomes(async () => (await grid(page).getByText("allowed", { exact: true }).count()) === 0, "calls that were not refused are shown");
   const link = page.url();
   await page.goto("about:blank");
   await page.goto(link);
   await grid(page).getByRole("row").filter({ hasText: "debug" }).first().waitFor();
-  check((await filters.getByLabel("Who").inputValue()) === "alice", "the address does not keep who");
+  await becomes(async () => (await filters.getByLabel("Who").inputValue()) === "alice", "the address does not keep who");
   await grid(page).getByRole("row").filter({ hasText: "debug" }).first().getByText("debug").click();
   await drawer(page).getByText("a privileged program has the whole host").first().waitFor();
   await drawer(page).getByRole("link", { name: "profile_baseline/privileged" }).waitFor();
@@ -76,13 +76,13 @@ async function objects(ann, world) {
   await page.getByRole("link", { name: "Who did what to it" }).click();
   await page.waitForURL((u) => u.pathname === "/guard" && u.searchParams.get("type") === "Container" && u.searchParams.get("since") === "30d");
   await firstRow(page);
-  const others = await grid(page).getByRole("row").filter({ hasNotText: "web-frontend" }).count();
-  check(others === 1, `${others - 1} calls are about something else`); // one is the heads of the columns
+  const others = grid(page).getByRole("row").filter({ hasNotText: "web-frontend" });
+  await becomes(async () => (await others.count()) === 1, "calls are about something else"); // one is the heads of the columns
   await page.goto(`${world.url}/nodes/${world.ids.db}`);
   await page.getByRole("link", { name: "Calls to its engine" }).click();
   await page.waitForURL((u) => u.pathname === "/guard" && u.searchParams.get("node") === world.ids.db);
   await firstRow(page);
-  check((await grid(page).getByRole("link", { name: "edge-01" }).count()) === 0, "calls of one node have another's");
+  await becomes(async () => (await grid(page).getByRole("link", { name: "edge-01" }).count()) === 0, "calls of one node have another's");
 }
 
 // live: what happens meanwhile comes by itself, where somebody wants that.
@@ -92,7 +92,7 @@ async function live(ann, world) {
   await firstRow(page);
   await page.getByRole("switch", { name: /Read new calls/ }).check({ force: true });
   await world.outside("guard-call came-meanwhile");
-  await grid(page).getByRole("row").filter({ hasText: "came-meanwhile" }).waitFor({ timeout: 30_000 });
+  await grid(page).getByRole("row").filter({ hasText: "came-meanwhile" }).waitFor();
 }
 
 // refused: by rule, with the reason, what would pass, and the calls.

@@ -1,5 +1,5 @@
 // Policies are written, checked, proposed, approved by a second person, rolled back and asked; access is given for a time.
-import { check } from "../lib.mjs";
+import { becomes, check } from "../lib.mjs";
 import { factored, grid, open, settled } from "./shared.mjs";
 
 const editor = (p) => p.locator(".cm-content").first();
@@ -71,7 +71,7 @@ async function writing(ann, world) {
   await ann.axe("an editor with a problem", true);
   await ann.shot("console-policies-problem");
   await place.first().click();
-  check(await page.evaluate(() => document.activeElement.classList.contains("cm-content")), "a problem does not lead into the editor");
+  await becomes(() => page.evaluate(() => document.activeElement.classList.contains("cm-content")), "a problem does not lead into the editor");
   await write(page, "night.test.yaml", "tests:\n  - name: wrong\n    principal: {id: nina, roles: [operator]}\n    action: ContainerStop\n    resource: {type: Container, id: db}\n    expect: allow\n");
   const box = await write(page, "night.cedar", good);
   await page.getByText("0 of 1 test passed").waitFor();

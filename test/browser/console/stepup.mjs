@@ -1,5 +1,5 @@
 // What is dangerous, and asks for a second factor that was shown just now.
-import { check } from "../lib.mjs";
+import { becomes, check } from "../lib.mjs";
 import { grid, heading, settled } from "./shared.mjs";
 
 // stepUp: what is dangerous asks for a fresh factor, and goes on by itself; who cancels has done nothing.
@@ -34,12 +34,12 @@ export async function stepUp(ann, { url, id, name }) {
   await ann.axe("waiting for a passkey", true);
   await again.getByRole("button", { name: "Verify" }).click(); // the code of before
   await again.getByRole("alert").waitFor();
-  check((await again.getByText("Waiting for the passkey").count()) === 0, "the passkey is waited for while a code was shown");
+  await becomes(async () => (await again.getByText("Waiting for the passkey").count()) === 0, "the passkey is waited for while a code was shown");
   await use.click();
   await again.getByRole("button", { name: "Stop waiting" }).click();
   await ann.present(true);
   await use.click();
   await page.waitForURL((u) => u.pathname === "/nodes");
   await grid(page).getByRole("link").first().waitFor();
-  check((await grid(page).getByText(name).count()) === 0, "the node was not deleted");
+  await becomes(async () => (await grid(page).getByText(name).count()) === 0, "the node was not deleted");
 }

@@ -19,6 +19,6 @@ export async function tenant(tom, world) {
   await page.waitForURL(/\/nodes\?/);
   await page.getByRole("status").filter({ hasText: "2 of" }).waitFor();
   await world.outside("revoke tom");
-  await page.waitForURL(/\/sign-in/, { timeout: 10000 });
+  await page.waitForURL(/\/sign-in/);
   check(new URL(page.url()).searchParams.get("next")?.startsWith("/nodes?") ?? false, `after the end the way back is ${page.url()}`);
 }

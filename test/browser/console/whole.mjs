@@ -1,5 +1,5 @@
 // What holds of the whole console: its first page, keyboard, errors, hostile names, and what happens when the server is away.
-import { check } from "../lib.mjs";
+import { becomes, check } from "../lib.mjs";
 import { grid, open } from "./shared.mjs";
 
 const pages = [{ name: "about", at: "/about", ready: (p) => p.getByText("control-plane", { exact: false }).first().waitFor() }];
@@ -49,7 +49,7 @@ async function keyboard(ann, world) {
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("End");
   await page.keyboard.press("Home");
-  check((await grid(page).getAttribute("aria-activedescendant")) !== null, "no row is active");
+  await becomes(async () => (await grid(page).getAttribute("aria-activedescendant")) !== null, "no row is active");
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/nodes\/[0-9a-f]+/);
 }
