@@ -11,7 +11,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/model"
 )
 
-var options = agent.Options{Deadline: 100 * time.Millisecond, Overall: 2 * time.Second, Parallel: 4}
+var options = agent.Options{Deadline: time.Minute, Overall: 2 * time.Minute, Parallel: 4}
 
 func collect(t *testing.T, o agent.Options, list ...model.Collector) *model.Snapshot {
 	t.Helper()
@@ -31,7 +31,7 @@ func TestOneBadCollectorSpoilsNoOther(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	s := collect(t, options,
-		model.Collector{Name: "hangs", Paths: []string{"/host/packages"}, Collect: func(context.Context) (model.Part, []model.Gap) {
+		model.Collector{Name: "hangs", Paths: []string{"/host/packages"}, Deadline: 100 * time.Millisecond, Collect: func(context.Context) (model.Part, []model.Gap) {
 			<-hang // ignores its context
 			return func(s *model.Snapshot) { s.HostPart().PackageManager = "late" }, nil
 		}},
@@ -72,7 +72,7 @@ func TestOverallDeadlineHolds(t *testing.T) {
 	o.Parallel, o.Overall = 1, 200*time.Millisecond
 	start := time.Now()
 	s := collect(t, o, stuck, stuck, queued)
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %s", took)
 	}
 	if len(s.Gaps) < 2 || s.Gaps[0].Reason != model.GapTimeout {

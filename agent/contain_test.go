@@ -2,11 +2,13 @@ package agent_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/agent"
+	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 )
 
 // TestAMistakeEndsTheAgentAndNothingElse: a panic in whatever the agent does is an error of its run, and the next run tells of it.
@@ -34,9 +36,13 @@ func TestAMistakeEndsTheAgentAndNothingElse(t *testing.T) {
 
 			m.mistake, m.calm = "", 2*time.Second
 			stop = m.run()
-			f.seen("the failure is told", func() bool {
-				x := f.found("node/agent-failed", "agent")
-				return x != nil && !x.GetOver() && strings.Contains(x.GetText(), "a mistake in "+part) && x.GetSeverity() == "high"
+			f.seen("the failure is told", func() bool { // it may be over by now
+				return slices.ContainsFunc(f.reports, func(r *bulkheadv1.ReportRequest) bool {
+					return slices.ContainsFunc(r.GetFindings(), func(x *bulkheadv1.ReportedFinding) bool {
+						return x.GetKind() == "node/agent-failed" && x.GetSubject() == "agent" && !x.GetOver() &&
+							strings.Contains(x.GetText(), "a mistake in "+part) && x.GetSeverity() == "high"
+					})
+				})
 			})
 			f.seen("it is over", func() bool { x := f.found("node/agent-failed", "agent"); return x != nil && x.GetOver() })
 			stop()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -312,8 +313,11 @@ func TestWhatIsAskedOfPolicies(t *testing.T) {
 
 func TestWorkingShowsAndClears(t *testing.T) {
 	var b bytes.Buffer
-	stop := tick(&b, "deciding", time.Millisecond, func() bool { return false })
-	time.Sleep(20 * time.Millisecond)
+	var asked atomic.Int64
+	stop := tick(&b, "deciding", time.Millisecond, func() bool { asked.Add(1); return false })
+	for end := time.Now().Add(20 * time.Second); asked.Load() < 2 && time.Now().Before(end); { // it has spoken before it asks again
+		time.Sleep(time.Millisecond)
+	}
 	stop()
 	if s := b.String(); !strings.Contains(s, "deciding (0 s)") || !strings.HasSuffix(s, "\r\x1b[K") {
 		t.Errorf("%q", s)

@@ -175,7 +175,7 @@ func TestSpecialFiles(t *testing.T) {
 		if len(gaps) == 0 || gaps[0].Reason != model.GapMalformed {
 			t.Errorf("gaps = %v", gaps)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("blocked on a pipe")
 	}
 }

@@ -130,7 +130,7 @@ func TestRPMChildIsKilled(t *testing.T) {
 			defer cancel()
 			start := time.Now()
 			_, gaps := h.Packages(ctx)
-			if took := time.Since(start); len(gaps) != 1 || gaps[0].Reason != model.GapTimeout || took < time.Second || took > 20*time.Second {
+			if took := time.Since(start); len(gaps) != 1 || gaps[0].Reason != model.GapTimeout || took < time.Second || took > time.Minute {
 				t.Errorf("after %s: %v", took, gaps)
 			}
 			check()

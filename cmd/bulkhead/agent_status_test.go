@@ -29,7 +29,7 @@ func TestAgentFile(t *testing.T) {
 	path := filepath.Join(dir, "agent.json")
 	wait := func(what string) {
 		t.Helper()
-		for range 200 {
+		for range 600 {
 			if b, err := os.ReadFile(path); err == nil && strings.Contains(string(b), what) {
 				return
 			}

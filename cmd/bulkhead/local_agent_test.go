@@ -92,7 +92,7 @@ func TestLocalAgentThatPanics(t *testing.T) {
 	l.start(t.Context())
 	select {
 	case <-runs:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("it was not started again")
 	}
 	l.stop()

@@ -96,7 +96,7 @@ func (l *vectorLog) grow(t *testing.T, to uint64) {
 			t.Fatal(err)
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		if c, err := l.Checkpoint(t.Context()); err == nil && c.Size == to {
 			l.notes[to] = c.Note

@@ -57,7 +57,7 @@ func TestCheckingPoliciesHoldsNobodyUp(t *testing.T) {
 		applied <- err
 	}()
 	<-checking
-	ctx, cancel := context.WithTimeout(as(t, "bhs_other"), 10*time.Second)
+	ctx, cancel := context.WithTimeout(as(t, "bhs_other"), time.Minute)
 	defer cancel()
 	if _, err := c.groups.CreateGroup(ctx, &bulkheadv1.CreateGroupRequest{Group: &bulkheadv1.Group{Name: "meanwhile"}}); err != nil {
 		t.Errorf("another tenant's change: %v", err)

@@ -55,7 +55,7 @@ func TestContextsOfBuilds(t *testing.T) {
 		defer d.kept.mu.Unlock()
 		return d.kept.all
 	}
-	for end := time.Now().Add(10 * time.Second); all() < buildsAtOnceEach; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(soon); all() < buildsAtOnceEach; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d contexts are kept", all())
 		}

@@ -116,7 +116,7 @@ func TestEngineTalksNonsense(t *testing.T) {
 
 // The engine's call ends when the caller is gone: streams, calls that wait in silence, and sessions.
 func TestCallerGone(t *testing.T) {
-	ended := make(chan string, 1)
+	begun, ended := make(chan struct{}, 1), make(chan string, 1)
 	s := door(t, everything, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/attach") {
 			talk(w, func(c net.Conn, rw *bufio.ReadWriter) {
@@ -128,6 +128,8 @@ func TestCallerGone(t *testing.T) {
 		if strings.HasSuffix(r.URL.Path, "/logs") {
 			_, _ = io.WriteString(w, "line\n")
 			_ = http.NewResponseController(w).Flush()
+		} else {
+			begun <- struct{}{}
 		}
 		select {
 		case <-r.Context().Done():
@@ -147,7 +149,11 @@ func TestCallerGone(t *testing.T) {
 				t.Fatal(err)
 			}
 		} else {
-			time.Sleep(100 * time.Millisecond) // until the engine has it
+			select {
+			case <-begun:
+			case <-time.After(soon):
+				t.Fatalf("the engine does not get %.40s", text)
+			}
 		}
 		_ = c.Close()
 		select {
@@ -227,7 +233,7 @@ func TestSlowCallers(t *testing.T) {
 		}
 		b, err := io.ReadAll(res.Body)
 		res.Body.Close()
-		if err != nil || string(b) != "[]" || time.Since(began) > 5*time.Second {
+		if err != nil || string(b) != "[]" || time.Since(began) > soon {
 			t.Fatalf("%q %v in %s", b, err, time.Since(began))
 		}
 	}

@@ -140,7 +140,7 @@ func TestHeldForGood(t *testing.T) {
 					t.Errorf("%d %s", status, text)
 				}
 			}
-			for end := time.Now().Add(10 * time.Second); deleted.Load() != awayTries; time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(soon); deleted.Load() != awayTries; time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatalf("%d tries to take it away", deleted.Load())
 				}

@@ -41,16 +41,18 @@ func (l *leaving) Failed(_ context.Context, _ *call.Ask, why string) error {
 // A log that is followed breaks off when the right to it ends, and the engine is no longer asked; what had no answer yet is told why.
 func TestWhatLastsEndsWithItsRight(t *testing.T) {
 	left := make(chan struct{}, 3)
+	j := &leaving{judge: everything, failed: make(chan string, 3)}
 	engine := func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/logs") {
 			_, _ = w.Write([]byte("first\n"))
 			_ = http.NewResponseController(w).Flush()
+		} else {
+			j.gone.Store(true) // the log's right ends when its first line was read
 		}
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 		left <- struct{}{}
 	}
-	j := &leaving{judge: everything, failed: make(chan string, 3)}
 	for path, method := range map[string]string{
 		"/v1.41/containers/c1/logs?follow=1&stdout=1": "GET", "/v1.41/containers/c1/wait": "POST", "/v1.41/build?version=2&remote=https://h.test/x&buildid=b1": "POST",
 	} {
@@ -63,7 +65,6 @@ func TestWhatLastsEndsWithItsRight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(200*time.Millisecond, func() { j.gone.Store(true) })
 		res, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -71,6 +72,7 @@ func TestWhatLastsEndsWithItsRight(t *testing.T) {
 		defer res.Body.Close()
 		lines := bufio.NewScanner(res.Body)
 		lines.Scan()
+		j.gone.Store(true)
 		if first := lines.Text(); method == "GET" && (res.StatusCode != http.StatusOK || first != "first") ||
 			method == "POST" && (res.StatusCode != http.StatusForbidden || !strings.Contains(first, "the call was ended: alice left")) {
 			t.Errorf("%s: %d %q", path, res.StatusCode, first)
@@ -83,12 +85,12 @@ func TestWhatLastsEndsWithItsRight(t *testing.T) {
 			if !strings.Contains(why, "alice left") {
 				t.Errorf("%s: the record says %q", path, why)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(soon):
 			t.Errorf("%s: it is not recorded", path)
 		}
 		select {
 		case <-left:
-		case <-time.After(10 * time.Second):
+		case <-time.After(soon):
 			t.Errorf("%s: the engine goes on", path)
 		}
 	}

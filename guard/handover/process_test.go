@@ -94,7 +94,7 @@ func TestSuccessorThatEnds(t *testing.T) {
 	must(t, program.Start())
 	who := processOf(program.Process.Pid)
 	defer who.close()
-	must(t, who.end(5*time.Second))
+	must(t, who.end(30*time.Second))
 	must(t, program.Wait())
 	must(t, processOf(os.Getpid()).end(0)) // never itself
 }
@@ -153,7 +153,7 @@ func TestOfferWithoutFiles(t *testing.T) {
 	must(t, o.Close())
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("it does not end")
 	}
 }

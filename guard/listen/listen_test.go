@@ -26,8 +26,11 @@ import (
 	"time"
 )
 
+// soon is how long a test waits for what should happen at once; a busy machine may take its time.
+const soon = 20 * time.Second
+
 func limits() Limits {
-	return Limits{Connections: 40, Each: 10, Header: 16 << 10, HeaderTime: 2 * time.Second, Idle: time.Second, Drain: 2 * time.Second}
+	return Limits{Connections: 40, Each: 10, Header: 16 << 10, HeaderTime: time.Minute, Idle: time.Second, Drain: 2 * time.Second}
 }
 
 // serving runs a server until the test ends, or stop is called, which gives what Run gave.
@@ -160,6 +163,13 @@ func TestWhatLiesAtTheSocket(t *testing.T) {
 
 // TestSlowCallers has somebody take all that one may have, and say nothing or little: others are served as before.
 func TestSlowCallers(t *testing.T) {
+	t.Run("others are served", func(t *testing.T) { slowCallers(t, time.Minute) })
+	t.Run("each is let go", func(t *testing.T) { slowCallers(t, time.Second) })
+}
+
+// slowCallers has a hundred of them, and calls of another while none of them is let go, or waits until they all are.
+func slowCallers(t *testing.T, patience time.Duration) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	var mu sync.Mutex
 	who := "slow"
@@ -168,7 +178,7 @@ func TestSlowCallers(t *testing.T) {
 		Handler: http.HandlerFunc(hello), Unix: Unix{Path: path, Mode: 0o600}, Limits: limits(),
 		Source: func(net.Conn) string { mu.Lock(); defer mu.Unlock(); return who },
 	}
-	o.Limits.Connections, o.Limits.Each, o.Limits.HeaderTime = 300, 150, time.Second
+	o.Limits.Connections, o.Limits.Each, o.Limits.HeaderTime = 300, 150, patience
 	s, _ := serving(t, o)
 	var slow []net.Conn
 	for i := range 100 {
@@ -184,23 +194,25 @@ func TestSlowCallers(t *testing.T) {
 			}
 		}
 	}
-	for start := time.Now(); s.held.count() < 100; time.Sleep(time.Millisecond) {
-		if time.Since(start) > 5*time.Second {
-			t.Fatal(s.held.count())
+	if patience == time.Minute {
+		for start := time.Now(); s.held.count() < 100; time.Sleep(time.Millisecond) {
+			if time.Since(start) > soon {
+				t.Fatal(s.held.count())
+			}
 		}
-	}
-	as("other")
-	began := time.Now()
-	for range 20 {
-		if got, err := get(local(path), "http://x/"); err != nil || !strings.HasPrefix(got, "200") {
-			t.Fatal(got, err)
+		as("other")
+		for range 20 {
+			if got, err := get(local(path), "http://x/"); err != nil || !strings.HasPrefix(got, "200") {
+				t.Fatal(got, err)
+			}
 		}
-	}
-	if took := time.Since(began); took > 900*time.Millisecond {
-		t.Errorf("20 calls of another took %s", took)
+		if n := s.held.count(); n < 100 {
+			t.Errorf("only %d slow callers are still connected", n)
+		}
+		return
 	}
 	for _, c := range slow { // each is let go, or told that it was too slow
-		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(soon)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
@@ -208,7 +220,7 @@ func TestSlowCallers(t *testing.T) {
 		}
 	}
 	for start := time.Now(); s.held.count() > 0; time.Sleep(time.Millisecond) {
-		if time.Since(start) > 5*time.Second {
+		if time.Since(start) > soon {
 			t.Fatalf("%d connections are left", s.held.count())
 		}
 	}
@@ -227,7 +239,7 @@ func TestTooManyConnections(t *testing.T) {
 		defer c.Close()
 		open = append(open, c)
 	}
-	for start := time.Now(); s.held.count() < o.Limits.Each && time.Since(start) < 5*time.Second; {
+	for start := time.Now(); s.held.count() < o.Limits.Each && time.Since(start) < soon; {
 		time.Sleep(time.Millisecond)
 	}
 	c, err := net.Dial("unix", path)
@@ -245,7 +257,7 @@ func TestTooManyConnections(t *testing.T) {
 		if err == nil && strings.HasPrefix(got, "200") {
 			break
 		}
-		if time.Since(start) > 5*time.Second {
+		if time.Since(start) > soon {
 			t.Fatal("the place of one that went is not given again: ", got, err)
 		}
 	}
@@ -280,6 +292,10 @@ func TestDrain(t *testing.T) {
 				fmt.Fprint(c, line)
 			}
 		})}
+		o.Limits.Drain = 10 * time.Second
+		if ends {
+			o.Limits.Drain = time.Minute
+		}
 		_, stop := serving(t, o)
 		idle, err := net.Dial("unix", path)
 		if err != nil {
@@ -324,7 +340,7 @@ func TestDrain(t *testing.T) {
 			d.Close()
 			t.Error("a new connection is taken after the end")
 		}
-		if took := time.Since(began); ends && took > 1900*time.Millisecond || !ends && (took < 2*time.Second || took > 4*time.Second) {
+		if took := time.Since(began); (took < o.Limits.Drain) != ends {
 			t.Errorf("it took %s", took)
 		}
 	}

@@ -169,6 +169,24 @@ func (n *notebook) kinds() (list []string) {
 	return list
 }
 
+// soon is how long a test waits for what should happen at once; a busy machine may take its time.
+const soon = 30 * time.Second
+
+// slowed gives a clock that hardly goes on: what was made a moment ago stays new, however busy the machine is.
+func slowed() func() time.Time {
+	start := time.Now()
+	return func() time.Time { return start.Add(time.Since(start) / 100) }
+}
+
+// kept waits until the state says that the lock is recorded.
+func (s *scene) kept(t *testing.T) {
+	t.Helper()
+	eventually(t, "that the lock is recorded is kept", soon, func() bool {
+		text, err := os.ReadFile(filepath.Join(s.o.StateDir, "lock.json"))
+		return err == nil && strings.Contains(string(text), `"recorded": true`)
+	})
+}
+
 // eventually waits until it is so, and gives how long that took.
 func eventually(t *testing.T, what string, within time.Duration, so func() bool) time.Duration {
 	t.Helper()

@@ -15,16 +15,17 @@ import (
 // slowLog is an audit log whose disk hangs until it is mended.
 type slowLog struct {
 	notebook
-	mended chan struct{}
-	mu     sync.Mutex
-	tried  []model.Record
+	mended   chan struct{}
+	patience time.Duration // after which a record has failed
+	mu       sync.Mutex
+	tried    []model.Record
 }
 
 func (l *slowLog) record(ctx context.Context, r model.Record) error {
 	l.mu.Lock()
 	l.tried = append(l.tried, r)
 	l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.patience)
 	defer cancel()
 	select {
 	case <-l.mended:
@@ -45,9 +46,9 @@ func (l *slowLog) tries(action string) (ids []string) {
 	return ids
 }
 
-func (s *scene) watchSlowly(t *testing.T) (l *slowLog, stop func()) {
+func (s *scene) watchSlowly(t *testing.T, patience time.Duration) (l *slowLog, stop func()) {
 	t.Helper()
-	l = &slowLog{mended: make(chan struct{})}
+	l = &slowLog{mended: make(chan struct{}), patience: patience}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -67,11 +68,11 @@ func (s *scene) watchSlowly(t *testing.T) (l *slowLog, stop func()) {
 func TestSlowLog(t *testing.T) {
 	s := newScene(t, "{}", "--group=users")
 	s.lock(t)
-	l, _ := s.watchSlowly(t)
-	eventually(t, "the lock is to be recorded", 5*time.Second, func() bool { return len(l.tries("EngineLock")) > 0 })
+	l, _ := s.watchSlowly(t, 3*time.Second)
+	eventually(t, "the lock is to be recorded", soon, func() bool { return len(l.tries("EngineLock")) > 0 })
 	closed := func() {
 		t.Helper()
-		eventually(t, "it is closed", 2*time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+		eventually(t, "it is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
 	}
 	for range 3 {
 		must(t, os.Chmod(s.socket, 0o666))
@@ -82,14 +83,14 @@ func TestSlowLog(t *testing.T) {
 	startEngine(t, s.dockerd, s.socket, "", "--group=users")
 	must(t, os.Chmod(s.socket, 0o666))
 	closed()
-	eventually(t, "a record is tried again", 10*time.Second, func() bool { return len(l.tries("EngineSocketRepair")) > 1 })
+	eventually(t, "a record is tried again", soon, func() bool { return len(l.tries("EngineSocketRepair")) > 1 })
 	must(t, os.Chmod(s.socket, 0o666))
 	closed()
 	if s.keeps(t) {
 		t.Error("the state was written, on a disk that may hang as well")
 	}
 	close(l.mended)
-	eventually(t, "which socket it is is kept", 5*time.Second, func() bool { return s.keeps(t) })
+	eventually(t, "which socket it is is kept", soon, func() bool { return s.keeps(t) })
 	tried := func() map[string]bool { // one more where the watch was quicker than this test with a socket that was made anew
 		ids := map[string]bool{}
 		for _, id := range append(l.tries("EngineLock"), l.tries("EngineSocketRepair")...) {
@@ -97,7 +98,7 @@ func TestSlowLog(t *testing.T) {
 		}
 		return ids
 	}
-	eventually(t, "all are recorded", 20*time.Second, func() bool { n := len(l.actions()); return n >= 6 && n == len(tried()) })
+	eventually(t, "all are recorded", soon, func() bool { n := len(l.actions()); return n >= 6 && n == len(tried()) })
 	time.Sleep(300 * time.Millisecond)
 	ids := map[string]bool{}
 	l.notebook.mu.Lock()
@@ -120,13 +121,13 @@ func TestSlowLog(t *testing.T) {
 func TestRecordAfterARestart(t *testing.T) {
 	s := newScene(t, "{}")
 	s.lock(t)
-	first, stop := s.watchSlowly(t)
-	eventually(t, "the lock is to be recorded", 5*time.Second, func() bool { return len(first.tries("EngineLock")) > 0 })
+	first, stop := s.watchSlowly(t, 3*time.Second)
+	eventually(t, "the lock is to be recorded", soon, func() bool { return len(first.tries("EngineLock")) > 0 })
 	stop()
-	second, stop := s.watchSlowly(t)
-	eventually(t, "the lock is to be recorded", 5*time.Second, func() bool { return len(second.tries("EngineLock")) > 0 })
+	second, stop := s.watchSlowly(t, time.Minute)
+	eventually(t, "the lock is to be recorded", soon, func() bool { return len(second.tries("EngineLock")) > 0 })
 	must(t, os.Chmod(s.socket, 0o666))
-	eventually(t, "it is closed", 2*time.Second, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "it is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
 	close(second.mended)
 	stop()
 	if one, other := first.tries("EngineLock"), second.tries("EngineLock"); !slices.Equal(one, other) {
@@ -138,7 +139,7 @@ func TestRecordAfterARestart(t *testing.T) {
 	s.unlock(t, 0)
 	s.lock(t)
 	third := s.watched(t, true)
-	eventually(t, "the next is recorded", 5*time.Second, func() bool { return third.recorded("EngineLock", "") })
+	eventually(t, "the next is recorded", soon, func() bool { return third.recorded("EngineLock", "") })
 	third.mu.Lock()
 	defer third.mu.Unlock()
 	for _, r := range third.records {

@@ -251,7 +251,7 @@ func TestSegments(t *testing.T) {
 		text := strings.Repeat(string(rune('a'+i)), 300<<10)
 		want.WriteString(text)
 		write(t, c.Out(), []byte(text))
-		deadline := time.Now().Add(10 * time.Second)
+		deadline := time.Now().Add(30 * time.Second)
 		for {
 			_, events, err := read(t, dir, c.ID(), k)
 			if err != nil {

@@ -25,7 +25,7 @@ func TestAppendEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := l.Wait(ctx, 1); err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func journalOnAFullDisk(t *testing.T) {
 		id := fmt.Sprint("change-", i)
 		if _, err = l.AppendSoon(t.Context(), sample(id)); err == nil {
 			acknowledged[id] = true
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	if model.CodeOf(err) != model.CodeAuditUnavailable || len(acknowledged) == 0 {
@@ -166,6 +166,9 @@ func TestSpoolThatCanNotBeCleared(t *testing.T) {
 	l.spool.f = readOnly // nobody is at it for an hour, or until a read comes
 	if err := l.Later(t.Context(), sample("read")); err != nil {
 		t.Fatal(err)
+	}
+	for end := time.Now().Add(30 * time.Second); l.Size() < 7 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
 	}
 	time.Sleep(3 * retryEvery)
 	if l.Size() != 7 {

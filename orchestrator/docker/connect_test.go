@@ -56,13 +56,16 @@ func TestConnectFails(t *testing.T) {
 		{web, model.GapMalformed, "not a container engine"},
 		{"gopher://x", model.GapFailed, "check the endpoint"},
 	} {
-		start := time.Now()
-		_, err := Connect(context.Background(), c.endpoint, ConnectOptions{Getenv: noenv, Ping: 300 * time.Millisecond})
+		start, ping := time.Now(), time.Minute
+		if c.endpoint == silent {
+			ping = 300 * time.Millisecond
+		}
+		_, err := Connect(context.Background(), c.endpoint, ConnectOptions{Getenv: noenv, Ping: ping})
 		if err == nil {
 			t.Errorf("%s: connected", c.endpoint)
 			continue
 		}
-		if took := time.Since(start); took > 2*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("%s took %s", c.endpoint, took)
 		}
 		if got := reason(err); got != c.reason && c.reason != model.GapAbsent || !strings.Contains(err.Error(), c.says) && c.endpoint[:3] != "tcp" {

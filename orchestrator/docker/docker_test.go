@@ -146,14 +146,14 @@ func TestDeadline(t *testing.T) {
 		if strings.HasSuffix(r.URL.Path, "/json") && strings.Count(r.URL.Path, "/") == 4 {
 			select {
 			case <-r.Context().Done():
-			case <-time.After(5 * time.Second):
+			case <-time.After(time.Minute):
 			}
 			return
 		}
 		f.ServeHTTP(w, r)
 	})
 	e := New(connect(t, slow), Options{Root: hostRoot(t, nil), Secrets: secret.New([]byte("k"))})
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	part, _ := e.Containers(ctx)
 	if ctx.Err() != nil {

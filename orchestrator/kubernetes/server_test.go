@@ -118,14 +118,18 @@ func TestServersThatDoNotAnswerProperly(t *testing.T) {
 		"down": {"http://127.0.0.1:1", model.GapFailed}, "hanging": {hang.URL, model.GapTimeout},
 		"garbage": {garbage.URL, model.GapMalformed}, "unauthorized": {denied.URL, model.GapPermission},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		limit := time.Minute
+		if c.want == model.GapTimeout {
+			limit = 500 * time.Millisecond
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		start := time.Now()
 		put, gaps := connectTo(t, c.server, "").Cluster(ctx)
 		cancel()
 		if put != nil || len(gaps) != 1 || gaps[0].Path != "/kubernetes" || gaps[0].Reason != c.want || gaps[0].Remedy == "" {
 			t.Errorf("%s: %+v", name, gaps)
 		}
-		if time.Since(start) > 3*time.Second {
+		if time.Since(start) > 30*time.Second {
 			t.Errorf("%s: took %s", name, time.Since(start))
 		}
 	}
@@ -151,7 +155,7 @@ func TestPartsThatDoNotAnswerProperly(t *testing.T) {
 			fmt.Fprint(w, `[1,2`)
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	put, gaps := connectTo(t, url, "").Cluster(ctx)
 	if put == nil {

@@ -70,7 +70,7 @@ func (w *world) free(t *testing.T) {
 // An account has so many answers under way at a time; whether its session is well is asked in any case, and others are not kept waiting.
 func TestAnswersOfAnAccount(t *testing.T) {
 	w := newWorld()
-	w.room.readTime = 300 * time.Millisecond
+	w.room.readTime = 5 * time.Second
 	c := w.session(t, "s1", true, nil)
 	alice := whose(w.caller("alice").Ask.Subject)
 	var shares []*share

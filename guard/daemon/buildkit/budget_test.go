@@ -74,7 +74,7 @@ func TestPlaces(t *testing.T) {
 	if err := asks(mallory); !errors.Is(err, errBusy) {
 		t.Errorf("more than one account may have: %v", err)
 	}
-	w.room.readTime = 10 * time.Second
+	w.room.readTime = time.Minute
 	if err := asks(&call.Subject{}); err != nil {
 		t.Errorf("another waits: %v", err)
 	}
@@ -102,7 +102,7 @@ func begun(t *testing.T, cc *grpc.ClientConn) grpc.ClientStream {
 // Who sends slowly, on as many connections as he likes, holds no place for others, and gives his own back.
 func TestSlowRequests(t *testing.T) {
 	w := newWorld()
-	w.room.readTime = 500 * time.Millisecond
+	w.room.readTime = 5 * time.Second
 	var slow []grpc.ClientStream
 	for range 3 {
 		cc, _ := w.client(t, "mallory")
@@ -148,7 +148,7 @@ func TestRunningHoldsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		w.room.reads.mu.Lock()
 		free := w.room.reads.free

@@ -407,7 +407,7 @@ func (w *world) gone(t *testing.T, id string) {
 
 func (w *world) waits(t *testing.T, is func() bool) {
 	t.Helper()
-	for range 100 {
+	for range 600 {
 		w.room.book.mu.Lock()
 		w.room.files.mu.Lock()
 		ok := is()

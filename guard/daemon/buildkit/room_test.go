@@ -372,7 +372,7 @@ func TestEndsWithItsRight(t *testing.T) {
 		if !errors.As(err, &end) {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("it goes on")
 	}
 	if len(w.judge.failed) == 0 {

@@ -20,6 +20,7 @@ type engine struct {
 	net.Listener
 	mu                 sync.Mutex
 	connections, calls int
+	answered           int // of the calls: what was to be closed is closed
 	answer             func(call int, r *http.Request, c net.Conn)
 }
 
@@ -67,6 +68,25 @@ func (e *engine) serve(c net.Conn) {
 		call := e.calls
 		e.mu.Unlock()
 		e.answer(call, r, c)
+		e.mu.Lock()
+		e.answered++
+		e.mu.Unlock()
+	}
+}
+
+// idle waits until nothing is being answered.
+func (e *engine) idle(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		e.mu.Lock()
+		is := e.answered == e.calls
+		e.mu.Unlock()
+		if is {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("the engine still answers")
+		}
 	}
 }
 
@@ -183,7 +203,7 @@ func TestLines(t *testing.T) {
 			}
 			var answers []string
 			for i := range 3 {
-				time.Sleep(5 * time.Millisecond) // what was closed is closed by now
+				there.idle(t) // what was closed is closed by now
 				got, err := send(t, to, c.method, text)
 				if (err != nil) != (c.fails && i == 1) {
 					t.Errorf("call %d: %v", i+1, err)
