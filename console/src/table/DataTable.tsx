@@ -1,12 +1,22 @@
 import { Text } from "@mantine/core";
-import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  useCallback,
+  useDeferredValue,
+  useEffect,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useTranslation } from "react-i18next";
 import { keep, kept } from "@/lib/kept";
-import { type Column, textOf } from "./columns";
+import type { Column } from "./columns";
 import classes from "./DataTable.module.css";
 import { Header } from "./Header";
+import { Row } from "./Row";
 import { SelectBox, type Selection, toggled } from "./Select";
 import { addressOf, isEmpty, type TableSearch, type TableState, tableSearch, viewOf } from "./state";
 import { Toolbar } from "./Toolbar";
@@ -66,7 +76,8 @@ export function DataTable<T extends object>(p: Props<T>) {
   useEffect(() => warm(p.rows, p.columns), [p.rows, p.columns]);
   const group = p.columns.find((c) => c.id === late.group);
   const shown = useMemo(() => lines(rows, group, opened), [rows, group, opened]);
-  const columns = p.columns.filter((c) => !state.hidden.includes(c.id));
+  const hidden = state.hidden.join();
+  const columns = useMemo(() => p.columns.filter((c) => !hidden.split(",").includes(c.id)), [p.columns, hidden]);
 
   const toggle = (value: string) =>
     setOpened((before) => {
@@ -103,6 +114,14 @@ export function DataTable<T extends object>(p: Props<T>) {
     if (line?.kind === "group") toggle(line.value);
     else if (line !== undefined) p.open?.(line.row);
   };
+  const newest = useRef(act);
+  useEffect(() => {
+    newest.current = act;
+  });
+  const press = useCallback((at: number, acts: boolean) => {
+    setActive(at);
+    if (acts) newest.current(at);
+  }, []);
   const onKey = (e: KeyboardEvent<HTMLDivElement>) => {
     const own = (e.target as HTMLElement).closest("a, button, input") === null; // links and buttons keep their own keys
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 400) / rowHeight) - 2);
@@ -169,70 +188,23 @@ export function DataTable<T extends object>(p: Props<T>) {
             const line = shown[item.index];
             if (line === undefined) return null;
             return (
-              // biome-ignore lint/a11y/useSemanticElements: as above
-              // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys
-              // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus
-              <div
+              <Row
                 key={item.key}
                 id={`${base}${item.index}`}
-                role="row"
-                aria-rowindex={item.index + 2}
-                aria-expanded={line.kind === "group" ? line.open : undefined}
-                aria-level={group === undefined ? undefined : line.kind === "group" ? 1 : 2}
-                className={classes.row}
-                data-active={item.index === active || undefined}
-                data-group={line.kind === "group" || undefined}
-                data-opens={line.kind === "group" || p.open !== undefined || undefined}
-                style={{
-                  transform: `translateY(${item.start - headerHeight}px)`,
-                  height: heightOf(item.index),
-                  gridTemplateColumns: line.kind === "group" ? `${boxes}1fr` : template,
-                }}
-                onClick={(e) => {
-                  setActive(item.index);
-                  if ((e.target as HTMLElement).closest("a, button, input") === null) act(item.index);
-                }}
-              >
-                {selection !== undefined && (
-                  // biome-ignore lint/a11y/useSemanticElements: as above
-                  // biome-ignore lint/a11y/useFocusableInteractive: the box in it has the focus
-                  <span role="gridcell" className={classes.boxCell}>
-                    <SelectBox
-                      of={() => (line.kind === "group" ? line.rows.map(rowKey) : [rowKey(line.row)])}
-                      selection={selection}
-                      label={
-                        line.kind === "group"
-                          ? t("table.selectGroup", { group: (group?.word?.(line.value) ?? line.value) || t("table.none") })
-                          : t("table.select")
-                      }
-                    />
-                  </span>
-                )}
-                {line.kind === "group" ? (
-                  // biome-ignore lint/a11y/useSemanticElements: as above
-                  <span role="gridcell" className={classes.group} tabIndex={-1}>
-                    {line.open ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
-                    <span className={classes.clip}>{(group?.word?.(line.value) ?? line.value) || t("table.none")}</span>
-                    <span className={classes.count}>{line.rows.length}</span>
-                    {p.groupNote !== undefined && <span className={classes.note}>{p.groupNote(line.rows, late.group)}</span>}
-                  </span>
-                ) : (
-                  columns.map((c, i) => (
-                    // biome-ignore lint/a11y/useSemanticElements: as above
-                    <span
-                      key={c.id}
-                      role="gridcell"
-                      tabIndex={-1}
-                      className={classes.cell}
-                      data-numeric={c.numeric}
-                      data-two-lines={c.twoLines}
-                      data-deep={(i === 0 && line.depth === 1) || undefined}
-                    >
-                      {c.cell?.(line.row) ?? <span title={textOf(c.value(line.row))}>{textOf(c.value(line.row))}</span>}
-                    </span>
-                  ))
-                )}
-              </div>
+                index={item.index}
+                top={item.start - headerHeight}
+                height={heightOf(item.index)}
+                line={line}
+                columns={columns}
+                group={group}
+                rowKey={selection === undefined ? undefined : rowKey}
+                note={line.kind === "group" ? p.groupNote : undefined}
+                template={line.kind === "group" ? `${boxes}1fr` : template}
+                active={item.index === active}
+                opens={p.open !== undefined}
+                selection={selection}
+                press={press}
+              />
             );
           })}
         </div>
