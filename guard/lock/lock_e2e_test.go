@@ -22,8 +22,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
-// soon is how long what comes by itself may take: hardly any of it, but on a busy machine.
-const soon = 30 * time.Second
 
 // house is a locked engine.
 type house struct {

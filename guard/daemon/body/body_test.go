@@ -65,7 +65,7 @@ func TestRefused(t *testing.T) {
 		{`{"HostConfig":null,"HostConfig":{"Privileged":true}}`, "/HostConfig", "twice"},
 		{`{"HostConfig":{"Privileged":false,"\u0050rivileged":true}}`, "/HostConfig/Privileged", "twice"},
 		{`{"HostConfig":{"PrivileGed":true}}`, "/HostConfig/PrivileGed", "no such field"},
-		{"{\"Ho\u017ftConfig\":{\"Privileged\":true}}", "/HoſtConfig", "no such field"}, // folds to an s
+		{"{\"Ho\u017ftConfig\":{\"Privileged\":true}}", "/HoſtConfig", "no such field"},                       // folds to an s
 		{`{"NetworkingConfig":{"EndPointsConfig":{}}}`, "/NetworkingConfig/EndPointsConfig", "no such field"}, // though it says nothing
 		{"{\"Ho\u017ftConfig\":null}", "/HoſtConfig", "no such field"},
 		{`{"HostConfig":{"x":null,"CAPADD":[]}}`, "/HostConfig/CAPADD", "no such field"},
