@@ -22,7 +22,6 @@ import (
 	"github.com/bulkhead-security/bulkhead/test/lab"
 )
 
-
 // house is a locked engine.
 type house struct {
 	e      *lab.Engine
