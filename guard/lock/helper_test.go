@@ -181,23 +181,23 @@ func slowed() func() time.Time {
 // kept waits until the state says that the lock is recorded.
 func (s *scene) kept(t *testing.T) {
 	t.Helper()
-	eventually(t, "that the lock is recorded is kept", soon, func() bool {
+	eventually(t, "that the lock is recorded is kept", func() bool {
 		text, err := os.ReadFile(filepath.Join(s.o.StateDir, "lock.json"))
 		return err == nil && strings.Contains(string(text), `"recorded": true`)
 	})
 }
 
 // eventually waits until it is so, and gives how long that took.
-func eventually(t *testing.T, what string, within time.Duration, so func() bool) time.Duration {
+func eventually(t *testing.T, what string, so func() bool) time.Duration {
 	t.Helper()
 	start := time.Now()
-	for time.Since(start) < within {
+	for time.Since(start) < soon {
 		if so() {
 			return time.Since(start)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("after %s still not: %s", within, what)
+	t.Fatalf("after %s still not: %s", soon, what)
 	return 0
 }
 

@@ -107,7 +107,7 @@ func lockedEngine(t *testing.T, h *house) {
 	if _, err := cli.Ping(ctx, client.PingOptions{}); err != nil {
 		t.Errorf("the guard does not reach the engine: %v", err)
 	}
-	eventually(t, "the lock is recorded", soon, func() bool { return h.notes.recorded("EngineLock", "the test") })
+	eventually(t, "the lock is recorded", func() bool { return h.notes.recorded("EngineLock", "the test") })
 	wantStatus(t, h, true)
 
 	t.Run("opened", func(t *testing.T) { opened(t, h, containerd) })
@@ -131,7 +131,7 @@ func lockedEngine(t *testing.T, h *house) {
 	if got := modeOf(containerd); got != wasContainerd {
 		t.Errorf("containerd's socket is %s and was %s", got, wasContainerd)
 	}
-	eventually(t, "the unlocking is recorded", soon, func() bool { return h.notes.recorded("EngineUnlock", "ada") })
+	eventually(t, "the unlocking is recorded", func() bool { return h.notes.recorded("EngineUnlock", "ada") })
 	time.Sleep(500 * time.Millisecond)
 	if got := modeOf(h.e.Socket); got != wasDocker {
 		t.Errorf("the watch closed what was unlocked: %s", got)
@@ -153,10 +153,10 @@ func wantStatus(t *testing.T, h *house, ok bool) {
 func opened(t *testing.T, h *house, containerd string) {
 	for _, s := range []string{h.e.Socket, containerd} {
 		must(t, os.Chmod(s, 0o666))
-		took := eventually(t, s+" is closed again", soon, func() bool { return modeOf(s) == "0600 0:0" })
+		took := eventually(t, s+" is closed again", func() bool { return modeOf(s) == "0600 0:0" })
 		t.Logf("%s was open for %s", filepath.Base(s), took.Round(time.Millisecond))
-		eventually(t, "there is a finding", soon, func() bool { return h.notes.has(model.FindingSocketOpen, s) })
-		eventually(t, "it is recorded", soon, func() bool { return h.notes.recorded("EngineSocketRepair", s) })
+		eventually(t, "there is a finding", func() bool { return h.notes.has(model.FindingSocketOpen, s) })
+		eventually(t, "it is recorded", func() bool { return h.notes.recorded("EngineSocketRepair", s) })
 	}
 }
 
@@ -165,7 +165,7 @@ func direct(t *testing.T, h *house, containerd string) {
 	if !strings.HasPrefix(a.answer, "HTTP/1.1 200 OK") {
 		t.Fatalf("root can't connect: %s", a.answer)
 	}
-	took := eventually(t, "a finding of direct use", soon, func() bool { return h.notes.has(model.FindingDirectUse, h.copied+" (") })
+	took := eventually(t, "a finding of direct use", func() bool { return h.notes.has(model.FindingDirectUse, h.copied+" (") })
 	t.Logf("seen after %s", took.Round(time.Millisecond))
 	a.end()
 	conn := exec.Command(h.copied)
@@ -173,7 +173,7 @@ func direct(t *testing.T, h *house, containerd string) {
 	in, err := conn.StdinPipe()
 	must(t, err)
 	must(t, conn.Start())
-	eventually(t, "direct use of containerd", soon, func() bool { return h.notes.has(model.FindingDirectUse, containerd) })
+	eventually(t, "direct use of containerd", func() bool { return h.notes.has(model.FindingDirectUse, containerd) })
 	in.Close()
 	_ = conn.Process.Kill()
 	_ = conn.Wait()
@@ -195,32 +195,32 @@ func mounted(t *testing.T, h *house, cli *client.Client) {
 		must(t, err)
 		_, err = cli.ContainerStart(ctx, c.ID, client.ContainerStartOptions{})
 		must(t, err)
-		eventually(t, "a finding of the mounted "+name, soon, func() bool { return h.notes.has(model.FindingSocketMounted, c.ID[:12]) })
+		eventually(t, "a finding of the mounted "+name, func() bool { return h.notes.has(model.FindingSocketMounted, c.ID[:12]) })
 		wantStatus(t, h, false)
 		_, err = cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true})
 		must(t, err)
 	}
-	eventually(t, "the status is good again", soon, func() bool { s, err := h.l.Status(ctx); return err == nil && s.OK() })
+	eventually(t, "the status is good again", func() bool { s, err := h.l.Status(ctx); return err == nil && s.OK() })
 }
 
 func moved(t *testing.T, h *house) {
 	away := h.e.Socket + ".away"
 	must(t, os.Link(h.e.Socket, away))
-	eventually(t, "a finding of the other name", soon, func() bool { return h.notes.has(model.FindingSocketOpen, "another name") })
+	eventually(t, "a finding of the other name", func() bool { return h.notes.has(model.FindingSocketOpen, "another name") })
 	must(t, os.Remove(h.e.Socket))
-	eventually(t, "a finding of the moved socket", soon, func() bool { return h.notes.has(model.FindingSocketOpen, "moved or removed") })
+	eventually(t, "a finding of the moved socket", func() bool { return h.notes.has(model.FindingSocketOpen, "moved or removed") })
 	l, err := net.Listen("unix", h.e.Socket)
 	must(t, err)
-	eventually(t, "a finding of the replaced socket", soon, func() bool { return h.notes.has(model.FindingSocketOpen, "was replaced") })
+	eventually(t, "a finding of the replaced socket", func() bool { return h.notes.has(model.FindingSocketOpen, "was replaced") })
 	l.Close()
 	must(t, os.Rename(away, h.e.Socket))
-	eventually(t, "the status is good again", soon, func() bool { s, err := h.l.Status(context.Background()); return err == nil && s.OK() })
+	eventually(t, "the status is good again", func() bool { s, err := h.l.Status(context.Background()); return err == nil && s.OK() })
 }
 
 // restarted kills the engine and starts it again, as a service manager would: with another setting, too.
 func restarted(t *testing.T, h *house) {
 	h.e.Kill()
-	eventually(t, "the engine has ended", soon, func() bool { return !h.e.Alive() })
+	eventually(t, "the engine has ended", func() bool { return !h.e.Alive() })
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var open time.Time
@@ -245,13 +245,13 @@ func restarted(t *testing.T, h *house) {
 		}
 	}()
 	must(t, h.e.Restart(ctx))
-	eventually(t, "the socket is locked again", soon, func() bool { return modeOf(h.e.Socket) == "0600 0:0" })
+	eventually(t, "the socket is locked again", func() bool { return modeOf(h.e.Socket) == "0600 0:0" })
 	close(stop)
 	t.Logf("the new socket was open to its group for %s", (<-watched).Round(time.Millisecond))
 	if got := modeOf(h.e.Socket); got != "0600 0:0" {
 		t.Errorf("the new socket is %s", got)
 	}
-	eventually(t, "the repair is recorded", soon, func() bool { return h.notes.recorded("EngineSocketRepair", "made its socket anew") })
+	eventually(t, "the repair is recorded", func() bool { return h.notes.recorded("EngineSocketRepair", "made its socket anew") })
 	if a := ask(t, h.copied, h.e.Socket, nobody); !strings.Contains(a.answer, "permission denied") {
 		t.Errorf("after the restart another account gets %q", a.answer)
 	}
@@ -278,9 +278,9 @@ func TestListenerIsAdded(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	eventually(t, "the socket is locked again", soon, func() bool { return modeOf(h.e.Socket) == "0600 0:0" })
-	eventually(t, "a finding of the listener", soon, func() bool { return h.notes.has(model.FindingTCPListener, "127.0.0.1:2375") })
-	eventually(t, "a finding of the settings", soon, func() bool { return h.notes.has(model.FindingLockFile, "daemon.json") })
+	eventually(t, "the socket is locked again", func() bool { return modeOf(h.e.Socket) == "0600 0:0" })
+	eventually(t, "a finding of the listener", func() bool { return h.notes.has(model.FindingTCPListener, "127.0.0.1:2375") })
+	eventually(t, "a finding of the settings", func() bool { return h.notes.has(model.FindingLockFile, "daemon.json") })
 	wantStatus(t, h, false)
 	p, err := h.l.Plan(ctx)
 	must(t, err)

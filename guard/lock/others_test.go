@@ -143,19 +143,19 @@ func TestWatchClosesOthers(t *testing.T) {
 	b.lock(t)
 	notes := &notebook{}
 	end := b.watch(t, true, notes)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	for _, path := range []string{ofContainerd, ofPodman} {
 		must(t, os.Chmod(b.place(path), 0o666))
-		eventually(t, path+" is closed", soon, func() bool { return modeOf(b.place(path)) == "0600 0:0" })
-		eventually(t, path+" is a finding", soon, func() bool { return notes.has(model.FindingSocketOpen, b.place(path)+" is 0666") })
-		eventually(t, path+" is recorded", soon, func() bool { return notes.recorded("EngineSocketRepair", b.place(path)) })
+		eventually(t, path+" is closed", func() bool { return modeOf(b.place(path)) == "0600 0:0" })
+		eventually(t, path+" is a finding", func() bool { return notes.has(model.FindingSocketOpen, b.place(path)+" is 0666") })
+		eventually(t, path+" is recorded", func() bool { return notes.recorded("EngineSocketRepair", b.place(path)) })
 	}
 	stop()
 	must(t, os.RemoveAll(b.place(ofPodman)))
 	b.start(t, ofPodman)
 	must(t, os.Chmod(b.place(ofPodman), 0o662))
-	eventually(t, "Podman's new socket is closed", soon, func() bool { return modeOf(b.place(ofPodman)) == "0600 0:0" })
-	eventually(t, "that is recorded", soon, func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })
+	eventually(t, "Podman's new socket is closed", func() bool { return modeOf(b.place(ofPodman)) == "0600 0:0" })
+	eventually(t, "that is recorded", func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })
 	if notes.has(model.FindingSocketOpen, "0662") {
 		t.Errorf("a new socket is a finding: %q", notes.kinds())
 	}
@@ -163,7 +163,7 @@ func TestWatchClosesOthers(t *testing.T) {
 
 	telling := b.watched(t, false)
 	must(t, os.Chmod(b.place(ofContainerd), 0o622))
-	eventually(t, "it is told", soon, func() bool { return telling.has(model.FindingSocketOpen, b.place(ofContainerd)+" is 0622") })
+	eventually(t, "it is told", func() bool { return telling.has(model.FindingSocketOpen, b.place(ofContainerd)+" is 0622") })
 	if got := modeOf(b.place(ofContainerd)); got != "0622 0:0" || telling.recorded("EngineSocketRepair", "") {
 		t.Errorf("it only tells, and the socket is %s", got)
 	}
@@ -176,7 +176,7 @@ func TestEngineThatComesLater(t *testing.T) {
 	b := newBeside(t)
 	b.lock(t)
 	notes := b.watched(t, true)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	b.start(t, ofPodman)
 	at := b.place(ofPodman)
 	must(t, os.Chown(at, 0, 4242))
@@ -186,7 +186,7 @@ func TestEngineThatComesLater(t *testing.T) {
 		t.Errorf("nobody can connect, and it is a finding: %q", notes.kinds())
 	}
 	must(t, os.Chmod(at, 0o660))
-	eventually(t, "it is told", soon, func() bool { return notes.has(model.FindingSocketOpen, at+" came after the lock and is 0660") })
+	eventually(t, "it is told", func() bool { return notes.has(model.FindingSocketOpen, at+" came after the lock and is 0660") })
 	if got := modeOf(at); got != "0660 0:4242" || notes.recorded("EngineSocketRepair", at) {
 		t.Errorf("it was changed to %s: %q", got, notes.actions())
 	}
@@ -201,7 +201,7 @@ func TestEngineThatComesLater(t *testing.T) {
 		t.Errorf("status %+v, %v", st, err)
 	}
 	must(t, os.Chmod(at, 0o666))
-	eventually(t, "from now on it is closed", soon, func() bool { return modeOf(at) == "0600 0:0" })
+	eventually(t, "from now on it is closed", func() bool { return modeOf(at) == "0600 0:0" })
 	b.unlock(t, 0)
 	if got := modeOf(at); got != "0660 0:4242" {
 		t.Errorf("unlocked, it is %s", got)

@@ -33,7 +33,7 @@ func startPodman(t *testing.T, dir, socket string) {
 			t.Logf("Podman said: %s", &said)
 		}
 	})
-	eventually(t, "Podman answers", soon, func() bool {
+	eventually(t, "Podman answers", func() bool {
 		out, err := podmanAs(t, 0, dir, socket)
 		return err == nil && strings.Contains(out, "Server")
 	})
@@ -84,10 +84,10 @@ func TestLockedPodman(t *testing.T) {
 		t.Errorf("root can't, though the guard is root: %v: %s", err, out)
 	}
 	notes := s.watched(t, true)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	must(t, os.Chmod(socket, 0o666))
-	eventually(t, "it is closed again", soon, func() bool { return modeOf(socket) == "0600 0:0" })
-	eventually(t, "that is a finding", soon, func() bool { return notes.has(model.FindingSocketOpen, socket) })
+	eventually(t, "it is closed again", func() bool { return modeOf(socket) == "0600 0:0" })
+	eventually(t, "that is a finding", func() bool { return notes.has(model.FindingSocketOpen, socket) })
 	fails("opened and closed again")
 	s.unlock(t, 0)
 	if got := modeOf(socket); got != "0666 0:4242" {

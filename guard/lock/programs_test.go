@@ -33,6 +33,6 @@ func TestProgramsOfTheProduct(t *testing.T) {
 			t.Errorf("%s: %+v", at, st.Problems)
 		}
 		a.end()
-		eventually(t, "the status is good again", soon, func() bool { st, err := s.l.Status(context.Background()); return err == nil && st.OK() })
+		eventually(t, "the status is good again", func() bool { st, err := s.l.Status(context.Background()); return err == nil && st.OK() })
 	}
 }

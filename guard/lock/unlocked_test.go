@@ -21,19 +21,19 @@ func leftOver(t *testing.T) *scene {
 	notes := &notebook{}
 	stop := s.watch(t, false, notes)
 	s.lock(t)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	s.unlock(t, 0)
 	word := filepath.Join(s.o.StateDir, "unlocked.json")
 	var text []byte
-	eventually(t, "the unlock is recorded", soon, func() bool {
+	eventually(t, "the unlock is recorded", func() bool {
 		var err error
 		text, err = os.ReadFile(word)
 		return err == nil && strings.Contains(string(text), `"recorded": true`)
 	})
 	s.lock(t)
-	eventually(t, "both are recorded", soon, func() bool { return len(notes.actions()) == 3 })
+	eventually(t, "both are recorded", func() bool { return len(notes.actions()) == 3 })
 	state := filepath.Join(s.o.StateDir, "lock.json")
-	eventually(t, "and that is kept", soon, func() bool {
+	eventually(t, "and that is kept", func() bool {
 		b, err := os.ReadFile(state)
 		return err == nil && strings.Contains(string(b), `"recorded": true`)
 	})
@@ -70,7 +70,7 @@ func TestLeftOverWordIsNobodysUnlock(t *testing.T) {
 	s.crashed(t, "eve")
 	notes := &notebook{}
 	stop := s.watch(t, false, notes)
-	eventually(t, "it is told", soon, func() bool {
+	eventually(t, "it is told", func() bool {
 		return notes.has(model.FindingUnlocked, "An unlock of the engines' sockets was begun and did not end")
 	})
 	stop()
@@ -79,7 +79,7 @@ func TestLeftOverWordIsNobodysUnlock(t *testing.T) {
 	}
 	s.unlock(t, 0)
 	after := s.watched(t, false)
-	eventually(t, "the lock and its end are recorded", soon, func() bool { return len(after.actions()) >= 2 })
+	eventually(t, "the lock and its end are recorded", func() bool { return len(after.actions()) >= 2 })
 	if got := after.actions(); !slices.Equal(got, []string{"EngineLock the test", "EngineUnlock ada"}) {
 		t.Errorf("recorded: %q", got)
 	}

@@ -86,23 +86,23 @@ func TestWatchWithoutRoom(t *testing.T) {
 			later := s.small(t)
 			s.lock(t)
 			notes := s.watched(t, true)
-			eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+			eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 			s.kept(t)
 			spoil(t, s)
 			must(t, os.Remove(s.socket))
 			startEngine(t, s.dockerd, s.socket, "", "--group=users")
 			must(t, os.Chmod(s.socket, 0o666))
-			eventually(t, "it is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
-			eventually(t, "that is recorded", soon, func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })
+			eventually(t, "it is closed", func() bool { return modeOf(s.socket) == "0600 0:0" })
+			eventually(t, "that is recorded", func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })
 			if notes.has(model.FindingSocketOpen, "may connect") {
 				t.Errorf("a new socket is a finding: %q", notes.kinds())
 			}
 			later(10 * time.Second)
 			time.Sleep(300 * time.Millisecond)
 			must(t, os.Chmod(s.socket, 0o666))
-			eventually(t, "it is closed again", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
-			eventually(t, "that is a finding", soon, func() bool { return notes.has(model.FindingSocketOpen, "may connect") })
-			eventually(t, "and recorded", soon, func() bool { return notes.recorded("EngineSocketRepair", "closed again") })
+			eventually(t, "it is closed again", func() bool { return modeOf(s.socket) == "0600 0:0" })
+			eventually(t, "that is a finding", func() bool { return notes.has(model.FindingSocketOpen, "may connect") })
+			eventually(t, "and recorded", func() bool { return notes.recorded("EngineSocketRepair", "closed again") })
 		})
 	}
 }
@@ -119,13 +119,13 @@ func TestRecordedWithoutRoom(t *testing.T) {
 	s.lock(t)
 	s.full(t)
 	notes := s.watched(t, true)
-	eventually(t, "all are recorded", soon, func() bool { return len(notes.actions()) >= 3 })
+	eventually(t, "all are recorded", func() bool { return len(notes.actions()) >= 3 })
 	time.Sleep(1500 * time.Millisecond)
 	if got := notes.actions(); !slices.Equal(got, []string{"EngineLock the test", "EngineUnlock ada", "EngineLock the test"}) {
 		t.Errorf("recorded: %q", got)
 	}
 	must(t, os.Remove(filepath.Join(s.o.StateDir, "ballast")))
-	eventually(t, "it is kept when there is room", soon, func() bool {
+	eventually(t, "it is kept when there is room", func() bool {
 		text, err := os.ReadFile(filepath.Join(s.o.StateDir, "lock.json"))
 		return err == nil && strings.Contains(string(text), `"recorded": true`) && !strings.Contains(string(text), "unrecorded")
 	})
@@ -139,7 +139,7 @@ func TestPauseOfANewSocket(t *testing.T) {
 	s := newScene(t, "{}", "--group=users")
 	s.lock(t)
 	notes := s.watched(t, true)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	s.kept(t)
 	held := filepath.Join(s.o.StateDir, "lock.lock") // without it nothing may be changed
 	must(t, os.Remove(held))
@@ -147,10 +147,10 @@ func TestPauseOfANewSocket(t *testing.T) {
 	must(t, os.Remove(s.socket))
 	startEngine(t, s.dockerd, s.socket, "", "--group=users")
 	must(t, os.Chmod(s.socket, 0o666))
-	eventually(t, "the pause grew", soon, func() bool { return notes.has(model.FindingSocketOpen, "is tried again within 400ms") })
+	eventually(t, "the pause grew", func() bool { return notes.has(model.FindingSocketOpen, "is tried again within 400ms") })
 	must(t, os.Remove(held))
-	eventually(t, "it is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
-	eventually(t, "which socket it is is kept", soon, func() bool { return s.keeps(t) })
+	eventually(t, "it is closed", func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "which socket it is is kept", func() bool { return s.keeps(t) })
 }
 
 // keeps says whether the state names the socket that is there.

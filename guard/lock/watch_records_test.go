@@ -69,10 +69,10 @@ func TestSlowLog(t *testing.T) {
 	s := newScene(t, "{}", "--group=users")
 	s.lock(t)
 	l, _ := s.watchSlowly(t, 3*time.Second)
-	eventually(t, "the lock is to be recorded", soon, func() bool { return len(l.tries("EngineLock")) > 0 })
+	eventually(t, "the lock is to be recorded", func() bool { return len(l.tries("EngineLock")) > 0 })
 	closed := func() {
 		t.Helper()
-		eventually(t, "it is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
+		eventually(t, "it is closed", func() bool { return modeOf(s.socket) == "0600 0:0" })
 	}
 	for range 3 {
 		must(t, os.Chmod(s.socket, 0o666))
@@ -83,14 +83,14 @@ func TestSlowLog(t *testing.T) {
 	startEngine(t, s.dockerd, s.socket, "", "--group=users")
 	must(t, os.Chmod(s.socket, 0o666))
 	closed()
-	eventually(t, "a record is tried again", soon, func() bool { return len(l.tries("EngineSocketRepair")) > 1 })
+	eventually(t, "a record is tried again", func() bool { return len(l.tries("EngineSocketRepair")) > 1 })
 	must(t, os.Chmod(s.socket, 0o666))
 	closed()
 	if s.keeps(t) {
 		t.Error("the state was written, on a disk that may hang as well")
 	}
 	close(l.mended)
-	eventually(t, "which socket it is is kept", soon, func() bool { return s.keeps(t) })
+	eventually(t, "which socket it is is kept", func() bool { return s.keeps(t) })
 	tried := func() map[string]bool { // one more where the watch was quicker than this test with a socket that was made anew
 		ids := map[string]bool{}
 		for _, id := range append(l.tries("EngineLock"), l.tries("EngineSocketRepair")...) {
@@ -98,7 +98,7 @@ func TestSlowLog(t *testing.T) {
 		}
 		return ids
 	}
-	eventually(t, "all are recorded", soon, func() bool { n := len(l.actions()); return n >= 6 && n == len(tried()) })
+	eventually(t, "all are recorded", func() bool { n := len(l.actions()); return n >= 6 && n == len(tried()) })
 	time.Sleep(300 * time.Millisecond)
 	ids := map[string]bool{}
 	l.notebook.mu.Lock()
@@ -122,12 +122,12 @@ func TestRecordAfterARestart(t *testing.T) {
 	s := newScene(t, "{}")
 	s.lock(t)
 	first, stop := s.watchSlowly(t, 3*time.Second)
-	eventually(t, "the lock is to be recorded", soon, func() bool { return len(first.tries("EngineLock")) > 0 })
+	eventually(t, "the lock is to be recorded", func() bool { return len(first.tries("EngineLock")) > 0 })
 	stop()
 	second, stop := s.watchSlowly(t, time.Minute)
-	eventually(t, "the lock is to be recorded", soon, func() bool { return len(second.tries("EngineLock")) > 0 })
+	eventually(t, "the lock is to be recorded", func() bool { return len(second.tries("EngineLock")) > 0 })
 	must(t, os.Chmod(s.socket, 0o666))
-	eventually(t, "it is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "it is closed", func() bool { return modeOf(s.socket) == "0600 0:0" })
 	close(second.mended)
 	stop()
 	if one, other := first.tries("EngineLock"), second.tries("EngineLock"); !slices.Equal(one, other) {
@@ -139,7 +139,7 @@ func TestRecordAfterARestart(t *testing.T) {
 	s.unlock(t, 0)
 	s.lock(t)
 	third := s.watched(t, true)
-	eventually(t, "the next is recorded", soon, func() bool { return third.recorded("EngineLock", "") })
+	eventually(t, "the next is recorded", func() bool { return third.recorded("EngineLock", "") })
 	third.mu.Lock()
 	defer third.mu.Unlock()
 	for _, r := range third.records {

@@ -46,12 +46,12 @@ func TestWatchOnlyTells(t *testing.T) {
 	notes := s.watched(t, false)
 	time.Sleep(300 * time.Millisecond) // nothing is locked yet, and nothing is wrong
 	s.lock(t)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "the test") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "the test") })
 	if k := notes.kinds(); len(k) > 0 {
 		t.Errorf("found %q", k)
 	}
 	must(t, os.Chmod(s.socket, 0o622))
-	eventually(t, "a finding", soon, func() bool { return notes.has(model.FindingSocketOpen, "0622") })
+	eventually(t, "a finding", func() bool { return notes.has(model.FindingSocketOpen, "0622") })
 	time.Sleep(300 * time.Millisecond)
 	if got := modeOf(s.socket); got != "0622 0:0" {
 		t.Errorf("it was changed to %s", got)
@@ -60,21 +60,21 @@ func TestWatchOnlyTells(t *testing.T) {
 		t.Error("a repair was recorded")
 	}
 	s.unlock(t, 0)
-	eventually(t, "it is over", soon, func() bool {
+	eventually(t, "it is over", func() bool {
 		notes.mu.Lock()
 		defer notes.mu.Unlock()
 		return slices.ContainsFunc(notes.findings, func(f model.Finding) bool {
 			return f.Kind == model.FindingSocketOpen && !f.Over.IsZero() && f.ID == notes.findings[0].ID
 		})
 	})
-	eventually(t, "the unlocking is recorded", soon, func() bool { return notes.recorded("EngineUnlock", "ada") })
-	eventually(t, "that it is open, and by whom, is a finding", soon, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
-	eventually(t, "that it is recorded is kept", soon, func() bool {
+	eventually(t, "the unlocking is recorded", func() bool { return notes.recorded("EngineUnlock", "ada") })
+	eventually(t, "that it is open, and by whom, is a finding", func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	eventually(t, "that it is recorded is kept", func() bool {
 		text, err := os.ReadFile(filepath.Join(s.o.StateDir, "unlocked.json"))
 		return err == nil && strings.Contains(string(text), `"recorded": true`)
 	})
 	again := s.watched(t, false) // a guard that starts while it is open
-	eventually(t, "it is told again", soon, func() bool { return again.has(model.FindingUnlocked, "by ada") })
+	eventually(t, "it is told again", func() bool { return again.has(model.FindingUnlocked, "by ada") })
 	if again.recorded("EngineUnlock", "ada") {
 		t.Error("one unlocking is recorded twice")
 	}
@@ -95,13 +95,13 @@ func TestWatchSeesTheEngineAnew(t *testing.T) {
 	s.reopen(t)
 	s.lock(t)
 	notes := s.watched(t, true)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	must(t, os.Remove(s.socket))
 	stop := startEngine(t, s.dockerd, s.socket, "127.0.0.1:0", "--group=users")
 	must(t, os.Chmod(s.socket, 0o666)) // as this engine does
-	eventually(t, "it is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
-	eventually(t, "that is recorded", soon, func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })
-	eventually(t, "a finding of the listener", soon, func() bool { return notes.has(model.FindingTCPListener, "127.0.0.1:") })
+	eventually(t, "it is closed", func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "that is recorded", func() bool { return notes.recorded("EngineSocketRepair", "made its socket anew") })
+	eventually(t, "a finding of the listener", func() bool { return notes.has(model.FindingTCPListener, "127.0.0.1:") })
 	if notes.has(model.FindingSocketOpen, "may connect") {
 		t.Errorf("a new socket is a finding: %q", notes.kinds())
 	}
@@ -128,7 +128,7 @@ func TestWhoMayUseIt(t *testing.T) {
 		t.Errorf("problems %+v", st.Problems)
 	}
 	bad.end()
-	eventually(t, "the status is good again", soon, func() bool { st, err := s.l.Status(context.Background()); return err == nil && st.OK() })
+	eventually(t, "the status is good again", func() bool { st, err := s.l.Status(context.Background()); return err == nil && st.OK() })
 }
 
 // TestWatchSeesWhatIsOver: an unlock that is over when the watch looks is recorded, with who did it, and is a finding.
@@ -138,8 +138,8 @@ func TestWatchSeesWhatIsOver(t *testing.T) {
 	s.unlock(t, 0)
 	s.lock(t) // and nobody has looked yet
 	notes := s.watched(t, false)
-	eventually(t, "the last lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "the guard's alone") })
-	eventually(t, "the unlock is a finding", soon, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	eventually(t, "the last lock is recorded", func() bool { return notes.recorded("EngineLock", "the guard's alone") })
+	eventually(t, "the unlock is a finding", func() bool { return notes.has(model.FindingUnlocked, "by ada") })
 	if got := notes.actions(); !slices.Equal(got, []string{"EngineLock the test", "EngineUnlock ada", "EngineLock the test"}) {
 		t.Errorf("recorded: %q", got)
 	}
@@ -159,12 +159,12 @@ func TestRecordsThatFail(t *testing.T) {
 	s.lock(t)
 	time.Sleep(500 * time.Millisecond)
 	s.unlock(t, 0)
-	eventually(t, "that it is open is a finding", soon, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	eventually(t, "that it is open is a finding", func() bool { return notes.has(model.FindingUnlocked, "by ada") })
 	time.Sleep(300 * time.Millisecond)
 	notes.mu.Lock()
 	notes.fail = nil
 	notes.mu.Unlock()
-	eventually(t, "both are recorded", soon, func() bool { return slices.Equal(notes.actions(), []string{"EngineLock the test", "EngineUnlock ada"}) })
+	eventually(t, "both are recorded", func() bool { return slices.Equal(notes.actions(), []string{"EngineLock the test", "EngineUnlock ada"}) })
 	time.Sleep(300 * time.Millisecond)
 	if got := notes.actions(); len(got) != 2 {
 		t.Errorf("recorded: %q", got)
@@ -176,10 +176,10 @@ func TestWordThatCannotBeTrusted(t *testing.T) {
 	s := newScene(t, "{}")
 	s.lock(t)
 	notes := s.watched(t, false)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	s.unlock(t, 0)
-	eventually(t, "a finding", soon, func() bool { return notes.has(model.FindingUnlocked, "by ada") })
-	eventually(t, "it says so", soon, func() bool {
+	eventually(t, "a finding", func() bool { return notes.has(model.FindingUnlocked, "by ada") })
+	eventually(t, "it says so", func() bool {
 		must(t, os.Chmod(filepath.Join(s.o.StateDir, "unlocked.json"), 0o644)) // the watch may just have written it anew: that the unlock is recorded
 		return notes.has(model.FindingUnlocked, "can't be trusted")
 	})
@@ -190,7 +190,7 @@ func TestWordThatCannotBeTrusted(t *testing.T) {
 		t.Error("the finding is over")
 	}
 	s.lock(t)
-	eventually(t, "it is locked again", soon, func() bool {
+	eventually(t, "it is locked again", func() bool {
 		n := len(notes.actions())
 		return n > 0 && notes.actions()[n-1] == "EngineLock the test" && n > 2
 	})
@@ -205,23 +205,23 @@ func TestRepairThatFails(t *testing.T) {
 	s := newScene(t, "{}")
 	s.lock(t)
 	notes := s.watched(t, true)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	held := filepath.Join(s.o.StateDir, "lock.lock") // without it nothing may be changed
 	must(t, os.Remove(held))
 	must(t, os.Mkdir(held, 0o700))
 	must(t, os.Chmod(s.socket, 0o666))
-	eventually(t, "a finding says that it failed", soon, func() bool { return notes.has(model.FindingSocketOpen, "to close it failed (") })
-	eventually(t, "and that the pause grew", soon, func() bool { return notes.has(model.FindingSocketOpen, "is tried again within 400ms") })
+	eventually(t, "a finding says that it failed", func() bool { return notes.has(model.FindingSocketOpen, "to close it failed (") })
+	eventually(t, "and that the pause grew", func() bool { return notes.has(model.FindingSocketOpen, "is tried again within 400ms") })
 	if got := modeOf(s.socket); got != "0666 0:0" || notes.recorded("EngineSocketRepair", "") {
 		t.Errorf("the socket is %s; recorded %q", got, notes.actions())
 	}
 	must(t, os.Remove(held))
-	eventually(t, "it is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
-	eventually(t, "that is recorded", soon, func() bool { return notes.recorded("EngineSocketRepair", "times in vain") })
+	eventually(t, "it is closed", func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "that is recorded", func() bool { return notes.recorded("EngineSocketRepair", "times in vain") })
 	must(t, os.Chmod(s.socket, 0o666))
-	took := eventually(t, "the next one is closed", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	took := eventually(t, "the next one is closed", func() bool { return modeOf(s.socket) == "0600 0:0" })
 	t.Logf("it took %s", took)
-	eventually(t, "that is recorded", soon, func() bool { return len(notes.actions()) == 3 })
+	eventually(t, "that is recorded", func() bool { return len(notes.actions()) == 3 })
 	notes.mu.Lock()
 	defer notes.mu.Unlock()
 	if why := notes.records[2].Reason; strings.Contains(why, "in vain") {
@@ -235,7 +235,7 @@ func TestRecordOfARepair(t *testing.T) {
 	s.lock(t)
 	notes := &notebook{}
 	s.watch(t, true, notes)
-	eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+	eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 	fails := func(err error) {
 		notes.mu.Lock()
 		defer notes.mu.Unlock()
@@ -243,10 +243,10 @@ func TestRecordOfARepair(t *testing.T) {
 	}
 	fails(errors.New("the disk is full"))
 	must(t, os.Chmod(s.socket, 0o666))
-	eventually(t, "it is closed all the same", soon, func() bool { return modeOf(s.socket) == "0600 0:0" })
+	eventually(t, "it is closed all the same", func() bool { return modeOf(s.socket) == "0600 0:0" })
 	time.Sleep(1200 * time.Millisecond)
 	fails(nil)
-	eventually(t, "it is recorded", soon, func() bool { return notes.recorded("EngineSocketRepair", "closed again") })
+	eventually(t, "it is recorded", func() bool { return notes.recorded("EngineSocketRepair", "closed again") })
 	time.Sleep(300 * time.Millisecond)
 	notes.mu.Lock()
 	defer notes.mu.Unlock()
@@ -263,7 +263,7 @@ func TestHalf(t *testing.T) {
 		s.lock(t)
 		notes := &notebook{}
 		stop := s.watch(t, true, notes)
-		eventually(t, "the lock is recorded", soon, func() bool { return notes.recorded("EngineLock", "") })
+		eventually(t, "the lock is recorded", func() bool { return notes.recorded("EngineLock", "") })
 		must(t, os.Remove(s.daemonJSON))
 		must(t, os.Mkdir(s.daemonJSON, 0o755)) // so that it stops there, as it would with the power
 		if _, _, err := s.l.Unlock(context.Background(), "eve"); err == nil {
@@ -275,11 +275,11 @@ func TestHalf(t *testing.T) {
 		told := func(n *notebook) func() bool {
 			return func() bool { return n.has(model.FindingUnlocked, "An unlock of the engines' sockets that eve began") }
 		}
-		eventually(t, "it is told", soon, told(notes))
-		eventually(t, "it is recorded", soon, func() bool { return notes.recorded("EngineUnlock", "did not end") })
+		eventually(t, "it is told", told(notes))
+		eventually(t, "it is recorded", func() bool { return notes.recorded("EngineUnlock", "did not end") })
 		stop()
 		again := s.watched(t, true)
-		eventually(t, "it is told after a start", soon, told(again))
+		eventually(t, "it is told after a start", told(again))
 		must(t, os.Remove(s.daemonJSON))
 		must(t, os.WriteFile(s.daemonJSON, []byte("{}"), 0o644))
 		want := []string{"EngineLock the test", "EngineUnlock eve", "EngineLock the test"}
@@ -291,7 +291,7 @@ func TestHalf(t *testing.T) {
 			want[2] = "EngineUnlock ada"
 		}
 		var got []string
-		eventually(t, "what came of it is recorded", soon, func() bool { got = append(notes.actions(), again.actions()...); return len(got) >= 3 })
+		eventually(t, "what came of it is recorded", func() bool { got = append(notes.actions(), again.actions()...); return len(got) >= 3 })
 		time.Sleep(300 * time.Millisecond)
 		if got = append(notes.actions(), again.actions()...); !slices.Equal(got, want) {
 			t.Errorf("%s: recorded %q", out, got)
@@ -312,13 +312,13 @@ func TestHalfLock(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(s.o.StateDir, "lock.json"), []byte(strings.Replace(string(text), `"phase": "locked"`, `"phase": "locking"`, 1)), 0o600))
 	notes := s.watched(t, true)
-	eventually(t, "it is told", soon, func() bool {
+	eventually(t, "it is told", func() bool {
 		return notes.has(model.FindingUnlocked, "A lock of the engines' sockets that the test began did not end")
 	})
 	if len(notes.actions()) > 0 {
 		t.Errorf("recorded: %q", notes.actions())
 	}
 	s.lock(t) // it goes on
-	eventually(t, "it is recorded", soon, func() bool { return slices.Equal(notes.actions(), []string{"EngineLock the test"}) })
+	eventually(t, "it is recorded", func() bool { return slices.Equal(notes.actions(), []string{"EngineLock the test"}) })
 	s.unlock(t, 0)
 }

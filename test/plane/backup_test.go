@@ -39,7 +39,7 @@ func backupUnderLoad(t *testing.T, args []string, empty string) {
 	l := &load{server: func() *lab.Server { return s }, token: token, tenant: "acme"}
 	l.start(t.Context(), 4)
 	time.Sleep(time.Second)
-	l.more(t, 10)
+	l.more(t)
 	l.mu.Lock()
 	before := len(l.changes)
 	l.mu.Unlock()

@@ -54,7 +54,7 @@ func TestDatabaseRestartedUnderLoad(t *testing.T) {
 		}
 	}
 	time.Sleep(time.Second)
-	l.more(t, 10)
+	l.more(t)
 	l.end()
 	checkLoad(t, owner, l)
 }

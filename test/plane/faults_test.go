@@ -63,7 +63,7 @@ func killedUnderLoad(t *testing.T, args []string) {
 		now.Store(start())
 	}
 	time.Sleep(300 * time.Millisecond)
-	l.more(t, 10)
+	l.more(t)
 	l.end()
 	owner.server = now.Load()
 	checkLoad(t, owner, l)
@@ -240,7 +240,7 @@ func TestFullDisk(t *testing.T) {
 	owner, token := tenantOwner(t, s)
 	l := &load{server: func() *lab.Server { return s }, token: token, tenant: "acme"}
 	l.start(t.Context(), 2)
-	l.more(t, 10)
+	l.more(t)
 	l.end()
 
 	fill := filepath.Join(dir, "fill")

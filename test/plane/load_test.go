@@ -54,9 +54,10 @@ func (l *load) start(ctx context.Context, writers int) {
 	}
 }
 
-// more waits until so many more changes are acknowledged.
-func (l *load) more(t *testing.T, n int) {
+// more waits until some more changes are acknowledged.
+func (l *load) more(t *testing.T) {
 	t.Helper()
+	const n = 10
 	acked := func() int {
 		l.mu.Lock()
 		defer l.mu.Unlock()

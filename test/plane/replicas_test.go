@@ -48,7 +48,7 @@ func TestReplicas(t *testing.T) {
 	l.changes = []change{{name: "watched", acked: true}} // by what was watched
 	l.start(t.Context(), 4)
 	time.Sleep(2 * time.Second)
-	l.more(t, 10)
+	l.more(t)
 	if err := first.Stop(); err != nil {
 		t.Errorf("the first replica: %v", err)
 	}
@@ -57,7 +57,7 @@ func TestReplicas(t *testing.T) {
 	until := len(l.changes)
 	l.mu.Unlock()
 	time.Sleep(time.Second)
-	l.more(t, 10)
+	l.more(t)
 	l.end()
 	if len(l.changes) < until+10 {
 		t.Errorf("%d changes were acknowledged before one replica went, and %d after", until, len(l.changes)-until)

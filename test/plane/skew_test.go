@@ -64,7 +64,7 @@ func TestRollingUpgrade(t *testing.T) {
 	}
 	through.set(old.Server, next)
 	time.Sleep(2 * time.Second)
-	l.more(t, 10)
+	l.more(t)
 	l.end()
 	there := at(owner, next)
 	checkLoad(t, there, l)
@@ -87,7 +87,7 @@ func TestRollingUpgrade(t *testing.T) {
 	owner.server, bob.server = old.Server, old.Server
 	through.set(old.Server, next)
 	time.Sleep(2 * time.Second)
-	l.more(t, 10)
+	l.more(t)
 	l.end()
 	checkLoad(t, owner, l)
 	t.Run("old on the newer schema", func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestRollingUpgrade(t *testing.T) {
 		t.Error(err)
 	}
 	time.Sleep(time.Second)
-	l.more(t, 10)
+	l.more(t)
 	l.end()
 	checkLoad(t, owner, l)
 	moving.report()
