@@ -93,13 +93,13 @@ const mostIdle = 64
 // nothing (null, false, 0, "", [], {}): old clients send some. A name that it has in other letters is no such one.
 func Decode(text []byte, into any) error {
 	for range mostIdle {
-		err := jsonv2.Unmarshal(text, into, jsonv2.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true))
-		var unknown *jsonv2.SemanticError
-		if !errors.As(err, &unknown) || !errors.Is(err, jsonv2.ErrUnknownName) {
+		err := unmarshal(text, into)
+		pointer, unknown := unknownAt(err)
+		if !unknown {
 			return faultOf(text, err)
 		}
-		less, ok := without(text, unknown.JSONPointer)
-		if !ok || otherCase(text, into, unknown.JSONPointer) {
+		less, ok := without(text, pointer)
+		if !ok || otherCase(text, into, pointer) {
 			return faultOf(text, err)
 		}
 		text = less
@@ -108,12 +108,24 @@ func Decode(text []byte, into any) error {
 	return &Fault{Status: http.StatusBadRequest, Why: fmt.Sprintf("it has more than %d fields that the engine does not know", mostIdle)}
 }
 
+func unmarshal(text []byte, into any, also ...jsonv2.Options) error {
+	return jsonv2.Unmarshal(text, into, append(also, jsonv2.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true))...)
+}
+
+// unknownAt gives which member an error says that the type does not have.
+func unknownAt(err error) (jsontext.Pointer, bool) {
+	var meaning *jsonv2.SemanticError
+	if !errors.As(err, &meaning) || !errors.Is(err, jsonv2.ErrUnknownName) {
+		return "", false
+	}
+	return meaning.JSONPointer, true
+}
+
 // otherCase says whether the member that a pointer names would be one of the type's, were it not for how its name is written: to the engine it is.
 func otherCase(text []byte, into any, pointer jsontext.Pointer) bool {
 	again := reflect.New(reflect.TypeOf(into).Elem()).Interface()
-	err := jsonv2.Unmarshal(text, again, jsonv2.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true), jsonv2.MatchCaseInsensitiveNames(true))
-	var unknown *jsonv2.SemanticError
-	return !errors.As(err, &unknown) || !errors.Is(err, jsonv2.ErrUnknownName) || unknown.JSONPointer != pointer
+	at, unknown := unknownAt(unmarshal(text, again, jsonv2.MatchCaseInsensitiveNames(true)))
+	return !unknown || at != pointer
 }
 
 // Encode writes a value as the engine's own client does.
