@@ -76,8 +76,7 @@ export function DataTable<T extends object>(p: Props<T>) {
   useEffect(() => warm(p.rows, p.columns), [p.rows, p.columns]);
   const group = p.columns.find((c) => c.id === late.group);
   const shown = useMemo(() => lines(rows, group, opened), [rows, group, opened]);
-  const hidden = state.hidden.join();
-  const columns = useMemo(() => p.columns.filter((c) => !hidden.split(",").includes(c.id)), [p.columns, hidden]);
+  const columns = useMemo(() => p.columns.filter((c) => !asked.hidden.includes(c.id)), [p.columns, asked.hidden]);
 
   const toggle = (value: string) =>
     setOpened((before) => {
