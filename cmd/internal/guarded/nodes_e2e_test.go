@@ -174,7 +174,7 @@ func (n *nodes) notTheirs() {
 			}
 		}
 	}
-	if out := n.manager.may("alice", n.id, "node", "ls", "--format", "{{json .}}"); strings.Contains(out, n.manager.at) || strings.Contains(out, n.manager.host()) {
+	if out := n.manager.may("alice", n.id, "node", "ls", "--format", "{{json .}}"); strings.Contains(out, n.manager.at) || strings.Contains(out, quoted(n.manager.host())) {
 		n.Errorf("alice sees %s", out)
 	}
 	if after := n.manager.may("root", "", "swarm", "join-token", "-q", "manager"); after != before {
@@ -241,8 +241,8 @@ func (n *nodes) nothingThere(who, id string) {
 	n.Helper()
 	m, w := n.manager, n.worker
 	task := m.may("root", "", "service", "ps", "-q", "--no-trunc", "web")
-	for _, args := range [][]string{{"ps", "-aq", "--no-trunc"}, {"volume", "ls", "-q"}, {"network", "ls"}} {
-		if out := w.may(who, "", args...); strings.Contains(out, id) || strings.Contains(out, "lan") || args[0] == "volume" && out != "" {
+	for _, args := range [][]string{{"ps", "-aq", "--no-trunc"}, {"volume", "ls", "-q"}, {"network", "ls", "--format", nameOnly}} {
+		if out := w.may(who, "", args...); strings.Contains(out, id) || strings.Contains(out, quoted("lan")) || args[0] == "volume" && out != "" {
 			n.Errorf("%s sees on the worker: %s", who, out)
 		}
 	}
@@ -274,7 +274,7 @@ func (n *nodes) nothingThere(who, id string) {
 	} {
 		m.mayNot(who, "", args...)
 	}
-	if out := m.may(who, "", "service", "ls") + m.may(who, "", "network", "ls"); strings.Contains(out, "web") || strings.Contains(out, "lan") {
+	if out := m.may(who, "", "service", "ls", "--format", nameOnly) + m.may(who, "", "network", "ls", "--format", nameOnly); strings.Contains(out, quoted("web")) || strings.Contains(out, quoted("lan")) {
 		n.Errorf("%s sees %s", who, out)
 	}
 }
