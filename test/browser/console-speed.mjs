@@ -66,6 +66,7 @@ const typed = (text) => `
   Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(box, ${JSON.stringify(text)});
   box.dispatchEvent(new Event("input", { bubbles: true }));`;
 const clicked = (name) => `[...document.querySelectorAll("main [role=columnheader] button")].find((b) => b.textContent.startsWith(${JSON.stringify(name)})).click();`;
+const grouped = (by) => `document.querySelectorAll("[role=dialog] input[type=radio]")[${by}].click();`;
 // The first row, under the names of the columns. Rows come after the field or the arrow that asks for them, so it is they that are waited for.
 const firstRow = (is) => `() => /${is}/.test(document.querySelector("main [role=row][aria-rowindex='2'] [role=gridcell]")?.textContent ?? "")`;
 const both = (...conditions) => `() => ${conditions.map((c) => `(${c})()`).join(" && ")}`;
@@ -82,6 +83,11 @@ async function table(ann, name, at, { all, word, found, first: least, last: most
   figure(`${name}-filter-ms`, await acts(page, typed(word), both(fewer(all), firstRow(found))));
   await acts(page, typed(""), both(whole(all), firstRow(least)));
   figure(`${name}-sort-ms`, await acts(page, clicked("Name"), firstRow(most)));
+  await page.getByRole("button", { name: "Group by" }).click();
+  await page.getByRole("dialog").getByRole("radio").nth(1).waitFor();
+  figure(`${name}-group-ms`, await acts(page, grouped(1), `() => document.querySelector("main [role=treegrid] [aria-expanded=false]") !== null`));
+  await acts(page, grouped(0), firstRow(most));
+  await page.keyboard.press("Escape");
   const grid = page.locator("main [role=grid], main [role=treegrid]");
   const before = await grid.locator("[role=row]").nth(5).textContent();
   figure(`${name}-scroll-ms`, await acts(

@@ -18,10 +18,10 @@ import classes from "./DataTable.module.css";
 import { Header } from "./Header";
 import { Row } from "./Row";
 import { SelectBox, type Selection, toggled } from "./Select";
-import { addressOf, isEmpty, type TableSearch, type TableState, tableSearch, viewOf } from "./state";
+import { addressOf, isEmpty, sameSearch, searchOf, stateOf, type TableSearch, type TableState, tableSearch, viewOf } from "./state";
 import { Toolbar } from "./Toolbar";
+import { useAhead } from "./useAhead";
 import { useNarrow } from "./useNarrow";
-import { useTyped } from "./useTyped";
 import { filtered, lines, warm } from "./view";
 
 interface Props<T extends object> {
@@ -63,20 +63,23 @@ export function DataTable<T extends object>(p: Props<T>) {
   const { t } = useTranslation();
   const { onSearch, id, initial } = p;
   const { q, sort, group: by, hide, only } = p.search;
-  const search = useMemo(() => tableSearch({ q, sort, group: by, hide, only }), [q, sort, by, hide, only]);
-  useRemembered(id, search, onSearch);
-  const asked = useMemo(() => viewOf(search, p.columns, initial), [search, initial, p.columns]);
-  const [typed, setTyped] = useTyped(asked.q, (q) => set({ q }));
-  const state = useMemo(() => ({ ...asked, q: typed }), [asked, typed]);
-  const set = (next: Partial<TableState>) => onSearch(addressOf({ ...state, ...next }, p.columns, initial));
+  const given = useMemo(() => tableSearch({ q, sort, group: by, hide, only }), [q, sort, by, hide, only]);
+  const [search, setSearch] = useAhead(given, onSearch, sameSearch);
+  useRemembered(id, search, setSearch);
+  const state = useMemo(() => viewOf(search, p.columns, initial), [search, initial, p.columns]);
+  const set = (next: Partial<TableState>) => setSearch(addressOf({ ...state, ...next }, p.columns, initial));
 
   const late = useDeferredValue(state);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
-  const rows = useMemo(() => filtered(p.rows, p.columns, late), [p.rows, p.columns, late]);
+  const rows = useWanted(p.rows, p.columns, late);
   useEffect(() => warm(p.rows, p.columns), [p.rows, p.columns]);
   const group = p.columns.find((c) => c.id === late.group);
   const shown = useMemo(() => lines(rows, group, opened), [rows, group, opened]);
-  const columns = useMemo(() => p.columns.filter((c) => !asked.hidden.includes(c.id)), [p.columns, asked.hidden]);
+  const hidden = state.hidden.join();
+  const columns = useMemo(() => {
+    const gone = hidden.split(",");
+    return p.columns.filter((c) => !gone.includes(c.id));
+  }, [p.columns, hidden]);
 
   const toggle = (value: string) =>
     setOpened((before) => {
@@ -156,7 +159,6 @@ export function DataTable<T extends object>(p: Props<T>) {
         rows={p.rows}
         state={state}
         set={set}
-        setWords={setTyped}
         id={id}
         shown={rows}
         more={p.more ?? false}
@@ -215,6 +217,15 @@ export function DataTable<T extends object>(p: Props<T>) {
       )}
     </div>
   );
+}
+
+/** The rows that are wanted. They are not looked for again where only a group or a column was chosen. */
+function useWanted<T extends object>(rows: readonly T[], columns: readonly Column<T>[], state: TableState): T[] {
+  const { q, sort, only } = searchOf(state);
+  return useMemo(() => {
+    const known = new Set(columns.map((c) => c.id));
+    return filtered(rows, columns, stateOf({ q, sort, only }, known));
+  }, [rows, columns, q, sort, only]);
 }
 
 /** A table that is come to without parameters is as it was left; words that were looked for are not kept. */

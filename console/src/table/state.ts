@@ -88,6 +88,11 @@ export function tableSearch(search: Record<string, unknown>): TableSearch {
   return out;
 }
 
+/** sameSearch is whether two addresses say the same of a table. */
+export function sameSearch(a: TableSearch, b: TableSearch): boolean {
+  return parameters.every((key) => a[key] === b[key]);
+}
+
 /** isEmpty is whether an address says nothing of a table; what else it says does not count. */
 export function isEmpty(search: TableSearch): boolean {
   return parameters.every((key) => search[key] === undefined);

@@ -46,6 +46,12 @@ test("sorting knows numbers in names, orders of their own, and puts what is miss
   expect(names(filtered(rows, columns, two))).toEqual(["web-9", "<b>db</b>", "web-10"]);
 });
 
+test("names are in the order that people count in", () => {
+  const list = ["a", "a0", "a1", "a001b", "a1b2", "A1b10", "a9", "a10", "a010x", "b", "ä", "é"];
+  const mixed = [...list].reverse().map((name) => ({ name, kind: "good", n: 1 }));
+  expect(names(filtered(mixed, columns, { ...noState, sort: [{ id: "name", desc: false }] }))).toEqual(list);
+});
+
 test("choices are counted, and keep what is chosen", () => {
   expect(valuesOf(rows, columns[1] as Column<Row>)).toEqual([
     ["bad", 2],
