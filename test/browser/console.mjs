@@ -62,7 +62,7 @@ async function everyWidth(ann) {
       await open(world, page, p);
       await ann.fits(`${p.name} at ${width}`);
       if (width === 360) await ann.axe(`${p.name} at ${width}`);
-      if (["overview", "nodes", "requirement"].includes(p.name) || only !== undefined) await ann.shot(`console-${p.name}-${width}`);
+      if (["overview", "nodes", "requirement", "container", "findings", "guard"].includes(p.name) || only !== undefined) await ann.shot(`console-${p.name}-${width}`);
     }
   }
   await page.setViewportSize({ width: 1440, height: 900 });
