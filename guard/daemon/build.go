@@ -18,16 +18,9 @@ import (
 )
 
 // build reads what a build would take, and has it asked about: the images that its Dockerfile begins with or copies from, and what those do
-// when they are built upon. Whoever may see the whole host takes nothing that is hidden, so that such a context goes on as it comes. What it
-// gives is called at the end.
+// when they are built upon.
 func (d *Door) build(w http.ResponseWriter, r *http.Request, a *call.Ask) (end func(), err error) {
 	end = func() {}
-	if a.Call.Route.Action == "ImageBuild" && a.Call.Query.Texts["version"] == builderBuildKit {
-		return d.buildsByKit(w, r, a)
-	}
-	if a.Call.Route.Action != "ImageBuild" || d.p.Objects == nil || d.p.Judge.Whole(r.Context(), a) {
-		return end, nil
-	}
 	q := &a.Call.Query
 	switch {
 	case q.Texts["version"] != "" && q.Texts["version"] != "1":
@@ -45,7 +38,7 @@ func (d *Door) build(w http.ResponseWriter, r *http.Request, a *call.Ask) (end f
 	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
 		return end, nil //nolint:nilerr // the judge says so, with a record
 	}
-	kept, end, err := d.keep(w, r, a)
+	kept, end, err := d.context(w, r, a)
 	if err != nil {
 		return end, err
 	}

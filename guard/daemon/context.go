@@ -16,15 +16,16 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
-// Bounds of contexts of builds that are looked into.
+// Bounds of archives that are looked into.
 const (
-	mostContext      = 4 << 30 // bytes of one
-	buildsAtOnce     = 8       // whose contexts are kept
-	buildsAtOnceEach = 4       // of one account, and never more than are left for others
-	contextPause     = time.Minute
+	mostContext    = 4 << 30  // bytes of a context of a build
+	mostArchive    = 16 << 30 // of an archive of images
+	keptAtOnce     = 8
+	keptAtOnceEach = 4 // of one account, and never more than are left for others
+	contextPause   = time.Minute
 )
 
-// kept counts the builds whose contexts are kept at a time.
+// kept counts the archives that are kept at a time.
 type kept struct {
 	mu   sync.Mutex
 	all  int
@@ -35,7 +36,7 @@ type kept struct {
 func (k *kept) begin(who string) (end func(), ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.each[who] >= min(buildsAtOnceEach, buildsAtOnce-k.all) {
+	if k.each[who] >= min(keptAtOnceEach, keptAtOnce-k.all) {
 		return func() {}, false
 	}
 	if k.each == nil {
@@ -53,16 +54,45 @@ func (k *kept) begin(who string) (end func(), ok bool) {
 	}), true
 }
 
-// keep takes the context of a build into a file, until end is called. It ends with the right to the build, and when nothing comes for a time.
-func (d *Door) keep(w http.ResponseWriter, r *http.Request, a *call.Ask) (c *builds.Context, end func(), err error) {
+// archive reads what decides about a call and stands in the archive that it carries. What it gives is called at the end.
+func (d *Door) archive(w http.ResponseWriter, r *http.Request, a *call.Ask) (end func(), err error) {
+	switch {
+	case a.Call.Route.Action == "ImageBuild" && a.Call.Query.Texts["version"] == builderBuildKit:
+		return d.buildsByKit(w, r, a)
+	case d.p.Objects == nil || d.p.Judge.Whole(r.Context(), a):
+		// Whoever may see the whole host takes nothing that is hidden, so that it goes on as it comes.
+	case a.Call.Route.Action == "ImageBuild":
+		return d.build(w, r, a)
+	case a.Call.Route.Action == "ImageLoad":
+		return d.load(w, r, a)
+	}
+	return func() {}, nil
+}
+
+// context keeps the context of a build.
+func (d *Door) context(w http.ResponseWriter, r *http.Request, a *call.Ask) (c *builds.Context, end func(), err error) {
+	end, err = d.keep(w, r, a, "the build", func(ctx context.Context, from io.Reader) (io.Closer, error) {
+		c, err = builds.Keep(ctx, from, d.p.Dir, a.Call.Query.Texts["dockerfile"], mostContext)
+		return c, err
+	})
+	return c, end, err
+}
+
+// keep has an archive taken into a file, until end is called. It ends with the right to the call, and when nothing comes for a time. What read
+// gives with an error is not looked at.
+func (d *Door) keep(w http.ResponseWriter, r *http.Request, a *call.Ask, what string, read func(context.Context, io.Reader) (io.Closer, error)) (end func(), err error) {
 	place, ok := d.kept.begin(a.Subject.Principal.ID)
 	if !ok {
-		return nil, place, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many builds at once: try again"}
+		return place, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many builds and archives at once: try again"}
 	}
 	comes := &coming{r: r.Body, c: http.NewResponseController(w)}
-	err = lasting.While(r.Context(), d.p.Log, "the build", d.holdsEvery, func(ctx context.Context) error { return d.holds(ctx, r, a) }, func(ctx context.Context) (err error) {
+	end = place
+	err = lasting.While(r.Context(), d.p.Log, what, d.holdsEvery, func(ctx context.Context) error { return d.holds(ctx, r, a) }, func(ctx context.Context) error {
 		defer context.AfterFunc(ctx, comes.stop)()
-		c, err = builds.Keep(ctx, comes, d.p.Dir, a.Call.Query.Texts["dockerfile"], mostContext)
+		c, err := read(ctx, comes)
+		if err == nil {
+			end = func() { _ = c.Close(); place() }
+		}
 		return err
 	})
 	var ended *lasting.EndedError
@@ -70,17 +100,11 @@ func (d *Door) keep(w http.ResponseWriter, r *http.Request, a *call.Ask) (c *bui
 	case errors.As(err, &ended):
 		err = &objects.Fault{Status: http.StatusForbidden, Kind: route.Image, Message: "bulkhead: " + ended.Error(), Reason: objects.ErrInvalid}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = &objects.Fault{Status: http.StatusRequestTimeout, Kind: route.Image, Message: "bulkhead: nothing came of the build's context for a minute", Reason: objects.ErrInvalid}
+		err = &objects.Fault{Status: http.StatusRequestTimeout, Kind: route.Image, Message: "bulkhead: nothing came of " + what + " for a minute", Reason: objects.ErrInvalid}
 	default:
 		comes.end()
 	}
-	if err != nil {
-		if c != nil {
-			err = errors.Join(err, c.Close())
-		}
-		return nil, place, understood(err)
-	}
-	return c, func() { _ = c.Close(); place() }, nil
+	return end, understood(err)
 }
 
 // coming is a body of which something must come every so often.

@@ -44,8 +44,8 @@ func TestContextsOfBuilds(t *testing.T) {
 	d.holdsEvery = 20 * time.Millisecond
 	s := httptest.NewServer(d)
 	defer s.Close()
-	answers := make(chan string, buildsAtOnceEach)
-	for range buildsAtOnceEach {
+	answers := make(chan string, keptAtOnceEach)
+	for range keptAtOnceEach {
 		body, writer := io.Pipe()
 		defer writer.Close()
 		go func() { answers <- sendContext(t, s, body) }()
@@ -55,7 +55,7 @@ func TestContextsOfBuilds(t *testing.T) {
 		defer d.kept.mu.Unlock()
 		return d.kept.all
 	}
-	for end := time.Now().Add(soon); all() < buildsAtOnceEach; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(soon); all() < keptAtOnceEach; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d contexts are kept", all())
 		}
@@ -64,7 +64,7 @@ func TestContextsOfBuilds(t *testing.T) {
 		t.Errorf("one more than an account may have: %s", told)
 	}
 	j.gone.Store(true)
-	for range buildsAtOnceEach {
+	for range keptAtOnceEach {
 		if told := <-answers; !strings.HasPrefix(told, "403") || !strings.Contains(told, "alice left") {
 			t.Errorf("without the right: %s", told)
 		}

@@ -35,6 +35,8 @@ type Identifier interface {
 type Objects interface {
 	Complete(ctx context.Context, a *call.Ask) error
 	Object(ctx context.Context, kind route.Object, name string) (*call.Object, error)
+	// Tags notes names that images of an archive get.
+	Tags(ctx context.Context, a *call.Ask, names []string, field string) error
 	Verify(ctx context.Context, a *call.Ask, made string) error
 	NoSuch(ctx context.Context, kind route.Object, name string) error
 	// Forget is called around calls after which names of images may stand for others.
@@ -107,7 +109,7 @@ func New(p Parts) *Door {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := builds.Sweep(p.Dir); err != nil {
-		p.Log.Warn("contexts of builds of an earlier run stay behind", "error", err)
+		p.Log.Warn("archives that an earlier run kept stay behind", "error", err)
 	}
 	return &Door{
 		p: p, router: route.New(), strangers: rate.NewLimiter(strangersEach, strangersAtOnce),
@@ -171,7 +173,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	if err := d.complete(ctx, a); err != nil {
 		return d.unresolved(r, a, err)
 	}
-	end, err := d.build(w, r, a)
+	end, err := d.archive(w, r, a)
 	defer end()
 	if err == nil {
 		err = d.marks(ctx, a)

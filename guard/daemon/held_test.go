@@ -32,6 +32,9 @@ func (slow) Complete(_ context.Context, a *call.Ask) error {
 // Object implements Objects.
 func (slow) Object(context.Context, route.Object, string) (*call.Object, error) { return nil, nil }
 
+// Tags implements Objects.
+func (slow) Tags(context.Context, *call.Ask, []string, string) error { return nil }
+
 // Verify implements Objects.
 func (s slow) Verify(context.Context, *call.Ask, string) error {
 	err := <-s.outcome

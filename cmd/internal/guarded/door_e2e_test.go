@@ -206,7 +206,8 @@ func TestGuardedEngine(t *testing.T) {
 	for _, kind := range []lab.Kind{lab.Debian, lab.Current} {
 		t.Run(string(kind), func(t *testing.T) {
 			g := newGuarded(t, kind)
-			g.people(person("alice", "acme", model.RoleDeveloper), person("bob", "globex", model.RoleDeveloper), person("root", model.SystemTenant, model.RoleAdministrator))
+			g.people(person("alice", "acme", model.RoleDeveloper), person("bob", "globex", model.RoleDeveloper), person("root", model.SystemTenant, model.RoleAdministrator),
+				person("olga", "acme", model.RoleOperator), person("oleg", "globex", model.RoleOperator))
 			g.may("alice", "Server", "version")
 			g.may("alice", "hello", "run", "--rm", "busybox:1", "sh", "-c", "echo hello")
 			id := g.may("alice", "", "run", "-d", "--name", "web", "-v", "data:/data", "busybox:1", "sleep", "300")
@@ -236,6 +237,7 @@ func TestGuardedEngine(t *testing.T) {
 			g.mayNot("alice", "", "swarm", "init")
 			g.may("alice", "web", "rm", "-f", "web")
 			g.builds(string(kind))
+			g.loads()
 			for _, r := range g.log.records {
 				if r.Outcome == model.OutcomeFailed {
 					t.Logf("%s %s %s", r.ActorName, r.Action, r.Reason)

@@ -196,12 +196,12 @@ func (g *guarded) rollsBack() {
 }
 
 // direct goes past the guard.
-func (g *guarded) direct(args ...string) {
+func (g *guarded) direct(args ...string) string {
 	g.Helper()
 	if err := os.Symlink(g.engine.Socket, g.socket("direct")); err != nil && !os.IsExist(err) {
 		g.Fatal(err)
 	}
-	g.may("direct", "", args...)
+	return g.may("direct", "", args...)
 }
 
 // ownVolumes: a volume of a service is its owner's, and its name stays so while the service names it.

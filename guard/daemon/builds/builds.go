@@ -1,5 +1,6 @@
-// Package builds reads what a build would take: the Dockerfile of a context as it is sent, and the images that it begins with or copies
-// from. The context is kept in a file meanwhile, so that the engine gets the very bytes that were read.
+// Package builds reads archives that decide something: what a build would take, by the Dockerfile of its context and the images that this begins
+// with or copies from, and the names in an archive of images. The archive is kept in a file meanwhile, so that the engine gets the very bytes that
+// were read.
 //
 // It decides nothing. What an engine could read in another way, it refuses.
 package builds
@@ -29,7 +30,7 @@ const (
 )
 
 // ErrRefused is what every refusal of this package is.
-var ErrRefused = errors.New("the build can't be judged")
+var ErrRefused = errors.New("what was sent can't be judged")
 
 func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
@@ -155,7 +156,7 @@ func unpacked(r io.Reader) (io.Reader, error) {
 	head := make([]byte, magic)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, refuse("its context is empty")
+		return nil, refuse("the archive is empty")
 	}
 	head = head[:n]
 	all := io.MultiReader(bytes.NewReader(head), r)
@@ -165,11 +166,11 @@ func unpacked(r io.Reader) (io.Reader, error) {
 	case "gzip":
 		z, err := gzip.NewReader(all)
 		if err != nil {
-			return nil, refuse("its context is no gzip: %v", err)
+			return nil, refuse("the archive is no gzip: %v", err)
 		}
 		return io.LimitReader(z, mostUnpacked), nil
 	default:
-		return nil, refuse("its context is packed with %s: send it plain or with gzip", kind)
+		return nil, refuse("the archive is packed with %s: send it plain or with gzip", kind)
 	}
 }
 
@@ -205,13 +206,13 @@ func (s *search) entry(h *tar.Header, r io.Reader) error {
 	// Through a link an entry would land elsewhere than its name says.
 	for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
 		if s.links[dir] {
-			return refuse("its context has %.100q below a link", h.Name)
+			return refuse("the archive has %.100q below a link", h.Name)
 		}
 	}
 	delete(s.links, name)
 	if h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink {
 		if len(s.links) >= mostLinks {
-			return refuse("its context has more than %d links", mostLinks)
+			return refuse("the archive has more than %d links", mostLinks)
 		}
 		s.links[name] = true
 	}

@@ -41,21 +41,22 @@ func link(kind byte, name, to string) tar.Header {
 	return tar.Header{Name: name, Typeflag: kind, Linkname: to}
 }
 
+func gzipped(b []byte) []byte {
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	_, _ = w.Write(b)
+	_ = w.Close()
+	return z.Bytes()
+}
+
 func TestKeep(t *testing.T) {
-	zipped := func(b []byte) []byte {
-		var z bytes.Buffer
-		w := gzip.NewWriter(&z)
-		_, _ = w.Write(b)
-		_ = w.Close()
-		return z.Bytes()
-	}
 	for _, c := range []struct {
 		what, name string
 		context    []byte
 		want, why  string
 	}{
 		{"plain", "", archive(t, file("a", "x"), file("Dockerfile", "FROM a")), "FROM a", ""},
-		{"zipped", "", zipped(archive(t, file("./Dockerfile", "FROM a"))), "FROM a", ""},
+		{"zipped", "", gzipped(archive(t, file("./Dockerfile", "FROM a"))), "FROM a", ""},
 		{"named", "sub/x.Dockerfile", archive(t, file("Dockerfile", "FROM a"), file("sub/x.Dockerfile", "FROM b")), "FROM b", ""},
 		{"the last one counts", "", archive(t, file("Dockerfile", "FROM a"), file("x/../Dockerfile", "FROM b")), "FROM b", ""},
 		{"small letters", "", archive(t, file("dockerfile", "FROM b")), "FROM b", ""},

@@ -18,7 +18,7 @@ const (
 )
 
 // ErrNoRoom says that the disk is full, or nearly.
-var ErrNoRoom = errors.New("there is no room on the host to keep the context of a build: make the context smaller, or tell the host's operator")
+var ErrNoRoom = errors.New("there is no room on the host to keep what was sent: make the context or the archive smaller, or tell the host's operator")
 
 // nameless makes a file that has no name, so that nothing is left of it whatever becomes of this process.
 func nameless(dir string) (*os.File, error) {

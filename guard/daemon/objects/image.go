@@ -128,3 +128,14 @@ func imageTarget(asked string, o *call.Object) string {
 	}
 	return o.ID
 }
+
+// Tags notes names that a call gives to images beside those in its query, as a tag does: where another image has one, that one loses it.
+func (r *Resolver) Tags(ctx context.Context, a *call.Ask, names []string, field string) error {
+	v := r.visit(a)
+	for _, name := range names {
+		if err := v.newTag(ctx, name, "", fmt.Sprintf("%s %.200q", field, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
