@@ -25,6 +25,19 @@ test("words are looked for in all columns, also as they are shown", () => {
   expect(filtered(rows, columns, { ...noState, q: "nothing" })).toEqual([]);
 });
 
+test("words are looked for as they are shown now, not as other columns showed them", () => {
+  const find = (by: Column<Row>[], q: string) => names(filtered(rows, by, { ...noState, q }));
+  expect(find(columns, "schlecht")).toEqual(["web-9", "<b>db</b>"]);
+  const chinese: Column<Row>[] = [{ id: "kind", header: "Kind", value: (r) => r.kind, word: (v) => (v === "bad" ? "坏" : "好") }];
+  expect(find(chinese, "好")).toEqual(["web-10"]);
+  expect(find(chinese, "schlecht")).toEqual([]);
+  expect(find(columns, "schlecht")).toEqual(["web-9", "<b>db</b>"]);
+  // What a second question tells may come later than the rows.
+  const pools = (name: string): Column<Row>[] => [{ id: "pool", header: "Pool", value: () => name }];
+  expect(find(pools(""), "edge")).toEqual([]);
+  expect(find(pools("edge"), "edge").length).toBe(3);
+});
+
 test("sorting knows numbers in names, orders of their own, and puts what is missing last", () => {
   expect(names(filtered(rows, columns, { ...noState, sort: [{ id: "name", desc: false }] }))).toEqual([
     "<b>db</b>",
