@@ -49,6 +49,7 @@ test("sorting knows numbers in names, orders of their own, and puts what is miss
     "web-10",
     "web-9",
   ]);
+  expect(names(filtered(rows, columns, { ...noState, sort: [{ id: "n", desc: true }] }))).toEqual(["web-10", "<b>db</b>", "web-9"]);
   const two = {
     ...noState,
     sort: [
@@ -61,6 +62,12 @@ test("sorting knows numbers in names, orders of their own, and puts what is miss
 
 test("names are in the order that people count in", () => {
   const list = ["a", "a0", "a1", "a001b", "a1b2", "A1b10", "a9", "a10", "a010x", "b", "ä", "é"];
+  const mixed = [...list].reverse().map((name) => ({ name, kind: "good", n: 1 }));
+  expect(names(filtered(mixed, columns, { ...noState, sort: [{ id: "name", desc: false }] }))).toEqual(list);
+});
+
+test("numbers count by what they are, however long", () => {
+  const list = ["Id9", "id99", `iD${"9".repeat(18)}`, `Id${"1".repeat(20)}`, `id${"1".repeat(44)}`, `id${"1".repeat(50)}`];
   const mixed = [...list].reverse().map((name) => ({ name, kind: "good", n: 1 }));
   expect(names(filtered(mixed, columns, { ...noState, sort: [{ id: "name", desc: false }] }))).toEqual(list);
 });
