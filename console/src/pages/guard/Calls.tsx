@@ -40,7 +40,10 @@ export function CallsPage() {
   const [following, setFollowing] = useState(false);
   useFollow(following, found);
   const set = (next: CallSearch) =>
-    void replace({ to: "/guard", search: (old) => ({ tenant: old.tenant, ...table, ...search, ...next }) });
+    void replace({
+      to: "/guard",
+      search: (old) => ({ tenant: old.tenant, ...tableSearch({ ...old }), ...callSearch({ ...old }), ...next }),
+    });
   const narrow = narrowing.some((n) => search[n] !== undefined);
   const rows = found.data?.rows ?? [];
   return (
@@ -66,7 +69,7 @@ export function CallsPage() {
               onSearch={(next) =>
                 void replace({
                   to: "/guard",
-                  search: (old) => ({ tenant: old.tenant, ...search, ...next }),
+                  search: (old) => ({ tenant: old.tenant, ...callSearch({ ...old }), ...next }),
                 })
               }
               height="max(20rem, calc(100dvh - 23rem))"

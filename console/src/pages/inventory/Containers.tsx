@@ -149,7 +149,7 @@ export function Containers() {
             onSearch={(next) =>
               void replace({
                 to: "/containers",
-                search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }),
+                search: (old) => ({ tenant: old.tenant, gone: old.gone, ...next }),
               })
             }
             empty={<NothingYet title={title} none={t("inventory.containers.none")} />}

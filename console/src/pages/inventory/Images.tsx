@@ -144,9 +144,7 @@ export function Images() {
             rowKey={(m) => `${m.node}/${m.id}`}
             open={(m) => void navigate({ to: "/images/$node/$id", params: { node: m.node, id: m.id } })}
             search={table}
-            onSearch={(next) =>
-              void replace({ to: "/images", search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }) })
-            }
+            onSearch={(next) => void replace({ to: "/images", search: (old) => ({ tenant: old.tenant, gone: old.gone, ...next }) })}
             empty={<NothingYet title={title} none={t("inventory.images.none")} />}
           />
         )}

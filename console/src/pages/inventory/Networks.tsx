@@ -96,7 +96,7 @@ export function Networks() {
             onSearch={(next) =>
               void replace({
                 to: "/networks",
-                search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }),
+                search: (old) => ({ tenant: old.tenant, gone: old.gone, ...next }),
               })
             }
             empty={<NothingYet title={title} none={t("inventory.nets.none")} />}
