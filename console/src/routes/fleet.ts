@@ -22,7 +22,7 @@ export const fleet = [
   createRoute({
     getParentRoute: under,
     path: "/nodes/$id",
-    loader: texts("audit", "directory", "findings", "nodes"),
+    loader: texts("audit", "directory", "findings", "inventory", "nodes"),
     component: lazyRouteComponent(() => import("@/pages/nodes/Node"), "NodePage"),
   }),
   createRoute({

@@ -64,8 +64,8 @@ export function DataTable<T extends object>(p: Props<T>) {
   const { onSearch, id, initial } = p;
   const { q, sort, group: by, hide, only } = p.search;
   const given = useMemo(() => tableSearch({ q, sort, group: by, hide, only }), [q, sort, by, hide, only]);
-  const [search, setSearch] = useAhead(given, onSearch, sameSearch);
-  useRemembered(id, search, setSearch);
+  const [search, setSearch, setNow] = useAhead(given, onSearch, sameSearch);
+  useRemembered(id, search, setNow);
   const state = useMemo(() => viewOf(search, p.columns, initial), [search, initial, p.columns]);
   const set = (next: Partial<TableState>) => setSearch(addressOf({ ...state, ...next }, p.columns, initial));
 

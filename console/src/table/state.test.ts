@@ -18,6 +18,15 @@ test("what a person made of a table comes back from the address", () => {
   expect(searchOf(noState)).toEqual({});
 });
 
+test("an empty value can be wanted, alone and with others", () => {
+  for (const kind of [[""], ["", "x"], ["x", ""]]) {
+    const s: TableState = { ...noState, only: { kind, name: ["y"] } };
+    expect(stateOf(searchOf(s), columns)).toEqual(s);
+  }
+  expect(searchOf({ ...noState, only: { kind: [] } })).toEqual({});
+  expect(stateOf({ only: "kind:;;name" }, columns).only).toEqual({ kind: [""] });
+});
+
 test("an address that somebody wrote can't name what is not there", () => {
   expect(stateOf({ sort: "-evil,name", group: "__proto__", hide: "nothing,name", only: "evil:a;:b;name" }, columns)).toEqual({
     ...noState,

@@ -35,7 +35,7 @@ function split(s: string, by: string): string[] {
     else if (c === by) out.push("");
     else out[at] += c;
   }
-  return out.filter((p) => p !== "");
+  return out;
 }
 
 const unescaped = (s: string) => s.replaceAll(/\\(.)/g, "$1");
@@ -59,6 +59,7 @@ export function stateOf(search: TableSearch, columns: ReadonlySet<string>): Tabl
   for (const part of split(search.only ?? "", ";")) {
     const at = part.indexOf(":");
     const id = part.slice(0, at);
+    // Nothing after the colon is the one value that is empty: a column of which nothing is wanted is not in an address.
     if (at > 0 && known(id)) only[id] = split(part.slice(at + 1), ",").map(unescaped);
   }
   return {

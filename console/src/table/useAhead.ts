@@ -1,17 +1,17 @@
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 
 const pause = 150;
 
 /**
  * useAhead holds what somebody types or chooses before the address has it: it counts at once, and is sent on after a pause. To change the
  * address makes the whole page anew, for which nobody should wait, nor should it be done for each letter. What comes from the address
- * replaces it.
+ * replaces it. The third is for what nobody chose just now: it is sent at once.
  */
 export function useAhead<T>(
   given: T,
   send: (value: T) => void,
   same: (a: T, b: T) => boolean = Object.is,
-): [T, (value: T) => void] {
+): [ahead: T, set: (value: T) => void, setNow: (value: T) => void] {
   const [ahead, setAhead] = useState(given);
   const sent = useRef(given);
   const newest = useRef({ send, same });
@@ -31,5 +31,10 @@ export function useAhead<T>(
     }, pause);
     return () => clearTimeout(timer);
   }, [ahead]);
-  return [ahead, setAhead];
+  const setNow = useCallback((value: T) => {
+    sent.current = value;
+    setAhead(value);
+    newest.current.send(value);
+  }, []);
+  return [ahead, setAhead, setNow];
 }

@@ -25,6 +25,19 @@ test("words are looked for in all columns, also as they are shown", () => {
   expect(filtered(rows, columns, { ...noState, q: "nothing" })).toEqual([]);
 });
 
+test("words are looked for as they are shown now, not as other columns showed them", () => {
+  const find = (by: Column<Row>[], q: string) => names(filtered(rows, by, { ...noState, q }));
+  expect(find(columns, "schlecht")).toEqual(["web-9", "<b>db</b>"]);
+  const chinese: Column<Row>[] = [{ id: "kind", header: "Kind", value: (r) => r.kind, word: (v) => (v === "bad" ? "坏" : "好") }];
+  expect(find(chinese, "好")).toEqual(["web-10"]);
+  expect(find(chinese, "schlecht")).toEqual([]);
+  expect(find(columns, "schlecht")).toEqual(["web-9", "<b>db</b>"]);
+  // What a second question tells may come later than the rows.
+  const pools = (name: string): Column<Row>[] => [{ id: "pool", header: "Pool", value: () => name }];
+  expect(find(pools(""), "edge")).toEqual([]);
+  expect(find(pools("edge"), "edge").length).toBe(3);
+});
+
 test("sorting knows numbers in names, orders of their own, and puts what is missing last", () => {
   expect(names(filtered(rows, columns, { ...noState, sort: [{ id: "name", desc: false }] }))).toEqual([
     "<b>db</b>",
@@ -36,6 +49,7 @@ test("sorting knows numbers in names, orders of their own, and puts what is miss
     "web-10",
     "web-9",
   ]);
+  expect(names(filtered(rows, columns, { ...noState, sort: [{ id: "n", desc: true }] }))).toEqual(["web-10", "<b>db</b>", "web-9"]);
   const two = {
     ...noState,
     sort: [
@@ -48,6 +62,12 @@ test("sorting knows numbers in names, orders of their own, and puts what is miss
 
 test("names are in the order that people count in", () => {
   const list = ["a", "a0", "a1", "a001b", "a1b2", "A1b10", "a9", "a10", "a010x", "b", "ä", "é"];
+  const mixed = [...list].reverse().map((name) => ({ name, kind: "good", n: 1 }));
+  expect(names(filtered(mixed, columns, { ...noState, sort: [{ id: "name", desc: false }] }))).toEqual(list);
+});
+
+test("numbers count by what they are, however long", () => {
+  const list = ["Id9", "id99", `iD${"9".repeat(18)}`, `Id${"1".repeat(20)}`, `id${"1".repeat(44)}`, `id${"1".repeat(50)}`];
   const mixed = [...list].reverse().map((name) => ({ name, kind: "good", n: 1 }));
   expect(names(filtered(mixed, columns, { ...noState, sort: [{ id: "name", desc: false }] }))).toEqual(list);
 });

@@ -4,8 +4,13 @@ import type { TableState } from "./state";
 /** A line of the table as it is shown: a row, or a group that can be opened. */
 export type Line<T> = { kind: "row"; row: T; depth: 0 | 1 } | { kind: "group"; value: string; rows: readonly T[]; open: boolean };
 
-const hay = new WeakMap<object, string>();
-const texts = new WeakMap<readonly object[], string[]>();
+/** Texts in which words are looked for, by the columns that make them: other columns, or in another language, make others. */
+interface Texts {
+  rows: WeakMap<object, string>;
+  /** The same by the places of rows, as far as they were made: to find them so is many times faster. */
+  places: WeakMap<readonly object[], string[]>;
+}
+const made = new WeakMap<readonly unknown[], Texts>();
 const said = new WeakMap<object, Map<string, string>>();
 
 /** wordOf says a value of a column. Many rows have the same few, and saying one takes longer than finding it. */
@@ -24,9 +29,19 @@ function wordOf<T>(c: Column<T>, value: string): string {
   return word;
 }
 
+function textsBy(columns: readonly unknown[]): Texts {
+  let texts = made.get(columns);
+  if (texts === undefined) {
+    texts = { rows: new WeakMap(), places: new WeakMap() };
+    made.set(columns, texts);
+  }
+  return texts;
+}
+
 /** searched is the text of a row in which words are looked for. It is made once for each row. */
 function searched<T extends object>(row: T, columns: readonly Column<T>[]): string {
-  let text = hay.get(row);
+  const { rows } = textsBy(columns);
+  let text = rows.get(row);
   if (text === undefined) {
     text = "";
     for (const c of columns) {
@@ -35,17 +50,18 @@ function searched<T extends object>(row: T, columns: readonly Column<T>[]): stri
       text += `${wordOf(c, String(v))}\n`;
     }
     text = text.toLowerCase();
-    hay.set(row, text);
+    rows.set(row, text);
   }
   return text;
 }
 
-/** textsOf are those texts in the order of the rows, as far as they were made: to find them by their places is many times faster. */
-function textsOf(rows: readonly object[]): string[] {
-  let all = texts.get(rows);
+/** textsOf are those texts in the order of the rows, as far as they were made. */
+function textsOf(rows: readonly object[], columns: readonly unknown[]): string[] {
+  const { places } = textsBy(columns);
+  let all = places.get(rows);
   if (all === undefined) {
     all = [];
-    texts.set(rows, all);
+    places.set(rows, all);
   }
   return all;
 }
@@ -58,7 +74,7 @@ export function filtered<T extends object>(rows: readonly T[], columns: readonly
     return values === undefined || values.length === 0 ? [] : [{ value: c.value, wanted: new Set(values) }];
   });
   const has = (text: string) => words.every((w) => text.includes(w));
-  const texts = textsOf(rows);
+  const texts = textsOf(rows, columns);
   const out = rows.filter((r, i) => {
     if (!only.every((o) => o.wanted.has(textOf(o.value(r))))) return false;
     if (words.length === 0) return true;
@@ -77,7 +93,7 @@ export function warm<T extends object>(rows: readonly T[], columns: readonly Col
   const soon = window.requestIdleCallback ?? ((f: () => void) => window.setTimeout(f, 50));
   const never = window.cancelIdleCallback ?? window.clearTimeout;
   let at = 0;
-  const texts = textsOf(rows);
+  const texts = textsOf(rows, columns);
   const some = () => {
     for (const end = performance.now() + 8; at < rows.length && performance.now() < end; at++)
       texts[at] ??= searched(rows[at] as T, columns);

@@ -1,5 +1,6 @@
 import { Button, Group, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import { info } from "@/api/queries";
 import { CopyCommand } from "@/components/CopyCommand";
@@ -8,6 +9,13 @@ import { Progress } from "@/components/Progress";
 import { Result } from "@/components/Result";
 import { ToneIcon } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
+import { plain } from "@/lib/plain";
+
+/** A mode that a later server has is shown as it is. */
+function modeWord(t: TFunction, mode: string): string {
+  const known = (["observe", "enforce"] as const).find((m) => m === mode);
+  return known === undefined ? plain(mode) : t(`about.mode.${known}`);
+}
 
 /** What the server is, which controls work, and the check of its log. */
 export function About() {
@@ -37,7 +45,7 @@ export function About() {
                       <Table.Td>
                         <Group gap={6}>
                           <ToneIcon tone={mode === "enforce" ? "good" : "part"} />
-                          {mode}
+                          {modeWord(t, mode)}
                         </Group>
                       </Table.Td>
                     </Table.Tr>

@@ -1,6 +1,6 @@
 import { Progress as Bar, Button, Text } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { audit } from "@/api/clients";
@@ -8,6 +8,7 @@ import { CopyCommand } from "@/components/CopyCommand";
 import { ErrorPanel } from "@/components/ErrorPanel";
 import { Page, Panel } from "@/components/Page";
 import { absolute } from "@/lib/time";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import { AuditTabs } from "./AuditTabs";
 import classes from "./audit.module.css";
@@ -27,14 +28,13 @@ import { type AuditSearch, auditSearch, commandOf, filterOf, rangeOf } from "./f
 /** Records as a file of lines, as the log has them. */
 export function ExportPage() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const raw = useSearch({ from: "/audit/export" });
   const search = useMemo(() => auditSearch(raw as Record<string, unknown>), [raw]);
   const tenant = useTenant();
   const running = useExported();
   const [error, setError] = useState<unknown>();
-  const apply = (s: AuditSearch) =>
-    void navigate({ to: "/audit/export", search: (old) => ({ tenant: old.tenant, ...s }), replace: true });
+  const apply = (s: AuditSearch) => void replace({ to: "/audit/export", search: (old) => ({ tenant: old.tenant, ...s }) });
   const begin = async (s: AuditSearch) => {
     apply(s);
     setError(undefined);

@@ -19,6 +19,7 @@ import { Time } from "@/components/Time";
 import type { Log } from "@/gen/audit_pb";
 import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
+import { useReplace } from "@/lib/useReplace";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
 import { moment } from "@/table/moment";
@@ -91,6 +92,7 @@ interface Row {
 function Table({ logs }: { logs: readonly Log[] }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/audit/logs" });
   const own = useQuery(info()).data?.auditOrigin;
   const nodes = useQuery(nodeList("")).data?.rows;
@@ -188,7 +190,7 @@ function Table({ logs }: { logs: readonly Log[] }) {
       rowKey={(r) => r.log.origin}
       open={(r) => void navigate({ to: "/audit/log/$", params: { _splat: r.log.origin } })}
       search={search}
-      onSearch={(next) => void navigate({ to: "/audit/logs", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
+      onSearch={(next) => void replace({ to: "/audit/logs", search: (old) => ({ tenant: old.tenant, ...next }) })}
       height="28rem"
       empty={
         <Panel title={t("audit.logs")}>

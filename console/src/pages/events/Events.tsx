@@ -1,6 +1,6 @@
 import { Button, SegmentedControl, Text } from "@mantine/core";
 import { IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useEvents } from "@/api/events";
@@ -10,6 +10,7 @@ import { ErrorPanel } from "@/components/ErrorPanel";
 import { Page, Panel } from "@/components/Page";
 import { Pill } from "@/components/StatusBadge";
 import { type EventLine, grouped, single } from "@/lib/events";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import { DataTable } from "@/table/DataTable";
 import { tableSearch } from "@/table/state";
@@ -22,7 +23,7 @@ import { useColumns } from "./useColumns";
 /** What happens in the fleet, as it happens. Equal events are one line. */
 export function Events() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/events" });
   const tenant = useTenant();
   const [chosen, setChosen] = useState<EventLine>();
@@ -49,9 +50,7 @@ export function Events() {
             size="xs"
             aria-label={t("events.equal")}
             value={search.each ? "each" : "grouped"}
-            onChange={(v) =>
-              void navigate({ to: "/events", search: (old) => ({ ...old, each: v === "each" || undefined }), replace: true })
-            }
+            onChange={(v) => void replace({ to: "/events", search: (old) => ({ ...old, each: v === "each" || undefined }) })}
             data={[
               { value: "grouped", label: t("events.grouped") },
               { value: "each", label: t("events.each") },
@@ -87,10 +86,9 @@ export function Events() {
             open={setChosen}
             search={tableSearch(search)}
             onSearch={(next) =>
-              void navigate({
+              void replace({
                 to: "/events",
                 search: ({ q, sort, group, hide, only, ...old }) => ({ ...old, ...next }),
-                replace: true,
               })
             }
             empty={

@@ -1,6 +1,5 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { catalogue } from "@/api/queries";
@@ -9,6 +8,7 @@ import type { Event } from "@/gen/node_pb";
 import { kinds } from "@/lib/events";
 import { plain } from "@/lib/plain";
 import { local, timeOf, zoneName } from "@/lib/time";
+import { useReplace } from "@/lib/useReplace";
 import { type Choice, FilterBar, FilterSelect, withOwn } from "@/table/filters";
 import classes from "./Events.module.css";
 import { type EventView, ranges } from "./range";
@@ -17,10 +17,10 @@ import { useKind } from "./useColumns";
 /** What the server is asked for. It stands in the address. */
 export function Filters({ search, events }: { search: EventView; events: readonly Event[] }) {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const kindWord = useKind();
   const requirements = useQuery(catalogue()).data?.requirements ?? [];
-  const set = (next: EventView) => void navigate({ to: "/events", search: (old) => ({ ...old, ...next }), replace: true });
+  const set = (next: EventView) => void replace({ to: "/events", search: (old) => ({ ...old, ...next }) });
   // Nodes are those of the events that are seen: to list all would be asked for again with every change of one.
   const seen = useMemo(() => new Map(events.map((e) => [e.node, e.nodeName])), [events]);
   const nodes = [...seen]

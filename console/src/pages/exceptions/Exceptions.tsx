@@ -1,6 +1,6 @@
 import { Button, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { exceptionRequests, waitingExceptions } from "@/api/proofs";
@@ -11,6 +11,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import type { Exception } from "@/gen/fleet_pb";
 import { useNow } from "@/lib/useNow";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -25,7 +26,7 @@ const initial = { sort: "until" };
 /** All exceptions of a tenant, and what waits for a second person. */
 export function ExceptionsPage() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/exceptions" });
   const tenant = useTenant();
   const now = useNow();
@@ -135,9 +136,7 @@ export function ExceptionsPage() {
             columns={columns}
             rowKey={(e) => e.id}
             search={search}
-            onSearch={(next) =>
-              void navigate({ to: "/exceptions", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
-            }
+            onSearch={(next) => void replace({ to: "/exceptions", search: (old) => ({ tenant: old.tenant, ...next }) })}
             initial={initial}
             empty={
               <Empty title={t("exceptions.none")} how={t("exceptions.noneHow")}>

@@ -1,6 +1,6 @@
 import { Button, SegmentedControl, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { findingList, me } from "@/api/queries";
@@ -12,6 +12,7 @@ import { SeverityBadge, severities, severityOf } from "@/components/StatusBadge"
 import type { Finding } from "@/gen/fleet_pb";
 import { keyOf, stateOf, states, viewFilter, views } from "@/lib/findings";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
@@ -27,7 +28,7 @@ const initial = { group: "kind" };
 export function Findings() {
   const { t } = useTranslation();
   const words = useWords();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/findings" });
   const tenant = useTenant();
   const caller = useQuery(me()).data;
@@ -162,10 +163,9 @@ export function Findings() {
           value={view ?? "open"}
           onChange={(v) => {
             setKeys(new Set());
-            void navigate({
+            void replace({
               to: "/findings",
               search: (old) => ({ ...old, view: views.find((known) => known === v) }),
-              replace: true,
             });
           }}
           data={(["open", ...views] as const).map((v) => ({ value: v, label: t(`findings.view.${v}`) }))}
@@ -197,7 +197,7 @@ export function Findings() {
             open={setChosen}
             search={search}
             onSearch={(next) =>
-              void navigate({ to: "/findings", search: (old) => ({ tenant: old.tenant, view: old.view, ...next }), replace: true })
+              void replace({ to: "/findings", search: (old) => ({ tenant: old.tenant, view: old.view, ...next }) })
             }
             initial={initial}
             groupNote={(of, by) => <GroupNote of={of} by={by} />}

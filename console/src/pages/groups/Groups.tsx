@@ -10,6 +10,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import type { Group } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -21,6 +22,7 @@ import { EditGroup } from "./Edit";
 export function Groups() {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/groups" });
   const tenant = useTenant();
   const home = useHome(tenant);
@@ -91,7 +93,7 @@ export function Groups() {
             rowKey={(g) => g.id}
             open={(g) => void navigate({ to: "/groups/$id", params: { id: g.id } })}
             search={search}
-            onSearch={(next) => void navigate({ to: "/groups", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
+            onSearch={(next) => void replace({ to: "/groups", search: (old) => ({ tenant: old.tenant, ...next }) })}
             empty={
               <Panel title={t("directory.groups")}>
                 <Empty title={t("directory.noGroups")} how={t("directory.noGroupsHow")} />

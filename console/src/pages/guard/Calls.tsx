@@ -1,7 +1,7 @@
 import { Button, Switch, Text } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { type UseQueryResult, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Calls, callList, mostCalls } from "@/api/guard";
@@ -12,6 +12,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Time } from "@/components/Time";
 import { usual } from "@/lib/ages";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import { DataTable } from "@/table/DataTable";
 import { tableSearch } from "@/table/state";
@@ -27,7 +28,7 @@ const every = 10_000;
 /** Who did what to which object of which engine: the calls that came to guards, the newest first. */
 export function CallsPage() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const raw = useSearch({ from: "/guard" });
   const search = useMemo(() => callSearch({ ...raw }), [raw]);
   const table = useMemo(() => tableSearch({ ...raw }), [raw]);
@@ -39,7 +40,10 @@ export function CallsPage() {
   const [following, setFollowing] = useState(false);
   useFollow(following, found);
   const set = (next: CallSearch) =>
-    void navigate({ to: "/guard", search: (old) => ({ tenant: old.tenant, ...table, ...search, ...next }), replace: true });
+    void replace({
+      to: "/guard",
+      search: (old) => ({ tenant: old.tenant, ...tableSearch({ ...old }), ...callSearch({ ...old }), ...next }),
+    });
   const narrow = narrowing.some((n) => search[n] !== undefined);
   const rows = found.data?.rows ?? [];
   return (
@@ -63,10 +67,9 @@ export function CallsPage() {
               open={(c) => set({ call: c.id })}
               search={table}
               onSearch={(next) =>
-                void navigate({
+                void replace({
                   to: "/guard",
-                  search: (old) => ({ tenant: old.tenant, ...search, ...next }),
-                  replace: true,
+                  search: (old) => ({ tenant: old.tenant, ...callSearch({ ...old }), ...next }),
                 })
               }
               height="max(20rem, calc(100dvh - 23rem))"

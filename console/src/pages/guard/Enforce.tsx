@@ -1,6 +1,6 @@
 import { Button, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { guardList } from "@/api/guard";
@@ -10,6 +10,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import type { Guard } from "@/gen/guard_pb";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import { tableSearch } from "@/table/state";
 import { GuardOf, Switch } from "./GuardOf";
@@ -23,13 +24,12 @@ import { modeOf } from "./parts";
 /** From observing to enforcing: the guards, what enforcement would have refused in the last week, and the rules. */
 export function EnforcePage() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/guard/enforce" });
   const table = useMemo(() => tableSearch({ ...search }), [search]);
   const guards = useQuery(guardList(useTenant()));
   const chosen = guards.data?.rows.find((g) => g.node === search.node);
-  const choose = (node: string | undefined) =>
-    void navigate({ to: "/guard/enforce", search: (old) => ({ ...old, node }), replace: true, resetScroll: false });
+  const choose = (node: string | undefined) => void replace({ to: "/guard/enforce", search: (old) => ({ ...old, node }) });
   return (
     <Page title={t("guard.title")} about={t("guard.enforceAbout")}>
       <GuardTabs here="enforce" />
@@ -41,10 +41,9 @@ export function EnforcePage() {
               more={more}
               search={table}
               onSearch={(next) =>
-                void navigate({
+                void replace({
                   to: "/guard/enforce",
                   search: ({ q, sort, group, hide, only, ...old }) => ({ ...old, ...next }),
-                  replace: true,
                 })
               }
               open={(g) => choose(g.node)}

@@ -1,6 +1,6 @@
 import { SegmentedControl, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { policySet } from "@/api/policies";
@@ -10,6 +10,7 @@ import { Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { SmallTable } from "@/components/SmallTable";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { PolicyLink } from "../policies/parts";
 import { usePolicyTenant } from "../policies/tenant";
 import classes from "./guard.module.css";
@@ -21,7 +22,7 @@ export const profileOf = (v: unknown): Profile | undefined => choices.find((p) =
 /** The rules of the profiles, read from the policies themselves: why each refuses, and what would pass. */
 export function ProfileRules() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const chosen = useSearch({ from: "/guard/enforce" }).profile ?? "baseline";
   const set = useQuery(policySet(usePolicyTenant()));
   const rules = useMemo(() => (set.data === undefined ? undefined : rulesOfProfiles(set.data)), [set.data]);
@@ -35,11 +36,9 @@ export function ProfileRules() {
           aria-label={t("guard.profile")}
           value={chosen}
           onChange={(v) =>
-            void navigate({
+            void replace({
               to: "/guard/enforce",
               search: (old) => ({ ...old, profile: v === "baseline" ? undefined : profileOf(v) }),
-              replace: true,
-              resetScroll: false,
             })
           }
           data={choices.map((p) => ({

@@ -9,6 +9,7 @@ import { Result } from "@/components/Result";
 import { ToneIcon } from "@/components/StatusBadge";
 import type { Container } from "@/gen/inventory_pb";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -25,6 +26,7 @@ const worstOf = (c: Container): Risk | "" => c.risks.find(isRisk) ?? "";
 export function Containers() {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/containers" });
   const table = useMemo(() => tableSearch({ ...search }), [search]);
   const tenant = useTenant();
@@ -129,10 +131,7 @@ export function Containers() {
       title={title}
       about={t("inventory.containers.about")}
       actions={
-        <GoneChoice
-          gone={gone}
-          set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
-        />
+        <GoneChoice gone={gone} set={(on) => void replace({ to: ".", search: (old) => ({ ...old, gone: on || undefined }) })} />
       }
     >
       <Result of={all} what={t("inventory.containers.failed")} rows={10}>
@@ -148,10 +147,9 @@ export function Containers() {
             open={(c) => void navigate({ to: "/containers/$node/$id", params: { node: c.node, id: c.id } })}
             search={table}
             onSearch={(next) =>
-              void navigate({
+              void replace({
                 to: "/containers",
-                search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }),
-                replace: true,
+                search: (old) => ({ tenant: old.tenant, gone: old.gone, ...next }),
               })
             }
             empty={<NothingYet title={title} none={t("inventory.containers.none")} />}

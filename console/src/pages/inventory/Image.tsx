@@ -100,7 +100,9 @@ function Elsewhere({ m }: { m: Image }) {
             >
               {there.map((o) => (
                 <Table.Tr key={o.node}>
-                  <Table.Td className={classes.wrap}>{o.nodeName}</Table.Td>
+                  <Table.Td className={classes.wrap}>
+                    <NodeLink of={o} />
+                  </Table.Td>
                   <Table.Td className={classes.wrap}>
                     <PageLink to="/images/$node/$id" params={{ node: o.node, id: o.id }}>
                       {plain(o.name)}

@@ -9,6 +9,7 @@ import { Result } from "@/components/Result";
 import type { Image } from "@/gen/inventory_pb";
 import { bytes } from "@/lib/bytes";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -23,6 +24,7 @@ const usageOf = (m: Image) => (m.gone !== undefined ? "gone" : m.used > 0 ? "use
 export function Images() {
   const { t, i18n } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/images" });
   const table = useMemo(() => tableSearch({ ...search }), [search]);
   const tenant = useTenant();
@@ -127,10 +129,7 @@ export function Images() {
       title={title}
       about={t("inventory.images.about")}
       actions={
-        <GoneChoice
-          gone={gone}
-          set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
-        />
+        <GoneChoice gone={gone} set={(on) => void replace({ to: ".", search: (old) => ({ ...old, gone: on || undefined }) })} />
       }
     >
       <Result of={all} what={t("inventory.images.failed")} rows={10}>
@@ -145,9 +144,7 @@ export function Images() {
             rowKey={(m) => `${m.node}/${m.id}`}
             open={(m) => void navigate({ to: "/images/$node/$id", params: { node: m.node, id: m.id } })}
             search={table}
-            onSearch={(next) =>
-              void navigate({ to: "/images", search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }), replace: true })
-            }
+            onSearch={(next) => void replace({ to: "/images", search: (old) => ({ tenant: old.tenant, gone: old.gone, ...next }) })}
             empty={<NothingYet title={title} none={t("inventory.images.none")} />}
           />
         )}

@@ -9,6 +9,7 @@ import { Result } from "@/components/Result";
 import { ToneIcon } from "@/components/StatusBadge";
 import type { Network } from "@/gen/inventory_pb";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -22,6 +23,7 @@ import { type Reach, reaches, reachOf, toneOfReach } from "./reach";
 export function Networks() {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/networks" });
   const table = useMemo(() => tableSearch({ ...search }), [search]);
   const tenant = useTenant();
@@ -76,10 +78,7 @@ export function Networks() {
       title={title}
       about={t("inventory.nets.about")}
       actions={
-        <GoneChoice
-          gone={gone}
-          set={(on) => void navigate({ to: ".", search: (old) => ({ ...old, gone: on || undefined }), replace: true })}
-        />
+        <GoneChoice gone={gone} set={(on) => void replace({ to: ".", search: (old) => ({ ...old, gone: on || undefined }) })} />
       }
     >
       <Result of={all} what={t("inventory.nets.failed")} rows={10}>
@@ -95,10 +94,9 @@ export function Networks() {
             open={(n) => void navigate({ to: "/networks/$node/$id", params: { node: n.node, id: n.id } })}
             search={table}
             onSearch={(next) =>
-              void navigate({
+              void replace({
                 to: "/networks",
-                search: (old) => ({ tenant: old.tenant, gone: search.gone, ...next }),
-                replace: true,
+                search: (old) => ({ tenant: old.tenant, gone: old.gone, ...next }),
               })
             }
             empty={<NothingYet title={title} none={t("inventory.nets.none")} />}

@@ -1,6 +1,6 @@
 import { Button, Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { jobs } from "@/api/clients";
@@ -16,6 +16,7 @@ import { Time } from "@/components/Time";
 import type { Job } from "@/gen/operations_pb";
 import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
+import { useReplace } from "@/lib/useReplace";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
 import { moment } from "@/table/moment";
@@ -70,7 +71,7 @@ function Startable() {
 
 function List({ all: { rows, more } }: { all: All<Job> }) {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const client = useQueryClient();
   const search = useSearch({ from: "/jobs" });
   const [shown, setShown] = useState<string>();
@@ -134,7 +135,7 @@ function List({ all: { rows, more } }: { all: All<Job> }) {
         rowKey={(j) => j.id}
         open={(j) => setShown(j.id)}
         search={search}
-        onSearch={(next) => void navigate({ to: "/jobs", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
+        onSearch={(next) => void replace({ to: "/jobs", search: (old) => ({ tenant: old.tenant, ...next }) })}
         height="30rem"
         empty={
           <Panel title={t("jobs.title")}>

@@ -19,6 +19,7 @@ import { plain } from "@/lib/plain";
 import { silenceOf } from "@/lib/silence";
 import { useWords } from "@/lib/words";
 import { noState, searchOf } from "@/table/state";
+import { StateMark } from "../inventory/parts";
 import classes from "../requirements/Requirement.module.css";
 import { NodeActions } from "./Actions";
 import { workOf } from "./Nodes";
@@ -133,47 +134,62 @@ function Open({ n }: { n: Node }) {
   const words = useWords();
   const all = useQuery(findingList("", `node = ${quoted(n.id)} AND over = false`, 200));
   return (
-    <Panel title={t("nodes.findings")} flush>
+    <Panel
+      title={t("nodes.findings")}
+      flush
+      aside={
+        <PageLink to="/findings" search={ofNode(n)} size="xs">
+          {t("nodes.allFindings")}
+        </PageLink>
+      }
+    >
       <Result of={all} what={t("nodes.findingsFailed")}>
-        {({ rows }) =>
+        {({ rows, more }) =>
           rows.length === 0 ? (
             <Text p="md" c="dimmed">
               {t("nodes.noFindings")}
             </Text>
           ) : (
-            <SmallTable
-              label={t("nodes.findings")}
-              head={[
-                { name: t("findings.severity"), w: 100 },
-                { name: t("findings.requirement"), w: 100 },
-                t("findings.text"),
-                { name: t("findings.first"), w: 110 },
-              ]}
-            >
-              {rows.map((f) => (
-                <Table.Tr key={f.id}>
-                  <Table.Td>
-                    <SeverityBadge severity={f.severity} />
-                  </Table.Td>
-                  <Table.Td>
-                    {f.requirement !== "" && (
-                      <PageLink to="/requirements/$id" params={{ id: f.requirement }} search={{ node: n.id }}>
-                        {f.requirement}
+            <>
+              <SmallTable
+                label={t("nodes.findings")}
+                head={[
+                  { name: t("findings.severity"), w: 100 },
+                  { name: t("findings.requirement"), w: 100 },
+                  t("findings.text"),
+                  { name: t("findings.first"), w: 110 },
+                ]}
+              >
+                {rows.map((f) => (
+                  <Table.Tr key={f.id}>
+                    <Table.Td>
+                      <SeverityBadge severity={f.severity} />
+                    </Table.Td>
+                    <Table.Td>
+                      {f.requirement !== "" && (
+                        <PageLink to="/requirements/$id" params={{ id: f.requirement }} search={{ node: n.id }}>
+                          {f.requirement}
+                        </PageLink>
+                      )}
+                    </Table.Td>
+                    <Table.Td style={{ overflowWrap: "anywhere" }}>
+                      {f.subject !== "" && <code>{plain(f.subject)}</code>}{" "}
+                      <PageLink to="/findings/$node/$id" params={{ node: f.node, id: f.id }} c="inherit" inherit>
+                        {words(f.text, f.textZh)}
                       </PageLink>
-                    )}
-                  </Table.Td>
-                  <Table.Td style={{ overflowWrap: "anywhere" }}>
-                    {f.subject !== "" && <code>{plain(f.subject)}</code>}{" "}
-                    <PageLink to="/findings/$node/$id" params={{ node: f.node, id: f.id }} c="inherit" inherit>
-                      {words(f.text, f.textZh)}
-                    </PageLink>
-                  </Table.Td>
-                  <Table.Td>
-                    <Time at={f.first} />
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </SmallTable>
+                    </Table.Td>
+                    <Table.Td>
+                      <Time at={f.first} />
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </SmallTable>
+              {more && (
+                <Text p="md" c="dimmed">
+                  {t("nodes.onlyFindings", { count: rows.length })}
+                </Text>
+              )}
+            </>
           )
         }
       </Result>
@@ -184,7 +200,7 @@ function Open({ n }: { n: Node }) {
 function Workloads({ n }: { n: Node }) {
   const { t } = useTranslation();
   return (
-    <Panel title={t("nodes.workloads")} flush aside={<Stock node={n.name} />}>
+    <Panel title={t("nodes.workloads")} flush aside={<Stock n={n} />}>
       {n.workloads.length === 0 ? (
         <Text p="md" c="dimmed">
           {t("nodes.noWorkloads")}
@@ -192,7 +208,7 @@ function Workloads({ n }: { n: Node }) {
       ) : (
         <SmallTable
           label={t("nodes.workloads")}
-          head={[t("nodes.container"), t("nodes.image"), { name: t("nodes.state"), w: 110 }]}
+          head={[t("nodes.container"), t("nodes.image"), { name: t("nodes.state"), w: 130 }]}
         >
           {n.workloads.map((w) => (
             <Table.Tr key={w.id}>
@@ -204,7 +220,9 @@ function Workloads({ n }: { n: Node }) {
               <Table.Td style={{ overflowWrap: "anywhere" }}>
                 <code>{plain(w.image)}</code>
               </Table.Td>
-              <Table.Td>{plain(w.state)}</Table.Td>
+              <Table.Td>
+                <StateMark c={w} />
+              </Table.Td>
             </Table.Tr>
           ))}
         </SmallTable>
@@ -213,14 +231,16 @@ function Workloads({ n }: { n: Node }) {
   );
 }
 
+/** The rows of a table that are about the node. */
+const ofNode = (n: Node) => searchOf({ ...noState, only: { node: [n.name] } });
+
 /** What the node has, as tables. */
-function Stock({ node }: { node: string }) {
+function Stock({ n }: { n: Node }) {
   const { t } = useTranslation();
-  const search = searchOf({ ...noState, only: { node: [node] } });
   return (
     <Group gap="sm">
       {(["/containers", "/images", "/networks"] as const).map((to) => (
-        <PageLink key={to} to={to} search={search} size="xs">
+        <PageLink key={to} to={to} search={ofNode(n)} size="xs">
           {t(`shell.nav.${to.slice(1) as "images"}`)}
         </PageLink>
       ))}
@@ -262,7 +282,15 @@ function History({ n }: { n: Node }) {
   const { t } = useTranslation();
   const all = useQuery(eventList("", { node: n.id }, 30));
   return (
-    <Panel title={t("nodes.history")} flush>
+    <Panel
+      title={t("nodes.history")}
+      flush
+      aside={
+        <PageLink to="/events" search={{ node: n.id }} size="xs">
+          {t("nodes.allEvents")}
+        </PageLink>
+      }
+    >
       <Result of={all} what={t("nodes.historyFailed")}>
         {({ rows }) => <EventLines events={rows} nodes={false} />}
       </Result>

@@ -1,6 +1,6 @@
 import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useParams, useSearch } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { node, nodeFacts } from "@/api/queries";
 import { JsonTree } from "@/components/JsonTree";
@@ -9,13 +9,14 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Time } from "@/components/Time";
 import { at } from "@/lib/assessment";
+import { useReplace } from "@/lib/useReplace";
 
 /** What a node said of itself, opened at the fact that a check looked at. */
 export function NodeFacts() {
   const { t } = useTranslation();
   const { id } = useParams({ from: "/nodes/$id/facts" });
   const { at: pointer = "" } = useSearch({ from: "/nodes/$id/facts" });
-  const navigate = useNavigate();
+  const replace = useReplace();
   const facts = useQuery(nodeFacts(id));
   const one = useQuery(node(id));
   return (
@@ -39,7 +40,7 @@ export function NodeFacts() {
               <JsonTree
                 value={f.snapshot}
                 open={pointer}
-                onOpen={(p) => void navigate({ to: ".", search: (old) => ({ ...old, at: p }), replace: true })}
+                onOpen={(p) => void replace({ to: ".", search: (old) => ({ ...old, at: p }) })}
               />
             </Panel>
           </>

@@ -11,6 +11,7 @@ import { Result } from "@/components/Result";
 import { HealthBadge, ToneIcon } from "@/components/StatusBadge";
 import type { Node } from "@/gen/node_pb";
 import { silenceOf } from "@/lib/silence";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -22,6 +23,7 @@ const countOf = (n: Node, status: string) => Object.values(n.statuses).filter((s
 export function Nodes() {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/nodes" });
   const tenant = useTenant();
   const all = useQuery(nodeList(tenant));
@@ -122,7 +124,7 @@ export function Nodes() {
             rowKey={(n) => n.id}
             open={(n) => void navigate({ to: "/nodes/$id", params: { id: n.id } })}
             search={search}
-            onSearch={(next) => void navigate({ to: "/nodes", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
+            onSearch={(next) => void replace({ to: "/nodes", search: (old) => ({ tenant: old.tenant, ...next }) })}
             empty={
               <Panel title={t("nodes.title")}>
                 <Empty title={t("nodes.none")} how={t("nodes.noneHow")}>

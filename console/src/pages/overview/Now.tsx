@@ -1,5 +1,6 @@
 import { Text } from "@mantine/core";
 import { type UseQueryResult, useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { findingCount } from "@/api/findings";
 import type { All } from "@/api/lists";
@@ -29,6 +30,11 @@ function Fine({ text }: { text: string }) {
   );
 }
 
+/** The link to all of which only some are shown. */
+function AllOf({ count, children }: { count: number; children: ReactNode }) {
+  return count > most && <div className={classes.line}>{children}</div>;
+}
+
 /** Nodes that nobody hears of, with the reason. */
 export function SilentNodes({ of }: { of: UseQueryResult<All<Node>> }) {
   const { t } = useTranslation();
@@ -53,13 +59,11 @@ export function SilentNodes({ of }: { of: UseQueryResult<All<Node>> }) {
               </span>
             </div>
           ))}
-          {rows.length > most && (
-            <div className={classes.line}>
-              <PageLink to="/nodes" search={{ only: "health:silent" }}>
-                {t("overview.allSilent", { count: rows.length })}
-              </PageLink>
-            </div>
-          )}
+          <AllOf count={rows.length}>
+            <PageLink to="/nodes" search={{ only: "health:silent" }}>
+              {t("overview.allSilent", { count: rows.length })}
+            </PageLink>
+          </AllOf>
         </>
       )}
     </Result>
@@ -86,20 +90,28 @@ function Proposes({ p }: { p: PolicyProposal }) {
 /** Exceptions that somebody asked for: nobody may see them who may not decide, and then nothing is shown. */
 export function AskedExceptions({ of }: { of: UseQueryResult<All<ExceptionRequest>> }) {
   const { t } = useTranslation();
-  return of.data?.rows.slice(0, most).map((r) => (
-    <div key={r.id} className={classes.line}>
-      <ToneIcon tone="part" size={18} />
-      <span className={classes.grow}>
-        <PageLink to="/exceptions" fw={600}>
-          {t("overview.askedException", { check: r.exception?.check ?? "" })}
-        </PageLink>
-        <Text c="dimmed">{r.exception?.reason}</Text>
-      </span>
-      <span className={classes.when}>
-        <Time at={r.created} />
-      </span>
-    </div>
-  ));
+  const rows = of.data?.rows ?? [];
+  return (
+    <>
+      {rows.slice(0, most).map((r) => (
+        <div key={r.id} className={classes.line}>
+          <ToneIcon tone="part" size={18} />
+          <span className={classes.grow}>
+            <PageLink to="/exceptions" fw={600}>
+              {t("overview.askedException", { check: r.exception?.check ?? "" })}
+            </PageLink>
+            <Text c="dimmed">{r.exception?.reason}</Text>
+          </span>
+          <span className={classes.when}>
+            <Time at={r.created} />
+          </span>
+        </div>
+      ))}
+      <AllOf count={rows.length}>
+        <PageLink to="/exceptions">{t("overview.allAsked", { count: rows.length })}</PageLink>
+      </AllOf>
+    </>
+  );
 }
 
 /** What waits for a second person: requests for access, and proposals of policies; quiet where something else does and this is empty. */
@@ -132,6 +144,11 @@ export function Waiting({
               </span>
             </div>
           ))}
+          <AllOf count={proposed.length}>
+            <PageLink to="/policies/proposals" search={{ only: "state:pending" }}>
+              {t("overview.allProposed", { count: proposed.length })}
+            </PageLink>
+          </AllOf>
           {rows.slice(0, most).map((r) => (
             <div key={r.id} className={classes.line}>
               <ToneIcon tone="part" size={18} />
@@ -147,11 +164,9 @@ export function Waiting({
               </span>
             </div>
           ))}
-          {rows.length > most && (
-            <div className={classes.line}>
-              <PageLink to="/access">{t("overview.allWaiting", { count: rows.length })}</PageLink>
-            </div>
-          )}
+          <AllOf count={rows.length}>
+            <PageLink to="/access">{t("overview.allWaiting", { count: rows.length })}</PageLink>
+          </AllOf>
         </>
       )}
     </Result>

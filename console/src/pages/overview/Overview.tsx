@@ -1,7 +1,8 @@
 import { SimpleGrid, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
+import type { All } from "@/api/lists";
 import { proposalList } from "@/api/policies";
 import { waitingExceptions } from "@/api/proofs";
 import { catalogue, eventList, findingList, nodeList, pendingRequests, status, trend } from "@/api/queries";
@@ -11,6 +12,7 @@ import { NoNode } from "@/components/NoNode";
 import { Page, Panel } from "@/components/Page";
 import { Picture, Summary } from "@/components/Picture";
 import { Result } from "@/components/Result";
+import type { Event } from "@/gen/node_pb";
 import type { Catalogue, Status } from "@/gen/operations_pb";
 import { before } from "@/lib/ages";
 import { worstFirst } from "@/lib/events";
@@ -84,19 +86,7 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
             <Waiting of={waiting} proposed={proposed.data?.rows ?? []} quiet={(asked.data?.rows.length ?? 0) > 0} />
             <OpenFindings tenant={tenant} />
           </Panel>
-          <Panel title={t("overview.worse")} flush>
-            <Result of={worse} what={t("overview.worseFailed")}>
-              {(w) =>
-                w.rows.length === 0 ? (
-                  <Text p="md" c="dimmed">
-                    {t("overview.notWorse")}
-                  </Text>
-                ) : (
-                  <EventLines events={worstFirst(w.rows).slice(0, 8)} />
-                )
-              }
-            </Result>
-          </Panel>
+          <Worse of={worse} />
           <Panel title={t("overview.trend")}>
             <Result of={course} what={t("overview.trendFailed")}>
               {(x) => (
@@ -122,5 +112,36 @@ function Standing({ s, c }: { s: Status; c: Catalogue }) {
         </Panel>
       </SimpleGrid>
     </>
+  );
+}
+
+const worst = 8;
+
+/** What got worse, the worst first; the page of events has the rest among all that changed. */
+function Worse({ of }: { of: UseQueryResult<All<Event>> }) {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t("overview.worse")} flush>
+      <Result of={of} what={t("overview.worseFailed")}>
+        {({ rows, more }) =>
+          rows.length === 0 ? (
+            <Text p="md" c="dimmed">
+              {t("overview.notWorse")}
+            </Text>
+          ) : (
+            <>
+              <EventLines events={worstFirst(rows).slice(0, worst)} />
+              <div className={classes.line}>
+                <PageLink to="/events" search={{ kind: "status", range: "24h" }}>
+                  {rows.length > worst
+                    ? t("overview.allWorse", { many: `${rows.length}${more ? "+" : ""}` })
+                    : t("overview.allChanges")}
+                </PageLink>
+              </div>
+            </>
+          )
+        }
+      </Result>
+    </Panel>
   );
 }

@@ -10,6 +10,7 @@ import { Result } from "@/components/Result";
 import { Who } from "@/components/Who";
 import type { PolicyProposal } from "@/gen/policy_pb";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -20,6 +21,7 @@ import { ProposalBadge, proposalStates } from "./parts";
 export function Proposals() {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/policies/proposals" });
   const all = useQuery(proposalList(useTenant()));
   const columns = useMemo(
@@ -75,9 +77,7 @@ export function Proposals() {
             rowKey={(p) => p.id}
             open={(p) => void navigate({ to: "/policies/proposals/$id", params: { id: p.id } })}
             search={search}
-            onSearch={(next) =>
-              void navigate({ to: "/policies/proposals", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
-            }
+            onSearch={(next) => void replace({ to: "/policies/proposals", search: (old) => ({ tenant: old.tenant, ...next }) })}
             empty={
               <Panel title={t("policies.proposals")}>
                 <Empty title={t("policies.noProposals")} how={t("policies.noProposalsHow")}>

@@ -1,6 +1,6 @@
 import { Button, NativeSelect } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { policySet, policyVersions } from "@/api/policies";
@@ -9,6 +9,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import { Difference } from "@/editor/Difference";
 import type { PolicySet } from "@/gen/policy_pb";
+import { useReplace } from "@/lib/useReplace";
 import { filesOf } from "./draft";
 import { Standing } from "./Policies";
 import { Send } from "./Send";
@@ -41,7 +42,7 @@ export function Version() {
 
 function Shown({ tenant, s, now }: { tenant: string; s: PolicySet; now: PolicySet }) {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/policies/versions/$version" });
   const versions = useQuery(policyVersions(tenant));
   const [back, setBack] = useState(false);
@@ -76,11 +77,10 @@ function Shown({ tenant, s, now }: { tenant: string; s: PolicySet; now: PolicySe
             value={String(other)}
             onChange={(e) => {
               const chosen = e.currentTarget.value;
-              void navigate({
+              void replace({
                 to: "/policies/versions/$version",
                 params: { version: String(s.version) },
                 search: (old) => ({ tenant: old.tenant, with: chosen }),
-                replace: true,
               });
             }}
             data={[

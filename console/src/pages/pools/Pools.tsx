@@ -15,6 +15,7 @@ import { Time } from "@/components/Time";
 import type { Pool, Rollout } from "@/gen/fleet_pb";
 import { plain } from "@/lib/plain";
 import { secondsOf, spanWords } from "@/lib/span";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -27,6 +28,7 @@ export const collectOf = (p: Pool): number => secondsOf(p.settings?.collectEvery
 export function Pools() {
   const { t, i18n } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/pools" });
   const tenant = useTenant();
   const home = useHome(tenant);
@@ -122,7 +124,7 @@ export function Pools() {
             rowKey={(p) => p.id}
             open={(p) => void navigate({ to: "/pools/$tenant/$name", params: { tenant: p.tenant, name: p.name } })}
             search={search}
-            onSearch={(next) => void navigate({ to: "/pools", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
+            onSearch={(next) => void replace({ to: "/pools", search: (old) => ({ tenant: old.tenant, ...next }) })}
             empty={
               <Panel title={t("pools.title")}>
                 <Empty title={t("pools.none")} how={t("pools.noneHow")} />

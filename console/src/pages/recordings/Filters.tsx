@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { nodeList } from "@/api/queries";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import { FilterBar, FilterSelect, FilterText, withOwn } from "@/table/filters";
 import { type RecordingSearch, ranges } from "./filter";
@@ -11,10 +11,9 @@ import classes from "./recordings.module.css";
 /** What the server is asked for. It stands in the address. */
 export function Filters({ search }: { search: RecordingSearch }) {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const nodes = useQuery(nodeList(useTenant())).data?.rows ?? [];
-  const set = (next: RecordingSearch) =>
-    void navigate({ to: "/guard/recordings", search: (old) => ({ ...old, ...next }), replace: true });
+  const set = (next: RecordingSearch) => void replace({ to: "/guard/recordings", search: (old) => ({ ...old, ...next }) });
   const known = nodes.map((n) => ({ value: n.id, label: plain(n.name) }));
   return (
     <FilterBar className={classes.filters} label={t("recordings.filters")}>

@@ -9,6 +9,7 @@ import { Empty } from "@/components/Empty";
 import { ButtonLink } from "@/components/links";
 import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
+import { useReplace } from "@/lib/useReplace";
 import { GuardTabs } from "@/pages/guard/GuardTabs";
 import { useTenant } from "@/shell/scope";
 import { DataTable } from "@/table/DataTable";
@@ -23,6 +24,7 @@ const initial = { sort: "-ended" };
 export function Recordings() {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/guard/recordings" });
   const tenant = useTenant();
   const { node, account, container, back } = search;
@@ -45,10 +47,9 @@ export function Recordings() {
             open={(r) => void navigate({ to: "/guard/recordings/$node/$id", params: { node: r.node, id: r.id } })}
             search={tableSearch({ ...search })}
             onSearch={(next) =>
-              void navigate({
+              void replace({
                 to: "/guard/recordings",
                 search: ({ q, sort, group, hide, only, ...old }) => ({ ...old, ...next }),
-                replace: true,
               })
             }
             initial={initial}

@@ -1,6 +1,6 @@
 import { NativeSelect, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useParams, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { assessment, catalogue, eventList, status } from "@/api/queries";
@@ -13,6 +13,7 @@ import { StatusBadge, stateOfRequirement } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Assessment, CatalogueRequirement, RequirementStatus, Status } from "@/gen/operations_pb";
 import { resultOf } from "@/lib/assessment";
+import { useReplace } from "@/lib/useReplace";
 import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 import { ByNode } from "./ByNode";
@@ -43,7 +44,7 @@ export function Requirement() {
 function One({ s, r, known }: { s: Status; r: RequirementStatus; known: CatalogueRequirement | undefined }) {
   const { t } = useTranslation();
   const words = useWords();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const { node: wanted } = useSearch({ from: "/requirements/$id" });
   const tenant = useTenant();
   const nodes = useMemo(() => worstFirst(s.nodes, r.id), [s.nodes, r.id]);
@@ -53,7 +54,7 @@ function One({ s, r, known }: { s: Status; r: RequirementStatus; known: Catalogu
   const full = useQuery(assessment(chosen?.id ?? ""));
   const history = useQuery(eventList(tenant, { requirement: r.id, kind: "status" }, 20));
   const choose = (node: string) =>
-    void navigate({ to: "/requirements/$id", params: { id: r.id }, search: (old) => ({ ...old, node }), replace: true });
+    void replace({ to: "/requirements/$id", params: { id: r.id }, search: (old) => ({ ...old, node }) });
   return (
     <Page
       title={`${r.id} ${words(r.title, r.titleZh)}`}

@@ -11,6 +11,7 @@ import { sectionOf } from "@/components/Picture";
 import { Result } from "@/components/Result";
 import { StatusBadge, statuses } from "@/components/StatusBadge";
 import type { RequirementStatus } from "@/gen/operations_pb";
+import { useReplace } from "@/lib/useReplace";
 import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
@@ -22,6 +23,7 @@ export function Requirements() {
   const { t } = useTranslation();
   const words = useWords();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/requirements" });
   const tenant = useTenant();
   const all = useQuery(status(tenant));
@@ -125,9 +127,7 @@ export function Requirements() {
             rowKey={(r) => r.id}
             open={(r) => void navigate({ to: "/requirements/$id", params: { id: r.id } })}
             search={search}
-            onSearch={(next) =>
-              void navigate({ to: "/requirements", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
-            }
+            onSearch={(next) => void replace({ to: "/requirements", search: (old) => ({ tenant: old.tenant, ...next }) })}
             empty={<Text>{t("requirements.failed")}</Text>}
           />
         )}

@@ -13,6 +13,7 @@ import { Time } from "@/components/Time";
 import type { Tenant } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
+import { useReplace } from "@/lib/useReplace";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
 import { EditTenant } from "./Edit";
@@ -23,6 +24,7 @@ const installation = "bulkhead"; // the only id of a System
 export function Tenants() {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/tenants" });
   const may = useMay("System", installation);
   const all = useQuery(tenantList());
@@ -105,9 +107,7 @@ export function Tenants() {
             rowKey={(r) => r.id}
             open={(r) => void navigate({ to: "/tenants/$id", params: { id: r.id } })}
             search={search}
-            onSearch={(next) =>
-              void navigate({ to: "/tenants", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
-            }
+            onSearch={(next) => void replace({ to: "/tenants", search: (old) => ({ tenant: old.tenant, ...next }) })}
             empty={
               <Panel title={t("directory.tenants")}>
                 <Empty title={t("directory.noTenants")} how={t("directory.noTenantsHow")} />

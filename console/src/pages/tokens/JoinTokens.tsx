@@ -1,6 +1,6 @@
 import { Button, Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { nodes } from "@/api/clients";
@@ -14,6 +14,7 @@ import { Pill } from "@/components/StatusBadge";
 import type { JoinToken } from "@/gen/node_pb";
 import { plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -32,7 +33,7 @@ export function stateOfJoin(k: Pick<JoinToken, "used" | "revoked" | "expires">, 
 /** Tokens that let machines join. */
 export function JoinTokens() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/nodes/tokens" });
   const tenant = useTenant();
   const all = useQuery(joinTokenList(tenant));
@@ -135,9 +136,7 @@ export function JoinTokens() {
             columns={columns}
             rowKey={(k) => k.id}
             search={search}
-            onSearch={(next) =>
-              void navigate({ to: "/nodes/tokens", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })
-            }
+            onSearch={(next) => void replace({ to: "/nodes/tokens", search: (old) => ({ tenant: old.tenant, ...next }) })}
             empty={
               <Panel title={t("directory.joinTokens")}>
                 <Empty title={t("directory.noJoinTokens")} how={t("directory.noJoinTokensHow")}>

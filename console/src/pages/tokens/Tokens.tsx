@@ -1,6 +1,6 @@
 import { Button, SegmentedControl } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { tokenList, userList } from "@/api/directory";
@@ -11,6 +11,7 @@ import { Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
 import type { Token } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -24,7 +25,7 @@ const mine = "@me";
 /** API tokens: the own ones and those of others. */
 export function Tokens() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/tokens" });
   const tenant = useTenant();
   const caller = useQuery(me());
@@ -99,7 +100,7 @@ export function Tokens() {
             columns={columns}
             rowKey={(k) => k.id}
             search={search}
-            onSearch={(next) => void navigate({ to: "/tokens", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
+            onSearch={(next) => void replace({ to: "/tokens", search: (old) => ({ tenant: old.tenant, ...next }) })}
             initial={{ sort: "state,-ends" }}
             actions={
               <SegmentedControl
@@ -107,10 +108,9 @@ export function Tokens() {
                 aria-label={t("directory.of")}
                 value={search.only === `user:${mine}` ? "mine" : "all"}
                 onChange={(v) =>
-                  void navigate({
+                  void replace({
                     to: "/tokens",
                     search: (old) => ({ ...old, only: v === "mine" ? `user:${mine}` : undefined }),
-                    replace: true,
                   })
                 }
                 data={[

@@ -12,6 +12,7 @@ import { Result } from "@/components/Result";
 import { Pill } from "@/components/StatusBadge";
 import type { User } from "@/gen/directory_pb";
 import { plain } from "@/lib/plain";
+import { useReplace } from "@/lib/useReplace";
 import { useTenant } from "@/shell/scope";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
@@ -23,6 +24,7 @@ import { isRole, stateOf, states, toneOfState } from "./people";
 export function Users() {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const replace = useReplace();
   const search = useSearch({ from: "/users" });
   const tenant = useTenant();
   const home = useHome(tenant);
@@ -119,7 +121,7 @@ export function Users() {
             rowKey={(u) => u.id}
             open={(u) => void navigate({ to: "/users/$id", params: { id: u.id } })}
             search={search}
-            onSearch={(next) => void navigate({ to: "/users", search: (old) => ({ tenant: old.tenant, ...next }), replace: true })}
+            onSearch={(next) => void replace({ to: "/users", search: (old) => ({ tenant: old.tenant, ...next }) })}
             empty={
               <Panel title={t("directory.users")}>
                 <Empty title={t("directory.noUsers")} how={t("directory.noUsersHow")}>
