@@ -3,12 +3,10 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -18,15 +16,18 @@ import (
 )
 
 // build reads what a build would take, and has it asked about: the images that its Dockerfile begins with or copies from, and what those do
-// when they are built upon. Whoever may see the whole host takes nothing that is hidden, so that such a context goes on as it comes. What it
+// when they are built upon. Whoever may see the whole host takes nothing that is hidden: of such a context only labels are looked at. What it
 // gives is called at the end.
 func (d *Door) build(w http.ResponseWriter, r *http.Request, a *call.Ask) (end func(), err error) {
 	end = func() {}
 	if a.Call.Route.Action == "ImageBuild" && a.Call.Query.Texts["version"] == builderBuildKit {
 		return d.buildsByKit(w, r, a)
 	}
-	if a.Call.Route.Action != "ImageBuild" || d.p.Objects == nil || d.p.Judge.Whole(r.Context(), a) {
+	if a.Call.Route.Action != "ImageBuild" || d.p.Objects == nil {
 		return end, nil
+	}
+	if d.p.Judge.Whole(r.Context(), a) {
+		return d.buildsOnAny(w, r, a)
 	}
 	q := &a.Call.Query
 	switch {
@@ -45,7 +46,7 @@ func (d *Door) build(w http.ResponseWriter, r *http.Request, a *call.Ask) (end f
 	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
 		return end, nil //nolint:nilerr // the judge says so, with a record
 	}
-	kept, end, err := d.keep(w, r, a)
+	kept, end, err := d.keep(w, r, a, mostContext)
 	if err != nil {
 		return end, err
 	}
@@ -128,25 +129,14 @@ func (d *Door) sources(ctx context.Context, a *call.Ask, list []builds.Source) (
 
 // onBuild is what an image takes when it is built upon, and whether it does anything then.
 func (d *Door) onBuild(ctx context.Context, o *call.Object) (list []builds.Source, triggers bool, err error) {
-	status, text, err := d.p.Engine.Get(ctx, "/images/"+url.PathEscape(o.ID)+"/json")
+	c, err := d.config(ctx, o)
 	if err != nil {
 		return nil, false, err
 	}
-	var said struct {
-		Config struct {
-			OnBuild []string
-			Labels  map[string]string
-		}
+	if err := c.labelled(); err != nil {
+		return nil, false, err
 	}
-	if err := json.Unmarshal(text, &said); err != nil || status != http.StatusOK {
-		return nil, false, fmt.Errorf("the engine does not say what the image %s does when it is built upon: %d", o.ID, status)
-	}
-	for k := range said.Config.Labels {
-		if strings.HasPrefix(strings.ToLower(k), call.LabelPrefix) && k != call.LabelBuild {
-			return nil, false, unjudged("an image with the label " + k + ", which is the guard's")
-		}
-	}
-	if list, err = builds.OnBuild(said.Config.OnBuild); err != nil {
+	if list, err = builds.OnBuild(c.OnBuild); err != nil {
 		return nil, false, understood(err)
 	}
 	for _, s := range list {
@@ -154,5 +144,5 @@ func (d *Door) onBuild(ctx context.Context, o *call.Object) (list []builds.Sourc
 			return nil, false, unjudged(fmt.Sprintf("a trigger of the image %s that copies from %.200q, which can be another image when the build gets there: name it by its digest", cmp.Or(o.Name, o.ID), s.Ref))
 		}
 	}
-	return list, len(said.Config.OnBuild) > 0, nil
+	return list, len(c.OnBuild) > 0, nil
 }

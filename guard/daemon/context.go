@@ -54,15 +54,19 @@ func (k *kept) begin(who string) (end func(), ok bool) {
 }
 
 // keep takes the context of a build into a file, until end is called. It ends with the right to the build, and when nothing comes for a time.
-func (d *Door) keep(w http.ResponseWriter, r *http.Request, a *call.Ask) (c *builds.Context, end func(), err error) {
-	place, ok := d.kept.begin(a.Subject.Principal.ID)
+// More than mostContext is for those who need no place among the others.
+func (d *Door) keep(w http.ResponseWriter, r *http.Request, a *call.Ask, most int64) (c *builds.Context, end func(), err error) {
+	place, ok := func() {}, true
+	if most <= mostContext {
+		place, ok = d.kept.begin(a.Subject.Principal.ID)
+	}
 	if !ok {
 		return nil, place, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many builds at once: try again"}
 	}
 	comes := &coming{r: r.Body, c: http.NewResponseController(w)}
 	err = lasting.While(r.Context(), d.p.Log, "the build", d.holdsEvery, func(ctx context.Context) error { return d.holds(ctx, r, a) }, func(ctx context.Context) (err error) {
 		defer context.AfterFunc(ctx, comes.stop)()
-		c, err = builds.Keep(ctx, comes, d.p.Dir, a.Call.Query.Texts["dockerfile"], mostContext)
+		c, err = builds.Keep(ctx, comes, d.p.Dir, a.Call.Query.Texts["dockerfile"], most)
 		return err
 	})
 	var ended *lasting.EndedError
