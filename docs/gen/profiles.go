@@ -19,6 +19,8 @@ type profiles struct {
 	Sysctls  []string
 	Common   []string
 	System   []string
+	Masked   []string
+	ReadOnly []string
 }
 
 type profile struct {
@@ -31,7 +33,7 @@ type rule struct{ ID, Reason, Remedy, Actions string }
 type fact struct{ Name, Type, What string }
 
 func readProfiles() (profiles, error) {
-	out := profiles{Sysctls: workload.SafeSysctls(), Common: workload.CommonPaths(), System: workload.SystemPaths()}
+	out := profiles{Sysctls: workload.SafeSysctls(), Common: workload.CommonPaths(), System: workload.SystemPaths(), Masked: workload.MaskedPaths(), ReadOnly: workload.ReadonlyPaths()}
 	for _, name := range []string{"baseline", "restricted"} {
 		text, err := policies.Files.ReadFile("profile_" + name + ".cedar")
 		if err != nil {

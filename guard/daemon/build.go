@@ -3,12 +3,10 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -38,7 +36,7 @@ func (d *Door) build(w http.ResponseWriter, r *http.Request, a *call.Ask) (end f
 	if err := d.p.Judge.Holds(r.Context(), a); err != nil {
 		return end, nil //nolint:nilerr // the judge says so, with a record
 	}
-	kept, end, err := d.context(w, r, a)
+	kept, end, err := d.context(w, r, a, mostContext)
 	if err != nil {
 		return end, err
 	}
@@ -121,25 +119,14 @@ func (d *Door) sources(ctx context.Context, a *call.Ask, list []builds.Source) (
 
 // onBuild is what an image takes when it is built upon, and whether it does anything then.
 func (d *Door) onBuild(ctx context.Context, o *call.Object) (list []builds.Source, triggers bool, err error) {
-	status, text, err := d.p.Engine.Get(ctx, "/images/"+url.PathEscape(o.ID)+"/json")
+	c, err := d.config(ctx, o)
 	if err != nil {
 		return nil, false, err
 	}
-	var said struct {
-		Config struct {
-			OnBuild []string
-			Labels  map[string]string
-		}
+	if err := c.labelled(); err != nil {
+		return nil, false, err
 	}
-	if err := json.Unmarshal(text, &said); err != nil || status != http.StatusOK {
-		return nil, false, fmt.Errorf("the engine does not say what the image %s does when it is built upon: %d", o.ID, status)
-	}
-	for k := range said.Config.Labels {
-		if strings.HasPrefix(strings.ToLower(k), call.LabelPrefix) && k != call.LabelBuild {
-			return nil, false, unjudged("an image with the label " + k + ", which is the guard's")
-		}
-	}
-	if list, err = builds.OnBuild(said.Config.OnBuild); err != nil {
+	if list, err = builds.OnBuild(c.OnBuild); err != nil {
 		return nil, false, understood(err)
 	}
 	for _, s := range list {
@@ -147,5 +134,5 @@ func (d *Door) onBuild(ctx context.Context, o *call.Object) (list []builds.Sourc
 			return nil, false, unjudged(fmt.Sprintf("a trigger of the image %s that copies from %.200q, which can be another image when the build gets there: name it by its digest", cmp.Or(o.Name, o.ID), s.Ref))
 		}
 	}
-	return list, len(said.Config.OnBuild) > 0, nil
+	return list, len(c.OnBuild) > 0, nil
 }

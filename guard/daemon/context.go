@@ -59,20 +59,22 @@ func (d *Door) archive(w http.ResponseWriter, r *http.Request, a *call.Ask) (end
 	switch {
 	case a.Call.Route.Action == "ImageBuild" && a.Call.Query.Texts["version"] == builderBuildKit:
 		return d.buildsByKit(w, r, a)
-	case d.p.Objects == nil || d.p.Judge.Whole(r.Context(), a):
-		// Whoever may see the whole host takes nothing that is hidden, so that it goes on as it comes.
+	case d.p.Objects == nil:
 	case a.Call.Route.Action == "ImageBuild":
+		if d.p.Judge.Whole(r.Context(), a) { // and takes nothing that is hidden: only labels are looked at
+			return d.buildsOnAny(w, r, a)
+		}
 		return d.build(w, r, a)
-	case a.Call.Route.Action == "ImageLoad":
+	case a.Call.Route.Action == "ImageLoad" && !d.p.Judge.Whole(r.Context(), a): // who takes no name that is hidden
 		return d.load(w, r, a)
 	}
 	return func() {}, nil
 }
 
 // context keeps the context of a build.
-func (d *Door) context(w http.ResponseWriter, r *http.Request, a *call.Ask) (c *builds.Context, end func(), err error) {
+func (d *Door) context(w http.ResponseWriter, r *http.Request, a *call.Ask, most int64) (c *builds.Context, end func(), err error) {
 	end, err = d.keep(w, r, a, "the build", func(ctx context.Context, from io.Reader) (io.Closer, error) {
-		c, err = builds.Keep(ctx, from, d.p.Dir, a.Call.Query.Texts["dockerfile"], mostContext)
+		c, err = builds.Keep(ctx, from, d.p.Dir, a.Call.Query.Texts["dockerfile"], most)
 		return c, err
 	})
 	return c, end, err
@@ -81,7 +83,10 @@ func (d *Door) context(w http.ResponseWriter, r *http.Request, a *call.Ask) (c *
 // keep has an archive taken into a file, until end is called. It ends with the right to the call, and when nothing comes for a time. What read
 // gives with an error is not looked at.
 func (d *Door) keep(w http.ResponseWriter, r *http.Request, a *call.Ask, what string, read func(context.Context, io.Reader) (io.Closer, error)) (end func(), err error) {
-	place, ok := d.kept.begin(a.Subject.Principal.ID)
+	place, ok := func() {}, true
+	if !d.p.Judge.Whole(r.Context(), a) { // who could fill the disk anyway, and takes nobody's place
+		place, ok = d.kept.begin(a.Subject.Principal.ID)
+	}
 	if !ok {
 		return place, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many builds and archives at once: try again"}
 	}

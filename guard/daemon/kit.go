@@ -139,7 +139,7 @@ func solveRoute() *route.Route {
 
 // bodyOfKit looks at the Dockerfile of a context that is the call's own body, and has the engine get what was looked at.
 func (d *Door) bodyOfKit(w http.ResponseWriter, r *http.Request, a *call.Ask, asks *call.Solve) (end func(), err error) {
-	kept, end, err := d.context(w, r, a)
+	kept, end, err := d.context(w, r, a, mostContext)
 	if err != nil {
 		return end, err
 	}

@@ -129,7 +129,7 @@ func (d *Door) answer(ctx context.Context, w http.ResponseWriter, a *call.Ask, r
 
 // warns are calls whose answer has a place for warnings.
 func warns(a route.Action) bool {
-	return a == "ContainerCreate" || a == "ServiceCreate" || a == "ServiceUpdate"
+	return a == "ContainerCreate" || a == "ContainerUpdate" || a == "ServiceCreate" || a == "ServiceUpdate"
 }
 
 // warned adds warnings to an answer, which is small.

@@ -42,3 +42,24 @@ func TestLongLabels(t *testing.T) {
 		}
 	}
 }
+
+// TestLabelsOfImages: the containers of a build have the labels of the image that it begins with, so that nobody puts any of the guard's there.
+func TestLabelsOfImages(t *testing.T) {
+	of := map[string]string{call.LabelTenant: "acme", call.LabelOwner: "dev"}
+	for _, c := range []struct {
+		labels map[string]string
+		fine   bool
+	}{
+		{nil, true}, {map[string]string{"a": "b"}, true}, {of, true},
+		{map[string]string{call.LabelOwner: "mallory"}, false}, {map[string]string{"IO.Bulkhead.owner": "dev"}, false},
+	} {
+		a := ask(t, dev("dev"), "POST", "/commit")
+		a.Object = &call.Object{Kind: route.Container, ID: "c1", Name: "web", Tenant: "acme", Owner: "dev", Labels: of}
+		body := &container.Config{Labels: c.labels}
+		a.Body = body
+		err := newJudge(t, &log{}).Judge(t.Context(), a)
+		if told := err != nil && strings.Contains(err.Error(), "/Labels"); told == c.fine || len(body.Labels) != len(c.labels) {
+			t.Errorf("%v: %v, %v", c.labels, err, body.Labels)
+		}
+	}
+}

@@ -36,6 +36,11 @@ func (j *Judge) own(ctx context.Context, a *call.Ask) error {
 			}
 		}
 	}
+	if c, is := a.Body.(*container.Config); is { // of an image, whose labels its containers have
+		if err := guards(c.Labels, of, "/Labels"); err != nil {
+			return err
+		}
+	}
 	for _, m := range labelsOf(a.Body) {
 		if rollsBack(a) && !m.mount && !has(*m.labels, of) {
 			return fmt.Errorf("%s: what the service was before was not its owner's: update it instead", m.field)
@@ -111,14 +116,22 @@ func ofMounts(mounts []mount.Mount, field string) []labelled {
 	return list
 }
 
-func setLabels(labels *map[string]string, of map[string]string, field string) error {
-	for k, v := range *labels {
+// guards refuses labels of the guard that say another thing than what is so.
+func guards(labels, of map[string]string, field string) error {
+	for k, v := range labels {
 		if !strings.HasPrefix(strings.ToLower(strings.TrimSpace(k)), call.LabelPrefix) {
 			continue
 		}
 		if of[k] != v {
 			return fmt.Errorf("%s: labels that begin with %s are the guard's: %q can't be set", field, call.LabelPrefix, cut(k, 80))
 		}
+	}
+	return nil
+}
+
+func setLabels(labels *map[string]string, of map[string]string, field string) error {
+	if err := guards(*labels, of, field); err != nil {
+		return err
 	}
 	if len(of) == 0 {
 		return nil

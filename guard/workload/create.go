@@ -14,6 +14,12 @@ import (
 
 // FromCreate is what a container would be that is made from a body.
 func (r *Reader) FromCreate(ctx context.Context, body *container.CreateRequest) model.Workload {
+	w := r.from(ctx, body)
+	w.MaskedPathsOff = w.MaskedPathsOff || body.HostConfig != nil && shows(body.HostConfig)
+	return w
+}
+
+func (r *Reader) from(ctx context.Context, body *container.CreateRequest) model.Workload {
 	cfg, hc := body.Config, body.HostConfig
 	if cfg == nil {
 		cfg = &container.Config{}
@@ -159,7 +165,7 @@ func (r *Reader) FromInspect(ctx context.Context, in *container.InspectResponse)
 			body.NetworkingConfig.EndpointsConfig[name] = configured(e)
 		}
 	}
-	w := r.FromCreate(ctx, body)
+	w := r.from(ctx, body)
 	w.Image.ID = or(in.Image, w.Image.ID)
 	r.mounted(ctx, &w, in.Mounts)
 	return w

@@ -18,7 +18,7 @@ func Security(w *model.Workload, hc *container.HostConfig, d Defaults) {
 		w.Seccomp = unconfined
 	}
 	securityOptions(w, hc.SecurityOpt, d)
-	w.MaskedPathsOff = w.MaskedPathsOff || hc.Privileged || opened(hc.MaskedPaths, maskedPaths()) || opened(hc.ReadonlyPaths, readonlyPaths())
+	w.MaskedPathsOff = w.MaskedPathsOff || hc.Privileged || opened(hc.MaskedPaths, alwaysMasked()) || opened(hc.ReadonlyPaths, ReadonlyPaths())
 }
 
 const unconfined = "unconfined"
@@ -148,11 +148,21 @@ func opened(list, needed []string) bool {
 	return list != nil && slices.ContainsFunc(needed, func(p string) bool { return !slices.Contains(list, p) })
 }
 
-// maskedPaths are those that all versions of the engine mask.
-func maskedPaths() []string {
+// alwaysMasked are those that all versions of the engine mask.
+func alwaysMasked() []string {
 	return []string{"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"}
 }
 
-func readonlyPaths() []string {
+// shows says that a list that a caller gives leaves out what some engine hides by itself: it takes the place of the engine's own. One that an
+// engine tells of is not held to this, since earlier engines fill in shorter ones. Paths that a host does not have may stand there.
+func shows(hc *container.HostConfig) bool { return opened(hc.MaskedPaths, MaskedPaths()) }
+
+// MaskedPaths are those that any version of the engine masks, but for the ones that it finds on its host (thermal_throttle of each processor).
+func MaskedPaths() []string {
+	return append(alwaysMasked(), "/proc/asound", "/proc/interrupts", "/proc/latency_stats", "/proc/timer_stats", "/sys/devices/virtual/powercap")
+}
+
+// ReadonlyPaths are those that all versions make read-only, and no version more.
+func ReadonlyPaths() []string {
 	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 }
