@@ -14,7 +14,6 @@ type routeRow struct {
 	Method string   `json:"method"`
 	Path   string   `json:"path"`
 	Since  string   `json:"since,omitempty"`
-	Until  string   `json:"until,omitempty"`
 	Action string   `json:"action"`
 	On     string   `json:"on"`
 	Effect string   `json:"effect"`
@@ -43,7 +42,7 @@ func (a *App) guardRoutes() error {
 	var rows [][]string
 	for _, r := range slices.Concat(route.Table(), route.Services()) {
 		row := routeRow{
-			Method: r.Method, Path: r.Path, Since: r.Since, Until: r.Until, Action: string(r.Action), On: string(r.On), Effect: string(r.Effect),
+			Method: r.Method, Path: r.Path, Since: r.Since, Action: string(r.Action), On: string(r.On), Effect: string(r.Effect),
 			Body: string(r.Body), Query: []string{}, Gives: r.Gives,
 		}
 		for _, q := range r.Query {

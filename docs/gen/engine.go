@@ -42,13 +42,8 @@ Builds and sessions belong to whoever opened them. Reading the history of an own
 }
 
 func span(r route.Route) string {
-	switch {
-	case r.Since != "" && r.Until != "":
-		return r.Since + "–" + r.Until
-	case r.Since != "":
+	if r.Since != "" {
 		return r.Since + "–"
-	case r.Until != "":
-		return "–" + r.Until
 	}
 	return "all"
 }

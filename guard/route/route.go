@@ -57,9 +57,7 @@ type Route struct {
 	// Path has the object's name in braces: "/containers/{name}/start".
 	Path string
 	// Since is the first version of the API that has it; empty for 1.24 and before.
-	Since string
-	// Until is the last version that has it; empty while there is none.
-	Until  string
+	Since  string
 	Action Action
 	On     Object
 	Effect Effect
