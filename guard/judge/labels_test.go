@@ -50,8 +50,11 @@ func TestLabelsOfImages(t *testing.T) {
 		labels map[string]string
 		fine   bool
 	}{
-		{nil, true}, {map[string]string{"a": "b"}, true}, {of, true},
-		{map[string]string{call.LabelOwner: "mallory"}, false}, {map[string]string{"IO.Bulkhead.owner": "dev"}, false},
+		{nil, true},
+		{map[string]string{"a": "b"}, true},
+		{of, true},
+		{map[string]string{call.LabelOwner: "mallory"}, false},
+		{map[string]string{"IO.Bulkhead.owner": "dev"}, false},
 	} {
 		a := ask(t, dev("dev"), "POST", "/commit")
 		a.Object = &call.Object{Kind: route.Container, ID: "c1", Name: "web", Tenant: "acme", Owner: "dev", Labels: of}

@@ -19,8 +19,13 @@ func TestMaskedPaths(t *testing.T) {
 		list           []string
 		create, exists bool // opens
 	}{
-		{nil, false, false}, {[]string{}, true, true}, {later, false, false}, {append([]string{"/sys/devices/system/cpu/cpu0/thermal_throttle"}, later...), false, false},
-		{earlier, true, false}, {later[1:], true, false}, {later[:len(later)-1], true, true},
+		{nil, false, false},
+		{[]string{}, true, true},
+		{later, false, false},
+		{append([]string{"/sys/devices/system/cpu/cpu0/thermal_throttle"}, later...), false, false},
+		{earlier, true, false},
+		{later[1:], true, false},
+		{later[:len(later)-1], true, true},
 	} {
 		hc := &container.HostConfig{MaskedPaths: c.list}
 		cfg := &container.Config{Image: "shop:2.1.0"}
