@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,12 +46,7 @@ func (d *Door) buildsOnAny(w http.ResponseWriter, r *http.Request, a *call.Ask) 
 			return end, err
 		}
 	}
-	body, size, err := kept.Reader()
-	if err != nil {
-		return end, err
-	}
-	r.Body, r.ContentLength = io.NopCloser(body), size
-	return end, nil
+	return end, instead(r, kept)
 }
 
 // unlabelled refuses an image that would have labels of the guard on what is built upon it.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -63,12 +62,7 @@ func (d *Door) build(w http.ResponseWriter, r *http.Request, a *call.Ask) (end f
 		}
 		q.Bools["nocache"] = true
 	}
-	body, size, err := kept.Reader()
-	if err != nil {
-		return end, err
-	}
-	r.Body, r.ContentLength = io.NopCloser(body), size
-	return end, nil
+	return end, instead(r, kept)
 }
 
 func unjudged(what string) error {

@@ -112,6 +112,19 @@ func (d *Door) keep(w http.ResponseWriter, r *http.Request, a *call.Ask, what st
 	return end, understood(err)
 }
 
+// instead has the engine get what was kept in place of what came.
+func instead(r *http.Request, kept interface {
+	Reader() (io.Reader, int64, error)
+},
+) error {
+	body, size, err := kept.Reader()
+	if err != nil {
+		return err
+	}
+	r.Body, r.ContentLength = io.NopCloser(body), size
+	return nil
+}
+
 // coming is a body of which something must come every so often.
 type coming struct {
 	r       io.Reader

@@ -3,7 +3,6 @@ package daemon
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -146,10 +145,5 @@ func (d *Door) bodyOfKit(w http.ResponseWriter, r *http.Request, a *call.Ask, as
 	if err := d.builder.Judge(r.Context(), a.Subject, kept.Dockerfile, asks.File); err != nil {
 		return end, err
 	}
-	body, size, err := kept.Reader()
-	if err != nil {
-		return end, err
-	}
-	r.Body, r.ContentLength = io.NopCloser(body), size
-	return end, nil
+	return end, instead(r, kept)
 }

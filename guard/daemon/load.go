@@ -27,10 +27,5 @@ func (d *Door) load(w http.ResponseWriter, r *http.Request, a *call.Ask) (end fu
 	if err := d.p.Objects.Tags(r.Context(), a, kept.Names, "the archive's name"); err != nil {
 		return end, err
 	}
-	body, size, err := kept.Reader()
-	if err != nil {
-		return end, err
-	}
-	r.Body, r.ContentLength = io.NopCloser(body), size
-	return end, nil
+	return end, instead(r, kept)
 }

@@ -109,17 +109,9 @@ func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 		return nil, refuse("its Dockerfile is named %.100q: name it from the context's root, without . and ..", name)
 	}
 	want := clean(name)
-	plain, _, err := c.whole()
+	once, err := c.plain(ctx)
 	if err != nil {
 		return nil, err
-	}
-	packed, err := unpacked(done{ctx, plain})
-	if err != nil {
-		return nil, err
-	}
-	once := bufio.NewReader(packed)
-	if head, _ := once.Peek(magic); packing(head) != "" { // an engine would unpack it once more
-		return nil, refuse("its context is packed twice, with %s inside: send it plain or with gzip", packing(head))
 	}
 	in := &counted{r: once}
 	s := &search{want: want, links: map[string]bool{}}
@@ -149,6 +141,23 @@ func (c *Context) find(ctx context.Context, name string) ([]byte, error) {
 	var text []byte
 	text, c.at, err = s.result(name)
 	return text, err
+}
+
+// plain reads the archive as an engine unpacks it.
+func (c *Context) plain(ctx context.Context) (*bufio.Reader, error) {
+	whole, _, err := c.whole()
+	if err != nil {
+		return nil, err
+	}
+	packed, err := unpacked(done{ctx, whole})
+	if err != nil {
+		return nil, err
+	}
+	once := bufio.NewReader(packed)
+	if head, _ := once.Peek(magic); packing(head) != "" { // an engine would unpack it once more
+		return nil, refuse("the archive is packed twice, with %s inside: send it plain or with gzip", packing(head))
+	}
+	return once, nil
 }
 
 // unpacked opens gzip, which the command line may send. Other packings the guard does not read.

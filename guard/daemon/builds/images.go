@@ -2,7 +2,6 @@ package builds
 
 import (
 	"archive/tar"
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -54,17 +53,9 @@ func sayers() map[string]func([]byte) ([]string, error) {
 
 // named reads the archive as it will be unpacked. What is there twice counts twice: engines differ in which they take.
 func (a *Images) named(ctx context.Context) ([]string, error) {
-	plain, _, err := a.whole()
+	once, err := a.plain(ctx)
 	if err != nil {
 		return nil, err
-	}
-	packed, err := unpacked(done{ctx, plain})
-	if err != nil {
-		return nil, err
-	}
-	once := bufio.NewReader(packed)
-	if head, _ := once.Peek(magic); packing(head) != "" {
-		return nil, refuse("the archive is packed twice, with %s inside: send it plain or with gzip", packing(head))
 	}
 	says := sayers()
 	s := &search{links: map[string]bool{}}
