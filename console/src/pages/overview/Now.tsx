@@ -15,6 +15,7 @@ import type { AccessRequest, PolicyProposal } from "@/gen/policy_pb";
 import { viewFilter } from "@/lib/findings";
 import { lines, plain } from "@/lib/plain";
 import { silenceOf } from "@/lib/silence";
+import type { Moment } from "@/lib/time";
 import { useWords } from "@/lib/words";
 import { isOfEngine, objectName } from "../guard/objects";
 import classes from "./Overview.module.css";
@@ -94,23 +95,32 @@ export function AskedExceptions({ of }: { of: UseQueryResult<All<ExceptionReques
   return (
     <>
       {rows.slice(0, most).map((r) => (
-        <div key={r.id} className={classes.line}>
-          <ToneIcon tone="part" size={18} />
-          <span className={classes.grow}>
-            <PageLink to="/exceptions" fw={600}>
-              {t("overview.askedException", { check: r.exception?.check ?? "" })}
-            </PageLink>
-            <Text c="dimmed">{r.exception?.reason}</Text>
-          </span>
-          <span className={classes.when}>
-            <Time at={r.created} />
-          </span>
-        </div>
+        <Waits key={r.id} about={r.exception?.reason} at={r.created}>
+          <PageLink to="/exceptions" fw={600}>
+            {t("overview.askedException", { check: r.exception?.check ?? "" })}
+          </PageLink>
+        </Waits>
       ))}
       <AllOf count={rows.length}>
         <PageLink to="/exceptions">{t("overview.allAsked", { count: rows.length })}</PageLink>
       </AllOf>
     </>
+  );
+}
+
+/** A line of something that waits for a person. */
+function Waits({ about, at, children }: { about: ReactNode; at: Moment; children: ReactNode }) {
+  return (
+    <div className={classes.line}>
+      <ToneIcon tone="part" size={18} />
+      <span className={classes.grow}>
+        {children}
+        <Text c="dimmed">{about}</Text>
+      </span>
+      <span className={classes.when}>
+        <Time at={at} />
+      </span>
+    </div>
   );
 }
 
@@ -131,18 +141,11 @@ export function Waiting({
         <>
           {rows.length + proposed.length === 0 && !quiet && <Fine text={t("overview.noneWaiting")} />}
           {proposed.slice(0, most).map((p) => (
-            <div key={p.id} className={classes.line}>
-              <ToneIcon tone="part" size={18} />
-              <span className={classes.grow}>
-                <PageLink to="/policies/proposals/$id" params={{ id: p.id }} fw={600}>
-                  <Proposes p={p} />
-                </PageLink>
-                <Text c="dimmed">{lines(p.note)}</Text>
-              </span>
-              <span className={classes.when}>
-                <Time at={p.created} />
-              </span>
-            </div>
+            <Waits key={p.id} about={lines(p.note)} at={p.created}>
+              <PageLink to="/policies/proposals/$id" params={{ id: p.id }} fw={600}>
+                <Proposes p={p} />
+              </PageLink>
+            </Waits>
           ))}
           <AllOf count={proposed.length}>
             <PageLink to="/policies/proposals" search={{ only: "state:pending" }}>
@@ -150,19 +153,12 @@ export function Waiting({
             </PageLink>
           </AllOf>
           {rows.slice(0, most).map((r) => (
-            <div key={r.id} className={classes.line}>
-              <ToneIcon tone="part" size={18} />
-              <span className={classes.grow}>
-                <PageLink to={isOfEngine(r.resource?.type) ? "/guard/approvals" : "/access"} fw={600}>
-                  <Asks r={r} />
-                </PageLink>{" "}
-                <code title={plain(r.resource?.id ?? "")}>{plain(shortName(r))}</code>
-                <Text c="dimmed">{lines(r.reason)}</Text>
-              </span>
-              <span className={classes.when}>
-                <Time at={r.created} />
-              </span>
-            </div>
+            <Waits key={r.id} about={lines(r.reason)} at={r.created}>
+              <PageLink to={isOfEngine(r.resource?.type) ? "/guard/approvals" : "/access"} fw={600}>
+                <Asks r={r} />
+              </PageLink>{" "}
+              <code title={plain(r.resource?.id ?? "")}>{plain(shortName(r))}</code>
+            </Waits>
           ))}
           <AllOf count={rows.length}>
             <PageLink to="/access">{t("overview.allWaiting", { count: rows.length })}</PageLink>
