@@ -113,10 +113,7 @@ func (d *Door) keep(w http.ResponseWriter, r *http.Request, a *call.Ask, what st
 }
 
 // instead has the engine get what was kept in place of what came.
-func instead(r *http.Request, kept interface {
-	Reader() (io.Reader, int64, error)
-},
-) error {
+func instead(r *http.Request, kept *builds.Context) error {
 	body, size, err := kept.Reader()
 	if err != nil {
 		return err

@@ -27,5 +27,5 @@ func (d *Door) load(w http.ResponseWriter, r *http.Request, a *call.Ask) (end fu
 	if err := d.p.Objects.Tags(r.Context(), a, kept.Names, "the archive's name"); err != nil {
 		return end, err
 	}
-	return end, instead(r, kept)
+	return end, instead(r, &kept.Context)
 }
