@@ -98,6 +98,8 @@ type Ask struct {
 	Warnings []string
 	// Record is the id of the audit record of the decision.
 	Record string
+	// OneByOne says that only what the caller may remove may go, which the engine can't be told: the door has it removed thing by thing.
+	OneByOne bool
 	// RecordSession says that a policy wants the terminal recorded.
 	RecordSession bool
 	// Recorded waits until the record is safe, where the call can be taken back and was made meanwhile; nil where it is safe already.

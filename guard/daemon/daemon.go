@@ -173,6 +173,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request, a *call.Ask) error 
 	if err := d.complete(ctx, a); err != nil {
 		return d.unresolved(r, a, err)
 	}
+	d.cancels(r, a)
 	end, err := d.archive(w, r, a)
 	defer end()
 	if err == nil {

@@ -65,6 +65,14 @@ func (d *Door) buildsByKit(w http.ResponseWriter, r *http.Request, a *call.Ask) 
 	return end, nil
 }
 
+// cancels has whoever ends a build that is not an own one be somebody who may clear the host.
+func (d *Door) cancels(r *http.Request, a *call.Ask) {
+	if a.Call.Route.Action != "BuildCancel" || d.builder.Began(d.builderCaller(r, a), a.Call.Query.Texts["id"]) {
+		return
+	}
+	a.Uses = append(a.Uses, call.Use{Object: call.Object{Kind: route.Engine, New: true}, Action: "HostPrune", Field: "query id"})
+}
+
 // asksKit says what the parameters of a build tell BuildKit, as the engine would say it in the builder's own protocol.
 func asksKit(q *route.Query) (*call.Solve, error) {
 	attrs := map[string]string{"target": q.Texts["target"], "platform": q.Texts["platform"]}

@@ -41,6 +41,9 @@ const answerTime = 100 * time.Millisecond
 
 // pass makes the call that was judged.
 func (d *Door) pass(w http.ResponseWriter, r *http.Request, a *call.Ask, p passing) error {
+	if a.OneByOne {
+		return d.pruneOwn(w, r, a)
+	}
 	c, err := d.request(r, a)
 	if err != nil {
 		return err

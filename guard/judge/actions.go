@@ -35,7 +35,7 @@ func questions() map[route.Action]question {
 		"ImageSave": {"ImageSave", object, ""}, "ImageLoad": {"ImageLoad", object, ""}, "ImagePull": {"ImagePull", object, ""},
 		"ImageInspect": {"ImageRead", object, ""}, "ImagePush": {"ImagePush", object, ""}, "ImageTag": {"ImageRead", object, ""},
 		"ImageRemove": {"ImageDelete", object, ""}, "ImageBuild": {"ImageBuild", object, ""},
-		"BuildPrune": {"HostPrune", host, ""}, "BuildCancel": {"HostPrune", host, ""},
+		"BuildPrune": {"HostPrune", host, ""}, "BuildCancel": {"BuildKitUse", host, ""},
 		"BuildSession": {"BuildKitUse", host, ""}, "BuildGRPC": {"BuildKitUse", host, ""},
 		"BuildSolve": {"BuildKitUse", host, ""}, "BuildPart": {"BuildKitUse", host, ""},
 		// The builder's cache and history are one for all.

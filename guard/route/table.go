@@ -126,7 +126,7 @@ func buildRoutes() []Route {
 			carries(Tar).headers("X-Registry-Config"),
 		post("/build/prune", "BuildPrune", Engine, "a cold cache for all").
 			with("all:bool filters:filters keep-storage:int reserved-space:int max-used-space:int min-free-space:int").since("1.31"),
-		post("/build/cancel", "BuildCancel", Engine, "the end of a build of others").with("id:text"),
+		post("/build/cancel", "BuildCancel", Engine, "the end of a build; of others by `HostPrune`").with("id:text"),
 		post("/session", "BuildSession", Engine, "a session: files, passwords and secrets of the caller for builds").carries(HTTP2),
 		post("/grpc", "BuildGRPC", Engine, "the builder's own protocol, each call of which is asked about").carries(HTTP2),
 	}

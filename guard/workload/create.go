@@ -15,7 +15,7 @@ import (
 // FromCreate is what a container would be that is made from a body.
 func (r *Reader) FromCreate(ctx context.Context, body *container.CreateRequest) model.Workload {
 	w := r.from(ctx, body)
-	w.MaskedPathsOff = w.MaskedPathsOff || body.HostConfig != nil && shows(body.HostConfig)
+	w.MaskedPathsOff = w.MaskedPathsOff || body.HostConfig != nil && r.Defaults.shows(body.HostConfig)
 	return w
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client/pkg/versions"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -153,13 +154,43 @@ func alwaysMasked() []string {
 	return []string{"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"}
 }
 
-// shows says that a list that a caller gives leaves out what some engine hides by itself: it takes the place of the engine's own. One that an
+// shows says that a list that a caller gives leaves out what the engine hides by itself: it takes the place of the engine's own. One that an
 // engine tells of is not held to this, since earlier engines fill in shorter ones. Paths that a host does not have may stand there.
-func shows(hc *container.HostConfig) bool { return opened(hc.MaskedPaths, MaskedPaths()) }
+func (d *Defaults) shows(hc *container.HostConfig) bool {
+	needed := d.Masked
+	if needed == nil {
+		needed = MaskedPaths()
+	}
+	return opened(hc.MaskedPaths, needed)
+}
+
+// What engines came to mask, beside what all do.
+const (
+	powercap   = "/sys/devices/virtual/powercap" // CVE-2020-8694, GHSA-jq35-85cj-fj4p: since 20.10.27, 24.0.7 and 25.0
+	interrupts = "/proc/interrupts"              // GHSA-6fw5-f8r9-fgfm: since 28
+)
 
 // MaskedPaths are those that any version of the engine masks, but for the ones that it finds on its host (thermal_throttle of each processor).
-func MaskedPaths() []string {
-	return append(alwaysMasked(), "/proc/asound", "/proc/interrupts", "/proc/latency_stats", "/proc/timer_stats", "/sys/devices/virtual/powercap")
+func MaskedPaths() []string { return append(firstMasked(), powercap, interrupts) }
+
+func firstMasked() []string {
+	return append(alwaysMasked(), "/proc/asound", "/proc/latency_stats", "/proc/timer_stats")
+}
+
+// MaskedBy are those that an engine masks by itself, of a version and the newest version of its API. Where that is not known for sure it is all
+// of them. processors are the paths of its host's processors that later engines mask.
+func MaskedBy(version, api string, processors []string) []string {
+	number, _, _ := strings.Cut(version, "+")
+	number, _, _ = strings.Cut(number, "-")
+	switch {
+	case strings.HasPrefix(number, "20.10.") && versions.LessThan(number, "20.10.27"):
+		return firstMasked()
+	case api != "" && versions.GreaterThanOrEqualTo(api, "1.44") && versions.LessThan(api, "1.48"):
+		return append(firstMasked(), powercap)
+	case api != "" && versions.GreaterThanOrEqualTo(api, "1.49"):
+		return append(MaskedPaths(), processors...)
+	}
+	return MaskedPaths()
 }
 
 // ReadonlyPaths are those that all versions make read-only, and no version more.

@@ -99,6 +99,8 @@ type Defaults struct {
 	ReadablePaths []string
 	// ReadOnlyDeep says that what is mounted read-only is so with all that is mounted below it: engines since 25, on Linux since 5.12.
 	ReadOnlyDeep bool
+	// Masked are the paths that the engine masks by itself; nil for all that any version does.
+	Masked []string
 	// Alone says that no other node runs what this one is asked to: paths of a service are those of this host.
 	Alone bool
 }

@@ -3,6 +3,7 @@ package workloads
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -28,18 +29,26 @@ func (k *Workloads) engineDefaults(ctx context.Context) (workload.Defaults, erro
 		return workload.Defaults{}, fmt.Errorf("the engine's settings: %w", err)
 	}
 	k.defaults, k.read = k.of(&info), k.p.Now()
-	k.defaults.ReadOnlyDeep = k.readOnlyDeep(ctx)
+	k.versioned(ctx)
 	return k.defaults, nil
 }
 
-// readOnlyDeep asks the engine for its version; what it does not say it does not do.
-func (k *Workloads) readOnlyDeep(ctx context.Context) bool {
-	var v struct{ APIVersion, KernelVersion string }
+// throttles are what later engines mask for each processor that has it. Some hosts' have none.
+const throttles = "/sys/devices/system/cpu/cpu*/thermal_throttle"
+
+// versioned asks the engine for its version, and fills in what depends on it; what it does not say it does not do.
+func (k *Workloads) versioned(ctx context.Context) {
+	var v struct{ Version, APIVersion, KernelVersion string }
 	if err := k.get(ctx, "/version", &v); err != nil || v.APIVersion == "" {
-		return false
+		return
 	}
 	kernel, _, _ := strings.Cut(v.KernelVersion, "-")
-	return versions.GreaterThanOrEqualTo(v.APIVersion, "1.44") && versions.GreaterThanOrEqualTo(kernel, "5.12")
+	k.defaults.ReadOnlyDeep = versions.GreaterThanOrEqualTo(v.APIVersion, "1.44") && versions.GreaterThanOrEqualTo(kernel, "5.12")
+	processors, err := filepath.Glob(throttles)
+	if err != nil { // the pattern is malformed
+		return
+	}
+	k.defaults.Masked = workload.MaskedBy(v.Version, v.APIVersion, processors)
 }
 
 func (k *Workloads) of(i *system.Info) workload.Defaults {

@@ -235,8 +235,10 @@ func TestGuardedEngine(t *testing.T) {
 			g.mayNot("alice", "", "exec", "--privileged", "web", "id")
 			g.mayNot("alice", "", "run", "--rm", "--label", "io.bulkhead.owner=bob", "busybox:1", "id")
 			g.mayNot("alice", "", "swarm", "init")
+			g.shares()
 			g.may("alice", "web", "rm", "-f", "web")
 			g.builds(string(kind))
+			g.prunes()
 			g.loads()
 			for _, r := range g.log.records {
 				if r.Outcome == model.OutcomeFailed {

@@ -117,13 +117,16 @@ func (b *book) claim(ref, of string) error {
 	return b.give(ref, ref, of)
 }
 
+// calledBuild begins the key of a build that a call of the engine's own API began.
+const calledBuild = "POST /build "
+
 // claimID gives a build that a call of the engine's own API begins. The engine has a list of its own for their names, and so has the book:
 // who takes a name here takes none of the builder's.
 func (b *book) claimID(id, of string) error {
 	if !b.name.MatchString(id) {
 		return fmt.Errorf("buildid %.100q: it is no name of a build", id)
 	}
-	return b.give("POST /build "+id, id, of)
+	return b.give(calledBuild+id, id, of)
 }
 
 func (b *book) give(key, name, of string) error {

@@ -118,5 +118,10 @@ func (s *served) tunnels(ctx context.Context, of string) (*share, error) {
 
 func both() *grpc.StreamDesc { return &grpc.StreamDesc{ServerStreams: true, ClientStreams: true} }
 
+// Began says whether a build that a call of the engine's own API began is the caller's.
+func (r *Room) Began(c Caller, id string) bool {
+	return r.book.owns(calledBuild+id, whose(c.Ask.Subject))
+}
+
 // Claim gives a build that a call of the engine's own API begins to the caller who begins it or sends what it is made from.
 func (r *Room) Claim(c Caller, id string) error { return r.book.claimID(id, whose(c.Ask.Subject)) }
