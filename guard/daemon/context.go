@@ -25,7 +25,7 @@ const (
 	contextPause   = time.Minute
 )
 
-// kept counts the archives that are kept at a time.
+// kept counts what is done at a time, such as archives that are kept.
 type kept struct {
 	mu   sync.Mutex
 	all  int

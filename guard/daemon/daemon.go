@@ -88,7 +88,8 @@ type Door struct {
 	router    *route.Router
 	strangers *rate.Limiter // of their records
 	unwritten atomic.Int64  // calls of strangers that had none
-	kept      kept
+	kept      kept          // archives
+	prunes    kept          // of images, one by one
 	builder   *buildkit.Room
 	held      held
 	// holdsEvery is how often the right to what lasts is asked about.

@@ -13,7 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/moby/moby/api/types/image"
 
 	"github.com/bulkhead-security/bulkhead/guard/call"
@@ -27,6 +28,11 @@ import (
 // would take, and the caller may remove, is removed by a call of its own: judged, recorded and made like one that the caller sends.
 func (d *Door) pruneOwn(w http.ResponseWriter, r *http.Request, a *call.Ask) error {
 	ctx := r.Context()
+	end, ok := d.prunes.begin(a.Subject.Principal.ID)
+	if !ok {
+		return d.failed(ctx, a, &objects.Fault{Status: http.StatusTooManyRequests, Kind: route.Image, Message: "bulkhead: too many prunes at once: try again"})
+	}
+	defer end()
 	wanted, err := readUnused(a.Call.Query.Filters, time.Now())
 	if err != nil {
 		return d.failed(ctx, a, err)
@@ -117,8 +123,8 @@ func moment(text string, now time.Time) (time.Time, bool) {
 }
 
 // fits says whether an image is meant, by what the engine says of it.
-func (u *unused) fits(i *image.Summary) bool {
-	return (u.until.IsZero() || i.Created <= u.until.Unix()) && labelled(i.Labels, u.label) && (len(u.except) == 0 || !labelled(i.Labels, u.except))
+func (u *unused) fits(created int64, labels map[string]string) bool {
+	return (u.until.IsZero() || created <= u.until.Unix()) && labelled(labels, u.label) && (len(u.except) == 0 || !labelled(labels, u.except))
 }
 
 // labelled says whether all of the wanted labels, KEY or KEY=VALUE, are there.
@@ -130,39 +136,54 @@ func labelled(has map[string]string, wanted []string) bool {
 	})
 }
 
+// mostUnused are the images that one prune looks at; the next one goes on.
+const mostUnused = 10_000
+
 // unused lists the images of the host that are meant and that no container has.
 func (d *Door) unused(ctx context.Context, u *unused) ([]image.Summary, error) {
-	var containers []container.Summary
-	if err := d.ask(ctx, "/containers/json?all=1", &containers); err != nil {
-		return nil, err
-	}
 	used := map[string]bool{}
-	for i := range containers {
-		used[containers[i].ImageID] = true
+	err := d.each(ctx, "/containers/json?all=1", func(from *jsontext.Decoder) error {
+		var c struct{ ImageID string }
+		if err := jsonv2.UnmarshalDecode(from, &c); err != nil {
+			return fmt.Errorf("a container: %w", err)
+		}
+		used[c.ImageID] = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	target := "/images/json?shared-size=1"
 	if !u.all {
 		target += "&filters=" + url.QueryEscape(`{"dangling":["true"]}`)
 	}
 	var list []image.Summary
-	if err := d.ask(ctx, target, &list); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(list, func(i image.Summary) bool { return used[i.ID] || !u.fits(&i) }), nil
+	err = d.each(ctx, target, func(from *jsontext.Decoder) error {
+		var i struct {
+			ID               string `json:"Id"`
+			RepoTags         []string
+			Labels           map[string]string
+			Created          int64
+			Size, SharedSize int64
+		}
+		if err := jsonv2.UnmarshalDecode(from, &i); err != nil {
+			return fmt.Errorf("an image: %w", err)
+		}
+		one := image.Summary{ID: i.ID, RepoTags: i.RepoTags, Created: i.Created, Size: i.Size, SharedSize: i.SharedSize}
+		if len(list) < mostUnused && !used[one.ID] && u.fits(i.Created, i.Labels) {
+			list = append(list, one)
+		}
+		return nil
+	})
+	return list, err
 }
 
-func (d *Door) ask(ctx context.Context, target string, into any) error {
-	status, text, err := d.p.Engine.Get(ctx, target)
-	if err != nil {
-		return err
+func (d *Door) each(ctx context.Context, target string, read func(*jsontext.Decoder) error) error {
+	status, err := d.p.Engine.List(ctx, target, read)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("the engine answered %d to %s", status, target)
 	}
-	if status != http.StatusOK {
-		return fmt.Errorf("the engine answered %d to %s: %.500q", status, target, text)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("the engine's answer to %s: %w", target, err)
-	}
-	return nil
+	return err
 }
 
 // removeUnused removes an image by each of its names, or by its id where it has none. What the caller may not remove, and what the engine
