@@ -18,6 +18,13 @@ func (g *guarded) shares() {
 	for _, flag := range [][]string{{"--volumes-from", "web"}, {"--pid", "container:web"}, {"--network", "container:web"}, {"--ipc", "container:web"}} {
 		g.mayNot("bob", "No such container", append(append([]string{"run", "--rm"}, flag...), "busybox:1", "true")...)
 	}
+	// It is whose it is that decides, also of what developers may not do at all.
+	out := filepath.Join(g.dir, "web.tar")
+	g.may("olga", "sha256:", "commit", "web", "olga/copy:1")
+	g.may("olga", "olga/copy:1", "rmi", "olga/copy:1")
+	g.may("olga", "", "export", "-o", out, "web")
+	g.mayNot("oleg", "No such container", "commit", "web", "oleg/copy:1")
+	g.mayNot("oleg", "No such container", "export", "-o", out, "web")
 }
 
 // prunes: cleaning up images takes one's own that nothing uses, and none of anybody else's.
