@@ -78,7 +78,7 @@ func (a *App) drillList(requirement string) error {
 	w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tTECHNIQUE\tATTACK")
 	for _, d := range drills {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", d.ID, d.Technique, d.Title)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", d.ID, d.Technique, model.Text{EN: d.Title, ZH: d.TitleZH}.In(a.cfg.Lang))
 	}
 	return w.Flush()
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bulkhead-security/bulkhead/model"
 	bulkheadv1 "github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1"
 	"github.com/bulkhead-security/bulkhead/proto/gen/bulkhead/v1/bulkheadv1connect"
 )
@@ -56,7 +57,7 @@ func (a *App) listJobs(ctx context.Context, f listFlags) error {
 	return a.answer(&bulkheadv1.ListJobsResponse{Jobs: items, NextPage: next}, func() {
 		rows := make([][]string, 0, len(items))
 		for _, j := range items {
-			what := j.GetResult()
+			what := a.jobResult(j)
 			if j.GetError() != "" {
 				what = j.GetError()
 			}
@@ -67,12 +68,17 @@ func (a *App) listJobs(ctx context.Context, f listFlags) error {
 	})
 }
 
+// jobResult is what a job did, in the language of the configuration where it is there.
+func (a *App) jobResult(j *bulkheadv1.Job) string {
+	return model.Text{EN: j.GetResult(), ZH: j.GetResultZh()}.In(a.cfg.Lang)
+}
+
 func (a *App) showJob(j *bulkheadv1.Job, err error) error {
 	if err != nil {
 		return remoteError(err)
 	}
 	return a.answer(j, func() {
 		a.fields("id", j.GetId(), "kind", j.GetKind(), "state", j.GetState(), "attempt", fmt.Sprint(j.GetAttempt()), "created", when(j.GetCreated()),
-			"finished", when(j.GetFinished()), "result", j.GetResult(), "error", j.GetError())
+			"finished", when(j.GetFinished()), "result", a.jobResult(j), "error", j.GetError())
 	})
 }

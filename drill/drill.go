@@ -112,7 +112,7 @@ type Half struct {
 }
 
 // All lists the drills.
-func All() []Drill { return slices.Concat(outages(), rights(), factors(), guards()) }
+func All() []Drill { return titled(slices.Concat(outages(), rights(), factors(), guards())) }
 
 // Progress is told of each result.
 type Progress func(r model.DrillResult, done, all int)

@@ -7,6 +7,7 @@ type Drill struct {
 	Threats     []string `json:"threats"`     // of X.1643, clause 7
 	Technique   string   `json:"technique"`   // of MITRE ATT&CK
 	Title       string   `json:"title"`
+	TitleZH     string   `json:"title_zh"`
 	Needs       []string `json:"needs"` // "root", "engine", "postgresql"; empty for none
 }
 

@@ -111,7 +111,7 @@ type Job struct {
 	State     string    `json:"state"`
 	Attempt   int       `json:"attempt"`
 	Error     string    `json:"error,omitempty"`
-	Result    string    `json:"result,omitempty"`
+	Result    Text      `json:"result,omitzero"` // what it did, for people
 	Created   time.Time `json:"created"`
 	Attempted time.Time `json:"attempted,omitzero"`
 	Finished  time.Time `json:"finished,omitzero"`
@@ -166,9 +166,9 @@ type Worker struct {
 	Kind  string
 	Title string
 	Every time.Duration // 0 for on demand only
-	Run   func(ctx context.Context) (string, error)
+	Run   func(ctx context.Context) (Text, error)
 	// RunWith, in place of Run, gets what was put with the job. Many run at once; a failure is tried again for about a day.
-	RunWith func(ctx context.Context, args []byte) (string, error)
+	RunWith func(ctx context.Context, args []byte) (Text, error)
 }
 
 // RecordScan picks records that have to be looked through, since no index finds them: a part of the audit index is read, and not more.

@@ -56,13 +56,16 @@ func (a *alarms) worker() model.Worker {
 	return model.Worker{Kind: alarmJob, Title: "Tell receivers of alarms what happened", RunWith: a.deliver}
 }
 
-func (a *alarms) deliver(ctx context.Context, args []byte) (string, error) {
+func (a *alarms) deliver(ctx context.Context, args []byte) (model.Text, error) {
 	j, err := alarm.DecodeJob(args)
 	if err != nil {
-		return "", err
+		return model.Text{}, err
 	}
 	if err := a.sender.Deliver(ctx, j.Receiver, j.Event); err != nil {
-		return "", fmt.Errorf("event %s (%s): %w", j.Event.ID, j.Event.Kind, err)
+		return model.Text{}, fmt.Errorf("event %s (%s): %w", j.Event.ID, j.Event.Kind, err)
 	}
-	return fmt.Sprintf("%s has the event %s (%s)", j.Receiver, j.Event.ID, j.Event.Kind), nil
+	return model.Text{
+		EN: fmt.Sprintf("%s has the event %s (%s)", j.Receiver, j.Event.ID, j.Event.Kind),
+		ZH: fmt.Sprintf("%s 已收到事件 %s（%s）", j.Receiver, j.Event.ID, j.Event.Kind),
+	}, nil
 }

@@ -103,7 +103,7 @@ func TestAlarmsSurviveAndComeOnce(t *testing.T) {
 	if err := errors.Join(s.StopJobs(t.Context()), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if len(jobs) != 1 || jobs[0].Attempt != 2 || jobs[0].Kind != alarmJob || jobs[0].Result != "ops has the event e-high (silent)" {
+	if len(jobs) != 1 || jobs[0].Attempt != 2 || jobs[0].Kind != alarmJob || jobs[0].Result.EN != "ops has the event e-high (silent)" {
 		t.Errorf("%+v", jobs)
 	}
 	mu.Lock()

@@ -122,7 +122,7 @@ func TestVerifyJob(t *testing.T) {
 	if _, err := p.log.Append(t.Context(), model.Record{Action: "TenantUpdate", ActorName: "anna", Outcome: model.OutcomeAllowed}); err != nil {
 		t.Fatal(err)
 	}
-	if did, err := p.verifyLogs(t.Context()); err != nil || did != "bulkhead/a: 1 entries verified" {
+	if did, err := p.verifyLogs(t.Context()); err != nil || did != (model.Text{EN: "bulkhead/a: 1 entries verified", ZH: "bulkhead/a：已验证 1 条记录"}) {
 		t.Fatalf("%q, %v", did, err)
 	}
 	bundle := filepath.Join(dir, "audit", "a", "tile/entries/000.p/1")
@@ -133,7 +133,7 @@ func TestVerifyJob(t *testing.T) {
 	if err := os.WriteFile(bundle, []byte(strings.Replace(string(b), "anna", "bert", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if did, err := p.verifyLogs(t.Context()); err != nil || !strings.Contains(did, "PROBLEM entry changed: entry 0 is not the one") {
+	if did, err := p.verifyLogs(t.Context()); err != nil || !strings.Contains(did.EN, "PROBLEM entry changed: entry 0 is not the one") {
 		t.Errorf("%q, %v", did, err)
 	}
 	if at, err := p.verificationAsked(t.Context()); err != nil || !at.IsZero() {

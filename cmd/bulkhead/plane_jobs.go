@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/control/reports"
@@ -27,12 +24,12 @@ func (p *plane) workers() []model.Worker {
 		{Kind: "expiry", Title: "End tickets, codes and requests for access whose time is over", Every: 5 * time.Minute, Run: p.expiry},
 		{Kind: "report", Title: "Say where every tenant stands", Every: day, Run: p.report},
 		{Kind: auditVerify, Title: "Have every replica verify its audit log", Every: day, Run: p.verifyLogs},
-		{Kind: reports.JobKind, Title: "Make a report for an auditor", RunWith: func(ctx context.Context, args []byte) (string, error) { return p.reports.Run(ctx, args) }},
+		{Kind: reports.JobKind, Title: "Make a report for an auditor", RunWith: func(ctx context.Context, args []byte) (model.Text, error) { return p.reports.Run(ctx, args) }},
 		p.alarms.worker(),
 	}
 }
 
-func (p *plane) retention(ctx context.Context) (string, error) {
+func (p *plane) retention(ctx context.Context) (model.Text, error) {
 	r := p.c.Retention
 	return counted(p.store.Prune(ctx, model.Retention{
 		AuditIndex: r.AuditIndex, Assessments: r.Assessments, Sessions: r.Sessions, Tokens: r.Tokens, Changes: r.Changes, Jobs: r.Jobs,
@@ -40,87 +37,47 @@ func (p *plane) retention(ctx context.Context) (string, error) {
 	}, p.now()))
 }
 
-func (p *plane) expiry(ctx context.Context) (string, error) {
+func (p *plane) expiry(ctx context.Context) (model.Text, error) {
 	return counted(p.store.Prune(ctx, model.Retention{}, p.now()))
 }
 
-// counted says what was removed.
-func counted(n map[string]int64, err error) (string, error) {
-	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(n)) {
-		if n[k] > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", strings.ReplaceAll(k, "_", " "), n[k]))
-		}
-	}
-	if len(parts) == 0 {
-		return "nothing was over", err
-	}
-	return strings.Join(parts, ", "), err
-}
-
-// maxReport bounds the report's text.
-const maxReport = 16 << 10
-
 // report counts, for every tenant, the requirements by their worst status over its nodes. It says for how many tenants
 // there was no room.
-func (p *plane) report(ctx context.Context) (string, error) {
-	var b strings.Builder
+func (p *plane) report(ctx context.Context) (model.Text, error) {
+	var said lines
 	left := 0
 	for q := (model.Query{Size: 200}); ; {
 		tenants, next, err := p.store.Tenants(ctx, q)
 		if err != nil {
-			return "", fmt.Errorf("list the tenants: %w", err)
+			return model.Text{}, fmt.Errorf("list the tenants: %w", err)
 		}
 		for _, t := range tenants {
 			latest, err := p.store.LatestAssessments(ctx, t.ID)
 			if err != nil {
-				return "", fmt.Errorf("assessments of %s: %w", t.ID, err)
+				return model.Text{}, fmt.Errorf("assessments of %s: %w", t.ID, err)
 			}
 			switch {
 			case len(latest) == 0:
-			case b.Len() < maxReport:
-				fmt.Fprintf(&b, "%s: %s\n", t.ID, standing(latest))
-			default:
+			case said.full():
 				left++
+			default:
+				s := standing(latest)
+				said.add(model.Text{EN: t.ID + ": " + s.EN, ZH: t.ID + "：" + s.ZH})
 			}
 		}
 		if q.Token = next; next == "" {
 			break
 		}
 	}
-	if b.Len() == 0 {
-		return "no assessments yet", nil
-	}
 	if left > 0 {
-		fmt.Fprintf(&b, "and %d tenants more, for which there is no room here\n", left)
+		said.add(model.Text{
+			EN: fmt.Sprintf("and %d tenants more, for which there is no room here", left), ZH: fmt.Sprintf("另有 %d 个租户，此处已无空间", left),
+		})
 	}
-	return strings.TrimSpace(b.String()), nil
-}
-
-func standing(latest []model.Published) string {
-	order := []model.Status{model.NotMet, model.Unknown, model.PartlyMet, model.Met, model.NotApplicable} // the worst first
-	worst := map[string]int{}
-	for _, a := range latest {
-		for id, s := range a.Statuses {
-			at := slices.Index(order, s)
-			if was, ok := worst[id]; !ok || at < was {
-				worst[id] = at
-			}
-		}
+	if did := said.text(); did.EN != "" {
+		return did, nil
 	}
-	count := make([]int, len(order))
-	for _, at := range worst {
-		if at >= 0 {
-			count[at]++
-		}
-	}
-	parts := []string{fmt.Sprintf("%d nodes", len(latest))}
-	for i, s := range order {
-		if count[i] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", count[i], strings.ReplaceAll(string(s), "_", " ")))
-		}
-	}
-	return strings.Join(parts, ", ")
+	return model.Text{EN: "no assessments yet", ZH: "尚无评估"}, nil
 }
 
 // statusDir is where the parts of the product say that they run; see docs/controls.md.

@@ -154,7 +154,7 @@ func TestJobs(t *testing.T) {
 		if w.Run == nil { // one with arguments
 			continue
 		}
-		if did, err := w.Run(t.Context()); err != nil || did == "" {
+		if did, err := w.Run(t.Context()); err != nil || did.EN == "" || did.ZH == "" {
 			t.Errorf("%s: %q, %v", w.Kind, did, err)
 		}
 	}
@@ -165,7 +165,7 @@ func TestJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if did, err := p.report(t.Context()); err != nil || did != "system: 1 nodes, 1 not met, 1 met" {
+	if did, err := p.report(t.Context()); err != nil || did != (model.Text{EN: "system: 1 nodes, 1 not met, 1 met", ZH: "system：1 个节点，1 项不满足，1 项满足"}) {
 		t.Errorf("%q, %v", did, err)
 	}
 }
@@ -198,13 +198,13 @@ func TestLongReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(did, "\n")
+	lines := strings.Split(did.EN, "\n")
 	left := 0
 	if _, err := fmt.Sscanf(lines[len(lines)-1], "and %d tenants more", &left); err != nil || left == 0 || len(lines)-1+left != tenants {
 		t.Errorf("%d lines, of which the last is %q: %v", len(lines), lines[len(lines)-1], err)
 	}
-	if len(did) > maxReport+200 {
-		t.Errorf("the report has %d bytes", len(did))
+	if len(did.EN) > maxReport+200 || strings.Count(did.ZH, "\n") != len(lines)-1 {
+		t.Errorf("the report has %d bytes, and %d in Chinese", len(did.EN), len(did.ZH))
 	}
 }
 

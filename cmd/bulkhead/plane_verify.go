@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/bulkhead-security/bulkhead/identity/audit"
@@ -31,23 +30,23 @@ func (p *plane) verificationAsked(ctx context.Context) (time.Time, error) {
 }
 
 // verifyLogs verifies the own log, waits for the others' replicas, and says what was found.
-func (p *plane) verifyLogs(ctx context.Context) (string, error) {
+func (p *plane) verifyLogs(ctx context.Context) (model.Text, error) {
 	since := p.now()
-	own := ""
+	var own model.Text // where the own log is not verified yet
 	if err := p.keeper.VerifyOwn(ctx); errors.Is(err, audit.ErrVerifying) {
-		own = err.Error()
+		own = model.Text{EN: err.Error(), ZH: "验证仍在进行"}
 	} else if err != nil {
-		return "", fmt.Errorf("verify the audit log: %w", err)
+		return model.Text{}, fmt.Errorf("verify the audit log: %w", err)
 	}
 	if err := p.keeper.Compare(ctx); err != nil {
-		return "", fmt.Errorf("compare the audit logs: %w", err)
+		return model.Text{}, fmt.Errorf("compare the audit logs: %w", err)
 	}
 	others, cancel := context.WithTimeout(ctx, othersLimit)
 	defer cancel()
 	for {
 		logs, err := p.store.ReplicaLogs(ctx) // a node's is verified by itself, and was compared
 		if err != nil {
-			return "", fmt.Errorf("state of the audit logs: %w", err)
+			return model.Text{}, fmt.Errorf("state of the audit logs: %w", err)
 		}
 		if p.allVerified(logs, since) {
 			return p.verified(logs, since, own), nil
@@ -71,26 +70,33 @@ func (p *plane) allVerified(logs []model.LogState, since time.Time) bool {
 }
 
 // verified is the job's result, a line for each log.
-func (p *plane) verified(logs []model.LogState, since time.Time, own string) string {
-	var b strings.Builder
-	for _, l := range logs {
-		said := fmt.Sprintf("%d entries verified", l.Checkpoint.Size)
-		switch {
-		case l.Origin == p.log.Origin() && own != "":
-			said = own
-		case l.Origin != p.log.Origin() && l.Verified.IsZero():
-			said = "never verified: its replica does not run, or is not done yet"
-		case l.Origin != p.log.Origin() && l.Verified.Before(since):
-			said = "not verified since " + l.Verified.UTC().Format(time.RFC3339) + ": its replica does not run, or is not done yet"
-		}
-		fmt.Fprintf(&b, "%s: %s", l.Origin, said)
-		for _, problem := range l.Problems {
-			fmt.Fprintf(&b, "; PROBLEM %s", problem)
-		}
-		if b.Len() > maxReport {
+func (p *plane) verified(logs []model.LogState, since time.Time, own model.Text) model.Text {
+	var said lines
+	for i := range logs {
+		if said.full() {
 			break
 		}
-		b.WriteByte('\n')
+		l := &logs[i]
+		s := model.Text{EN: fmt.Sprintf("%d entries verified", l.Checkpoint.Size), ZH: fmt.Sprintf("已验证 %d 条记录", l.Checkpoint.Size)}
+		switch {
+		case l.Origin == p.log.Origin():
+			if own != (model.Text{}) {
+				s = own
+			}
+		case l.Verified.IsZero():
+			s = model.Text{EN: "never verified: its replica does not run, or is not done yet", ZH: "从未验证：其副本未运行，或尚未完成"}
+		case l.Verified.Before(since):
+			at := l.Verified.UTC().Format(time.RFC3339)
+			s = model.Text{
+				EN: "not verified since " + at + ": its replica does not run, or is not done yet", ZH: "自 " + at + " 起未验证：其副本未运行，或尚未完成",
+			}
+		}
+		s = model.Text{EN: l.Origin + ": " + s.EN, ZH: l.Origin + "：" + s.ZH}
+		for _, problem := range l.Problems {
+			s.EN += "; PROBLEM " + problem
+			s.ZH += "；问题：" + problem
+		}
+		said.add(s)
 	}
-	return strings.TrimSpace(b.String())
+	return said.text()
 }

@@ -76,6 +76,7 @@ func tokenOut(t *model.Token) *bulkheadv1.Token {
 func jobOut(j *model.Job) *bulkheadv1.Job {
 	return &bulkheadv1.Job{
 		Id: j.ID, Kind: j.Kind, State: j.State, Attempt: int32(min(j.Attempt, 1<<30)),
-		Error: j.Error, Created: stamp(j.Created), Attempted: stamp(j.Attempted), Finished: stamp(j.Finished), Result: j.Result,
+		Error: j.Error, Created: stamp(j.Created), Attempted: stamp(j.Attempted), Finished: stamp(j.Finished),
+		Result: j.Result.EN, ResultZh: j.Result.ZH,
 	}
 }

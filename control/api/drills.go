@@ -129,7 +129,9 @@ func drillOut(d *model.DrillOutcome) *bulkheadv1.DrillResult {
 func (s *Drills) GetDrillKinds(context.Context, *bulkheadv1.Empty) (*bulkheadv1.DrillKinds, error) {
 	out := &bulkheadv1.DrillKinds{}
 	for _, d := range s.Kinds {
-		out.Drills = append(out.Drills, &bulkheadv1.DrillKind{Id: d.ID, Requirement: d.Requirement, Technique: d.Technique, Title: d.Title, Needs: d.Needs})
+		out.Drills = append(out.Drills, &bulkheadv1.DrillKind{
+			Id: d.ID, Requirement: d.Requirement, Technique: d.Technique, Title: d.Title, TitleZh: d.TitleZH, Needs: d.Needs,
+		})
 	}
 	slices.SortFunc(out.GetDrills(), func(a, b *bulkheadv1.DrillKind) int { return strings.Compare(a.GetId(), b.GetId()) })
 	return out, nil

@@ -15,11 +15,13 @@ func TestJobService(t *testing.T) {
 	w.account("admin", "system", strong(), model.RoleAdministrator)
 	begun := make(chan struct{}, 1)
 	err := w.store.StartJobs(t.Context(), []model.Worker{
-		{Kind: "report", Title: "Say where every tenant stands", Run: func(context.Context) (string, error) { return "three tenants", nil }},
-		{Kind: "slow", Title: "Wait", Run: func(ctx context.Context) (string, error) {
+		{Kind: "report", Title: "Say where every tenant stands", Run: func(context.Context) (model.Text, error) {
+			return model.Text{EN: "three tenants", ZH: "三个租户"}, nil
+		}},
+		{Kind: "slow", Title: "Wait", Run: func(ctx context.Context) (model.Text, error) {
 			begun <- struct{}{}
 			<-ctx.Done()
-			return "", ctx.Err()
+			return model.Text{}, ctx.Err()
 		}},
 	})
 	if err != nil {
@@ -37,7 +39,7 @@ func TestJobService(t *testing.T) {
 		t.Fatal(ran, err)
 	}
 	done := jobInState(t, c, ran.GetId(), "completed")
-	if done.GetResult() != "three tenants" || done.GetError() != "" || done.GetFinished().AsTime().Before(ran.GetCreated().AsTime()) {
+	if done.GetResult() != "three tenants" || done.GetResultZh() != "三个租户" || done.GetError() != "" || done.GetFinished().AsTime().Before(ran.GetCreated().AsTime()) {
 		t.Errorf("%v", done)
 	}
 	slow, err := c.jobs.RunJob(ctx, &bulkheadv1.RunJobRequest{Kind: "slow"})

@@ -145,6 +145,15 @@ func TestPublishedDrills(t *testing.T) {
 	}
 }
 
+func TestDrillKindsInBothLanguages(t *testing.T) {
+	w := newWorld(t, real)
+	w.account("olga", "acme", strong(), model.RoleOwner)
+	kinds, err := w.clients().drills.GetDrillKinds(as(t, "bhs_olga"), &bulkheadv1.Empty{})
+	if err != nil || len(kinds.GetDrills()) != 2 || kinds.GetDrills()[0].GetTitle() != "reads what is another tenant's" || kinds.GetDrills()[0].GetTitleZh() != "读取他人租户" {
+		t.Error(kinds, err)
+	}
+}
+
 func TestControlsAndTheirMode(t *testing.T) {
 	w := newWorld(t, real)
 	w.account("olga", "acme", strong(), model.RoleOwner)

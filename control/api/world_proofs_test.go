@@ -19,7 +19,7 @@ func (w *world) proofs(s *api.Services, c *catalogue.Catalogue) {
 	w.begun = &begun{}
 	s.Drills = &api.Drills{
 		Store: w.store, Tenants: w.store, Facts: w.store, Catalogue: c, Controls: []string{model.ControlAgent}, Now: time.Now,
-		Kinds: []model.Drill{{ID: "8.5.c/other-tenant", Requirement: "8.5.c", Title: "reads what is another tenant's"}, {ID: "8.5.d/password-only", Requirement: "8.5.d"}},
+		Kinds: []model.Drill{{ID: "8.5.c/other-tenant", Requirement: "8.5.c", Title: "reads what is another tenant's", TitleZH: "读取他人租户"}, {ID: "8.5.d/password-only", Requirement: "8.5.d"}},
 	}
 	s.Recordings = &api.Recordings{
 		Records: w.store, Nodes: w.store, Transfers: w.store, Fleet: w, Log: slog.New(slog.DiscardHandler), Now: time.Now, Patience: 5 * time.Second, Unread: unread,

@@ -91,47 +91,52 @@ type jobArgs struct {
 // errGone says that the report was deleted while it was made.
 var errGone = errors.New("the report was deleted meanwhile")
 
+// gone is what errGone is for people.
+func gone() model.Text { return model.Text{EN: errGone.Error(), ZH: "报告在此期间已被删除"} }
+
 // Run makes the report that the arguments name. What ended with the server is begun again by another.
-func (m *Maker) Run(ctx context.Context, args []byte) (string, error) {
+func (m *Maker) Run(ctx context.Context, args []byte) (model.Text, error) {
 	var a jobArgs
 	if err := json.Unmarshal(args, &a); err != nil {
-		return "", fmt.Errorf("arguments of the job: %w", err)
+		return model.Text{}, fmt.Errorf("arguments of the job: %w", err)
 	}
 	select {
 	case m.turn <- struct{}{}:
 		defer func() { <-m.turn }()
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		return model.Text{}, context.Cause(ctx)
 	}
 	r, err := m.o.Store.Report(ctx, a.Report)
 	switch {
 	case model.CodeOf(err) == model.CodeNotFound:
-		return errGone.Error(), nil
+		return gone(), nil
 	case err != nil:
-		return "", err
+		return model.Text{}, err
 	case r.State == model.ReportReady || r.State == model.ReportFailed:
-		return "the report " + r.ID + " was made before", nil
+		return model.Text{EN: "the report " + r.ID + " was made before", ZH: "报告 " + r.ID + " 先前已生成"}, nil
 	}
 	if err = m.make(ctx, r); err == nil {
-		return fmt.Sprintf("the report %s of %d nodes is ready", r.ID, r.Nodes), nil
+		return model.Text{
+			EN: fmt.Sprintf("the report %s of %d nodes is ready", r.ID, r.Nodes), ZH: fmt.Sprintf("报告 %s 已就绪，涉及 %d 个节点", r.ID, r.Nodes),
+		}, nil
 	}
 	return m.failed(ctx, r, err)
 }
 
 // failed says why a report can't be made, unless the server ends or the database is away: then it is tried again.
-func (m *Maker) failed(ctx context.Context, r *model.Report, err error) (string, error) {
+func (m *Maker) failed(ctx context.Context, r *model.Report, err error) (model.Text, error) {
 	if errors.Is(err, errGone) || model.CodeOf(err) == model.CodeNotFound {
-		return errGone.Error(), nil
+		return gone(), nil
 	}
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
 	if !late && (errors.Is(err, context.Canceled) || model.CodeOf(err) == model.CodeUnavailable) {
-		return "", err
+		return model.Text{}, err
 	}
 	m.o.Log.ErrorContext(ctx, "a report can't be made", "report", r.ID, "error", err)
 	r.State, r.Finished, r.Error = model.ReportFailed, m.o.Now(), failure(err, late)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return "", m.o.Store.UpdateReport(last, r)
+	return model.Text{}, m.o.Store.UpdateReport(last, r)
 }
 
 // failure is what people are told.

@@ -109,11 +109,11 @@ func TestScopes(t *testing.T) {
 
 func TestReportThatIsGoneOrDone(t *testing.T) {
 	w := populated(t)
-	if did, err := w.maker.Run(t.Context(), reports.Args("none")); err != nil || !strings.Contains(did, "deleted") {
+	if did, err := w.maker.Run(t.Context(), reports.Args("none")); err != nil || !strings.Contains(did.EN, "deleted") {
 		t.Error(did, err)
 	}
 	r := w.report(func(*model.Report) {})
-	if did, err := w.maker.Run(t.Context(), reports.Args(r.ID)); err != nil || !strings.Contains(did, "before") {
+	if did, err := w.maker.Run(t.Context(), reports.Args(r.ID)); err != nil || !strings.Contains(did.EN, "before") {
 		t.Error(did, err)
 	}
 	// A server that ends leaves the report to another.

@@ -221,9 +221,19 @@ func jobOf(r *rivertype.JobRow) *model.Job {
 	if n := len(r.Errors); n > 0 && r.State != rivertype.JobStateCompleted {
 		j.Error = r.Errors[n-1].Error
 	}
-	// What is no sentence was not written by a worker.
-	if err := json.Unmarshal(r.Output(), &j.Result); err != nil {
-		j.Result = ""
-	}
+	j.Result = resultOf(r.Output())
 	return j
+}
+
+// resultOf reads what a worker wrote: a text in both languages, or, of earlier versions, one in English. What is neither was not
+// written by a worker.
+func resultOf(output []byte) model.Text {
+	var t model.Text
+	if json.Unmarshal(output, &t) == nil {
+		return t
+	}
+	if json.Unmarshal(output, &t.EN) != nil {
+		return model.Text{}
+	}
+	return t
 }

@@ -32,28 +32,42 @@ func until(t *testing.T, s *Store, id, state string) *model.Job {
 	}
 }
 
+func TestResultOf(t *testing.T) {
+	for output, want := range map[string]model.Text{
+		`{"en":"done","zh":"完成"}`: {EN: "done", ZH: "完成"},
+		`"done"`:                  {EN: "done"}, // of an earlier version
+		"":                        {},
+		`7`:                       {},
+		`{"en":7}`:                {},
+	} {
+		if got := resultOf([]byte(output)); got != want {
+			t.Errorf("%s: %+v", output, got)
+		}
+	}
+}
+
 func TestJobs(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		gate := make(chan struct{})
 		ok(t, s.StartJobs(ctx, []model.Worker{
-			{Kind: "report", Run: func(context.Context) (string, error) { return "3 reports", nil }},
-			{Kind: "broken", Run: func(context.Context) (string, error) { return "", errors.New("no paper") }},
-			{Kind: "wait", Run: func(ctx context.Context) (string, error) {
+			{Kind: "report", Run: func(context.Context) (model.Text, error) { return model.Text{EN: "3 reports", ZH: "3 份报告"}, nil }},
+			{Kind: "broken", Run: func(context.Context) (model.Text, error) { return model.Text{}, errors.New("no paper") }},
+			{Kind: "wait", Run: func(ctx context.Context) (model.Text, error) {
 				select {
 				case <-gate:
 				case <-ctx.Done():
 				}
-				return "", ctx.Err()
+				return model.Text{}, ctx.Err()
 			}},
-			{Kind: "store", Run: func(ctx context.Context) (string, error) {
-				return "", s.CreateTenant(ctx, &model.Tenant{ID: "by-job"})
+			{Kind: "store", Run: func(ctx context.Context) (model.Text, error) {
+				return model.Text{}, s.CreateTenant(ctx, &model.Tenant{ID: "by-job"})
 			}},
 		}))
 		j, err := s.EnqueueJob(ctx, "report")
 		ok(t, err)
 		j = until(t, s, j.ID, "completed")
-		if j.Result != "3 reports" || j.Finished.IsZero() || j.Attempt != 1 || j.Kind != "report" {
+		if j.Result != (model.Text{EN: "3 reports", ZH: "3 份报告"}) || j.Finished.IsZero() || j.Attempt != 1 || j.Kind != "report" {
 			t.Fatalf("%+v", j)
 		}
 		b, err := s.EnqueueJob(ctx, "broken")
@@ -144,11 +158,11 @@ func TestPeriodicJobsRunOnceInTheCluster(t *testing.T) {
 			o := options(t, kind)
 			var runs atomic.Int64
 			ran := make(chan struct{}, 10)
-			workers := []model.Worker{{Kind: "due", Every: 300 * 24 * time.Hour, Run: func(context.Context) (string, error) {
+			workers := []model.Worker{{Kind: "due", Every: 300 * 24 * time.Hour, Run: func(context.Context) (model.Text, error) {
 				runs.Add(1)
 				ran <- struct{}{}
-				return "did it", nil
-			}}, {Kind: "other", Run: func(context.Context) (string, error) { return "", nil }}}
+				return model.Text{EN: "did it"}, nil
+			}}, {Kind: "other", Run: func(context.Context) (model.Text, error) { return model.Text{}, nil }}}
 			stores := []*Store{open(t, o)}
 			if kind == KindPostgres {
 				stores = append(stores, open(t, o))
@@ -183,7 +197,7 @@ func TestPeriodicJobsRunOnceInTheCluster(t *testing.T) {
 func TestJobsOfAServerThatIsGone(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		worker := []model.Worker{{Kind: "lost", Run: func(context.Context) (string, error) { return "done", nil }}}
+		worker := []model.Worker{{Kind: "lost", Run: func(context.Context) (model.Text, error) { return model.Text{EN: "done"}, nil }}}
 		s.jobs.workers = map[string]model.Worker{"lost": worker[0]}
 		j, err := s.EnqueueJob(ctx, "lost")
 		ok(t, err)
@@ -204,11 +218,11 @@ func TestJobsWithArguments(t *testing.T) {
 		together, gate := make(chan struct{}, 2), make(chan struct{})
 		ok(t, s.Enqueue(ctx, "tell", []byte(`{"n":"early"}`), "early")) // before the start, when no kind is known
 		ok(t, s.StartJobs(ctx, []model.Worker{
-			{Kind: "plain", Run: func(context.Context) (string, error) { return "", nil }},
-			{Kind: "tell", RunWith: func(ctx context.Context, args []byte) (string, error) {
+			{Kind: "plain", Run: func(context.Context) (model.Text, error) { return model.Text{}, nil }},
+			{Kind: "tell", RunWith: func(ctx context.Context, args []byte) (model.Text, error) {
 				var a struct{ N string }
 				if err := json.Unmarshal(args, &a); err != nil {
-					return "", err
+					return model.Text{}, err
 				}
 				mu.Lock()
 				got[a.N]++
@@ -216,18 +230,18 @@ func TestJobsWithArguments(t *testing.T) {
 				mu.Unlock()
 				switch {
 				case a.N == "fails":
-					return "tried", errors.New("nobody listens")
+					return model.Text{EN: "tried"}, errors.New("nobody listens")
 				case a.N == "twice" && n == 1:
-					return "", errors.New("later")
+					return model.Text{}, errors.New("later")
 				case a.N == "one" || a.N == "other": // both run at the same time, or none goes on
 					together <- struct{}{}
 					select {
 					case <-gate:
 					case <-ctx.Done():
-						return "", ctx.Err()
+						return model.Text{}, ctx.Err()
 					}
 				}
-				return "told " + a.N, nil
+				return model.Text{EN: "told " + a.N}, nil
 			}},
 		}))
 		named := func(unique, state string) *model.Job {
@@ -237,7 +251,7 @@ func TestJobsWithArguments(t *testing.T) {
 				"%"+unique+"%").Scan(ctx, &id))
 			return until(t, s, id, state)
 		}
-		if j := named("early", "completed"); j.Result != "told early" || j.Kind != "tell" {
+		if j := named("early", "completed"); j.Result.EN != "told early" || j.Kind != "tell" {
 			t.Fatalf("%+v", j)
 		}
 		// What was done, waits or runs is not added again; what has no name of its own always is.
@@ -306,8 +320,8 @@ func TestJobsWithArgumentsAreGivenUp(t *testing.T) {
 		ok(t, s.Enqueue(ctx, "tell", []byte(`{}`), "x"))
 		_, err := s.write.NewRaw("UPDATE river_job SET attempt = ?", argsAttempts-1).Exec(ctx)
 		ok(t, err)
-		ok(t, s.StartJobs(ctx, []model.Worker{{Kind: "tell", RunWith: func(context.Context, []byte) (string, error) {
-			return "", errors.New("nobody listens")
+		ok(t, s.StartJobs(ctx, []model.Worker{{Kind: "tell", RunWith: func(context.Context, []byte) (model.Text, error) {
+			return model.Text{}, errors.New("nobody listens")
 		}}}))
 		list, _, err := s.Jobs(ctx, model.Query{})
 		ok(t, err)
@@ -335,7 +349,7 @@ func TestJobsWithArgumentsOfAServerThatIsGone(t *testing.T) {
 			_, err := s.write.NewRaw("UPDATE river_job SET state = 'running', attempt = 1, attempted_at = "+at+" WHERE CAST(args AS TEXT) LIKE ?", secs, "%"+n+"%").Exec(ctx)
 			ok(t, err)
 		}
-		ok(t, s.StartJobs(ctx, []model.Worker{{Kind: "tell", RunWith: func(context.Context, []byte) (string, error) { return "done", nil }}}))
+		ok(t, s.StartJobs(ctx, []model.Worker{{Kind: "tell", RunWith: func(context.Context, []byte) (model.Text, error) { return model.Text{EN: "done"}, nil }}}))
 		list, _, err := s.Jobs(ctx, model.Query{Oldest: true})
 		ok(t, err)
 		until(t, s, list[0].ID, "completed")
@@ -350,8 +364,8 @@ func TestJobsWithArgumentsOfAServerThatIsGone(t *testing.T) {
 
 func TestWorkersThatAreNone(t *testing.T) {
 	s := open(t, options(t, KindSQLite))
-	run := func(context.Context) (string, error) { return "", nil }
-	with := func(context.Context, []byte) (string, error) { return "", nil }
+	run := func(context.Context) (model.Text, error) { return model.Text{}, nil }
+	with := func(context.Context, []byte) (model.Text, error) { return model.Text{}, nil }
 	for what, w := range map[string]model.Worker{
 		"nothing to run": {Kind: "x"}, "both": {Kind: "x", Run: run, RunWith: with}, "no kind": {Run: run},
 		"arguments by the clock": {Kind: "x", Every: time.Hour, RunWith: with},

@@ -103,9 +103,9 @@ func TestJobsOnNextSchema(t *testing.T) {
 			ok(t, open(t, newer).Close())
 			s := open(t, o)
 			done := make(chan struct{})
-			ok(t, s.StartJobs(t.Context(), []model.Worker{{Kind: "work", Run: func(context.Context) (string, error) {
+			ok(t, s.StartJobs(t.Context(), []model.Worker{{Kind: "work", Run: func(context.Context) (model.Text, error) {
 				close(done)
-				return "", nil
+				return model.Text{}, nil
 			}}}))
 			_, err := s.EnqueueJob(t.Context(), "work")
 			ok(t, err)

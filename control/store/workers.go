@@ -138,8 +138,8 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 }
 
 // recorded keeps what a run did, also where it failed.
-func recorded(ctx context.Context, did string, err error) error {
-	if did == "" {
+func recorded(ctx context.Context, did model.Text, err error) error {
+	if did == (model.Text{}) {
 		return err
 	}
 	return errors.Join(err, river.RecordOutput(ctx, did))

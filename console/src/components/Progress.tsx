@@ -6,6 +6,8 @@ import { jobs } from "@/api/clients";
 import { going } from "@/api/jobs";
 import { quoted } from "@/api/lists";
 import { isCancelled } from "@/api/transport";
+import { lines } from "@/lib/plain";
+import { useWords } from "@/lib/words";
 import { ErrorPanel } from "./ErrorPanel";
 import classes from "./Progress.module.css";
 import { Result } from "./Result";
@@ -23,6 +25,7 @@ export function Progress(p: {
   onEnd?: () => void;
 }) {
   const { t } = useTranslation();
+  const words = useWords(lines);
   const client = useQueryClient();
   const [error, setError] = useState<unknown>();
   const last = useQuery({
@@ -55,7 +58,7 @@ export function Progress(p: {
                 {busy && <Loader size={14} aria-hidden />}
                 <JobBadge state={job.state} />
                 <Time at={job.finished ?? job.attempted ?? job.created} />
-                <span className={classes.text}>{job.error || job.result}</span>
+                <span className={classes.text}>{lines(job.error) || words(job.result, job.resultZh)}</span>
               </div>
             )}
           </>

@@ -5,15 +5,15 @@ import { Facts } from "@/components/Page";
 import { JobBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Job } from "@/gen/operations_pb";
-import { plain } from "@/lib/plain";
+import { lines, plain } from "@/lib/plain";
+import { useWords } from "@/lib/words";
 import classes from "./Jobs.module.css";
 import { kindWord } from "./kinds";
-
-const lines = (s: string) => s.split("\n").map(plain).join("\n");
 
 /** One job, with all that it said. */
 export function JobDetail({ job, onClose, onCancel }: { job: Job | undefined; onClose: () => void; onCancel: (j: Job) => void }) {
   const { t } = useTranslation();
+  const words = useWords(lines);
   return (
     <Drawer
       opened={job !== undefined}
@@ -43,7 +43,7 @@ export function JobDetail({ job, onClose, onCancel }: { job: Job | undefined; on
               <Text size="xs" c="dimmed">
                 {t("jobs.result")}
               </Text>
-              <pre className={classes.lines}>{lines(job.result)}</pre>
+              <pre className={classes.lines}>{words(job.result, job.resultZh)}</pre>
             </div>
           )}
           {job.error !== "" && (

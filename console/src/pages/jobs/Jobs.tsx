@@ -14,9 +14,10 @@ import { Result } from "@/components/Result";
 import { JobBadge } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Job } from "@/gen/operations_pb";
-import { plain } from "@/lib/plain";
+import { lines, plain } from "@/lib/plain";
 import { dateOf } from "@/lib/time";
 import { useReplace } from "@/lib/useReplace";
+import { useWords } from "@/lib/words";
 import type { Column } from "@/table/columns";
 import { DataTable } from "@/table/DataTable";
 import { moment } from "@/table/moment";
@@ -74,6 +75,7 @@ function List({ all: { rows, more } }: { all: All<Job> }) {
   const replace = useReplace();
   const client = useQueryClient();
   const search = useSearch({ from: "/jobs" });
+  const words = useWords(lines);
   const [shown, setShown] = useState<string>();
   const [ending, setEnding] = useState<Job>();
   const columns = useMemo(
@@ -100,7 +102,7 @@ function List({ all: { rows, more } }: { all: All<Job> }) {
       {
         id: "result",
         header: t("jobs.result"),
-        value: (j) => plain(j.error || j.result.replaceAll("\n", " · ")),
+        value: (j) => plain(j.error) || words(j.result, j.resultZh).replaceAll("\n", " · "),
         min: 240,
         grow: 3,
       },
@@ -122,7 +124,7 @@ function List({ all: { rows, more } }: { all: All<Job> }) {
       },
       { id: "id", header: t("jobs.id"), value: (j) => j.id, hidden: true, min: 80, grow: 0.4 },
     ],
-    [t],
+    [t, words],
   );
   return (
     <>

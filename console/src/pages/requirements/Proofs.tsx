@@ -10,6 +10,7 @@ import { Time } from "@/components/Time";
 import type { Control, DrillResult } from "@/gen/drill_pb";
 import { plain } from "@/lib/plain";
 import { command } from "@/lib/shell";
+import { useWords } from "@/lib/words";
 import { useTenant } from "@/shell/scope";
 import classes from "./Requirement.module.css";
 
@@ -37,6 +38,7 @@ const mostDrills = 8;
 /** The newest result of each drill of a requirement, and what to run where there is none. */
 export function LastDrill({ requirement }: { requirement: string }) {
   const { t } = useTranslation();
+  const words = useWords();
   const tenant = useTenant();
   const kinds = useQuery(drillKinds());
   const results = useQuery(drillList(tenant));
@@ -56,7 +58,7 @@ export function LastDrill({ requirement }: { requirement: string }) {
           return (
             <>
               {ran.slice(0, mostDrills).map((d) => (
-                <OneDrill key={d.id} title={d.title} id={d.id} results={rows.filter((r) => r.drill === d.id)} />
+                <OneDrill key={d.id} title={words(d.title, d.titleZh)} id={d.id} results={rows.filter((r) => r.drill === d.id)} />
               ))}
               {ran.length > mostDrills && (
                 <Text size="xs" c="dimmed" p="md">
@@ -71,7 +73,7 @@ export function LastDrill({ requirement }: { requirement: string }) {
                   <ul className={classes.missing}>
                     {missing.slice(0, mostDrills).map((d) => (
                       <li key={d.id}>
-                        {d.title} <code>{d.id}</code>
+                        {words(d.title, d.titleZh)} <code>{d.id}</code>
                       </li>
                     ))}
                   </ul>

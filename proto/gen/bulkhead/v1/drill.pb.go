@@ -479,10 +479,12 @@ type DrillKind struct {
 	Requirement string `protobuf:"bytes,2,opt,name=requirement,proto3" json:"requirement,omitempty"`
 	// ATT&CK id.
 	Technique string `protobuf:"bytes,3,opt,name=technique,proto3" json:"technique,omitempty"`
-	// The attack in a few words.
+	// The attack in a few words, in English.
 	Title string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
 	// What it needs: "root", "engine", "postgresql".
-	Needs         []string `protobuf:"bytes,5,rep,name=needs,proto3" json:"needs,omitempty"`
+	Needs []string `protobuf:"bytes,5,rep,name=needs,proto3" json:"needs,omitempty"`
+	// Title in Chinese.
+	TitleZh       string `protobuf:"bytes,6,opt,name=title_zh,json=titleZh,proto3" json:"title_zh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -550,6 +552,13 @@ func (x *DrillKind) GetNeeds() []string {
 		return x.Needs
 	}
 	return nil
+}
+
+func (x *DrillKind) GetTitleZh() string {
+	if x != nil {
+		return x.TitleZh
+	}
+	return ""
 }
 
 // GetControlsRequest picks a scope.
@@ -794,13 +803,14 @@ const file_bulkhead_v1_drill_proto_rawDesc = "" +
 	"\tnext_page\x18\x02 \x01(\tR\bnextPage\"<\n" +
 	"\n" +
 	"DrillKinds\x12.\n" +
-	"\x06drills\x18\x01 \x03(\v2\x16.bulkhead.v1.DrillKindR\x06drills\"\x87\x01\n" +
+	"\x06drills\x18\x01 \x03(\v2\x16.bulkhead.v1.DrillKindR\x06drills\"\xa2\x01\n" +
 	"\tDrillKind\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vrequirement\x18\x02 \x01(\tR\vrequirement\x12\x1c\n" +
 	"\ttechnique\x18\x03 \x01(\tR\ttechnique\x12\x14\n" +
 	"\x05title\x18\x04 \x01(\tR\x05title\x12\x14\n" +
-	"\x05needs\x18\x05 \x03(\tR\x05needs\"5\n" +
+	"\x05needs\x18\x05 \x03(\tR\x05needs\x12\x19\n" +
+	"\btitle_zh\x18\x06 \x01(\tR\atitleZh\"5\n" +
 	"\x12GetControlsRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06tenant\"f\n" +
 	"\bControls\x120\n" +

@@ -1177,8 +1177,10 @@ type Job struct {
 	Attempted *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=attempted,proto3" json:"attempted,omitempty"`
 	// When it ended.
 	Finished *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=finished,proto3" json:"finished,omitempty"`
-	// What it did, for people.
-	Result        string `protobuf:"bytes,9,opt,name=result,proto3" json:"result,omitempty"`
+	// What it did, for people, in English.
+	Result string `protobuf:"bytes,9,opt,name=result,proto3" json:"result,omitempty"`
+	// The same in Chinese. Empty where an earlier version wrote it.
+	ResultZh      string `protobuf:"bytes,10,opt,name=result_zh,json=resultZh,proto3" json:"result_zh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1272,6 +1274,13 @@ func (x *Job) GetFinished() *timestamppb.Timestamp {
 func (x *Job) GetResult() string {
 	if x != nil {
 		return x.Result
+	}
+	return ""
+}
+
+func (x *Job) GetResultZh() string {
+	if x != nil {
+		return x.ResultZh
 	}
 	return ""
 }
@@ -2317,7 +2326,7 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\x04jobs\x18\x01 \x03(\v2\x10.bulkhead.v1.JobR\x04jobs\x12\x1b\n" +
 	"\tnext_page\x18\x02 \x01(\tR\bnextPage\".\n" +
 	"\rRunJobRequest\x12\x1d\n" +
-	"\x04kind\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04kind\"\xaf\x02\n" +
+	"\x04kind\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04kind\"\xcc\x02\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -2327,7 +2336,9 @@ const file_bulkhead_v1_operations_proto_rawDesc = "" +
 	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x128\n" +
 	"\tattempted\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tattempted\x126\n" +
 	"\bfinished\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bfinished\x12\x16\n" +
-	"\x06result\x18\t \x01(\tR\x06result\"\x86\x03\n" +
+	"\x06result\x18\t \x01(\tR\x06result\x12\x1b\n" +
+	"\tresult_zh\x18\n" +
+	" \x01(\tR\bresultZh\"\x86\x03\n" +
 	"\x04Info\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
 	"\bdatabase\x18\x02 \x01(\tR\bdatabase\x12\x18\n" +
