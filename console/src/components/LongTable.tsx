@@ -1,6 +1,6 @@
 import { Table } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useRef } from "react";
 import { ScrollTable } from "./ScrollTable";
 import { type Head, HeadCells } from "./SmallTable";
 
@@ -16,7 +16,7 @@ interface Props<T> {
   children: (row: T) => ReactNode;
 }
 
-const usualHeight = 37;
+const usualHeight = 32;
 
 /**
  * A table in a panel that looks as a small one, with as many rows as there are: those that are seen are in the page, each as high as what it
@@ -31,10 +31,16 @@ export function LongTable<T>(p: Props<T>) {
     overscan: 12,
     initialRect: { width: 1000, height: 420 },
   });
+  // The browser's own way to the end goes as far as it took the table to be: rows may be higher than was thought.
+  const onKey = (e: KeyboardEvent) => {
+    if (e.target !== scroller.current || (e.key !== "Home" && e.key !== "End")) return;
+    e.preventDefault();
+    virtual.scrollToIndex(e.key === "Home" ? 0 : p.rows.length - 1);
+  };
   const items = virtual.getVirtualItems();
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   return (
-    <ScrollTable label={p.label} scroller={scroller}>
+    <ScrollTable label={p.label} scroller={scroller} onKey={onKey}>
       <Table stickyHeader layout="fixed" miw={p.miw} aria-rowcount={p.rows.length + 1}>
         <Table.Thead>
           <Table.Tr aria-rowindex={1}>

@@ -96,7 +96,7 @@ export function Many({ text, more = false }: { text: string; more?: boolean }) {
   const { t } = useTranslation();
   return (
     <Text size="xs" c="dimmed">
-      {text} {more && t("table.more")}
+      {more ? `${text} ${t("table.more")}` : text}
     </Text>
   );
 }
