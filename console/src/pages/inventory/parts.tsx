@@ -229,7 +229,7 @@ export function ContainerTable({
           head={[
             t("inventory.name"),
             { name: t("inventory.stateHead"), w: 150 },
-            { name: t(`inventory.${column}`), w: column === "ports" ? 220 : undefined },
+            t(`inventory.${column}`),
             { name: t("inventory.changed"), w: 120 },
           ]}
           rows={of}
