@@ -54,15 +54,19 @@ async function everyPage(ann) {
   if (only === undefined) covered([...paths]);
 }
 
+// everyWidth opens each page in a narrow window, as on a phone, and makes the window wider: what is beside what changes on the way.
 async function everyWidth(ann) {
   const { page } = ann;
-  for (const width of [360, 2560]) {
-    await page.setViewportSize({ width, height: width === 360 ? 780 : 1300 });
-    for (const p of world.pages) {
-      await open(world, page, p);
+  for (const p of world.pages) {
+    await page.setViewportSize({ width: 360, height: 780 });
+    await open(world, page, p);
+    await ann.axe(`${p.name} at 360`);
+    for (const width of [360, 600, 800, 1100, 2560]) {
+      await page.setViewportSize({ width, height: { 360: 780, 2560: 1300 }[width] ?? 900 });
+      await page.waitForTimeout(150); // charts, and tables that are as wide as their place
       await ann.fits(`${p.name} at ${width}`);
-      if (width === 360) await ann.axe(`${p.name} at ${width}`);
-      if (["overview", "nodes", "requirement", "container", "findings", "guard"].includes(p.name) || only !== undefined) await ann.shot(`console-${p.name}-${width}`);
+      const picture = [360, 2560].includes(width) && ["overview", "nodes", "requirement", "container", "findings", "guard"].includes(p.name);
+      if (picture || only !== undefined) await ann.shot(`console-${p.name}-${width}`);
     }
   }
   await page.setViewportSize({ width: 1440, height: 900 });

@@ -23,7 +23,7 @@ export async function becomes(is, what) {
   for (const end = Date.now() + patience; !(await is()); await new Promise((go) => setTimeout(go, 100))) check(Date.now() < end, what);
 }
 
-// run goes through a console as the people whom work starts by person(name). What happens outside of the browser work asks for by
+// run goes through a console as the people whom work starts by person(name), or person(name, zone) where their clock is not that of the machine. What happens outside of the browser work asks for by
 // outside(what), which prints a line and gives the answer. It ends the program: where something went wrong, with all of it on its error
 // output and a picture of what each person saw.
 // Nobody asks for anything elsewhere than at url, or at the addresses of also.
@@ -33,8 +33,8 @@ export async function run({ url, spki, shots, also = [] }, work) {
   const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   try {
     await work({
-      person: async (name) => {
-        people.push(await Person.start(name, { url, spki, shots, also, problems }));
+      person: async (name, zone) => {
+        people.push(await Person.start(name, { url, spki, shots, also, problems, zone }));
         return people.at(-1);
       },
       outside: async (what) => {
@@ -58,12 +58,13 @@ export const cookie = (page, url, name, value) => page.context().addCookies([{ n
 
 // Person is somebody with a browser of their own.
 export class Person {
-  static async start(name, { url, spki, shots, also, problems }) {
+  static async start(name, { url, spki, shots, also, problems, zone }) {
     const p = new Person();
     Object.assign(p, { name, url, shots, also, problems, profile: mkdtempSync(join(tmpdir(), "bulkhead-browser-")), quiet: false });
     p.context = await chromium.launchPersistentContext(p.profile, {
       executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
       viewport: { width: 1440, height: 900 },
+      timezoneId: zone,
       permissions: ["clipboard-read", "clipboard-write"],
       args: [
         "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -43,6 +43,7 @@ unless { principal in Bulkhead::Role::"owner" };
 func (w *consoleWorld) policies(t *testing.T) {
 	t.Helper()
 	w.links["pia"] = w.admin.inviteTo("pia", "administrator", "system")
+	w.links["ravi"] = w.admin.inviteTo("ravi", "administrator", "system") // whose browser is in another zone
 	for _, text := range []string{nightShift, nightShift + noDrains} {
 		dir := t.TempDir()
 		for name, text := range map[string]string{"night.cedar": text, "night.test.yaml": nightShiftTests} {

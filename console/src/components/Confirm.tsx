@@ -3,6 +3,7 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { isCancelled } from "@/api/transport";
 import { ErrorPanel } from "./ErrorPanel";
+import { useReturn } from "./useReturn";
 
 interface Props {
   opened: boolean;
@@ -26,6 +27,7 @@ export function Confirm(p: Props) {
   const [typed, setTyped] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
+  useReturn(p.opened);
   const close = () => {
     setTyped("");
     setError(undefined);
@@ -44,7 +46,14 @@ export function Confirm(p: Props) {
     }
   };
   return (
-    <Modal opened={p.opened} onClose={close} title={p.title} size="lg" closeButtonProps={{ "aria-label": t("common.close") }}>
+    <Modal
+      opened={p.opened}
+      onClose={close}
+      title={p.title}
+      size="lg"
+      returnFocus={false}
+      closeButtonProps={{ "aria-label": t("common.close") }}
+    >
       <form
         onSubmit={(e) => {
           e.preventDefault();

@@ -18,6 +18,8 @@ test("how long ago, in the unit that fits", () => {
 test("a time has its zone", () => {
   expect(absolute(now, "en", "Europe/Berlin")).toMatch(/13:00:00.*GMT\+1/);
   expect(absolute(now, "en", "UTC")).toMatch(/12:00:00 UTC/);
+  expect(absolute(now, "en", "Asia/Kolkata")).toMatch(/17:30:00.*GMT\+5:30/);
+  expect(absolute(new Date("2026-11-26T18:30:00Z"), "en", "Asia/Kolkata")).toMatch(/27.*00:00:00/); // midnight is no 24 o'clock
 });
 
 afterEach(() => {

@@ -37,7 +37,7 @@ export function absolute(at: Date, lang: string, zone?: string): string {
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
-    hour12: false,
+    hourCycle: "h23",
     timeZoneName: "short",
     timeZone: zone,
   }).format(at);

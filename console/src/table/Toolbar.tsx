@@ -7,7 +7,7 @@ import type { Column } from "./columns";
 import classes from "./DataTable.module.css";
 import { csv, json, save } from "./export";
 import { mostWords, type TableState } from "./state";
-import { useNarrow } from "./useNarrow";
+import { useTight } from "./useNarrow";
 
 interface Props<T> {
   columns: readonly Column<T>[];
@@ -30,15 +30,15 @@ export function Toolbar<T>(p: Props<T>) {
   const { t } = useTranslation();
   const few = p.columns.filter((c) => c.few);
   const groups = p.columns.filter((c) => c.few || c.groups);
-  const narrow = useNarrow();
+  const tight = useTight();
   const [open, setOpen] = useState(false);
-  const all = !narrow || open;
+  const all = !tight || open;
   const chosen = few.filter((c) => (p.state.only[c.id] ?? []).length > 0).length;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a toolbar is no fieldset
     <div className={classes.toolbar} role="group" aria-label={t("table.tools", { table: p.label })}>
       <Words q={p.state.q} set={(q) => p.set({ q })} label={t("table.search", { table: p.label })} />
-      {narrow && few.length > 0 && (
+      {tight && few.length > 0 && (
         <Button
           size="xs"
           variant={chosen > 0 ? "light" : "default"}

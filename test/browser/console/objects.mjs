@@ -1,6 +1,6 @@
 // Containers, images and networks: tables that come as they are read, a page for each, what belongs to it, and tables as files.
 import { readFileSync } from "node:fs";
-import { check } from "../lib.mjs";
+import { becomes, check } from "../lib.mjs";
 import { grid, heading, open } from "./shared.mjs";
 
 // first is the address of the first row of a list with a name.
@@ -114,4 +114,25 @@ async function went(ann, world) {
   await page.waitForFunction((n) => Number(document.querySelector("main [role=status]")?.textContent?.match(/(\d+) rows/)?.[1]) > n, before);
 }
 
-export default { pages, first: [found], flows: [related, hostileNames, dangerous, exported, went] };
+// many: all that runs in a container is in its list, of which those rows are in the page that are seen.
+async function many(ann, world) {
+  const { page } = ann;
+  await page.goto(world.url + (await addressOf(page, world, "containers", "redis-cache")));
+  const panel = page.getByRole("region", { name: "What runs in it" });
+  const said = await panel.getByText(/^\d+ processes$/).innerText();
+  const count = Number(said.split(" ")[0]);
+  check(count >= 240, `it says ${said}`);
+  const list = panel.getByRole("group", { name: "What runs in it" });
+  const rows = list.locator("tbody tr[data-index]");
+  check((await list.getByRole("table").getAttribute("aria-rowcount")) === String(count + 1), "the table does not say how long it is");
+  check((await rows.count()) < 100, `${await rows.count()} rows are in the page`);
+  await list.focus();
+  await page.keyboard.press("End");
+  await list.getByText("redis-worker --shard 239", { exact: true }).waitFor();
+  await becomes(async () => (await rows.last().getAttribute("aria-rowindex")) === String(count + 1), "the last row is not the last");
+  check((await rows.count()) < 100, `${await rows.count()} rows are in the page at its end`);
+  await ann.axe("a long list in a panel", true);
+  await ann.shot("console-container-processes");
+}
+
+export default { pages, first: [found], flows: [related, hostileNames, dangerous, many, exported, went] };

@@ -1,4 +1,4 @@
-// What holds of the whole console: its first page, keyboard, errors, hostile names, and what happens when the server is away.
+// What holds of the whole console: its first page, a way by keyboard, errors, hostile names, and what happens when the server is away.
 import { becomes, check } from "../lib.mjs";
 import { grid, open } from "./shared.mjs";
 
@@ -33,8 +33,8 @@ async function hostile(ann, world) {
   await page.getByText('<img src=x onerror="document.title=\'owned\'">').first().waitFor();
 }
 
-// keyboard goes from the overview to a node without a mouse.
-async function keyboard(ann, world) {
+// toANode goes from the overview to a node without a mouse.
+async function toANode(ann, world) {
   const { page } = ann;
   await open(world, page, world.page("overview"));
   await page.evaluate(() => document.activeElement?.blur());
@@ -82,4 +82,4 @@ async function offline(ann, world) {
   ann.quiet = false;
 }
 
-export default { pages, first: [firstPage], flows: [hostile, keyboard, errors], last: [offline] };
+export default { pages, first: [firstPage], flows: [hostile, toANode, errors], last: [offline] };

@@ -39,7 +39,7 @@ function Row({ r }: { r: AuditRecord }) {
   const { t, i18n } = useTranslation();
   const words = useActionWords();
   const at = dateOf(r.time);
-  const clock = new Intl.DateTimeFormat(i18n.language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  const clock = new Intl.DateTimeFormat(i18n.language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const who = plain(r.actorName || r.actor);
   return (
     <li className={classes.row}>

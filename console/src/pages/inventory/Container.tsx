@@ -6,6 +6,7 @@ import { Fragment, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { container } from "@/api/inventory";
 import { CallsButton } from "@/components/CallsButton";
+import { LongTable } from "@/components/LongTable";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
@@ -18,7 +19,7 @@ import { plain } from "@/lib/plain";
 import layout from "../requirements/Requirement.module.css";
 import { type Workload, workloadOf } from "./fact";
 import classes from "./Inventory.module.css";
-import { ContainerTable, FactPanel, FindingsAbout, History, Lines, NodeLink, StateMark, shortId } from "./parts";
+import { ContainerTable, FactPanel, FindingsAbout, History, Lines, Many, NodeLink, StateMark, shortId } from "./parts";
 import { isRisk, toneOfRisk } from "./risks";
 
 /** One container: what it is, what it may do, what is wrong with it, what belongs to it, and what was before. */
@@ -152,18 +153,25 @@ function mountType(t: TFunction, type: string): string {
 function Processes({ w }: { w: Workload }) {
   const { t } = useTranslation();
   return (
-    <Panel title={t("inventory.processes")} flush>
-      <SmallTable label={t("inventory.processes")} head={[{ name: t("inventory.user"), w: 120 }, t("inventory.command")]}>
-        {w.processes.slice(0, 100).map((p, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the same command may run twice
-          <Table.Tr key={i}>
-            <Table.Td>{plain(p.user)}</Table.Td>
+    <Panel
+      title={t("inventory.processes")}
+      flush
+      aside={<Many text={t("inventory.processCount", { count: w.processes.length })} />}
+    >
+      <LongTable
+        label={t("inventory.processes")}
+        head={[{ name: t("inventory.user"), w: 120 }, t("inventory.command")]}
+        rows={w.processes}
+      >
+        {(p) => (
+          <>
+            <Table.Td className={classes.wrap}>{plain(p.user)}</Table.Td>
             <Table.Td className={classes.wrap}>
               <code>{plain(p.command)}</code>
             </Table.Td>
-          </Table.Tr>
-        ))}
-      </SmallTable>
+          </>
+        )}
+      </LongTable>
     </Panel>
   );
 }

@@ -1,20 +1,21 @@
 import { Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { image, imageElsewhere } from "@/api/inventory";
 import { CallsButton } from "@/components/CallsButton";
+import { LongTable } from "@/components/LongTable";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { SmallTable } from "@/components/SmallTable";
 import { Time } from "@/components/Time";
 import type { Image, ImageDetails } from "@/gen/inventory_pb";
 import { bytes } from "@/lib/bytes";
 import { plain } from "@/lib/plain";
 import layout from "../requirements/Requirement.module.css";
 import classes from "./Inventory.module.css";
-import { ContainerTable, FactPanel, FindingsAbout, History, Lines, NodeLink, SignatureMark } from "./parts";
+import { ContainerTable, FactPanel, FindingsAbout, History, Lines, Many, NodeLink, SignatureMark } from "./parts";
 
 /** One image of a node: what it is, what uses it, where else it is, what is wrong with it. */
 export function ImagePage() {
@@ -82,11 +83,15 @@ function Identity({ m }: { m: Image }) {
 function Elsewhere({ m }: { m: Image }) {
   const { t } = useTranslation();
   const others = useQuery(imageElsewhere(m.tenant, m.id));
+  const there = useMemo(() => others.data?.rows.filter((o) => o.node !== m.node) ?? [], [others.data, m.node]);
   return (
-    <Panel title={t("inventory.images.elsewhere")} flush>
+    <Panel
+      title={t("inventory.images.elsewhere")}
+      flush
+      aside={there.length > 0 && <Many text={t("inventory.nodeCount", { count: there.length })} more={others.data?.more} />}
+    >
       <Result of={others} what={t("inventory.elsewhereFailed")}>
-        {({ rows }) => {
-          const there = rows.filter((o) => o.node !== m.node);
+        {() => {
           if (there.length === 0)
             return (
               <Text p="md" c="dimmed">
@@ -94,12 +99,14 @@ function Elsewhere({ m }: { m: Image }) {
               </Text>
             );
           return (
-            <SmallTable
+            <LongTable
               label={t("inventory.images.elsewhere")}
               head={[t("inventory.node"), t("inventory.name"), { name: t("inventory.firstSeen"), w: 130 }]}
+              rows={there}
+              rowKey={(o) => o.node}
             >
-              {there.map((o) => (
-                <Table.Tr key={o.node}>
+              {(o) => (
+                <>
                   <Table.Td className={classes.wrap}>
                     <NodeLink of={o} />
                   </Table.Td>
@@ -111,9 +118,9 @@ function Elsewhere({ m }: { m: Image }) {
                   <Table.Td>
                     <Time at={o.firstSeen} />
                   </Table.Td>
-                </Table.Tr>
-              ))}
-            </SmallTable>
+                </>
+              )}
+            </LongTable>
           );
         }}
       </Result>

@@ -1,20 +1,21 @@
 import { Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { network, networkElsewhere } from "@/api/inventory";
 import { CallsButton } from "@/components/CallsButton";
+import { LongTable } from "@/components/LongTable";
 import { PageLink } from "@/components/links";
 import { Facts, Page, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { SmallTable } from "@/components/SmallTable";
 import { ToneIcon } from "@/components/StatusBadge";
 import type { Network, NetworkDetails } from "@/gen/inventory_pb";
 import { plain } from "@/lib/plain";
 import layout from "../requirements/Requirement.module.css";
 import classes from "./Inventory.module.css";
 import { ReachMark } from "./Networks";
-import { ContainerTable, FactPanel, FindingsAbout, History, Lines, NodeLink } from "./parts";
+import { ContainerTable, FactPanel, FindingsAbout, History, Lines, Many, NodeLink } from "./parts";
 import { reachOf, toneOfReach } from "./reach";
 
 /** One network of a node: how far it reaches, what is in it, what is wrong with it, where else it is. */
@@ -96,11 +97,15 @@ function Identity({ n }: { n: Network }) {
 function Elsewhere({ n }: { n: Network }) {
   const { t } = useTranslation();
   const others = useQuery(networkElsewhere(n.tenant, n.name));
+  const there = useMemo(() => others.data?.rows.filter((o) => o.node !== n.node) ?? [], [others.data, n.node]);
   return (
-    <Panel title={t("inventory.nets.elsewhere")} flush>
+    <Panel
+      title={t("inventory.nets.elsewhere")}
+      flush
+      aside={there.length > 0 && <Many text={t("inventory.nodeCount", { count: there.length })} more={others.data?.more} />}
+    >
       <Result of={others} what={t("inventory.elsewhereFailed")}>
-        {({ rows }) => {
-          const there = rows.filter((o) => o.node !== n.node);
+        {() => {
           if (there.length === 0)
             return (
               <Text p="md" c="dimmed">
@@ -108,12 +113,14 @@ function Elsewhere({ n }: { n: Network }) {
               </Text>
             );
           return (
-            <SmallTable
+            <LongTable
               label={t("inventory.nets.elsewhere")}
               head={[t("inventory.node"), t("inventory.nets.which"), t("inventory.subnets")]}
+              rows={there}
+              rowKey={(o) => o.node}
             >
-              {there.map((o) => (
-                <Table.Tr key={o.node}>
+              {(o) => (
+                <>
                   <Table.Td className={classes.wrap}>
                     <PageLink to="/networks/$node/$id" params={{ node: o.node, id: o.id }}>
                       {o.nodeName}
@@ -121,9 +128,9 @@ function Elsewhere({ n }: { n: Network }) {
                   </Table.Td>
                   <Table.Td>{t(o.id === n.id ? "inventory.nets.same" : "inventory.nets.other")}</Table.Td>
                   <Table.Td className={classes.wrap}>{plain(o.subnets.join(", "))}</Table.Td>
-                </Table.Tr>
-              ))}
-            </SmallTable>
+                </>
+              )}
+            </LongTable>
           );
         }}
       </Result>

@@ -6,10 +6,10 @@ import { useTranslation } from "react-i18next";
 import { findingsAbout } from "@/api/inventory";
 import { Empty } from "@/components/Empty";
 import { JsonTree } from "@/components/JsonTree";
+import { LongTable } from "@/components/LongTable";
 import { ButtonLink, PageLink } from "@/components/links";
 import { Facts, Panel } from "@/components/Page";
 import { Result } from "@/components/Result";
-import { SmallTable } from "@/components/SmallTable";
 import { SeverityBadge, severities, severityOf, ToneIcon } from "@/components/StatusBadge";
 import { Time } from "@/components/Time";
 import type { Finding } from "@/gen/fleet_pb";
@@ -91,6 +91,16 @@ export function NodeLink({ of, underline }: { of: { node: string; nodeName: stri
 
 export const shortId = (id: string): string => plain(id.replace(/^sha256:/, "").slice(0, 12));
 
+/** How many there are, beside the name of a panel. */
+export function Many({ text, more = false }: { text: string; more?: boolean }) {
+  const { t } = useTranslation();
+  return (
+    <Text size="xs" c="dimmed">
+      {more ? `${text} ${t("table.more")}` : text}
+    </Text>
+  );
+}
+
 /** Texts one below another; none as a word. */
 export function Lines({ of }: { of: readonly string[] }) {
   const { t } = useTranslation();
@@ -122,7 +132,7 @@ export function FindingsAbout({ node, subject }: { node: string; subject: string
               </Text>
             );
           return (
-            <SmallTable
+            <LongTable
               label={t("inventory.findings")}
               miw={520}
               head={[
@@ -131,9 +141,11 @@ export function FindingsAbout({ node, subject }: { node: string; subject: string
                 t("findings.text"),
                 { name: t("inventory.since"), w: 130 },
               ]}
+              rows={worstFirst}
+              rowKey={(f) => f.id}
             >
-              {worstFirst.map((f) => (
-                <Table.Tr key={f.id}>
+              {(f) => (
+                <>
                   <Table.Td>
                     <SeverityBadge severity={f.over === undefined ? f.severity : "info"} />
                   </Table.Td>
@@ -158,9 +170,9 @@ export function FindingsAbout({ node, subject }: { node: string; subject: string
                       </>
                     )}
                   </Table.Td>
-                </Table.Tr>
-              ))}
-            </SmallTable>
+                </>
+              )}
+            </LongTable>
           );
         }}
       </Result>
@@ -205,24 +217,26 @@ export function ContainerTable({
 }) {
   const { t } = useTranslation();
   return (
-    <Panel title={title} flush>
+    <Panel title={title} flush aside={of.length > 0 && <Many text={t("inventory.containerCount", { count: of.length })} />}>
       {of.length === 0 ? (
         <Text p="md" c="dimmed">
           {none}
         </Text>
       ) : (
-        <SmallTable
+        <LongTable
           label={title}
           miw={520}
           head={[
             t("inventory.name"),
             { name: t("inventory.stateHead"), w: 150 },
-            { name: t(`inventory.${column}`), w: column === "ports" ? 220 : undefined },
+            t(`inventory.${column}`),
             { name: t("inventory.changed"), w: 120 },
           ]}
+          rows={of}
+          rowKey={(c) => c.id}
         >
-          {of.map((c) => (
-            <Table.Tr key={c.id}>
+          {(c) => (
+            <>
               <Table.Td className={classes.wrap}>
                 <PageLink to="/containers/$node/$id" params={{ node: c.node, id: c.id }}>
                   {plain(c.name)}
@@ -241,9 +255,9 @@ export function ContainerTable({
               <Table.Td>
                 <Time at={c.gone ?? c.changed} />
               </Table.Td>
-            </Table.Tr>
-          ))}
-        </SmallTable>
+            </>
+          )}
+        </LongTable>
       )}
     </Panel>
   );
