@@ -21,6 +21,7 @@ import (
 	"github.com/bulkhead-security/bulkhead/guard/daemon/body"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/forward"
 	"github.com/bulkhead-security/bulkhead/guard/daemon/objects"
+	"github.com/bulkhead-security/bulkhead/guard/lasting"
 	"github.com/bulkhead-security/bulkhead/guard/route"
 )
 
@@ -195,6 +196,9 @@ func (d *Door) removeUnused(r *http.Request, a *call.Ask, i *image.Summary) ([]i
 	}
 	var gone []image.DeleteResponse
 	for _, name := range names {
+		if err := d.holds(r.Context(), r, a); err != nil { // it may take long
+			return gone, &lasting.EndedError{What: "the prune", Err: err}
+		}
 		removed, err := d.remove(r, a, name, i.ID)
 		if err != nil {
 			return gone, err
@@ -207,9 +211,6 @@ func (d *Door) removeUnused(r *http.Request, a *call.Ask, i *image.Summary) ([]i
 // remove makes a call of its own for an image.
 func (d *Door) remove(r *http.Request, a *call.Ask, name, id string) ([]image.DeleteResponse, error) {
 	ctx := r.Context()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	one := r.Clone(ctx)
 	one.Method, one.Body, one.ContentLength, one.Header = http.MethodDelete, http.NoBody, 0, http.Header{}
 	one.RequestURI = "/images/" + name

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -30,6 +31,9 @@ func (o owner) Judge(ctx context.Context, a *call.Ask) error {
 
 // Holds implements Judge.
 func (o owner) Holds(_ context.Context, a *call.Ask) error {
+	if a.Call.Route.Action == "ImagePrune" {
+		return o.judge(a)
+	}
 	if err := o.judge(a); err != nil {
 		return err
 	}
@@ -107,6 +111,36 @@ func TestPruneOwn(t *testing.T) {
 				t.Errorf("%d %s, and %v is removed; want %d %s, %v", status, text, removed, c.status, c.want, c.removed)
 			}
 		})
+	}
+}
+
+// TestPruneEnds: an account that is disabled meanwhile removes nothing more.
+func TestPruneEnds(t *testing.T) {
+	asked, removed := 0, 0
+	disabled := func(a *call.Ask) error {
+		if a.Call.Route.Action != "ImagePrune" {
+			return nil
+		}
+		if asked++; asked > 1 {
+			return errors.New("the account is disabled")
+		}
+		return nil
+	}
+	engine := func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodDelete:
+			removed++
+			fmt.Fprint(w, `[{"Deleted":"sha256:own1"}]`)
+		case r.URL.Path == "/images/json":
+			fmt.Fprint(w, `[{"Id":"sha256:own1"},{"Id":"sha256:own2"}]`)
+		default:
+			fmt.Fprint(w, `[]`)
+		}
+	}
+	s := httptest.NewServer(New(Parts{Who: root{}, Judge: owner{disabled}, Objects: resolves{}, Dir: t.TempDir(), Engine: before(t, engine)}))
+	defer s.Close()
+	if status, text := send(t, s, http.MethodPost, "/v1.41/images/prune", "", ""); status != http.StatusForbidden || removed != 1 || !strings.Contains(text, "the prune was ended: the account is disabled; 1 images") {
+		t.Errorf("%d %s, and %d are removed", status, text, removed)
 	}
 }
 

@@ -5,6 +5,8 @@ package guarded
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/bulkhead-security/bulkhead/model"
 )
@@ -27,12 +29,15 @@ func (g *guarded) loads() {
 		g.direct("tag", "kept:1", of)
 		g.direct("rmi", "kept:1")
 	}
-	before := g.direct("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
+	images := func() []string { // those made in the same second stand in any order
+		return slices.Sorted(strings.Lines(g.direct("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}") + "\n"))
+	}
+	before := images()
 	g.mayNot("olga", "busybox:1", "load", "-i", archive("host"))
 	g.mayNot("oleg", "alice/loud:1", "load", "-i", archive("alice"))
 	g.mayNot("oleg", "olga/tool:1", "load", "-i", archive("own"))
 	g.mayNot("alice", "", "load", "-i", archive("own"))
-	if after := g.direct("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"); after != before {
+	if after := images(); !slices.Equal(after, before) {
 		g.Errorf("images were\n%s\nand are\n%s", before, after)
 	}
 	if !recorded(g, "olga", "ImageTag", model.OutcomeRefused) {
