@@ -218,4 +218,12 @@ async function keyboardLanguage(ann, world) {
   }
 }
 
-export default { pages, flows: [keyboardTriage, keyboardFilter, keyboardSelection, keyboardDestructive, keyboardLanguage] };
+// views are as they come again for who looks at the pages afterwards: tables are as they were left.
+async function views(ann, world) {
+  await ann.page.goto(`${world.url}/about`);
+  await ann.page.evaluate(() => {
+    for (const key of Object.keys(localStorage).filter((k) => k.startsWith("bulkhead.table."))) localStorage.removeItem(key);
+  });
+}
+
+export default { pages, flows: [keyboardTriage, keyboardFilter, keyboardSelection, keyboardDestructive, keyboardLanguage, views] };
