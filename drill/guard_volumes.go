@@ -26,7 +26,7 @@ func volumeDrills() []Drill {
 		guardDrill("volume-take-over", "T1530", "A volume is made with the name of somebody else's, and then is one's own", takesOver, both...),
 		quiet(guardDrill("prune-volumes", "T1485", "Others' volumes are removed by cleaning up", removesVolume(http.MethodPost, "/volumes/prune?filters=%7B%22all%22%3A%5B%22true%22%5D%7D"), both...)),
 		quiet(guardDrill("prune-networks", "T1498", "Others' networks are removed by cleaning up", removesNetwork(func(*EngineWorld) string { return "/networks/prune" }, http.MethodPost), both...)),
-		guardDrill("prune-images", "T1485", "Others' images are removed by cleaning up", prunesImages, both...),
+		quiet(guardDrill("prune-images", "T1485", "Others' images are removed by cleaning up", prunesImages, both...)),
 	}
 }
 
