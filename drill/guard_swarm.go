@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -68,12 +69,27 @@ func swarmDrills() []Drill {
 // inSwarm makes a swarm of one first.
 func inSwarm(do attack) attack {
 	return func(ctx context.Context, w *EngineWorld) (bool, error) {
-		_, err := w.root.SwarmInit(ctx, client.SwarmInitOptions{AdvertiseAddr: "127.0.0.1", ListenAddr: "127.0.0.1:2377"})
-		if err != nil {
+		if err := w.makeSwarm(ctx); err != nil {
 			return false, fmt.Errorf("make a swarm: %w", err)
 		}
 		return do(ctx, w)
 	}
+}
+
+// makeSwarm tries again where an engine that has just left a locked swarm wrote that one's key once more, and takes its own for locked.
+func (w *EngineWorld) makeSwarm(ctx context.Context) error {
+	const tries = 5
+	var err error
+	for range tries {
+		_, err = w.root.SwarmInit(ctx, client.SwarmInitOptions{AdvertiseAddr: "127.0.0.1", ListenAddr: "127.0.0.1:2377"})
+		if err == nil || !strings.Contains(err.Error(), "needs to be unlocked") {
+			return err
+		}
+		if _, lerr := w.root.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true}); lerr != nil {
+			return errors.Join(err, lerr)
+		}
+	}
+	return err
 }
 
 func (w *EngineWorld) managed(ctx context.Context) bool {
